@@ -1,0 +1,1 @@
+console.log('stand-in', process.version, process.argv.slice(2))
