@@ -9,9 +9,9 @@
 export interface LinkedAbort {
   readonly signal: AbortSignal
   /** Abort this signal only; the sources know nothing of it. */
-  abort(reason: unknown): void
+  readonly abort: (reason: unknown) => void
   /** Forget the sources. Call it when the work is over. */
-  release(): void
+  readonly release: () => void
 }
 
 /** @returns a signal that aborts with the reason of whichever source aborts first */
