@@ -1,0 +1,373 @@
+/** What every Files promises. */
+
+import { describe, expect, it } from 'vitest'
+
+import { FilesError } from '../../src/base/errors.ts'
+import type { Files, FileTime, PathBytes } from '../../src/ports/files.ts'
+import { inRealTime, join, noise, same, text } from './story.ts'
+import type { RunStory } from './story.ts'
+
+export interface FilesWorld {
+  readonly files: Files
+  /** An empty folder of our own; its path has no link in it. */
+  readonly root: PathBytes
+  /** Whether times keep their nanoseconds; else they keep microseconds. */
+  readonly isNanosecondExact: boolean
+  dispose?(): void | Promise<void>
+  readonly run?: RunStory
+}
+
+/** Names a file may have, from the friendly to the vicious; each is one path component. */
+export const NAMES: readonly Uint8Array[] = [
+  text('letters.txt'),
+  text('with space'),
+  text('line\nbreak'),
+  text('\t\r\u001b[31m'),
+  text('"quotes\' \\and\\ $(dollars)'),
+  text('-rf'),
+  text('...'),
+  text('naïve 名前 🪨'),
+  text('e\u0301'),
+  text('\u00e9'),
+  Uint8Array.of(0xff, 0xfe, 0x80),
+  Uint8Array.of(0x61, 0xc3),
+  Uint8Array.of(0xed, 0xa0, 0x80),
+  new Uint8Array(255).fill(0x61),
+]
+
+export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<FilesWorld>): void {
+  type At = (...parts: (string | Uint8Array)[]) => PathBytes
+  const story = (tell: (files: Files, at: At, world: FilesWorld) => Promise<void>) => async () => {
+    const world = await makeWorld()
+    const at: At = (...parts) =>
+      join([
+        world.root,
+        ...parts.flatMap((part) => [text('/'), typeof part === 'string' ? text(part) : part]),
+      ])
+    try {
+      await (world.run ?? inRealTime)(() => tell(world.files, at, world))
+    } finally {
+      await world.dispose?.()
+    }
+  }
+
+  describe(`${who} as Files`, () => {
+    it(
+      'reads back what was written, while writing and after',
+      story(async (files, at) => {
+        const writer = await files.create(at('a'))
+        await writer.write(text('one '))
+        await writer.write(text('two'))
+        expect(await writer.read(2, 100)).toEqual(text('e two'))
+        await writer.sync()
+        await writer.close()
+
+        const reader = await files.open(at('a'))
+        expect(await reader.read(0, 3)).toEqual(text('one'))
+        expect(await reader.read(4, 100)).toEqual(text('two'))
+        expect(await reader.read(7, 1)).toEqual(new Uint8Array(0))
+        expect(await reader.read(700, 1)).toEqual(new Uint8Array(0))
+        expect((await reader.status()).size).toBe(7)
+        await reader.close()
+      }),
+    )
+
+    it(
+      'keeps big files whole',
+      story(async (files, at) => {
+        const bytes = noise(3 * 1024 * 1024 + 5)
+        const writer = await files.create(at('big'))
+        await writer.write(bytes.subarray(0, 1_000_001))
+        await writer.write(bytes.subarray(1_000_001))
+        await writer.close()
+        const reader = await files.open(at('big'))
+        expect(same(await reader.read(0, bytes.length + 1), bytes)).toBe(true)
+        await reader.close()
+      }),
+    )
+
+    it(
+      'takes every name a file system takes, and lists it byte for byte',
+      story(async (files, at) => {
+        for (const each of NAMES) {
+          await write(files, at(each), each)
+          expect((await files.status(at(each))).kind).toBe('file')
+        }
+        expect(sorted(await files.list(at()))).toEqual(sorted(NAMES))
+        for (const each of NAMES) expect(await contents(files, at(each))).toEqual(each)
+      }),
+    )
+
+    it(
+      'makes folders and links under any name, and keeps a link’s target byte for byte',
+      story(async (files, at) => {
+        for (const each of NAMES) {
+          await files.makeFolder(at(each))
+          await files.makeSymlink(each, at(each, 'link'))
+          expect(await files.readLink(at(each, 'link'))).toEqual(each)
+          expect(await files.list(at(each))).toEqual([text('link')])
+        }
+      }),
+    )
+
+    it(
+      'tells the system’s word when something is missing',
+      story(async (files, at) => {
+        await fails('ENOENT', files.status(at('no')))
+        await fails('ENOENT', files.list(at('no')))
+        await fails('ENOENT', files.open(at('no')))
+        await fails('ENOENT', files.readLink(at('no')))
+        await fails('ENOENT', files.remove(at('no')))
+        await fails('ENOENT', files.resolve(at('no')))
+        await fails('ENOENT', files.rename(at('no'), at('yes')))
+        await fails('ENOENT', files.setMode(at('no'), 0o600))
+        await fails('ENOENT', files.setModified(at('no'), { seconds: 0, nanoseconds: 0 }))
+        await fails('ENOENT', files.setOwner(at('no'), { uid: 0, gid: 0 }))
+        await fails('ENOENT', files.create(at('no', 'a')))
+        await fails('ENOENT', files.makeFolder(at('no', 'a')))
+        await fails('ENOENT', files.makeSymlink(text('x'), at('no', 'a')))
+      }),
+    )
+
+    it(
+      'never overwrites: a taken name is EEXIST',
+      story(async (files, at) => {
+        await write(files, at('file'), text('mine'))
+        await files.makeFolder(at('folder'))
+        await files.makeSymlink(text('nowhere'), at('link'))
+        for (const taken of ['file', 'folder', 'link']) {
+          await fails('EEXIST', files.create(at(taken)))
+          await fails('EEXIST', files.makeFolder(at(taken)))
+          await fails('EEXIST', files.makeSymlink(text('x'), at(taken)))
+        }
+        expect(await contents(files, at('file'))).toEqual(text('mine'))
+        await fails('ENOENT', files.status(at('nowhere')))
+      }),
+    )
+
+    it(
+      'never follows a link in the last component',
+      story(async (files, at) => {
+        await write(files, at('target'), text('secret'))
+        await files.makeFolder(at('folder'))
+        await files.makeSymlink(text('target'), at('link'))
+        await files.makeSymlink(text('folder'), at('door'))
+        const before = await files.status(at('target'))
+
+        expect((await files.status(at('link'))).kind).toBe('symlink')
+        await fails('ELOOP', files.open(at('link')))
+        await fails('ENOTDIR', files.list(at('door')))
+        await expect(files.setMode(at('link'), 0o777)).rejects.toThrow(FilesError)
+        await files.setModified(at('link'), { seconds: 5, nanoseconds: 0 })
+        const { uid, gid } = before
+        await files.setOwner(at('link'), { uid, gid })
+        await files.remove(at('link'))
+        await files.remove(at('door'))
+
+        const after = await files.status(at('target'))
+        expect([after.mode, after.mtime]).toEqual([before.mode, before.mtime])
+        expect(await contents(files, at('target'))).toEqual(text('secret'))
+        expect((await files.status(at('folder'))).kind).toBe('folder')
+      }),
+    )
+
+    it(
+      'follows links on the way there',
+      story(async (files, at) => {
+        await files.makeFolder(at('folder'))
+        await files.makeSymlink(text('folder'), at('door'))
+        await write(files, at('door', 'a'), text('a'))
+        expect(await contents(files, at('folder', 'a'))).toEqual(text('a'))
+        expect(await files.resolve(at('door'))).toEqual(at('folder'))
+        expect(await files.resolve(at('folder'))).toEqual(at('folder'))
+      }),
+    )
+
+    it(
+      'opens regular files only',
+      story(async (files, at) => {
+        await files.makeFolder(at('folder'))
+        await fails('EISDIR', files.open(at('folder')))
+        await write(files, at('file'), text(''))
+        await fails('ENOTDIR', files.list(at('file')))
+        await fails('ENOTDIR', files.status(at('file', 'a')))
+        await fails('EINVAL', files.readLink(at('file')))
+      }),
+    )
+
+    it(
+      'makes files only their owner can touch, and folders others cannot enter',
+      story(async (files, at) => {
+        await write(files, at('file'), text(''))
+        await files.makeFolder(at('folder'))
+        expect((await files.status(at('file'))).mode).toBe(0o600)
+        expect((await files.status(at('folder'))).mode).toBe(0o700)
+      }),
+    )
+
+    it(
+      'sets modes with setuid, setgid and sticky',
+      story(async (files, at) => {
+        await write(files, at('file'), text(''))
+        await files.makeFolder(at('folder'))
+        for (const mode of [0o644, 0o4755, 0o2711, 0o1777, 0o7777, 0o000, 0o400]) {
+          await files.setMode(at('file'), mode)
+          expect((await files.status(at('file'))).mode.toString(8)).toBe(mode.toString(8))
+        }
+        for (const mode of [0o755, 0o2770, 0o1777, 0o700]) {
+          await files.setMode(at('folder'), mode)
+          expect((await files.status(at('folder'))).mode.toString(8)).toBe(mode.toString(8))
+        }
+      }),
+    )
+
+    it(
+      'sets times to the nanosecond, before 1970 and far ahead, of files, folders and links',
+      story(async (files, at, { isNanosecondExact }) => {
+        await write(files, at('file'), text('x'))
+        await files.makeFolder(at('folder'))
+        await files.makeSymlink(text('file'), at('link'))
+        const times: FileTime[] = [
+          { seconds: 1_700_000_000, nanoseconds: 123_456_789 },
+          { seconds: 0, nanoseconds: 0 },
+          { seconds: 0, nanoseconds: 1 },
+          { seconds: -1, nanoseconds: 999_999_999 },
+          { seconds: -1_000_000, nanoseconds: 1 },
+          { seconds: 2 ** 32, nanoseconds: 999_999_999 },
+        ]
+        for (const name of ['file', 'folder', 'link']) {
+          for (const time of times) {
+            await files.setModified(at(name), time)
+            const { mtime } = await files.status(at(name))
+            expect(mtime).toEqual(isNanosecondExact ? time : toMicroseconds(time))
+          }
+        }
+      }),
+    )
+
+    it(
+      'gives kind, size, identity and number of names',
+      story(async (files, at) => {
+        await write(files, at('a'), text('12345'))
+        await write(files, at('b'), text(''))
+        await files.makeSymlink(text('1234567'), at('link'))
+        const a = await files.status(at('a'))
+        const b = await files.status(at('b'))
+        const link = await files.status(at('link'))
+        expect([a.kind, a.size, a.linkCount]).toEqual(['file', 5, 1])
+        expect([b.kind, b.size]).toEqual(['file', 0])
+        expect([link.kind, link.size]).toEqual(['symlink', 7])
+        expect(a.inode).not.toBe(b.inode)
+        expect(a.device).toBe(b.device)
+        expect(a.ctime.nanoseconds).toBeLessThan(1e9)
+
+        const reader = await files.open(at('a'))
+        expect(await reader.status()).toEqual(await files.status(at('a')))
+        await reader.close()
+      }),
+    )
+
+    it(
+      'moves ctime and not mtime when only the attributes change',
+      story(async (files, at) => {
+        await write(files, at('a'), text('a'))
+        const before = await files.status(at('a'))
+        await files.setMode(at('a'), 0o640)
+        const after = await files.status(at('a'))
+        expect(after.mtime).toEqual(before.mtime)
+        expect(nanoseconds(after.ctime)).toBeGreaterThanOrEqual(nanoseconds(before.ctime))
+      }),
+    )
+
+    it(
+      'renames over a file, and reads on from one that was renamed over',
+      story(async (files, at) => {
+        await write(files, at('old'), text('old'))
+        await write(files, at('new'), text('new'))
+        const reader = await files.open(at('old'))
+        const { inode } = await files.status(at('new'))
+        await files.rename(at('new'), at('old'))
+        expect((await files.status(at('old'))).inode).toBe(inode)
+        expect(await contents(files, at('old'))).toEqual(text('new'))
+        expect(await reader.read(0, 3)).toEqual(text('old'))
+        await reader.close()
+        expect(await files.list(at())).toEqual([text('old')])
+      }),
+    )
+
+    it(
+      'removes files, links and empty folders, and no folder that holds something',
+      story(async (files, at) => {
+        await files.makeFolder(at('folder'))
+        await write(files, at('folder', 'file'), text(''))
+        await files.makeSymlink(text('folder'), at('link'))
+        await fails('ENOTEMPTY', files.remove(at('folder')))
+        await files.remove(at('link'))
+        await files.remove(at('folder', 'file'))
+        await files.remove(at('folder'))
+        expect(await files.list(at())).toEqual([])
+      }),
+    )
+
+    it(
+      'sets the owner it already has',
+      story(async (files, at) => {
+        await write(files, at('a'), text(''))
+        const { uid, gid } = await files.status(at('a'))
+        await files.setOwner(at('a'), { uid, gid })
+        const after = await files.status(at('a'))
+        expect([after.uid, after.gid]).toEqual([uid, gid])
+      }),
+    )
+
+    it(
+      'knows accounts both ways, and says undefined where there are none',
+      story(async (files) => {
+        const root = files.userName(0)
+        const group = files.groupName(0)
+        if (root !== undefined) expect(files.userId(root)).toBe(0)
+        if (group !== undefined) expect(files.groupId(group)).toBe(0)
+        expect(files.userName(3_999_999_999)).toBeUndefined()
+        expect(files.groupName(3_999_999_999)).toBeUndefined()
+        expect(files.userId('nobody has this name')).toBeUndefined()
+        expect(files.groupId('nobody has this name')).toBeUndefined()
+      }),
+    )
+  })
+}
+
+async function write(files: Files, path: PathBytes, bytes: Uint8Array): Promise<void> {
+  const writer = await files.create(path)
+  await writer.write(bytes)
+  await writer.close()
+}
+
+async function contents(files: Files, path: PathBytes): Promise<Uint8Array> {
+  const reader = await files.open(path)
+  try {
+    return await reader.read(0, (await reader.status()).size)
+  } finally {
+    await reader.close()
+  }
+}
+
+/** The work fails with a FilesError of this code. */
+async function fails(code: string, work: Promise<unknown>): Promise<void> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(FilesError)
+  expect((error as FilesError).code).toBe(code)
+}
+
+const sorted = (names: readonly Uint8Array[]): string[] =>
+  names.map((name) => Buffer.from(name).toString('hex')).toSorted()
+
+const toMicroseconds = (time: FileTime): FileTime => ({
+  seconds: time.seconds,
+  nanoseconds: Math.floor(time.nanoseconds / 1000) * 1000,
+})
+
+const nanoseconds = (time: FileTime): bigint =>
+  BigInt(time.seconds) * 1_000_000_000n + BigInt(time.nanoseconds)
