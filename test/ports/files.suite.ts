@@ -113,19 +113,21 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
     it(
       'tells the system’s word when something is missing',
       story(async (files, at) => {
-        await fails('ENOENT', files.status(at('no')))
-        await fails('ENOENT', files.list(at('no')))
-        await fails('ENOENT', files.open(at('no')))
-        await fails('ENOENT', files.readLink(at('no')))
-        await fails('ENOENT', files.remove(at('no')))
-        await fails('ENOENT', files.resolve(at('no')))
-        await fails('ENOENT', files.rename(at('no'), at('yes')))
-        await fails('ENOENT', files.setMode(at('no'), 0o600))
-        await fails('ENOENT', files.setModified(at('no'), { seconds: 0, nanoseconds: 0 }))
-        await fails('ENOENT', files.setOwner(at('no'), { uid: 0, gid: 0 }))
-        await fails('ENOENT', files.create(at('no', 'a')))
-        await fails('ENOENT', files.makeFolder(at('no', 'a')))
-        await fails('ENOENT', files.makeSymlink(text('x'), at('no', 'a')))
+        expect(await failure(files.status(at('no')))).toBe('ENOENT')
+        expect(await failure(files.list(at('no')))).toBe('ENOENT')
+        expect(await failure(files.open(at('no')))).toBe('ENOENT')
+        expect(await failure(files.readLink(at('no')))).toBe('ENOENT')
+        expect(await failure(files.remove(at('no')))).toBe('ENOENT')
+        expect(await failure(files.resolve(at('no')))).toBe('ENOENT')
+        expect(await failure(files.rename(at('no'), at('yes')))).toBe('ENOENT')
+        expect(await failure(files.setMode(at('no'), 0o600))).toBe('ENOENT')
+        expect(await failure(files.setModified(at('no'), { seconds: 0, nanoseconds: 0 }))).toBe(
+          'ENOENT',
+        )
+        expect(await failure(files.setOwner(at('no'), { uid: 0, gid: 0 }))).toBe('ENOENT')
+        expect(await failure(files.create(at('no', 'a')))).toBe('ENOENT')
+        expect(await failure(files.makeFolder(at('no', 'a')))).toBe('ENOENT')
+        expect(await failure(files.makeSymlink(text('x'), at('no', 'a')))).toBe('ENOENT')
       }),
     )
 
@@ -136,12 +138,12 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
         await files.makeFolder(at('folder'))
         await files.makeSymlink(text('nowhere'), at('link'))
         for (const taken of ['file', 'folder', 'link']) {
-          await fails('EEXIST', files.create(at(taken)))
-          await fails('EEXIST', files.makeFolder(at(taken)))
-          await fails('EEXIST', files.makeSymlink(text('x'), at(taken)))
+          expect(await failure(files.create(at(taken)))).toBe('EEXIST')
+          expect(await failure(files.makeFolder(at(taken)))).toBe('EEXIST')
+          expect(await failure(files.makeSymlink(text('x'), at(taken)))).toBe('EEXIST')
         }
         expect(await contents(files, at('file'))).toEqual(text('mine'))
-        await fails('ENOENT', files.status(at('nowhere')))
+        expect(await failure(files.status(at('nowhere')))).toBe('ENOENT')
       }),
     )
 
@@ -155,8 +157,8 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
         const before = await files.status(at('target'))
 
         expect((await files.status(at('link'))).kind).toBe('symlink')
-        await fails('ELOOP', files.open(at('link')))
-        await fails('ENOTDIR', files.list(at('door')))
+        expect(await failure(files.open(at('link')))).toBe('ELOOP')
+        expect(await failure(files.list(at('door')))).toBe('ENOTDIR')
         await expect(files.setMode(at('link'), 0o777)).rejects.toThrow(FilesError)
         await files.setModified(at('link'), { seconds: 5, nanoseconds: 0 })
         const { uid, gid } = before
@@ -187,11 +189,11 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
       'opens regular files only',
       story(async (files, at) => {
         await files.makeFolder(at('folder'))
-        await fails('EISDIR', files.open(at('folder')))
+        expect(await failure(files.open(at('folder')))).toBe('EISDIR')
         await write(files, at('file'), text(''))
-        await fails('ENOTDIR', files.list(at('file')))
-        await fails('ENOTDIR', files.status(at('file', 'a')))
-        await fails('EINVAL', files.readLink(at('file')))
+        expect(await failure(files.list(at('file')))).toBe('ENOTDIR')
+        expect(await failure(files.status(at('file', 'a')))).toBe('ENOTDIR')
+        expect(await failure(files.readLink(at('file')))).toBe('EINVAL')
       }),
     )
 
@@ -301,7 +303,7 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
         await files.makeFolder(at('folder'))
         await write(files, at('folder', 'file'), text(''))
         await files.makeSymlink(text('folder'), at('link'))
-        await fails('ENOTEMPTY', files.remove(at('folder')))
+        expect(await failure(files.remove(at('folder')))).toBe('ENOTEMPTY')
         await files.remove(at('link'))
         await files.remove(at('folder', 'file'))
         await files.remove(at('folder'))
@@ -325,8 +327,8 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
       story(async (files) => {
         const root = files.userName(0)
         const group = files.groupName(0)
-        if (root !== undefined) expect(files.userId(root)).toBe(0)
-        if (group !== undefined) expect(files.groupId(group)).toBe(0)
+        expect(root === undefined ? 0 : files.userId(root)).toBe(0)
+        expect(group === undefined ? 0 : files.groupId(group)).toBe(0)
         expect(files.userName(3_999_999_999)).toBeUndefined()
         expect(files.groupName(3_999_999_999)).toBeUndefined()
         expect(files.userId('nobody has this name')).toBeUndefined()
@@ -351,14 +353,12 @@ async function contents(files: Files, path: PathBytes): Promise<Uint8Array> {
   }
 }
 
-/** The work fails with a FilesError of this code. */
-async function fails(code: string, work: Promise<unknown>): Promise<void> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
+/** @returns the code of the FilesError that the work fails with, or whatever else became of it */
+function failure(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => 'success',
+    (reason: unknown) => (reason instanceof FilesError ? reason.code : reason),
   )
-  expect(error).toBeInstanceOf(FilesError)
-  expect((error as FilesError).code).toBe(code)
 }
 
 const sorted = (names: readonly Uint8Array[]): string[] =>

@@ -13,7 +13,7 @@ export interface LogLine {
 export interface LogWorld {
   readonly log: Log
   /** What was written so far, down to `debug`. */
-  lines(): readonly LogLine[] | Promise<readonly LogLine[]>
+  readonly lines: () => readonly LogLine[] | Promise<readonly LogLine[]>
 }
 
 export function logSuite(name: string, makeWorld: () => LogWorld | Promise<LogWorld>): void {
