@@ -1,0 +1,127 @@
+/**
+ * Frames: whole messages over a stream of bytes.
+ *
+ * A frame is a 4-byte big-endian length and then that many bytes of payload, at least one. Streams
+ * split and join bytes as they please; payloads come out exactly as they went in.
+ *
+ * Format: docs/formats/frame.md
+ */
+
+import { FormatError } from './errors.ts'
+
+const HEADER_SIZE = 4
+const BUFFER_SIZE_MIN = 4096
+
+/** Largest payload, bytes: one request's worth of blocks with their Merkle paths, rounded up. */
+export const PAYLOAD_SIZE_MAX = 1_114_112
+
+/** A length above {@link PAYLOAD_SIZE_MAX}. */
+export class FrameTooLongError extends FormatError {
+  override readonly name = 'FrameTooLongError'
+}
+
+/** The stream ended inside a frame. */
+export class FrameTruncatedError extends FormatError {
+  override readonly name = 'FrameTruncatedError'
+}
+
+/**
+ * @param payload - 1 to {@link PAYLOAD_SIZE_MAX} bytes
+ * @throws {FormatError} for an empty payload
+ * @throws {FrameTooLongError}
+ */
+export function encodeFrame(payload: Uint8Array): Uint8Array {
+  checkLength(payload.length)
+  const frame = new Uint8Array(HEADER_SIZE + payload.length)
+  new DataView(frame.buffer).setUint32(0, payload.length)
+  frame.set(payload, HEADER_SIZE)
+  return frame
+}
+
+/**
+ * Read payloads until the stream ends.
+ *
+ * Takes from `chunks` only when the next payload is asked for, so a slow reader slows the writer.
+ * Holds at most twice what has arrived of one frame, and copies each byte a bounded number of times,
+ * however small the chunks are.
+ *
+ * @param chunks - the bytes of zero or more frames, split anywhere
+ * @returns each payload in order, as an array of its own
+ * @throws {FrameTooLongError} once an oversized length is read, before its payload is buffered
+ * @throws {FrameTruncatedError} when the stream ends inside a frame
+ * @throws {FormatError} for a length of 0
+ */
+export async function* decodeFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const header = new Gatherer(HEADER_SIZE)
+  let payload: Gatherer | undefined
+
+  for await (const chunk of chunks) {
+    let rest = chunk
+    while (rest.length > 0) {
+      rest = (payload ?? header).take(rest)
+      if (payload === undefined && header.isFull) {
+        payload = new Gatherer(readLength(header.finish()))
+      } else if (payload?.isFull) {
+        yield payload.finish()
+        payload = undefined
+      }
+    }
+  }
+
+  if (payload !== undefined || !header.isEmpty) throw new FrameTruncatedError('inside a frame')
+}
+
+function readLength(header: Uint8Array): number {
+  const length = new DataView(header.buffer, header.byteOffset).getUint32(0)
+  checkLength(length)
+  return length
+}
+
+function checkLength(length: number): void {
+  if (length === 0) throw new FormatError('frame: length 0')
+  if (length > PAYLOAD_SIZE_MAX) throw new FrameTooLongError(`${length} bytes`)
+}
+
+/** Gathers a known number of bytes; its buffer grows with what arrives, not with what is promised. */
+class Gatherer {
+  readonly #size: number
+  #buffer = new Uint8Array(0)
+  #filled = 0
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  get isFull(): boolean {
+    return this.#filled === this.#size
+  }
+
+  get isEmpty(): boolean {
+    return this.#filled === 0
+  }
+
+  /** @returns what it had no use for, a view */
+  take(bytes: Uint8Array): Uint8Array {
+    const part = bytes.subarray(0, this.#size - this.#filled)
+    this.#reserve(this.#filled + part.length)
+    this.#buffer.set(part, this.#filled)
+    this.#filled += part.length
+    return bytes.subarray(part.length)
+  }
+
+  /** @returns all the bytes; the gatherer starts afresh */
+  finish(): Uint8Array {
+    const bytes = this.#buffer
+    this.#buffer = new Uint8Array(0)
+    this.#filled = 0
+    return bytes
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#buffer.length) return
+    const doubled = Math.max(length, 2 * this.#buffer.length, BUFFER_SIZE_MIN)
+    const larger = new Uint8Array(Math.min(this.#size, doubled))
+    larger.set(this.#buffer.subarray(0, this.#filled))
+    this.#buffer = larger
+  }
+}

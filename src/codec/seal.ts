@@ -1,0 +1,143 @@
+/**
+ * Sealing: object bodies in, bytes that tell nothing out; and back.
+ *
+ * A key comes from the vault's secret and the digest of all that is encrypted, so equal objects seal
+ * to equal bytes, a retry changes nothing, and no key ever encrypts two different things.
+ *
+ * Format: docs/formats/object.md
+ */
+
+import { createCipheriv, createDecipheriv } from 'node:crypto'
+
+import { concat, equal, utf8 } from '../../protocol/bytes.ts'
+import { FormatError } from '../../protocol/errors.ts'
+import { hkdf, hmac, sha256, taggedHash } from '../../protocol/hash.ts'
+import {
+  decodePlain,
+  encodePlain,
+  SEALED_SIZE_MAX,
+  SEALED_SIZE_MIN,
+} from '../../protocol/object.ts'
+import type { ObjectKind } from '../../protocol/object.ts'
+import type { ObjectKey } from '../../protocol/reference.ts'
+
+import { compress, decompress } from './compress.ts'
+
+const COMMITMENT_SIZE = 32
+const TAG_SIZE = 16
+const KEY_SIZE = 32
+const FORMAT_TAG = utf8('cairn/1 object')
+const NONCE = new Uint8Array(12) // Fixed: a key is derived afresh for each object, so it encrypts once.
+
+const RAW_LABEL = utf8('cairn/1 raw key')
+const RUN_LABEL = utf8('cairn/1 run secret')
+const RUN_KEY_LABEL = utf8('cairn/1 run key')
+const RUN_TAG = 'cairn/1 run'
+const SEAL_LABEL = 'cairn/1 seal'
+
+const CIPHER = 'chacha20-poly1305'
+
+/** The bytes were sealed with another key, or their first 32 bytes are damaged. */
+export class WrongKeyError extends FormatError {
+  override readonly name = 'WrongKeyError'
+}
+
+/** The key is right, the bytes are not. */
+export class BadSealError extends FormatError {
+  override readonly name = 'BadSealError'
+}
+
+/** An object ready to be sealed. */
+export interface PreparedObject {
+  /** Header and body, as they will be encrypted. */
+  readonly plain: Uint8Array
+  /** SHA-256 of `plain`: what its key is made from, and what finds duplicates. */
+  readonly digest: Uint8Array
+}
+
+/**
+ * @param body - up to 4 MiB
+ * @param options - `compress: false` for bodies that are compressed already
+ * @throws {FormatError} if the body is too large
+ */
+export function preparePlain(
+  kind: ObjectKind,
+  body: Uint8Array,
+  options: { readonly compress?: boolean } = {},
+): PreparedObject {
+  const packed = options.compress === false ? undefined : compress(body)
+  const form = { isCompressed: packed !== undefined, size: body.length }
+  const plain = encodePlain(kind, form, packed ?? body)
+  return { plain, digest: sha256(plain) }
+}
+
+/** The key of an object that stands alone: HMAC-SHA256(contentSecret, label ‖ digest). */
+export function rawKey(contentSecret: Uint8Array, digest: Uint8Array): ObjectKey {
+  return { type: 'raw', secret: hmac(contentSecret, RAW_LABEL, digest) }
+}
+
+/**
+ * The secret of a run, from the digests of all its objects in order.
+ *
+ * @returns 32 bytes; the run's keys are `{ type: 'run', secret, ordinal }`
+ */
+export function runSecret(contentSecret: Uint8Array, digests: readonly Uint8Array[]): Uint8Array {
+  return hmac(contentSecret, RUN_LABEL, taggedHash(RUN_TAG, ...digests))
+}
+
+/** @returns the 32 bytes that seal one object; sealing them again under the same key is no harm */
+export function objectKeyBytes(key: ObjectKey): Uint8Array {
+  if (key.type === 'raw') return key.secret
+  return hmac(key.secret, RUN_KEY_LABEL, Uint8Array.of(key.ordinal))
+}
+
+/** @returns commitment (32 bytes) ‖ ciphertext ‖ tag (16 bytes) */
+export function seal(plain: Uint8Array, key: ObjectKey): Uint8Array {
+  const { cipherKey, commitment } = expand(key)
+  const cipher = createCipheriv(CIPHER, cipherKey, NONCE, { authTagLength: TAG_SIZE })
+  cipher.setAAD(FORMAT_TAG, { plaintextLength: plain.length })
+  const ciphertext = cipher.update(plain)
+  return concat(commitment, ciphertext, cipher.final(), cipher.getAuthTag())
+}
+
+/**
+ * @returns the object's kind and its body, uncompressed, an array of its own
+ * @throws {WrongKeyError}
+ * @throws {BadSealError}
+ * @throws {FormatError} if what was sealed is no object
+ */
+export function open(sealed: Uint8Array, key: ObjectKey): { kind: ObjectKind; body: Uint8Array } {
+  const plain = decodePlain(openPlain(sealed, key))
+  const body = plain.isCompressed ? decompress(plain.body, plain.size) : plain.body
+  return { kind: plain.kind, body }
+}
+
+/**
+ * Open without decoding, for work on objects as they are.
+ *
+ * @throws {WrongKeyError}
+ * @throws {BadSealError}
+ */
+export function openPlain(sealed: Uint8Array, key: ObjectKey): Uint8Array {
+  if (sealed.length < SEALED_SIZE_MIN || sealed.length > SEALED_SIZE_MAX) {
+    throw new BadSealError(`${sealed.length} bytes are no sealed object`)
+  }
+  const { cipherKey, commitment } = expand(key)
+  if (!equal(commitment, sealed.subarray(0, COMMITMENT_SIZE))) throw new WrongKeyError('wrong key')
+  const decipher = createDecipheriv(CIPHER, cipherKey, NONCE, { authTagLength: TAG_SIZE })
+  decipher.setAAD(FORMAT_TAG, { plaintextLength: sealed.length - COMMITMENT_SIZE - TAG_SIZE })
+  decipher.setAuthTag(sealed.subarray(-TAG_SIZE))
+  const plain = decipher.update(sealed.subarray(COMMITMENT_SIZE, -TAG_SIZE))
+  try {
+    decipher.final()
+  } catch (cause) {
+    throw new BadSealError('tag does not agree', { cause })
+  }
+  return new Uint8Array(plain.buffer, plain.byteOffset, plain.length)
+}
+
+/** Two independent values from one key, so that the commitment tells nothing about the cipher key. */
+function expand(key: ObjectKey): { cipherKey: Uint8Array; commitment: Uint8Array } {
+  const bytes = hkdf(objectKeyBytes(key), SEAL_LABEL, KEY_SIZE + COMMITMENT_SIZE)
+  return { cipherKey: bytes.subarray(0, KEY_SIZE), commitment: bytes.subarray(KEY_SIZE) }
+}
