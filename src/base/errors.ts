@@ -48,6 +48,28 @@ export class DiskFullError extends DiskError {
   override readonly name = 'DiskFullError'
 }
 
+/** Another process works on this home, or on this database. */
+export class LockedError extends DiskError {
+  override readonly name = 'LockedError'
+  readonly path: string
+
+  constructor(path: string, options?: ErrorOptions) {
+    super(`${path} is in use by another process`, options)
+    this.path = path
+  }
+}
+
+/** A database whose bytes are not what SQLite wrote; set it aside and build another. */
+export class DatabaseDamagedError extends DiskError {
+  override readonly name = 'DatabaseDamagedError'
+  readonly path: string
+
+  constructor(path: string, trouble: string, options?: ErrorOptions) {
+    super(`${path} is damaged: ${trouble}`, options)
+    this.path = path
+  }
+}
+
 /** Trouble with one of the person's own files: it is listed, and the rest goes on. */
 export class FilesError extends CairnError {
   override readonly name: string = 'FilesError'
