@@ -79,7 +79,8 @@ export function bytesField(min: number, max: number): z.ZodType<Uint8Array> {
 /** An integer in `min`..`max`, both within ±(2^53 − 1). */
 export function integer(min: number, max: number): z.ZodType<number> {
   return z.custom<number>(
-    (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
+    (value) =>
+      typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max,
     { error: `must be an integer from ${min} to ${max}` },
   )
 }
@@ -94,9 +95,9 @@ export function bigCount(max: bigint): z.ZodType<bigint> {
   return z
     .custom<number | bigint>(
       (value) =>
-        (typeof value === 'bigint' || Number.isSafeInteger(value)) &&
-        (value as number | bigint) >= 0 &&
-        (value as number | bigint) <= max,
+        (typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))) &&
+        value >= 0 &&
+        value <= max,
       { error: `must be an integer from 0 to ${max}` },
     )
     .transform((value) => BigInt(value))

@@ -7,10 +7,9 @@
  * Format: docs/formats/manifest.md
  */
 
-import { CID } from 'multiformats/cid'
-import * as Digest from 'multiformats/hashes/digest'
 import { z } from 'zod'
 
+import { concat, equal, fromBase32, toBase32 } from './bytes.ts'
 import { bytesField, check, decodeCbor, encodeCbor, integer } from './cbor.ts'
 import { FormatError, VersionError } from './errors.ts'
 import { DIGEST_SIZE, sha256 } from './hash.ts'
@@ -34,9 +33,8 @@ export const MANIFEST_SIZE_MAX = 8764
 export const PACK_ID_SIZE = 36
 
 const VERSION = 1
-const DAG_CBOR = 0x71
-const SHA2_256 = 0x12
-const PACK_ID_PREFIX = [0x01, DAG_CBOR, SHA2_256, DIGEST_SIZE]
+const PACK_ID_PREFIX = Uint8Array.of(0x01, 0x71, 0x12, DIGEST_SIZE) // CIDv1, dag-cbor, SHA2-256
+const PACK_ID_TEXT = /^bafyrei[a-z2-7]{52}$/ // 'b' for base32, then the prefix and the digest
 
 /** The name of a pack: the CID of its manifest, in base32 text. */
 export type PackId = string & { readonly brand: 'PackId' }
@@ -102,38 +100,34 @@ export function leafCount(manifest: Pick<Manifest, 'size' | 'needed' | 'leafSize
 
 /** @returns the name of the pack that this manifest describes */
 export function packId(manifestBytes: Uint8Array): PackId {
-  return cidText(sha256(manifestBytes))
+  return packIdFromBytes(concat(PACK_ID_PREFIX, sha256(manifestBytes)))
 }
 
 /** @throws {FormatError} unless the text is a pack's name in its one form */
 export function parsePackId(text: string): PackId {
-  let cid: CID
-  try {
-    cid = CID.parse(text.slice(0, 100))
-  } catch (cause) {
-    throw new FormatError('not the name of a pack', { cause })
-  }
-  const id = packIdFromBytes(cid.bytes)
-  if (id !== text) throw new FormatError('the name of a pack, but not in its usual form')
-  return id
+  return packIdFromBytes(bytesOfText(text))
 }
 
 /** @returns 36 bytes */
 export function packIdToBytes(id: PackId): Uint8Array {
-  parsePackId(id)
-  return new Uint8Array(CID.parse(id).bytes)
+  return bytesOfText(id)
 }
 
 /** @throws {FormatError} unless these are the 36 bytes of a pack's name */
 export function packIdFromBytes(bytes: Uint8Array): PackId {
-  const isPackId =
-    bytes.length === PACK_ID_SIZE && PACK_ID_PREFIX.every((byte, index) => bytes[index] === byte)
-  if (!isPackId) throw new FormatError('not the name of a pack')
-  return cidText(bytes.slice(PACK_ID_PREFIX.length))
+  const text = `b${toBase32(bytes)}`
+  const hasPrefix = equal(bytes.subarray(0, PACK_ID_PREFIX.length), PACK_ID_PREFIX)
+  if (!hasPrefix || !isPackIdText(text)) throw new FormatError('not the name of a pack')
+  return text
 }
 
-function cidText(digest: Uint8Array): PackId {
-  return CID.createV1(DAG_CBOR, Digest.create(SHA2_256, digest)).toString() as PackId
+function bytesOfText(text: string): Uint8Array {
+  if (!isPackIdText(text)) throw new FormatError('not the name of a pack')
+  return fromBase32(text.slice(1))
+}
+
+function isPackIdText(text: string): text is PackId {
+  return PACK_ID_TEXT.test(text)
 }
 
 function isLaterVersion(value: unknown): boolean {

@@ -28,25 +28,21 @@ export const SEALED_SIZE_MAX = OBJECT_SIZE_MAX + OBJECT_OVERHEAD
 /** Smallest sealed object, bytes: that of an empty body. */
 export const SEALED_SIZE_MIN = OBJECT_OVERHEAD
 
-const KIND_BYTES = {
-  content: 1,
-  delta: 2,
-  list: 3,
-  page: 4,
-  index: 5,
-  past: 6,
-  history: 7,
-  root: 8,
-  snapshots: 9,
-  ledger: 10,
-} as const
+/** All kinds in the order of their bytes, the first of which is 1. */
+export const OBJECT_KINDS = [
+  'content',
+  'delta',
+  'list',
+  'page',
+  'index',
+  'past',
+  'history',
+  'root',
+  'snapshots',
+  'ledger',
+] as const
 
-export type ObjectKind = keyof typeof KIND_BYTES
-
-/** All kinds, in the order of their bytes. */
-export const OBJECT_KINDS = Object.keys(KIND_BYTES) as readonly ObjectKind[]
-
-const KINDS = new Map<number, ObjectKind>(OBJECT_KINDS.map((kind) => [KIND_BYTES[kind], kind]))
+export type ObjectKind = (typeof OBJECT_KINDS)[number]
 
 const RAW = 0
 const ZSTD = 1
@@ -72,7 +68,7 @@ export interface PlainObject extends BodyForm {
 export function encodePlain(kind: ObjectKind, form: BodyForm, body: Uint8Array): Uint8Array {
   checkForm(form, body.length)
   const header = new Uint8Array(OBJECT_HEADER_SIZE)
-  header[0] = KIND_BYTES[kind]
+  header[0] = OBJECT_KINDS.indexOf(kind) + 1
   header[1] = form.isCompressed ? ZSTD : RAW
   new DataView(header.buffer).setUint32(2, form.size)
   return concat(header, body)
@@ -86,7 +82,7 @@ export function encodePlain(kind: ObjectKind, form: BodyForm, body: Uint8Array):
 export function decodePlain(bytes: Uint8Array): PlainObject {
   if (bytes.length < OBJECT_HEADER_SIZE) throw new FormatError('object: shorter than its header')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const kind = KINDS.get(view.getUint8(0))
+  const kind = OBJECT_KINDS[view.getUint8(0) - 1]
   if (kind === undefined) throw new VersionError(`object: unknown kind ${view.getUint8(0)}`)
   const flags = view.getUint8(1)
   if (flags !== RAW && flags !== ZSTD) throw new VersionError(`object: unknown flags ${flags}`)

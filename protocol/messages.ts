@@ -1,0 +1,299 @@
+/**
+ * Messages: what peers say to each other.
+ *
+ * A stream carries exchanges one after another: a request in one frame, then its body if it has one,
+ * then a response in one frame, then its body if it has one. A body is raw frames that add up to the
+ * size its message names. After `put` comes one more turn: the body is sent once the peer said `go`.
+ *
+ * Every field has a bound, unknown fields are refused, and nothing that arrives is trusted further:
+ * manifests, heads and statements inside messages are checked by their own formats.
+ *
+ * Format: docs/formats/messages.md
+ */
+
+import { z } from 'zod'
+
+import { bytesField, check, count, decodeCbor, encodeCbor, integer, text } from './cbor.ts'
+import { FormatError } from './errors.ts'
+import { PAYLOAD_SIZE_MAX } from './frame.ts'
+import { DIGEST_SIZE } from './hash.ts'
+import { ID_SIZE } from './ids.ts'
+import {
+  decodeManifest,
+  LEAF_COUNT_MAX,
+  LEAF_SIZES,
+  MANIFEST_SIZE_MAX,
+  PACK_ID_SIZE,
+  PACK_SIZE_MAX,
+  pieceSize,
+  SHARE_COUNT_MAX,
+} from './manifest.ts'
+import { PROOF_COUNT_MAX } from './merkle.ts'
+
+/** The protocol's name on the network; the number changes with anything old peers would misread. */
+export const PROTOCOL = '/cairn/1'
+
+/** Most bytes of a body in one frame: small enough to share a connection with other streams. */
+export const BODY_FRAME_SIZE_MAX = 256 * 1024
+
+/** Most bytes of leaves in one read. */
+export const READ_SIZE_MAX = 1024 * 1024
+
+/** Most leaves in one read. */
+export const READ_COUNT_MAX = READ_SIZE_MAX / LEAF_SIZES[0]
+
+/** Most packs in one request. */
+export const PACKS_MAX = 1024
+
+/** Most statements in one roster message. */
+export const STATEMENTS_MAX = 1024
+
+/** Bytes of one signed statement. */
+export const STATEMENT_SIZE_MAX = 4096
+
+/** Most heads in one response; the newest come first, as many as fit. */
+export const HEADS_MAX = 1024
+
+/** Bytes of one signed head. */
+export const HEAD_SIZE_MAX = 4096
+
+/** Bytes of one receipt. */
+export const RECEIPT_SIZE_MAX = 1024
+
+/** Bytes that the lists of one message may take together, which leaves room for the rest of it. */
+export const LIST_SIZE_MAX = 1024 * 1024
+
+/** Bytes of an error's text, as sent. */
+export const ERROR_TEXT_SIZE_MAX = 512
+
+/** Milliseconds since 1970 that a Date can hold. */
+const TIME_MAX = 8_640_000_000_000_000
+const NUMBER_MAX = Number.MAX_SAFE_INTEGER
+
+/** Why a peer says no. */
+export const ERROR_CODES = [
+  'bad-request',
+  'unknown-type',
+  'not-found',
+  'full',
+  'quota',
+  'immutable',
+  'stale-head',
+  'jump',
+  'fork',
+  'bad-signature',
+  'not-admitted',
+  'busy',
+  'internal',
+] as const
+
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+/** A message of a type that this version does not know; a peer answers `unknown-type`. */
+export class UnknownMessageError extends FormatError {
+  override readonly name = 'UnknownMessageError'
+}
+
+const bytes = count(NUMBER_MAX)
+const sequence = count(NUMBER_MAX)
+const vault = bytesField(ID_SIZE, ID_SIZE)
+const pack = bytesField(PACK_ID_SIZE, PACK_ID_SIZE)
+const packs = z.array(pack).min(1).max(PACKS_MAX).readonly()
+const shareNumber = count(SHARE_COUNT_MAX - 1)
+const statements = z.array(bytesField(1, STATEMENT_SIZE_MAX)).max(STATEMENTS_MAX).readonly()
+const head = bytesField(1, HEAD_SIZE_MAX)
+const receipt = bytesField(1, RECEIPT_SIZE_MAX)
+const manifest = bytesField(1, MANIFEST_SIZE_MAX)
+
+const requestSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('status') }),
+  z.strictObject({
+    type: z.literal('put'),
+    vault,
+    manifest,
+    shareNumber,
+    bodySize: integer(1, PACK_SIZE_MAX),
+  }),
+  z.strictObject({ type: z.literal('have'), packs, manifests: z.boolean() }),
+  z.strictObject({
+    type: z.literal('read'),
+    pack,
+    shareNumber,
+    first: count(LEAF_COUNT_MAX - 1),
+    count: integer(1, READ_COUNT_MAX),
+  }),
+  z.strictObject({ type: z.literal('adopt'), vault, packs, head: sequence }),
+  z.strictObject({ type: z.literal('publish'), head }),
+  z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
+  z.strictObject({ type: z.literal('roster'), statements }),
+])
+
+const responseSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('status'),
+    /** Bytes that the peer lends in all. */
+    capacity: bytes,
+    /** Bytes that it would still take. */
+    free: bytes,
+    /** Bytes that it holds for the asker's vault. */
+    used: bytes,
+    /** The peer's clock, milliseconds since 1970. */
+    now: count(TIME_MAX),
+  }),
+  z.strictObject({ type: z.literal('go') }),
+  z.strictObject({ type: z.literal('stored') }),
+  z.strictObject({ type: z.literal('held') }),
+  z.strictObject({
+    type: z.literal('have'),
+    /** For each pack that was asked for, in order: numbers of the shares held. */
+    shares: z.array(z.array(shareNumber).max(SHARE_COUNT_MAX).readonly()).max(PACKS_MAX).readonly(),
+    /** As many as shares, or none if not asked for; null where nothing is held or it did not fit. */
+    manifests: z.array(manifest.nullable()).max(PACKS_MAX).readonly(),
+  }),
+  z.strictObject({
+    type: z.literal('leaves'),
+    proof: z.array(bytesField(DIGEST_SIZE, DIGEST_SIZE)).max(PROOF_COUNT_MAX).readonly(),
+    bodySize: integer(1, READ_SIZE_MAX),
+  }),
+  z.strictObject({ type: z.literal('adopted'), count: count(PACKS_MAX * SHARE_COUNT_MAX) }),
+  z.strictObject({ type: z.literal('receipt'), receipt }),
+  z.strictObject({
+    type: z.literal('heads'),
+    heads: z.array(z.strictObject({ head, receipt })).max(HEADS_MAX).readonly(),
+  }),
+  z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({
+    type: z.literal('error'),
+    code: z.enum(ERROR_CODES),
+    message: text(ERROR_TEXT_SIZE_MAX).transform(escapeControls),
+  }),
+])
+
+export type Request = Readonly<z.infer<typeof requestSchema>>
+export type Response = Readonly<z.infer<typeof responseSchema>>
+
+/** The request of one type: `RequestOf<'put'>`. */
+export type RequestOf<Type extends Request['type']> = Extract<Request, { type: Type }>
+export type ResponseOf<Type extends Response['type']> = Extract<Response, { type: Type }>
+
+const REQUEST_TYPES = new Set<unknown>(requestSchema.options.map(typeOf))
+const RESPONSE_TYPES = new Set<unknown>(responseSchema.options.map(typeOf))
+
+/** @throws {FormatError} naming the field that is out of bounds, or if the whole is too large for a frame */
+export function encodeRequest(request: Request): Uint8Array {
+  checkPut(check(request, requestSchema, 'request'))
+  return encode(request, 'request')
+}
+
+/**
+ * A `put` that comes out agrees with its own manifest.
+ *
+ * @throws {UnknownMessageError}
+ * @throws {FormatError} naming the field at fault
+ */
+export function decodeRequest(payload: Uint8Array): Request {
+  const request = decode(payload, requestSchema, REQUEST_TYPES, 'request')
+  checkPut(request)
+  return request
+}
+
+/** An error's text is cut to its limit; @throws {FormatError} as {@link encodeRequest} does. */
+export function encodeResponse(response: Response): Uint8Array {
+  const fitting =
+    response.type === 'error' ? { ...response, message: cut(response.message) } : response
+  checkHave(check(fitting, responseSchema, 'response'))
+  return encode(fitting, 'response')
+}
+
+/**
+ * An error's text comes out without control characters: they are shown as `\u{…}`.
+ *
+ * @throws {UnknownMessageError}
+ * @throws {FormatError} naming the field at fault
+ */
+export function decodeResponse(payload: Uint8Array): Response {
+  const response = decode(payload, responseSchema, RESPONSE_TYPES, 'response')
+  checkHave(response)
+  return response
+}
+
+/**
+ * As many items, from the first, as one message has room for.
+ *
+ * @param sizeOf - bytes of an item; a few are added for its place in the list
+ */
+export function fitting<Item>(items: Iterable<Item>, sizeOf: (item: Item) => number): Item[] {
+  const taken: Item[] = []
+  let size = 0
+  for (const item of items) {
+    size += sizeOf(item) + 32
+    if (size > LIST_SIZE_MAX) break
+    taken.push(item)
+  }
+  return taken
+}
+
+/** Text from elsewhere, safe to show: controls, marks that reorder text, and line breaks as `\u{…}`. */
+export function escapeControls(message: string): string {
+  return message.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  )
+}
+
+function decode<T extends Request | Response>(
+  payload: Uint8Array,
+  schema: z.ZodType<T>,
+  types: ReadonlySet<unknown>,
+  format: string,
+): T {
+  const known = z.unknown().transform((value) => {
+    const type = typeOfMessage(value)
+    if (type !== undefined && !types.has(type)) {
+      throw new UnknownMessageError(`${format} of type ${escapeControls(type.slice(0, 32))}`)
+    }
+    return check(value, schema, format)
+  })
+  return decodeCbor(payload, known, { format, sizeMax: PAYLOAD_SIZE_MAX })
+}
+
+function encode(message: Request | Response, format: string): Uint8Array {
+  const payload = encodeCbor(message)
+  if (payload.length > PAYLOAD_SIZE_MAX) {
+    throw new FormatError(`${format}: ${payload.length} bytes do not fit a frame`)
+  }
+  return payload
+}
+
+function checkPut(request: Request): void {
+  if (request.type !== 'put') return
+  const manifest = decodeManifest(request.manifest)
+  if (request.shareNumber >= manifest.total) {
+    throw new FormatError(`request, field shareNumber: the pack has ${manifest.total} shares`)
+  }
+  if (request.bodySize !== pieceSize(manifest)) {
+    throw new FormatError(`request, field bodySize: pieces have ${pieceSize(manifest)} bytes`)
+  }
+}
+
+function checkHave(response: Response): void {
+  if (response.type !== 'have' || response.manifests.length === 0) return
+  if (response.manifests.length !== response.shares.length) {
+    throw new FormatError('response, field manifests: must be as many as shares, or none')
+  }
+}
+
+function typeOfMessage(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return undefined
+  return typeof value.type === 'string' ? value.type : undefined
+}
+
+function typeOf(option: { shape: { type: { value: string } } }): string {
+  return option.shape.type.value
+}
+
+function cut(message: string): string {
+  const whole = message.toWellFormed()
+  const { read } = new TextEncoder().encodeInto(whole, new Uint8Array(ERROR_TEXT_SIZE_MAX))
+  return whole.slice(0, read)
+}
