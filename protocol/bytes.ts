@@ -204,19 +204,22 @@ export class ByteWriter {
 
   u8(value: number): this {
     this.#check(value, 0xff)
-    this.#view.setUint8(this.#grow(1), value)
+    const start = this.#grow(1) // first: growing renews the view
+    this.#view.setUint8(start, value)
     return this
   }
 
   u16(value: number): this {
     this.#check(value, 0xffff)
-    this.#view.setUint16(this.#grow(2), value)
+    const start = this.#grow(2) // first: growing renews the view
+    this.#view.setUint16(start, value)
     return this
   }
 
   u32(value: number): this {
     this.#check(value, 0xffff_ffff)
-    this.#view.setUint32(this.#grow(4), value)
+    const start = this.#grow(4) // first: growing renews the view
+    this.#view.setUint32(start, value)
     return this
   }
 
@@ -224,7 +227,8 @@ export class ByteWriter {
     if (typeof value === 'number') this.#check(value, Number.MAX_SAFE_INTEGER)
     const big = BigInt(value)
     if (big < 0n || big >= 1n << 64n) throw new FormatError(`${big} does not fit 64 bits`)
-    this.#view.setBigUint64(this.#grow(8), big)
+    const start = this.#grow(8) // first: growing renews the view
+    this.#view.setBigUint64(start, big)
     return this
   }
 
