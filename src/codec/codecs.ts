@@ -1,0 +1,180 @@
+/**
+ * The codecs of the Compute port: what runs in a worker, as synchronous state machines.
+ *
+ * Inputs and outputs are plain objects, numbers, text and byte arrays, so that they can cross between
+ * threads. Outputs own their buffers; inputs are handed over. A file is read once: everything that
+ * is to be known of its bytes comes from one pass of one codec.
+ */
+
+import { createHash } from 'node:crypto'
+
+import { ByteWriter } from '../../protocol/bytes.ts'
+import { sha256 } from '../../protocol/hash.ts'
+import type { Manifest } from '../../protocol/manifest.ts'
+import type { Codec } from '../ports/compute.ts'
+import { Chunker, gearTable } from './chunker.ts'
+import { decodePack, encodePack, type EncodedPack } from './encode-pack.ts'
+import type { Code, Piece } from './erasure.ts'
+import { DeltaMaker } from './rdiff-delta.ts'
+import { parseSignature, SignatureMaker } from './rdiff-signature.ts'
+
+/** What is known of a file's content once all of it has passed. */
+export interface FileDigest {
+  readonly size: number
+  /** SHA-256 of the whole */
+  readonly digest: Uint8Array
+}
+
+export interface OriginalParams {
+  /** the vault's key for chunk boundaries */
+  readonly cutKey: Uint8Array
+  /** of the signature to make; null for none */
+  readonly blockSize: number | null
+}
+
+export type OriginalOutput =
+  | {
+      readonly type: 'chunk'
+      readonly bytes: Uint8Array
+      /** SHA-256 of the chunk */
+      readonly digest: Uint8Array
+    }
+  | ({ readonly type: 'end'; readonly signature: Uint8Array | undefined } & FileDigest)
+
+export interface DeltaParams {
+  /** of the version that the delta is to be made against */
+  readonly signature: Uint8Array
+  /** of the signature to make of the new file */
+  readonly blockSize: number
+}
+
+export type DeltaOutput =
+  | {
+      readonly type: 'delta'
+      readonly bytes: Uint8Array
+      /** how many bytes of the file no old block matched, so far: stop early when they are too many */
+      readonly literalSize: number
+    }
+  | ({
+      readonly type: 'end'
+      readonly signature: Uint8Array
+      readonly literalSize: number
+      /** bytes of the whole delta */
+      readonly deltaSize: number
+    } & FileDigest)
+
+/** For each codec's name: how it is made. */
+export const codecs = {
+  /** A file's bytes → its chunks, then its digest and signature. */
+  original(params: OriginalParams): Codec<Uint8Array, OriginalOutput> {
+    const chunker = new Chunker(gearTable(params.cutKey))
+    const whole = new Whole()
+    const signature = params.blockSize === null ? undefined : new WholeSignature(params.blockSize)
+    const toChunk = (bytes: Uint8Array) =>
+      ({ type: 'chunk', bytes, digest: sha256(bytes) }) as const
+    return {
+      push(bytes) {
+        whole.push(bytes)
+        signature?.push(bytes)
+        return chunker.push(bytes).map(toChunk)
+      },
+      close: () => [
+        ...chunker.close().map(toChunk),
+        { type: 'end', ...whole.close(), signature: signature?.close() },
+      ],
+    }
+  },
+
+  /**
+   * A file's bytes → its delta, in parts, then its digest and signature.
+   *
+   * @throws {BadSignatureError}
+   */
+  delta(params: DeltaParams): Codec<Uint8Array, DeltaOutput> {
+    const maker = new DeltaMaker(parseSignature(params.signature))
+    const whole = new Whole()
+    const signature = new WholeSignature(params.blockSize)
+    let deltaSize = 0
+    const toDelta = (bytes: Uint8Array) => {
+      deltaSize += bytes.length
+      return { type: 'delta', bytes, literalSize: maker.literalSize } as const
+    }
+    return {
+      push(bytes) {
+        whole.push(bytes)
+        signature.push(bytes)
+        return maker.push(bytes).map(toDelta)
+      },
+      close() {
+        const rest = maker.close().map(toDelta)
+        const { literalSize } = maker
+        const end = { ...whole.close(), signature: signature.close(), literalSize, deltaSize }
+        return [...rest, { type: 'end', ...end }]
+      },
+    }
+  },
+
+  /** A file's bytes → nothing, then its digest. */
+  digest(_params: Record<string, never>): Codec<Uint8Array, FileDigest> {
+    const whole = new Whole()
+    return {
+      push(bytes) {
+        whole.push(bytes)
+        return []
+      },
+      close: () => [whole.close()],
+    }
+  },
+
+  /**
+   * Packs → their pieces and manifests, one for each.
+   *
+   * @throws {FormatError} as {@link encodePack} does
+   */
+  encodePack(params: Code & { readonly leafSize: number }): Codec<Uint8Array, EncodedPack> {
+    return { push: (pack) => [encodePack(pack, params)], close: () => [] }
+  },
+
+  /**
+   * Pieces of the manifest's pack → the pack.
+   *
+   * @throws {FormatError} as {@link decodePack} does
+   */
+  decodePack(params: { readonly manifest: Manifest }): Codec<readonly Piece[], Uint8Array> {
+    return { push: (pieces) => [decodePack(params.manifest, pieces)], close: () => [] }
+  },
+}
+
+/** The size and digest of what passes. */
+class Whole {
+  readonly #hash = createHash('sha256')
+  #size = 0
+
+  push(bytes: Uint8Array): void {
+    this.#hash.update(bytes)
+    this.#size += bytes.length
+  }
+
+  close(): FileDigest {
+    return { size: this.#size, digest: new Uint8Array(this.#hash.digest()) }
+  }
+}
+
+/** The signature of what passes, in one array. */
+class WholeSignature {
+  readonly #maker: SignatureMaker
+  readonly #writer = new ByteWriter()
+
+  constructor(blockSize: number) {
+    this.#maker = new SignatureMaker({ blockSize })
+  }
+
+  push(bytes: Uint8Array): void {
+    for (const part of this.#maker.push(bytes)) this.#writer.put(part)
+  }
+
+  close(): Uint8Array {
+    for (const part of this.#maker.close()) this.#writer.put(part)
+    return this.#writer.finish()
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Signatures: what a file looked like, block by block, in librsync's format (Rabin–Karp + BLAKE2b).
+ *
+ * A signature is about 1/200 of its file and stands in for it when a delta is made, so the old
+ * content is not needed. `rdiff -R rabinkarp -H blake2 -b BLOCK -S STRONG signature` writes the
+ * same bytes.
+ *
+ * Format: docs/formats/delta.md
+ */
+
+import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
+import { FormatError } from '../../protocol/errors.ts'
+import { assert } from '../base/assert.ts'
+import { STRONG_SIZE_MAX, strongSum } from './strong-sum.ts'
+import { weakSum } from './weak-sum.ts'
+
+/** 'rs' 01 'G': Rabin–Karp weak sums and BLAKE2b strong sums. */
+const SIGNATURE_MAGIC = 0x72730147
+const HEADER_SIZE = 12
+const WEAK_SIZE = 4
+
+/** Largest block: rdiff itself would choose it for a file of 16 TiB; a delta holds one in memory. */
+export const BLOCK_SIZE_MAX = 4 * 1024 * 1024
+
+/** Bytes of each strong sum in the signatures Cairn keeps: 128 bits stand against chance and 2⁶⁴ tries. */
+export const STRONG_SIZE = 16
+
+/** A signature that is cut short, or states impossible sizes, or another kind of sum. */
+export class BadSignatureError extends FormatError {
+  override readonly name = 'BadSignatureError'
+}
+
+/** A signature, read. */
+export interface Signature {
+  /** bytes per block, 1 … 4 MiB; the file's last block may have been shorter */
+  readonly blockSize: number
+  /** bytes of each strong sum, 1 … 32 */
+  readonly strongSize: number
+  /** number of blocks */
+  readonly count: number
+  /** one sum per block */
+  readonly weak: Int32Array
+  /** `count` × `strongSize` bytes */
+  readonly strong: Uint8Array
+}
+
+/** Makes the signature of a file from its bytes, as they pass by. */
+export class SignatureMaker {
+  readonly #blockSize: number
+  readonly #strongSize: number
+  #writer = new ByteWriter()
+  /** The block under way; allocated when a push ends inside a block. */
+  #block: Uint8Array = new Uint8Array(0)
+  #filled = 0
+
+  constructor({ blockSize, strongSize = STRONG_SIZE }: { blockSize: number; strongSize?: number }) {
+    assert(isBetween(blockSize, 1, BLOCK_SIZE_MAX), 'block sizes are 1 … 4 MiB')
+    assert(isBetween(strongSize, 1, STRONG_SIZE_MAX), 'strong sums are 1 … 32 bytes')
+    this.#blockSize = blockSize
+    this.#strongSize = strongSize
+    this.#writer.u32(SIGNATURE_MAGIC)
+    this.#writer.u32(blockSize)
+    this.#writer.u32(strongSize)
+  }
+
+  /** @returns the parts of the signature that are known now */
+  push(bytes: Uint8Array): Uint8Array[] {
+    let at = 0
+    if (this.#filled > 0) {
+      at = this.#fill(bytes)
+      if (this.#filled === this.#blockSize) this.#flush()
+    }
+    for (; this.#filled === 0 && at + this.#blockSize <= bytes.length; at += this.#blockSize)
+      this.#sum(bytes.subarray(at, at + this.#blockSize))
+    this.#fill(bytes.subarray(at))
+    return this.#take()
+  }
+
+  /** @returns the rest of the signature */
+  close(): Uint8Array[] {
+    if (this.#filled > 0) this.#flush()
+    return this.#take()
+  }
+
+  /** @returns how many bytes went into the block under way */
+  #fill(bytes: Uint8Array): number {
+    const count = Math.min(bytes.length, this.#blockSize - this.#filled)
+    if (count === 0) return 0
+    if (this.#block.length === 0) this.#block = new Uint8Array(this.#blockSize)
+    this.#block.set(bytes.subarray(0, count), this.#filled)
+    this.#filled += count
+    return count
+  }
+
+  #flush(): void {
+    this.#sum(this.#block.subarray(0, this.#filled))
+    this.#filled = 0
+  }
+
+  #sum(block: Uint8Array): void {
+    this.#writer.u32(weakSum(block, 0, block.length) >>> 0)
+    this.#writer.put(strongSum(block).subarray(0, this.#strongSize))
+  }
+
+  #take(): Uint8Array[] {
+    if (this.#writer.size === 0) return []
+    const part = this.#writer.finish()
+    this.#writer = new ByteWriter()
+    return [part]
+  }
+}
+
+/**
+ * Read a whole signature.
+ *
+ * @throws {BadSignatureError}
+ */
+export function parseSignature(bytes: Uint8Array): Signature {
+  if (bytes.length < HEADER_SIZE) throw new BadSignatureError(`${bytes.length} bytes are too few`)
+  const reader = new ByteReader(bytes)
+  const magic = reader.u32()
+  if (magic !== SIGNATURE_MAGIC)
+    throw new BadSignatureError(`magic 0x${magic.toString(16)} is not Rabin–Karp with BLAKE2`)
+  const blockSize = reader.u32()
+  if (!isBetween(blockSize, 1, BLOCK_SIZE_MAX))
+    throw new BadSignatureError(`blocks of ${blockSize}`)
+  const strongSize = reader.u32()
+  if (!isBetween(strongSize, 1, STRONG_SIZE_MAX))
+    throw new BadSignatureError(`strong sums of ${strongSize} bytes`)
+
+  const count = reader.remaining / (WEAK_SIZE + strongSize)
+  if (!Number.isInteger(count)) throw new BadSignatureError('ends inside a block')
+  const weak = new Int32Array(count)
+  const strong = new Uint8Array(count * strongSize)
+  for (let block = 0; block < count; block++) {
+    weak[block] = reader.u32()
+    strong.set(reader.take(strongSize), block * strongSize)
+  }
+  return { blockSize, strongSize, count, weak, strong }
+}
+
+function isBetween(value: number, min: number, max: number): boolean {
+  return Number.isInteger(value) && value >= min && value <= max
+}
