@@ -115,7 +115,7 @@ export function packIdToBytes(id: PackId): Uint8Array {
 
 /** @throws {FormatError} unless these are the 36 bytes of a pack's name */
 export function packIdFromBytes(bytes: Uint8Array): PackId {
-  const text = `b${toBase32(bytes)}`
+  const text = bytes.length === PACK_ID_SIZE ? `b${toBase32(bytes)}` : ''
   const hasPrefix = equal(bytes.subarray(0, PACK_ID_PREFIX.length), PACK_ID_PREFIX)
   if (!hasPrefix || !isPackIdText(text)) throw new FormatError('not the name of a pack')
   return text

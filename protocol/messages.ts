@@ -30,11 +30,10 @@ import {
 } from './manifest.ts'
 import { PROOF_COUNT_MAX } from './merkle.ts'
 
+export { BODY_FRAME_SIZE_MAX } from './body.ts'
+
 /** The protocol's name on the network; the number changes with anything old peers would misread. */
 export const PROTOCOL = '/cairn/1'
-
-/** Most bytes of a body in one frame: small enough to share a connection with other streams. */
-export const BODY_FRAME_SIZE_MAX = 256 * 1024
 
 /** Most bytes of leaves in one read. */
 export const READ_SIZE_MAX = 1024 * 1024
@@ -199,10 +198,10 @@ export function decodeRequest(payload: Uint8Array): Request {
 
 /** An error's text is cut to its limit; @throws {FormatError} as {@link encodeRequest} does. */
 export function encodeResponse(response: Response): Uint8Array {
-  const fitting =
+  const bounded =
     response.type === 'error' ? { ...response, message: cut(response.message) } : response
-  checkHave(check(fitting, responseSchema, 'response'))
-  return encode(fitting, 'response')
+  checkHave(check(bounded, responseSchema, 'response'))
+  return encode(bounded, 'response')
 }
 
 /**
@@ -267,12 +266,12 @@ function encode(message: Request | Response, format: string): Uint8Array {
 
 function checkPut(request: Request): void {
   if (request.type !== 'put') return
-  const manifest = decodeManifest(request.manifest)
-  if (request.shareNumber >= manifest.total) {
-    throw new FormatError(`request, field shareNumber: the pack has ${manifest.total} shares`)
+  const described = decodeManifest(request.manifest)
+  if (request.shareNumber >= described.total) {
+    throw new FormatError(`request, field shareNumber: the pack has ${described.total} shares`)
   }
-  if (request.bodySize !== pieceSize(manifest)) {
-    throw new FormatError(`request, field bodySize: pieces have ${pieceSize(manifest)} bytes`)
+  if (request.bodySize !== pieceSize(described)) {
+    throw new FormatError(`request, field bodySize: pieces have ${pieceSize(described)} bytes`)
   }
 }
 
