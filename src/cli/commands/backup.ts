@@ -1,0 +1,128 @@
+/**
+ * `cairn backup`: scan what changed, send it to the peers, publish a snapshot.
+ */
+
+import { hostname } from 'node:os'
+import type { Command } from 'commander'
+import { UsageError } from '../../base/errors.ts'
+import type { BackupSummary } from '../../node/client.ts'
+import { makeCommand, type CommonOptions, type Context } from '../context.ts'
+import { escapeName, pathFields } from '../escape.ts'
+import { EXIT, type ExitCode } from '../exit-code.ts'
+import { formatBytes, formatCount, formatDuration, formatMoment } from '../format.ts'
+import { codeOption, collect, parseCode, pathBytes, type CodeOption } from '../options.ts'
+import type { Output } from '../output.ts'
+import { withClient, withProgress, type ClientSession } from '../with-client.ts'
+
+interface BackupOptions extends CommonOptions {
+  readonly host?: string
+  readonly tag: readonly string[]
+  readonly code?: CodeOption
+  readonly allowFew?: boolean
+}
+
+export function backupCommand(context: Context): Command {
+  return makeCommand('backup', {
+    summary: 'back up files and folders',
+    details:
+      'Only what changed since the last snapshot is read and sent. Stop it at any time:\n' +
+      'the same command resumes. A snapshot is published once enough peers hold all of it.',
+    examples: ['cairn backup ~/Documents', 'cairn backup --tag before-upgrade /etc /home'],
+  })
+    .argument('[path...]', 'what to back up; default: backup.paths in config.toml')
+    .option('--host <name>', 'name of this computer in the list of snapshots')
+    .option('--tag <tag>', 'mark the snapshot; may be given several times', collect, [])
+    .option('--code <k-of-n>', 'any K of N peers bring everything back', codeOption)
+    .option('--allow-few', 'accept a grid of fewer than three peers')
+    .action(async (paths: string[], options: BackupOptions) => {
+      await withClient(context, options, async (session) => {
+        context.exit = await backup(context, session, paths, options)
+      })
+    })
+}
+
+async function backup(
+  context: Context,
+  { client, output, config }: ClientSession,
+  paths: readonly string[],
+  options: BackupOptions,
+): Promise<ExitCode> {
+  const wanted = paths.length > 0 ? paths : config.backup.paths
+  if (wanted.length === 0) {
+    throw new UsageError('nothing to back up: give a path, or set backup.paths in config.toml')
+  }
+  const code = options.code ?? parseCode(config.backup.code ?? '')
+  const startedAt = context.now()
+  const summary = await withProgress(context, output, (progress) =>
+    client.backup(
+      {
+        paths: wanted.map((path) => pathBytes(path, context.workingFolder)),
+        host: options.host ?? config.backup.host ?? hostname(),
+        tags: [...config.backup.tags, ...options.tag],
+        ...(code === undefined ? {} : { code }),
+        allowFew: options.allowFew === true,
+        onProgress: (state) => progress.update(state),
+        onFileError: ({ path, error, during }) => {
+          progress.clear()
+          output.itemFailed(escapeName(path), error, { during, ...pathFields(path) })
+        },
+      },
+      context.signal,
+    ),
+  )
+  report(output, summary, context.now() - startedAt)
+  return exitCodeFor(summary)
+}
+
+function report(output: Output, summary: BackupSummary, durationMs: number): void {
+  for (const warning of summary.warnings) output.warn(warning)
+  output.json(summaryRecord(summary, durationMs))
+  const lines = [
+    `files    ${formatCount(summary.filesNew)} new, ${formatCount(summary.filesChanged)} changed, ` +
+      `${formatCount(summary.filesUnmodified)} unchanged: ${formatCount(summary.filesTotal)} in all, ` +
+      formatBytes(summary.bytesTotal),
+    `read     ${formatBytes(summary.bytesRead)} in ${formatDuration(durationMs)}`,
+    `stored   ${formatBytes(summary.bytesAdded)} new, ${formatCount(summary.deltas)} files as deltas`,
+    `sent     ${formatBytes(summary.bytesSent)} to peers`,
+  ]
+  for (const line of lines) output.data(line)
+  if (summary.settling > 0) {
+    output.data(`settling ${formatCount(summary.settling)} shares wait for their peers to come back`)
+  }
+  if (summary.notSafe !== undefined) output.failed(summary.notSafe)
+  else if (summary.published) output.data(`snapshot ${summary.sequence} saved`)
+  if (summary.skipped.length > 0) {
+    output.say(`${formatCount(summary.skipped.length)} items could not be read; they are listed above.`)
+  }
+}
+
+function exitCodeFor(summary: BackupSummary): ExitCode {
+  if (summary.notSafe !== undefined || !summary.published) return EXIT.notSafe
+  return summary.skipped.length > 0 ? EXIT.incomplete : EXIT.ok
+}
+
+function summaryRecord(summary: BackupSummary, durationMs: number) {
+  return {
+    message_type: 'summary',
+    snapshot_id: summary.published ? String(summary.sequence) : undefined,
+    is_published: summary.published,
+    files_new: summary.filesNew,
+    files_changed: summary.filesChanged,
+    files_unmodified: summary.filesUnmodified,
+    dirs_new: summary.foldersNew,
+    dirs_changed: summary.foldersChanged,
+    dirs_unmodified: summary.foldersUnmodified,
+    total_files_processed: summary.filesTotal,
+    total_bytes_processed: summary.bytesTotal,
+    bytes_read: summary.bytesRead,
+    data_added: summary.bytesAdded,
+    bytes_sent: summary.bytesSent,
+    packs: summary.packs,
+    deltas: summary.deltas,
+    error_count: summary.skipped.length,
+    shares_settling: summary.settling,
+    backup_start: formatMoment(summary.startedAt),
+    backup_end: formatMoment(summary.endedAt),
+    total_duration: durationMs / 1000,
+  }
+}

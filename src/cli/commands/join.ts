@@ -1,0 +1,43 @@
+/**
+ * `cairn join`: this vault becomes a member of a grid.
+ */
+
+import type { Command } from 'commander'
+import { escapeText } from '../escape.ts'
+import { makeCommand, type CommonOptions, type Context } from '../context.ts'
+import { readSecretFile } from '../secret-file.ts'
+import { withClient } from '../with-client.ts'
+
+interface JoinOptions extends CommonOptions {
+  readonly codeFrom: string
+}
+
+export function joinCommand(context: Context): Command {
+  return makeCommand('join', {
+    summary: 'join a grid with an invite from a friend',
+    examples: ['cairn join --code-from invite.txt', 'cairn join --code-from - < invite.txt'],
+  })
+    .requiredOption('--code-from <file>', 'the invite; - reads standard input')
+    .action(async (options: JoinOptions) => join(context, options))
+}
+
+async function join(context: Context, options: JoinOptions): Promise<void> {
+  const invite = readSecretFile(options.codeFrom, 'the invite')
+  await withClient(context, options, async ({ client, output }) => {
+    const { grid, peers } = await client.join(invite.trim(), context.signal)
+    const reachable = peers.filter((peer) => peer.isReachable)
+    output.json({
+      message_type: 'joined',
+      grid,
+      peers_total: peers.length,
+      peers_reachable: reachable.length,
+      peers,
+    })
+    for (const peer of peers) {
+      const name = peer.name === undefined ? '' : `  ${escapeText(peer.name)}`
+      output.data(`${peer.isReachable ? 'up  ' : 'down'}  ${peer.peer}${name}`)
+    }
+    output.say(`Joined grid ${grid.slice(0, 16)}: ${reachable.length} of ${peers.length} peers answered.`)
+    output.say('Next: cairn backup PATH…')
+  })
+}

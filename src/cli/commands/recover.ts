@@ -1,0 +1,72 @@
+/**
+ * `cairn recover`: a vault again, from the 24 words and one friend.
+ */
+
+import type { Command } from 'commander'
+import { UsageError } from '../../base/errors.ts'
+import { recover } from '../../node/client.ts'
+import { readConfig } from '../config.ts'
+import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
+import { findHome } from '../home.ts'
+import { wordsInKit } from '../kit.ts'
+import { formatTime } from '../format.ts'
+import { openPorts } from '../ports.ts'
+import { readSecretFile } from '../secret-file.ts'
+import { snapshotFields } from '../snapshot-fields.ts'
+
+interface RecoverOptions extends CommonOptions {
+  readonly wordsFrom: string
+  readonly codeFrom?: string
+  readonly peer?: string
+}
+
+export function recoverCommand(context: Context): Command {
+  return makeCommand('recover', {
+    summary: 'get a vault back from its 24 words and one friend',
+    details: 'Makes a new home for the vault on this computer. Then `cairn restore` brings the files.',
+    examples: [
+      'cairn recover --words-from kit.txt --code-from invite.txt',
+      'cairn recover --words-from kit.txt --peer /ip4/192.0.2.7/tcp/4280/p2p/12D3Koo…',
+    ],
+  })
+    .requiredOption('--words-from <file>', 'the recovery kit; - reads standard input')
+    .option('--code-from <file>', 'an invite to the grid')
+    .option('--peer <multiaddr>', 'the address of one peer that is up')
+    .action(async (options: RecoverOptions) => runRecover(context, options))
+}
+
+async function runRecover(context: Context, options: RecoverOptions): Promise<void> {
+  const output = outputOf(context, options)
+  if ((options.codeFrom === undefined) === (options.peer === undefined)) {
+    throw new UsageError('give either --code-from FILE or --peer MULTIADDR')
+  }
+  const words = wordsInKit(readSecretFile(options.wordsFrom, 'the recovery words'))
+  const where =
+    options.peer === undefined
+      ? { invite: readSecretFile(options.codeFrom ?? '', 'the invite').trim() }
+      : { peer: options.peer }
+
+  const home = findHome(context.env, context.workingFolder)
+  const ports = openPorts(home, readConfig(home.configFile))
+  try {
+    const summary = await recover(ports, { words, ...where }, context.signal)
+    for (const warning of summary.warnings) output.warn(warning)
+    output.json({
+      message_type: 'recovered',
+      vault: summary.vault,
+      sequence: summary.sequence,
+      snapshots: summary.snapshots,
+      peers_asked: summary.peersAsked,
+      peers_answered: summary.peersAnswered,
+      newest: summary.newest && snapshotFields(summary.newest),
+    })
+    const newest = summary.newest ? `, the newest of ${formatTime(summary.newest.startedAt)}` : ''
+    output.data(
+      `recovered ${summary.snapshots} snapshots${newest}; ` +
+        `${summary.peersAnswered} of ${summary.peersAsked} peers answered`,
+    )
+    output.say(`The vault is in ${home.data}. Next: cairn snapshots, cairn restore PATH --target DIR`)
+  } finally {
+    await ports.close()
+  }
+}

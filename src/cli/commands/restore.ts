@@ -1,0 +1,100 @@
+/**
+ * `cairn restore`: bring files back as they were at a snapshot.
+ */
+
+import type { Command } from 'commander'
+import { FormatError, RecoveryError } from '../../base/errors.ts'
+import type { FileFailure, RestoreSummary } from '../../node/client.ts'
+import { makeCommand, type CommonOptions, type Context } from '../context.ts'
+import { escapeName, pathFields } from '../escape.ts'
+import { EXIT, type ExitCode } from '../exit-code.ts'
+import { formatBytes, formatCount, formatDuration } from '../format.ts'
+import { pathBytes } from '../options.ts'
+import type { Output } from '../output.ts'
+import { echoSnapshot } from '../snapshot-fields.ts'
+import { withClient, withProgress, type ClientSession } from '../with-client.ts'
+
+interface RestoreOptions extends CommonOptions {
+  readonly at: string
+  readonly target: string
+}
+
+export function restoreCommand(context: Context): Command {
+  return makeCommand('restore', {
+    summary: 'bring files back as they were at a snapshot',
+    details:
+      'Each path comes back below the target under its whole path. Nothing outside the target is\n' +
+      'written, and nothing that is already there is overwritten.',
+    examples: [
+      'cairn restore ~/Documents --target /tmp/back',
+      'cairn restore --at 3d ~/Documents/big.db --target /tmp/back',
+    ],
+  })
+    .argument('<path...>', 'what to bring back')
+    .requiredOption('--target <folder>', 'where to put it')
+    .option('--at <when>', 'latest, a number, a date or an age such as 3d', 'latest')
+    .action(async (paths: string[], options: RestoreOptions) => {
+      await withClient(context, options, async (session) => {
+        context.exit = await restore(context, session, paths, options)
+      })
+    })
+}
+
+async function restore(
+  context: Context,
+  { client, output }: ClientSession,
+  paths: readonly string[],
+  options: RestoreOptions,
+): Promise<ExitCode> {
+  const at = await client.at(options.at, context.signal)
+  echoSnapshot(output, at)
+  const startedAt = context.now()
+  const summary = await withProgress(context, output, (progress) =>
+    client.restore(
+      {
+        at,
+        paths: paths.map((path) => pathBytes(path, context.workingFolder)),
+        target: pathBytes(options.target, context.workingFolder),
+        onProgress: (state) => progress.update(state),
+        onFileError: ({ path, error, during }) => {
+          progress.clear()
+          output.itemFailed(escapeName(path), error, { during, ...pathFields(path) })
+        },
+      },
+      context.signal,
+    ),
+  )
+  report(output, summary, context.now() - startedAt)
+  return exitCodeFor(summary.failures)
+}
+
+function report(output: Output, summary: RestoreSummary, durationMs: number): void {
+  for (const warning of summary.warnings) output.warn(warning)
+  output.json({
+    message_type: 'summary',
+    files_restored: summary.filesRestored,
+    dirs_restored: summary.foldersRestored,
+    symlinks_restored: summary.symlinksRestored,
+    bytes_restored: summary.bytesRestored,
+    bytes_fetched: summary.bytesFetched,
+    error_count: summary.failures.length,
+    seconds_elapsed: durationMs / 1000,
+  })
+  output.data(
+    `restored ${formatCount(summary.filesRestored)} files, ${formatCount(summary.foldersRestored)} folders, ` +
+      `${formatCount(summary.symlinksRestored)} links: ${formatBytes(summary.bytesRestored)} ` +
+      `in ${formatDuration(durationMs)}`,
+  )
+  output.data(`fetched  ${formatBytes(summary.bytesFetched)} from peers`)
+  if (summary.failures.length > 0) {
+    output.say(`${formatCount(summary.failures.length)} items could not be restored; they are listed above.`)
+  }
+}
+
+/** Lost data weighs more than a file that this machine would not let us write. */
+function exitCodeFor(failures: readonly FileFailure[]): ExitCode {
+  if (failures.length === 0) return EXIT.ok
+  const isLost = ({ error }: FileFailure) =>
+    error instanceof RecoveryError || error instanceof FormatError
+  return failures.some(isLost) ? EXIT.unrecoverable : EXIT.incomplete
+}

@@ -1,0 +1,42 @@
+/**
+ * `cairn snapshots`: what there is to go back to.
+ */
+
+import type { Command } from 'commander'
+import { makeCommand, type CommonOptions, type Context } from '../context.ts'
+import { escapeName, escapeText } from '../escape.ts'
+import { formatBytes, formatCount, formatTime } from '../format.ts'
+import { snapshotFields, type SnapshotRow } from '../snapshot-fields.ts'
+import { withClient } from '../with-client.ts'
+
+export function snapshotsCommand(context: Context): Command {
+  return makeCommand('snapshots', {
+    summary: 'list the snapshots, newest last',
+    examples: ['cairn snapshots', 'cairn snapshots --json | jq .short_id'],
+  }).action(async (options: CommonOptions) => {
+    await withClient(context, options, async ({ client, output }) => {
+      const rows = (await client.snapshots(context.signal)).toReversed()
+      for (const row of rows) {
+        output.json(snapshotFields(row))
+        output.data(describeRow(row))
+      }
+      if (rows.length === 0) output.say('No snapshots yet. Make one: cairn backup PATH…')
+    })
+  })
+}
+
+function describeRow(row: SnapshotRow): string {
+  const marks = [...row.tags.map((tag) => `#${escapeText(tag)}`)]
+  if (row.isPinned) marks.push('pinned')
+  if (!row.isComplete) marks.push(`partial, ${formatCount(row.skipped)} left out`)
+  return [
+    String(row.sequence).padStart(4),
+    formatTime(row.startedAt),
+    escapeText(row.host),
+    `${formatCount(row.files)} files`,
+    formatBytes(row.bytes),
+    `+${formatBytes(row.added)}`,
+    row.sources.map(escapeName).join(' '),
+    ...marks,
+  ].join('  ')
+}

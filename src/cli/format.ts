@@ -1,0 +1,100 @@
+/**
+ * Format: sizes, times and durations for people; JSON gets plain numbers and RFC 3339 instead.
+ */
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+
+/** @returns for instance `17 B`, `4.0 KiB`, `1.2 GiB` */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (Math.abs(value) >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return unit === 0 ? `${bytes} B` : `${value.toFixed(1)} ${UNITS[unit]}`
+}
+
+/** @returns for instance `2,012` */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
+/** @returns for instance `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min` */
+export function formatDuration(ms: number): string {
+  const seconds = ms / 1000
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  if (seconds < 60) return `${Math.round(seconds)} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min ${two(Math.floor(seconds % 60))} s`
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`
+}
+
+/** @returns local time to the second: `2026-11-20 10:58:09` */
+export function formatTime(ms: number): string {
+  const date = new Date(ms)
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+}
+
+/** @returns RFC 3339 in UTC, to the nanosecond where there are nanoseconds */
+export function formatInstant(time: { seconds: number; nanoseconds: number }): string {
+  const date = new Date(time.seconds * 1000)
+  if (Number.isNaN(date.getTime())) return `${time.seconds}.${pad(time.nanoseconds, 9)}`
+  return date.toISOString().replace(/\.\d+Z$/, `.${pad(time.nanoseconds, 9)}Z`)
+}
+
+/** @returns RFC 3339 in UTC, to the millisecond */
+export function formatMoment(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+/** @returns `drwxr-xr-x` as `ls -l` writes it */
+export function formatMode(kind: 'file' | 'folder' | 'symlink', mode: number): string {
+  const letters = [...'rwxrwxrwx'].map((letter, index) => (mode & (0o400 >> index) ? letter : '-'))
+  const special = (bit: number, at: number, on: string, off: string) => {
+    if (mode & bit) letters[at] = letters[at] === 'x' ? on : off
+  }
+  special(0o4000, 2, 's', 'S')
+  special(0o2000, 5, 's', 'S')
+  special(0o1000, 8, 't', 'T')
+  return { file: '-', folder: 'd', symlink: 'l' }[kind] + letters.join('')
+}
+
+const SUFFIXES: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  k: 1000,
+  kb: 1000,
+  kib: 2 ** 10,
+  m: 1e6,
+  mb: 1e6,
+  mib: 2 ** 20,
+  g: 1e9,
+  gb: 1e9,
+  gib: 2 ** 30,
+  t: 1e12,
+  tb: 1e12,
+  tib: 2 ** 40,
+}
+
+/**
+ * Read a size as people write it: `500`, `20GB` (10⁹), `1.5GiB` (2³⁰).
+ *
+ * @returns whole bytes, or `undefined` if it is no size
+ */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim())
+  const factor = SUFFIXES[match?.[2]?.toLowerCase() ?? '?']
+  if (match === null || factor === undefined) return undefined
+  const bytes = Math.round(Number(match[1]) * factor)
+  return Number.isSafeInteger(bytes) ? bytes : undefined
+}
+
+function two(value: number): string {
+  return pad(value, 2)
+}
+
+function pad(value: number, width: number): string {
+  return String(value).padStart(width, '0')
+}

@@ -1,0 +1,53 @@
+/**
+ * Options: what people type, as values; each says what was expected.
+ */
+
+import { resolve } from 'node:path'
+import { InvalidArgumentError } from 'commander'
+import { parseSize } from './format.ts'
+
+/** k of n: `needed` shares of `total` bring a pack back. */
+export interface CodeOption {
+  readonly needed: number
+  readonly total: number
+}
+
+/** @returns the code in `4-of-7`, or `undefined` if it is none (1 ≤ needed ≤ total ≤ 256) */
+export function parseCode(text: string): CodeOption | undefined {
+  const match = /^(\d{1,3})-of-(\d{1,3})$/.exec(text)
+  const needed = Number(match?.[1])
+  const total = Number(match?.[2])
+  return needed >= 1 && needed <= total && total <= 256 ? { needed, total } : undefined
+}
+
+export function codeOption(text: string): CodeOption {
+  const code = parseCode(text)
+  if (code === undefined) throw new InvalidArgumentError('Expected K-of-N, for instance 4-of-7.')
+  return code
+}
+
+export function sizeOption(text: string): number {
+  const bytes = parseSize(text)
+  if (bytes === undefined)
+    throw new InvalidArgumentError('Expected a size, for instance 20GB or 500MiB.')
+  return bytes
+}
+
+/** @returns a parser of whole numbers within bounds */
+export function countOption(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const count = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (count >= min && count <= max) return count
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`)
+  }
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, previous: readonly string[]): string[] {
+  return [...previous, value]
+}
+
+/** @returns the path's bytes: absolute, without `.`, `..` or a slash at the end */
+export function pathBytes(path: string, workingFolder: string): Uint8Array {
+  return new Uint8Array(Buffer.from(resolve(workingFolder, path), 'utf8'))
+}

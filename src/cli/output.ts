@@ -1,0 +1,111 @@
+/**
+ * Output: data on stdout, messages on stderr.
+ *
+ * With `--json` stdout carries one JSON object a line, each with a `message_type` (restic's words
+ * where restic has them), and errors are JSON lines on stderr; text meant for people is left out.
+ * The fields are listed in docs/operations.md.
+ */
+
+import { escapeText } from './escape.ts'
+import { adviceFor } from './advice.ts'
+import { exitCodeOf } from './exit-code.ts'
+import { CairnError } from '../base/errors.ts'
+
+/** A line of JSON: what it is, and its fields. */
+export interface JsonRecord {
+  readonly message_type: string
+  readonly [field: string]: unknown
+}
+
+/** Where text goes: `process.stdout`, or a collector in tests. */
+export interface TextSink {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+export class Output {
+  readonly isJson: boolean
+  readonly #stdout: TextSink
+  readonly #stderr: TextSink
+  readonly #showStack: boolean
+
+  constructor(
+    sinks: { stdout: TextSink; stderr: TextSink },
+    options: { isJson: boolean; showStack?: boolean },
+  ) {
+    this.#stdout = sinks.stdout
+    this.#stderr = sinks.stderr
+    this.isJson = options.isJson
+    this.#showStack = options.showStack ?? false
+  }
+
+  /** Where a progress line may be drawn. */
+  get stderr(): TextSink {
+    return this.#stderr
+  }
+
+  /** A line of data for people. Names in it are already escaped. */
+  data(line: string): void {
+    if (!this.isJson) this.#stdout.write(`${line}\n`)
+  }
+
+  /** A line of data for programs. */
+  json(record: JsonRecord): void {
+    if (this.isJson) this.#stdout.write(`${JSON.stringify(record, withoutBigints)}\n`)
+  }
+
+  /** A message to whoever watches; not data. */
+  say(text: string): void {
+    if (!this.isJson) this.#stderr.write(`${text}\n`)
+  }
+
+  /** One item that failed while the rest goes on. `item` is already escaped. */
+  itemFailed(item: string, error: Error, fields: Readonly<Record<string, unknown>>): void {
+    const record = { message_type: 'error', error: errorFields(error), item, ...fields }
+    if (this.isJson) this.#stderr.write(`${JSON.stringify(record, withoutBigints)}\n`)
+    else this.#stderr.write(`${item}: ${escapeText(error.message)}\n`)
+  }
+
+  /** Something worth knowing that stops nothing. */
+  warn(text: string): void {
+    if (this.isJson) this.#stderr.write(`${JSON.stringify({ message_type: 'warning', text })}\n`)
+    else this.#stderr.write(`warning: ${escapeText(text)}\n`)
+  }
+
+  /** The error that ends the program: what happened, to what, and what to do next. */
+  failed(error: unknown): void {
+    const advice = adviceFor(error)
+    if (this.isJson) {
+      const record = { message_type: 'exit_error', code: exitCodeOf(error), ...errorFields(error) }
+      this.#stderr.write(`${JSON.stringify({ ...record, advice }, withoutBigints)}\n`)
+    } else {
+      this.#stderr.write(`cairn: ${escapeText(describe(error))}\n`)
+      if (advice !== undefined) this.#stderr.write(`${escapeText(advice)}\n`)
+    }
+    if (this.#showStack && error instanceof Error) this.#stderr.write(`${stackOf(error)}\n`)
+  }
+}
+
+/** @returns one sentence; the class name too when the error is none of ours, since that helps a report */
+export function describe(error: unknown): string {
+  if (error instanceof CairnError) return error.message
+  if (error instanceof Error) return `${error.name}: ${error.message}`
+  return String(error)
+}
+
+function errorFields(error: unknown): { name: string; message: string } {
+  return { name: error instanceof Error ? error.name : 'Error', message: describe(error) }
+}
+
+function stackOf(error: Error): string {
+  const causes: string[] = []
+  for (let at: unknown = error; at instanceof Error && causes.length < 8; at = at.cause) {
+    causes.push(at.stack ?? at.message)
+  }
+  return escapeText(causes.join('\ncaused by '))
+}
+
+function withoutBigints(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value
+}

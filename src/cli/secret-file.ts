@@ -1,0 +1,95 @@
+/**
+ * Secret files: recovery words and invites, in files that only their owner may read.
+ *
+ * Secrets are never taken from the command line, where every user of the machine could see them.
+ */
+
+import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { UsageError } from '../base/errors.ts'
+
+/** Far above any kit or invite; keeps a wrong path (a disk image, a device) out of memory. */
+const SIZE_MAX = 4 * 1024 * 1024
+
+/** A new file that is ours alone and still empty. */
+export interface NewSecretFile {
+  /** Write it all and make it durable. */
+  finish(text: string): void
+  /** Take the empty file away again. */
+  discard(): void
+}
+
+/**
+ * Make the file before the secret exists, so that a path that cannot be written fails first.
+ *
+ * @throws {UsageError} the name is taken, or the folder does not let us
+ */
+export function createSecretFile(path: string): NewSecretFile {
+  const descriptor = openNew(path)
+  return {
+    finish(text) {
+      writeSync(descriptor, text)
+      fsyncSync(descriptor)
+      closeSync(descriptor)
+    },
+    discard() {
+      closeSync(descriptor)
+      rmSync(path, { force: true })
+    },
+  }
+}
+
+/**
+ * Read a secret from a file, or from standard input when the path is `-`.
+ *
+ * @param what - names it in errors: `the recovery words`
+ * @throws {UsageError} there is no such file, or it is far too large
+ */
+export function readSecretFile(path: string, what: string): string {
+  try {
+    const text = readBounded(path === '-' ? 0 : openSync(path, 'r'))
+    if (text !== undefined) return text
+  } catch (error) {
+    throw new UsageError(`cannot read ${what} from ${path}: ${reason(error)}`, { cause: error })
+  }
+  throw new UsageError(`${path} is too large to be ${what}`)
+}
+
+/** @returns the file's text, or `undefined` once it is longer than any secret we know */
+function readBounded(descriptor: number): string | undefined {
+  const parts: Buffer[] = []
+  for (let size = 0; size <= SIZE_MAX;) {
+    const part = Buffer.alloc(64 * 1024)
+    const length = readSync(descriptor, part)
+    if (length === 0) {
+      closeSync(descriptor)
+      return Buffer.concat(parts).toString('utf8')
+    }
+    parts.push(part.subarray(0, length))
+    size += length
+  }
+  closeSync(descriptor)
+  return undefined
+}
+
+function openNew(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o600)
+  } catch (error) {
+    const text =
+      (error as NodeJS.ErrnoException).code === 'EEXIST'
+        ? 'it exists, and is never overwritten'
+        : reason(error)
+    throw new UsageError(`cannot write ${path}: ${text}`, { cause: error })
+  }
+}
+
+function reason(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  const known: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file or folder',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a folder',
+    ENOTDIR: 'a part of the path is not a folder',
+  }
+  return known[code ?? ''] ?? message
+}

@@ -1,0 +1,57 @@
+/**
+ * With a client: open this machine's vault, do one thing with it, close it whatever happens.
+ */
+
+import { Client } from '../node/client.ts'
+import { readConfig, type Config } from './config.ts'
+import { outputOf, type CommonOptions, type Context } from './context.ts'
+import { findHome, type Home } from './home.ts'
+import type { Output } from './output.ts'
+import { openPorts } from './ports.ts'
+import { ProgressLine } from './progress.ts'
+
+export interface ClientSession {
+  readonly client: Client
+  readonly output: Output
+  readonly config: Config
+  readonly home: Home
+}
+
+/**
+ * @throws {VaultNotFoundError} there is no vault in this home
+ * @throws {LockedError} another command is using it
+ */
+export async function withClient<T>(
+  context: Context,
+  options: CommonOptions,
+  use: (session: ClientSession) => Promise<T>,
+): Promise<T> {
+  const home = findHome(context.env, context.workingFolder)
+  const config = readConfig(home.configFile)
+  const ports = openPorts(home, config)
+  try {
+    const client = await Client.open(ports, context.signal)
+    try {
+      return await use({ client, output: outputOf(context, options), config, home })
+    } finally {
+      await client.close()
+    }
+  } finally {
+    await ports.close()
+  }
+}
+
+/** Show a progress line while `use` works; it is gone before the result is printed. */
+export async function withProgress<T>(
+  context: Context,
+  output: Output,
+  use: (progress: ProgressLine) => Promise<T>,
+): Promise<T> {
+  const progress = new ProgressLine(output, () => context.now())
+  progress.start()
+  try {
+    return await use(progress)
+  } finally {
+    progress.stop()
+  }
+}
