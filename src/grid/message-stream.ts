@@ -1,0 +1,105 @@
+/**
+ * Message stream: frames and bodies over one byte stream, watched for silence and slowness.
+ *
+ * Both ends use it: the grid to ask, the peer to answer. It knows nothing of what is said.
+ */
+
+import { FormatError } from '../../protocol/errors.ts'
+import { decodeFrames, encodeFrame } from '../../protocol/frame.ts'
+import { BODY_FRAME_SIZE_MAX } from '../../protocol/messages.ts'
+import { Watchdog, type PaceLimits } from '../base/deadline.ts'
+import { PeerTimeoutError } from '../base/errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ByteStream, PeerId } from '../ports/network.ts'
+
+export class MessageStream {
+  readonly remote: PeerId
+  readonly #stream: ByteStream
+  readonly #clock: Clock
+  readonly #frames: AsyncGenerator<Uint8Array>
+  #watchdog: Watchdog | undefined
+
+  constructor(stream: ByteStream, clock: Clock) {
+    this.remote = stream.remote
+    this.#stream = stream
+    this.#clock = clock
+    this.#frames = decodeFrames(this.#watched(stream.source))
+  }
+
+  /**
+   * Do `work` on this stream within limits of pace. If they are missed, or the signal aborts, the
+   * stream is reset, since nobody knows any more where in it a message starts.
+   *
+   * @throws {PeerTimeoutError}
+   * @throws the signal's reason, unchanged, once it aborts
+   */
+  async within<T>(limits: PaceLimits, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const late = () =>
+      new PeerTimeoutError(`${this.remote}: silent for ${limits.idleMs} ms, or too slow`)
+    const watchdog = new Watchdog(this.#clock, limits, signal, late)
+    this.#watchdog = watchdog
+    let isSettled = false
+    try {
+      return await watchdog.guard(() => work().finally(() => (isSettled = true)))
+    } finally {
+      if (!isSettled) this.reset()
+      this.#watchdog = undefined
+    }
+  }
+
+  /** Write one frame. */
+  async send(payload: Uint8Array): Promise<void> {
+    const frame = encodeFrame(payload)
+    await this.#stream.write(frame)
+    this.#watchdog?.touch(frame.length)
+  }
+
+  /** Write a body: raw frames of bounded size, none for an empty one. */
+  async sendBody(bytes: Uint8Array, isWanted: () => boolean = () => true): Promise<void> {
+    for (let from = 0; from < bytes.length && isWanted(); from += BODY_FRAME_SIZE_MAX) {
+      await this.send(bytes.subarray(from, from + BODY_FRAME_SIZE_MAX))
+    }
+  }
+
+  /**
+   * @returns the next frame's payload; `undefined` if the other side ended its writing
+   * @throws {FormatError} for a bad frame
+   */
+  async receive(): Promise<Uint8Array | undefined> {
+    const { value, done } = await this.#frames.next()
+    return done === true ? undefined : value
+  }
+
+  /**
+   * Read a body of exactly `size` bytes, frame by frame.
+   *
+   * @throws {FormatError} if its frames do not add up to that, or are larger than a body's may be
+   */
+  async *receiveBody(size: number): AsyncGenerator<Uint8Array> {
+    for (let rest = size; rest > 0;) {
+      const part = await this.receive()
+      if (part === undefined) throw new FormatError(`body: ended ${rest} bytes early`)
+      if (part.length > Math.min(rest, BODY_FRAME_SIZE_MAX)) {
+        throw new FormatError(`body: a frame of ${part.length} bytes`)
+      }
+      rest -= part.length
+      yield part
+    }
+  }
+
+  /** Say that nothing more will be written. */
+  end(): Promise<void> {
+    return this.#stream.end()
+  }
+
+  reset(): void {
+    this.#stream.reset()
+  }
+
+  async *#watched(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      this.#watchdog?.touch(chunk.length)
+      yield chunk
+    }
+  }
+}
