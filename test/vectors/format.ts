@@ -34,7 +34,7 @@ export interface VectorModule {
   /**
    * Decode as the product does.
    *
-   * @returns what comes out: any value of plain objects, arrays, bytes, numbers, bigints, text
+   * @returns what comes out, now or as a promise: plain objects, arrays, bytes, numbers, bigints, text
    * @throws the error that the scenario names
    */
   readonly decode: (bytes: Uint8Array, fields: Fields) => unknown

@@ -30,8 +30,8 @@ describe.for(await Promise.all(formats().map(load)))(
       }
     })
 
-    it.for(files)('$name: $expect', (file) => {
-      expect(outcome(module, file)).toEqual(
+    it.for(files)('$name: $expect', async (file) => {
+      expect(await outcome(module, file)).toEqual(
         file.expect === 'success' ? { value: file.value } : { error: file.expect },
       )
     })
@@ -71,9 +71,9 @@ async function load(format: string): Promise<Loaded> {
   return { format, module: await vectorModule(format), files }
 }
 
-function outcome(module: VectorModule, { bytes, fields }: Vector): object {
+async function outcome(module: VectorModule, { bytes, fields }: Vector): Promise<object> {
   try {
-    return { value: describeValue(module.decode(bytes, fields)) }
+    return { value: describeValue(await module.decode(bytes, fields)) }
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
     return { error: error.name }

@@ -17,15 +17,16 @@ for (const format of asked.length > 0 ? asked : formats()) {
   const module = await vectorModule(format)
   rmSync(vectorPath(format), { recursive: true, force: true })
   mkdirSync(vectorPath(format))
-  for (const scenario of module.scenarios) write(format, scenario, module)
+  // oxlint-disable-next-line no-await-in-loop -- likewise
+  for (const scenario of module.scenarios) await write(format, scenario, module)
   process.stdout.write(`${format}: ${module.scenarios.length}\n`)
 }
 
-function write(format: string, scenario: Scenario, module: VectorModule): void {
+async function write(format: string, scenario: Scenario, module: VectorModule): Promise<void> {
   const fields = scenario.fields ?? {}
   const value =
     scenario.expect === 'success'
-      ? describeValue(module.decode(scenario.bytes, fields))
+      ? describeValue(await module.decode(scenario.bytes, fields))
       : undefined
   const text = formatVector({ ...scenario, format, fields, value })
   writeFileSync(vectorPath(format, scenario.name), text, { flag: 'wx' })
