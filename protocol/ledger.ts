@@ -1,0 +1,225 @@
+/**
+ * Ledger: which numbered pack is which, and who was last seen holding its shares.
+ *
+ * A ledger is a list of immutable segments. Each names the older segments that are still needed,
+ * newest first; where two segments give the same pack number, the newer one holds. Holders and
+ * addresses are hints: a reader asks every peer what it has.
+ *
+ * Rows lie back to back in binary, sorted by pack number:
+ *
+ *     varint number − the one before − 1 ‖ 32 digest of the pack's CID ‖ varint base ‖ varint size
+ *     ‖ u8 needed − 1 ‖ u8 total − 1 ‖ varint count of holders ‖ varint holder + 1, each
+ *
+ * Format: docs/formats/ledger.md
+ */
+
+import { z } from 'zod'
+import { ByteReader, ByteWriter, concat } from './bytes.ts'
+import { bytesField, check, decodeCbor, encodeCbor, text } from './cbor.ts'
+import { FormatError } from './errors.ts'
+import { ledgerPointerSchema, ledgerPointerToCbor, type LedgerPointer } from './ledger-pointer.ts'
+import { ADDRESS_SIZE_MAX, ADDRESSES_MAX } from './limits.ts'
+import {
+  PACK_ID_SIZE,
+  PACK_SIZE_MAX,
+  packIdFromBytes,
+  packIdToBytes,
+  SHARE_COUNT_MAX,
+  type PackId,
+} from './manifest.ts'
+import { peerIdOf, publicKeyOf, type PeerId } from './peer-id.ts'
+import { PACK_NUMBER_MAX } from './reference.ts'
+
+export { PackTable } from './pack-table.ts'
+export {
+  decodeLedgerPointer,
+  encodeLedgerPointer,
+  ledgerPointerSchema,
+  ledgerPointerToCbor,
+  type LedgerPointer,
+} from './ledger-pointer.ts'
+
+/** Bytes of an encoded segment, at most; merging stops before, so that every segment is one object. */
+export const LEDGER_SEGMENT_SIZE_MAX = 3 * 1024 * 1024
+
+/** Older segments one segment can name: 2 million packs, where each fills a segment. */
+export const LEDGER_PREVIOUS_MAX = 32
+
+/** Peers in one segment's table. */
+export const LEDGER_PEERS_MAX = 1024
+
+/** In a pack's holders: nobody is known to hold this share. */
+export const NO_HOLDER = -1
+
+/** The CID's first bytes, the same for every pack: CIDv1, dag-cbor, SHA-256, 32 bytes. */
+const ID_PREFIX = Uint8Array.of(0x01, 0x71, 0x12, 0x20)
+
+/** Where one numbered pack lies. */
+export interface PackEntry {
+  /** 0 to 2^48 − 1, from the device's counter. */
+  readonly number: number
+  readonly id: PackId
+  /** Bytes from the start of the pack `id` to this pack's offset 0: not zero once packs were merged. */
+  readonly base: number
+  /** Bytes of the whole pack `id`. */
+  readonly size: number
+  readonly needed: number
+  readonly total: number
+  /** By share number: the index of its holder in `peers`, or `NO_HOLDER`. At most `total`. */
+  readonly holders: readonly number[]
+}
+
+export interface PeerAddresses {
+  readonly peer: PeerId
+  readonly multiaddrs: readonly string[]
+}
+
+export interface LedgerSegment {
+  readonly version: 1
+  /** Older segments still needed, newest first. */
+  readonly previous: readonly LedgerPointer[]
+  /** By ascending number. */
+  readonly packs: readonly PackEntry[]
+  /** What `holders` point into. */
+  readonly peers: readonly PeerId[]
+  /** Reserved for releases of shares: empty. */
+  readonly released: readonly never[]
+  /** Last known addresses, of any peers. */
+  readonly addresses: readonly PeerAddresses[]
+}
+
+const schema = z.strictObject({
+  version: z.literal(1),
+  previous: z.array(ledgerPointerSchema).max(LEDGER_PREVIOUS_MAX),
+  packs: bytesField(0, LEDGER_SEGMENT_SIZE_MAX),
+  peers: bytesField(0, 32 * LEDGER_PEERS_MAX),
+  released: z.tuple([]),
+  addresses: z
+    .array(z.tuple([bytesField(32, 32), z.array(text(ADDRESS_SIZE_MAX)).max(ADDRESSES_MAX)]))
+    .max(LEDGER_PEERS_MAX),
+})
+
+/**
+ * @param segment - packs in any order; they are sorted
+ * @throws {FormatError} for values out of range, a number given twice, or too many bytes
+ */
+export function encodeLedgerSegment(segment: LedgerSegment): Uint8Array {
+  const body = {
+    version: segment.version,
+    previous: segment.previous.map(ledgerPointerToCbor),
+    packs: encodeRows(segment.packs, segment.peers.length),
+    peers: concat(...segment.peers.map(publicKeyOf)),
+    released: segment.released,
+    addresses: segment.addresses.map((row) => [publicKeyOf(row.peer), row.multiaddrs]),
+  }
+  check(body, schema, 'ledger')
+  const bytes = encodeCbor(body)
+  if (bytes.length > LEDGER_SEGMENT_SIZE_MAX) {
+    throw new FormatError(`ledger: ${bytes.length} bytes, at most ${LEDGER_SEGMENT_SIZE_MAX}`)
+  }
+  return bytes
+}
+
+/** @throws {FormatError} */
+export function decodeLedgerSegment(bytes: Uint8Array): LedgerSegment {
+  const body = decodeCbor(bytes, schema, { format: 'ledger', sizeMax: LEDGER_SEGMENT_SIZE_MAX })
+  const peers = decodePeers(body.peers)
+  return {
+    version: body.version,
+    previous: body.previous,
+    packs: decodeRows(body.packs, peers.length),
+    peers,
+    released: [],
+    addresses: body.addresses.map(([key, multiaddrs]) => ({ peer: peerIdOf(key), multiaddrs })),
+  }
+}
+
+/**
+ * Which older segments to write into the new one, so that a ledger of N packs is a handful of
+ * segments and each pack is written again about log₂ N times in its life.
+ *
+ * Like carrying in a binary counter: an older segment is taken in while it is not larger than what
+ * has been gathered. Segments that stay are each larger than everything newer together, so they are
+ * few; and one that would make the new segment too large for one object ends the merging.
+ *
+ * @param addedSize - bytes of the new rows
+ * @param sizes - bytes of the older segments, newest first
+ * @returns how many of them to merge, from the newest
+ */
+export function segmentsToMerge(addedSize: number, sizes: readonly number[]): number {
+  let gathered = addedSize
+  let merged = 0
+  for (const size of sizes) {
+    const isLarger = size > gathered
+    if (gathered + size > LEDGER_SEGMENT_SIZE_MAX) break
+    if (isLarger && sizes.length - merged <= LEDGER_PREVIOUS_MAX) break
+    gathered += size
+    merged += 1
+  }
+  return merged
+}
+
+function encodeRows(packs: readonly PackEntry[], peerCount: number): Uint8Array {
+  const writer = new ByteWriter()
+  let next = 0
+  for (const pack of packs.toSorted((a, b) => a.number - b.number)) {
+    checkRow(pack, peerCount)
+    if (pack.number < next) throw new FormatError(`ledger: pack ${pack.number} is given twice`)
+    writer.varint(pack.number - next)
+    writer.put(packIdToBytes(pack.id).subarray(ID_PREFIX.length))
+    writer.varint(pack.base).varint(pack.size)
+    writer
+      .u8(pack.needed - 1)
+      .u8(pack.total - 1)
+      .varint(pack.holders.length)
+    for (const holder of pack.holders) writer.varint(holder + 1)
+    next = pack.number + 1
+  }
+  return writer.finish()
+}
+
+function decodeRows(bytes: Uint8Array, peerCount: number): PackEntry[] {
+  const reader = new ByteReader(bytes)
+  const packs: PackEntry[] = []
+  for (let next = 0; reader.remaining > 0;) {
+    const pack = decodeRow(reader, next)
+    checkRow(pack, peerCount)
+    packs.push(pack)
+    next = pack.number + 1
+  }
+  return packs
+}
+
+function decodeRow(reader: ByteReader, next: number): PackEntry {
+  const number = next + reader.varint()
+  const id = packIdFromBytes(concat(ID_PREFIX, reader.take(PACK_ID_SIZE - ID_PREFIX.length)))
+  const base = reader.varint()
+  const size = reader.varint()
+  const needed = reader.u8() + 1
+  const total = reader.u8() + 1
+  const holderCount = reader.varint()
+  if (holderCount > total) throw new FormatError('ledger: more holders than shares')
+  const holders = Array.from({ length: holderCount }, () => reader.varint() - 1)
+  return { number, id, base, size, needed, total, holders }
+}
+
+function checkRow(pack: PackEntry, peerCount: number): void {
+  const isInside = (value: number, min: number, max: number): boolean =>
+    Number.isSafeInteger(value) && value >= min && value <= max
+  const isGood =
+    isInside(pack.number, 0, PACK_NUMBER_MAX) &&
+    isInside(pack.size, 1, PACK_SIZE_MAX) &&
+    isInside(pack.base, 0, pack.size - 1) &&
+    isInside(pack.total, 1, SHARE_COUNT_MAX) &&
+    isInside(pack.needed, 1, pack.total) &&
+    pack.holders.length <= pack.total &&
+    pack.holders.every((holder) => isInside(holder, NO_HOLDER, peerCount - 1))
+  if (!isGood) throw new FormatError(`ledger: pack ${pack.number} has a field out of range`)
+}
+
+function decodePeers(keys: Uint8Array): PeerId[] {
+  if (keys.length % 32 !== 0) throw new FormatError('ledger: half a peer in the table')
+  return Array.from({ length: keys.length / 32 }, (_, index) =>
+    peerIdOf(keys.subarray(32 * index, 32 * index + 32)),
+  )
+}

@@ -1,0 +1,192 @@
+/**
+ * Judging a roster: which statements of a set count.
+ *
+ * The founder may say anything. Everybody else's words count while they are admitted:
+ *
+ * - a peer admits and removes anybody but the founder;
+ * - an invite, before it ends, admits peers, devices and recovery identities, each within its quota;
+ * - a vault's recovery identity admits and removes devices of that vault;
+ * - everybody may remove themselves.
+ *
+ * A statement takes effect at its own time, but not before its issuer's admission did: a clock that is
+ * behind does not shut anybody out. Statements are judged in the order of these effective times, as in
+ * Dijkstra's shortest paths: none can depend on a later one, so there is one answer for each set. A
+ * removal ends the admissions that took effect before or with it, and with them the right to say more;
+ * what the removed one said before still holds, and each can be removed by name.
+ *
+ * Format: docs/formats/roster.md, "what counts"
+ */
+
+import type { VaultId } from './ids.ts'
+import type { PeerId } from './peer-id.ts'
+import type { Statement } from './roster-statement.ts'
+
+/** A statement whose signature holds. */
+export interface Filed {
+  /** SHA-256 of the bytes, hex. */
+  readonly id: string
+  readonly bytes: Uint8Array
+  readonly statement: Statement
+}
+
+/** An admission in force. */
+export interface Admission {
+  readonly id: string
+  readonly statement: Statement
+  /** When it took effect, milliseconds since 1970. */
+  readonly time: number
+  /** Issued by an invite or a recovery identity; never outranks a peer's word. */
+  readonly isDelegated: boolean
+  /** Bytes, after the issuer's own limit. */
+  readonly quota: number | undefined
+}
+
+export interface Judgement {
+  /** Never with an empty list. Ends of admissions (`expiresAt`) are left to the reader's clock. */
+  readonly admissions: ReadonlyMap<PeerId, readonly Admission[]>
+  /** When each was last removed. */
+  readonly removedAt: ReadonlyMap<PeerId, number>
+  /** Ids of admissions and removals that took effect, even if others ended them since. */
+  readonly counted: ReadonlySet<string>
+}
+
+interface Due {
+  readonly time: number
+  readonly filed: Filed
+}
+
+/** @returns what follows from the set, whatever its order */
+export function judgeStatements(founder: PeerId, all: readonly Filed[]): Judgement {
+  return new Judge(founder).judge(all)
+}
+
+class Judge implements Judgement {
+  readonly admissions = new Map<PeerId, readonly Admission[]>()
+  readonly removedAt = new Map<PeerId, number>()
+  readonly counted = new Set<string>()
+  readonly #founder: PeerId
+  /** Sorted, the next last. */
+  readonly #due: Due[] = []
+  /** Statements whose issuer has no right to them yet, by issuer. */
+  readonly #waiting = new Map<PeerId, Filed[]>()
+  readonly #vaultQuotas = new Map<VaultId, number>()
+
+  constructor(founder: PeerId) {
+    this.#founder = founder
+  }
+
+  judge(all: readonly Filed[]): this {
+    for (const filed of all) if (filed.statement.type !== 'addresses') this.#wait(filed)
+    this.#release(this.#founder, 0)
+    for (let due = this.#due.pop(); due !== undefined; due = this.#due.pop()) this.#weigh(due)
+    return this
+  }
+
+  #weigh({ time, filed }: Due): void {
+    const { statement } = filed
+    if (!this.#mayIssue(statement)) return this.#wait(filed)
+    this.counted.add(filed.id)
+    if (statement.type === 'remove') {
+      this.removedAt.set(statement.subject, time)
+      this.admissions.delete(statement.subject)
+    } else if (time > (this.removedAt.get(statement.subject) ?? -1)) {
+      this.#admit(filed, time)
+    }
+  }
+
+  #admit({ id, statement }: Filed, time: number): void {
+    const { subject } = statement
+    const isDelegated = !this.#isPeer(statement.issuer, statement.issuedAt)
+    const quota = isDelegated ? this.#delegatedQuota(statement) : statement.quota
+    const admission = { id, statement, time, isDelegated, quota }
+    this.admissions.set(subject, [...(this.admissions.get(subject) ?? []), admission])
+    if (statement.vault !== undefined && quota !== undefined) {
+      this.#vaultQuotas.set(statement.vault, quota)
+    }
+    this.#release(subject, time)
+  }
+
+  #mayIssue(statement: Statement): boolean {
+    const { issuer, subject, type } = statement
+    if (subject === this.#founder) return issuer === this.#founder && type === 'admit'
+    if (this.#isPeer(issuer, statement.issuedAt)) return true
+    const own = this.#inForce(issuer, statement.issuedAt)
+    if (type === 'admit') return own.some((admission) => mayAdmit(admission.statement, statement))
+    return (
+      own.length > 0 && (issuer === subject || own.some(mayRemove(this.admissions.get(subject))))
+    )
+  }
+
+  #isPeer(issuer: PeerId, at: number): boolean {
+    if (issuer === this.#founder) return true
+    return this.#inForce(issuer, at).some(({ statement }) => statement.role === 'peer')
+  }
+
+  /** The issuer's admissions that had not ended when it spoke. */
+  #inForce(issuer: PeerId, at: number): readonly Admission[] {
+    return (this.admissions.get(issuer) ?? []).filter(
+      ({ statement }) => statement.expiresAt === undefined || at < statement.expiresAt,
+    )
+  }
+
+  /** An invite or a recovery identity cannot give more than was given to it or to its vault. */
+  #delegatedQuota(statement: Statement): number | undefined {
+    const own = this.#inForce(statement.issuer, statement.issuedAt).find((admission) =>
+      mayAdmit(admission.statement, statement),
+    )
+    const isOfVault = own?.statement.role === 'recovery' && statement.vault !== undefined
+    const ofVault = isOfVault ? this.#vaultQuotas.get(statement.vault) : undefined
+    const limits = [statement.quota, own?.quota, ofVault].filter((limit) => limit !== undefined)
+    return limits.length === 0 ? undefined : Math.min(...limits)
+  }
+
+  #wait(filed: Filed): void {
+    const { issuer } = filed.statement
+    const others = this.#waiting.get(issuer)
+    if (others === undefined) this.#waiting.set(issuer, [filed])
+    else others.push(filed)
+  }
+
+  /** `issuer` is admitted from `time` on: what it said is due. */
+  #release(issuer: PeerId, time: number): void {
+    for (const filed of this.#waiting.get(issuer) ?? []) {
+      this.#insert({ time: Math.max(time, filed.statement.issuedAt), filed })
+    }
+    this.#waiting.delete(issuer)
+  }
+
+  #insert(due: Due): void {
+    let low = 0
+    let high = this.#due.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const other = this.#due[middle]
+      if (other !== undefined && isBefore(due, other)) low = middle + 1
+      else high = middle
+    }
+    this.#due.splice(low, 0, due)
+  }
+}
+
+/** Earlier first; removals first at the same time; then by id, which is as good as any. */
+function isBefore(a: Due, b: Due): boolean {
+  if (a.time !== b.time) return a.time < b.time
+  const isRemoval = a.filed.statement.type === 'remove'
+  if (isRemoval !== (b.filed.statement.type === 'remove')) return isRemoval
+  return a.filed.id < b.filed.id
+}
+
+function mayAdmit(own: Statement, statement: Statement): boolean {
+  if (own.role === 'invite') return statement.role !== 'invite'
+  return own.role === 'recovery' && statement.role === 'device' && statement.vault === own.vault
+}
+
+/** A vault's recovery identity removes what is nothing else than a device of that vault. */
+function mayRemove(subject: readonly Admission[] = []): (own: Admission) => boolean {
+  return (own) =>
+    own.statement.role === 'recovery' &&
+    subject.length > 0 &&
+    subject.every(
+      ({ statement }) => statement.role === 'device' && statement.vault === own.statement.vault,
+    )
+}

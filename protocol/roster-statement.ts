@@ -1,0 +1,165 @@
+/**
+ * Roster statements: one person's signed word about who is in a grid.
+ *
+ * Opening a statement shows that its issuer said it, not that the issuer had the right to: that is
+ * the roster's question (roster.ts).
+ *
+ * Format: docs/formats/roster.md
+ */
+
+import { z } from 'zod'
+import { equal, fromHex, toHex } from './bytes.ts'
+import { bytesField, check, count, decodeCbor, encodeCbor, integer, text } from './cbor.ts'
+import { FormatError } from './errors.ts'
+import { vaultIdFromBytes, vaultIdToBytes, type VaultId } from './ids.ts'
+import { ADDRESS_SIZE_MAX, ADDRESSES_MAX, TIME_MAX } from './limits.ts'
+import { peerIdOf, publicKeyOf, type PeerId } from './peer-id.ts'
+import { checkSignature, signDocument, splitDocument } from './signed.ts'
+import type { SigningKey } from './signing.ts'
+
+/** Bytes in a whole statement, at most: 16 addresses of 256 bytes and the rest. */
+export const STATEMENT_SIZE_MAX = 6144
+
+/** Bytes of a name or a failure domain in UTF-8. */
+export const NAME_SIZE_MAX = 64
+
+const KIND = { magic: 'cairnro1', sizeMax: STATEMENT_SIZE_MAX }
+
+/** A grid: its founder's public key, 64 lower-case hex digits. */
+export type GridId = string & { readonly brand: 'GridId' }
+
+/** What a member is admitted as. */
+export type Role = 'peer' | 'device' | 'recovery' | 'invite'
+
+export interface Statement {
+  readonly version: 1
+  readonly grid: GridId
+  readonly type: 'admit' | 'addresses' | 'remove'
+  /** Whom it is about. */
+  readonly subject: PeerId
+  /** Of an admission, always. */
+  readonly role?: Role
+  /** Of a device or recovery identity, always: whose shares its bytes count against. */
+  readonly vault?: VaultId
+  /** Bytes that the vault may keep at each peer. */
+  readonly quota?: number
+  /** What people call the subject. */
+  readonly name?: string
+  /** What fails together with the subject: a house, a provider. */
+  readonly domain?: string
+  /** Multiaddrs, the best first. */
+  readonly addresses?: readonly string[]
+  /** Who signs. */
+  readonly issuer: PeerId
+  /** Milliseconds since 1970, by the issuer's clock. */
+  readonly issuedAt: number
+  /** Milliseconds since 1970; an admission without it does not end by itself. */
+  readonly expiresAt?: number
+}
+
+const key = bytesField(32, 32)
+
+const common = {
+  version: z.literal(1),
+  grid: key,
+  subject: key,
+  issuer: key,
+  issuedAt: integer(0, TIME_MAX),
+}
+
+const schema = z.discriminatedUnion('type', [
+  z.strictObject({
+    ...common,
+    type: z.literal('admit'),
+    role: z.enum(['peer', 'device', 'recovery', 'invite']),
+    vault: key.optional(),
+    quota: count(Number.MAX_SAFE_INTEGER).optional(),
+    name: text(NAME_SIZE_MAX).optional(),
+    domain: text(NAME_SIZE_MAX).optional(),
+    addresses: z.array(text(ADDRESS_SIZE_MAX)).max(ADDRESSES_MAX).optional(),
+    expiresAt: integer(0, TIME_MAX).optional(),
+  }),
+  z.strictObject({
+    ...common,
+    type: z.literal('addresses'),
+    addresses: z.array(text(ADDRESS_SIZE_MAX)).max(ADDRESSES_MAX),
+  }),
+  z.strictObject({ ...common, type: z.literal('remove') }),
+])
+
+type Body = z.output<typeof schema>
+
+/**
+ * @param signer - the issuer's key
+ * @returns the statement's bytes, the same for the same statement
+ * @throws {FormatError} for fields that its type does not have, lacks, or out of range
+ */
+export function signStatement(statement: Statement, signer: SigningKey): Uint8Array {
+  if (statement.issuer !== peerIdOf(signer.publicKey)) {
+    throw new FormatError('roster: the key belongs to another peer')
+  }
+  const body = checkBody({
+    ...withoutUndefined(statement),
+    grid: gridIdToBytes(statement.grid),
+    subject: publicKeyOf(statement.subject),
+    issuer: publicKeyOf(statement.issuer),
+    ...(statement.vault === undefined ? {} : { vault: vaultIdToBytes(statement.vault) }),
+  })
+  return signDocument(KIND, encodeCbor(body), signer)
+}
+
+/**
+ * @throws {BadSignatureError} unless the issuer it names signed it
+ * @throws {FormatError} for other bytes or values out of range
+ */
+export function openStatement(bytes: Uint8Array): Statement {
+  const document = splitDocument(KIND, bytes)
+  const body = decodeCbor(document.body, z.unknown().transform(checkBody), {
+    format: 'roster',
+    sizeMax: STATEMENT_SIZE_MAX,
+  })
+  checkSignature(KIND, document, body.issuer)
+  const { grid, subject, issuer, ...rest } = body
+  const vault =
+    'vault' in rest && rest.vault !== undefined ? vaultIdFromBytes(rest.vault) : undefined
+  return {
+    ...(rest as Omit<Statement, 'grid' | 'subject' | 'issuer' | 'vault'>),
+    grid: gridIdFromBytes(grid),
+    subject: peerIdOf(subject),
+    issuer: peerIdOf(issuer),
+    ...(vault === undefined ? {} : { vault }),
+  } as Statement
+}
+
+/** @throws {FormatError} unless there are 32 bytes */
+export function gridIdFromBytes(founder: Uint8Array): GridId {
+  if (founder.length !== 32) throw new FormatError('a grid id is 32 bytes')
+  return toHex(founder) as GridId
+}
+
+/** @throws {FormatError} unless the text is a grid id */
+export function gridIdToBytes(grid: GridId): Uint8Array {
+  const founder = fromHex(grid)
+  if (founder.length !== 32) throw new FormatError('a grid id is 32 bytes')
+  return founder
+}
+
+function checkBody(value: unknown): Body {
+  const body = check(value, schema, 'roster')
+  if (body.type === 'addresses' && !equal(body.issuer, body.subject)) {
+    throw new FormatError('roster: addresses are announced by their owner')
+  }
+  if (body.type !== 'admit') return body
+  const isOfVault = body.role === 'device' || body.role === 'recovery'
+  if (isOfVault !== (body.vault !== undefined)) {
+    throw new FormatError('roster: devices and recovery identities name a vault, others none')
+  }
+  if (body.role === 'invite' && body.expiresAt === undefined) {
+    throw new FormatError('roster: an invite has an end')
+  }
+  return body
+}
+
+function withoutUndefined(statement: Statement): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(statement).filter(([, value]) => value !== undefined))
+}

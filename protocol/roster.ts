@@ -1,0 +1,196 @@
+/**
+ * Rosters: who is in a grid, as a grow-only set of signed statements that peers merge by union.
+ *
+ * What counts follows from the set alone, never from the order in which statements arrived; two peers
+ * with the same statements agree. The rules are in roster-judge.ts.
+ *
+ * Format: docs/formats/roster.md
+ */
+
+import { compare, toHex } from './bytes.ts'
+import { FormatError } from './errors.ts'
+import { sha256 } from './hash.ts'
+import type { VaultId } from './ids.ts'
+import { peerIdOf, type PeerId } from './peer-id.ts'
+import { judgeStatements, type Admission, type Filed, type Judgement } from './roster-judge.ts'
+import { gridIdToBytes, openStatement, type GridId, type Role } from './roster-statement.ts'
+
+export {
+  gridIdFromBytes,
+  gridIdToBytes,
+  openStatement,
+  signStatement,
+  type GridId,
+  type Role,
+  type Statement,
+} from './roster-statement.ts'
+
+/** Statements a roster keeps, so that one message carries a whole roster. */
+export const STATEMENTS_MAX = 1024
+
+/** Somebody who may be served. */
+export interface Member {
+  readonly peer: PeerId
+  /** The highest it is admitted as. */
+  readonly role: Role
+  readonly vault?: VaultId
+  /** Bytes; absent where nobody set one. */
+  readonly quota?: number
+  readonly name?: string
+  readonly domain?: string
+  /** The newest it announced, else those of its admission; the best first. */
+  readonly addresses: readonly string[]
+}
+
+const RANK: Readonly<Record<Role, number>> = { peer: 3, device: 2, recovery: 1, invite: 0 }
+
+export class Roster {
+  readonly grid: GridId
+  /** Always a member, with the role 'peer'; nobody can remove it. */
+  readonly founder: PeerId
+  readonly #filed = new Map<string, Filed>()
+  /** For each subject the id of its newest addresses; older ones are not kept. */
+  readonly #newestAddresses = new Map<PeerId, string>()
+  #judgement: Judgement | undefined
+
+  /** @throws {FormatError} unless `grid` is a grid id */
+  constructor(grid: GridId) {
+    this.grid = grid
+    this.founder = peerIdOf(gridIdToBytes(grid))
+  }
+
+  /**
+   * @param bytes - one statement, from anywhere
+   * @returns whether the roster changed: false for statements it has, older addresses, statements of
+   *   another grid, bytes that are no statement, and when it is full
+   */
+  add(bytes: Uint8Array): boolean {
+    const filed = this.#file(bytes)
+    if (filed === undefined || this.#filed.has(filed.id) || !this.#hasRoom()) return false
+    if (filed.statement.type === 'addresses' && !this.#supersede(filed)) return false
+    this.#filed.set(filed.id, filed)
+    this.#judgement = undefined
+    return true
+  }
+
+  /** @returns every statement, sorted, so that equal sets are equal lists */
+  statements(): Uint8Array[] {
+    return [...this.#filed.values()].map((filed) => filed.bytes).toSorted(compare)
+  }
+
+  /**
+   * @param now - milliseconds since 1970
+   * @returns what is known of `peer`, or undefined if it is not, or no longer, admitted
+   */
+  member(peer: PeerId, now: number): Member | undefined {
+    const admissions = (this.#judged().admissions.get(peer) ?? [])
+      .filter(({ statement }) => statement.expiresAt === undefined || now < statement.expiresAt)
+      .toSorted(byRank)
+    if (admissions.length === 0 && peer !== this.founder) return undefined
+    return this.#describe(peer, admissions)
+  }
+
+  /** @returns all members, sorted by peer id */
+  members(now: number): Member[] {
+    const peers = new Set([this.founder, ...this.#judged().admissions.keys()])
+    return [...peers].toSorted().flatMap((peer) => this.member(peer, now) ?? [])
+  }
+
+  isAdmitted(peer: PeerId, now: number): boolean {
+    return this.member(peer, now) !== undefined
+  }
+
+  /**
+   * The time to write into a new statement about `subject`, so that it comes after every removal of
+   * the subject, even one by a clock that is ahead.
+   *
+   * @param now - milliseconds since 1970
+   */
+  issueTime(subject: PeerId, now: number): number {
+    return Math.max(now, (this.#judged().removedAt.get(subject) ?? -1) + 1)
+  }
+
+  #describe(peer: PeerId, admissions: readonly Admission[]): Member {
+    const first = <T>(pick: (admission: Admission) => T | undefined): T | undefined =>
+      admissions.map(pick).find((value) => value !== undefined)
+    const isFounder = peer === this.founder
+    const vault = first(({ statement }) => statement.vault)
+    const quota = first((admission) => admission.quota)
+    const name = first(({ statement }) => statement.name)
+    const domain = first(({ statement }) => statement.domain)
+    const announced = this.#filed.get(this.#newestAddresses.get(peer) ?? '')?.statement.addresses
+    return {
+      peer,
+      role: isFounder ? 'peer' : (admissions[0]?.statement.role ?? 'peer'),
+      ...(vault === undefined ? {} : { vault }),
+      ...(quota === undefined ? {} : { quota }),
+      ...(name === undefined ? {} : { name }),
+      ...(domain === undefined ? {} : { domain }),
+      addresses: announced ?? first(({ statement }) => statement.addresses) ?? [],
+    }
+  }
+
+  #file(bytes: Uint8Array): Filed | undefined {
+    try {
+      const statement = openStatement(bytes)
+      if (statement.grid !== this.grid) return undefined
+      return { id: toHex(sha256(bytes)), bytes: bytes.slice(), statement }
+    } catch (error) {
+      if (error instanceof FormatError) return undefined
+      throw error
+    }
+  }
+
+  /** Newest addresses only: they change whenever a laptop moves, and older ones have no use. */
+  #supersede({ id, statement }: Filed): boolean {
+    const heldId = this.#newestAddresses.get(statement.subject)
+    const held = heldId === undefined ? undefined : this.#filed.get(heldId)?.statement
+    if (heldId !== undefined && held !== undefined) {
+      const isNewer =
+        statement.issuedAt > held.issuedAt || (statement.issuedAt === held.issuedAt && id > heldId)
+      if (!isNewer) return false
+      this.#filed.delete(heldId)
+    }
+    this.#newestAddresses.set(statement.subject, id)
+    return true
+  }
+
+  /** Makes room by forgetting what counts for nothing, as a flood of strangers' statements would. */
+  #hasRoom(): boolean {
+    if (this.#filed.size < STATEMENTS_MAX) return true
+    const { counted, admissions } = this.#judged()
+    for (const [id, { statement }] of this.#filed) {
+      const hasUse = statement.type === 'addresses' ? isKnown(statement.subject) : counted.has(id)
+      if (!hasUse) this.#forget(id)
+    }
+    return this.#filed.size < STATEMENTS_MAX
+
+    function isKnown(peer: PeerId): boolean {
+      return (admissions.get(peer)?.length ?? 0) > 0
+    }
+  }
+
+  #forget(id: string): void {
+    const subject = this.#filed.get(id)?.statement.subject
+    this.#filed.delete(id)
+    if (subject !== undefined && this.#newestAddresses.get(subject) === id) {
+      this.#newestAddresses.delete(subject)
+    }
+    this.#judgement = undefined
+  }
+
+  #judged(): Judgement {
+    this.#judgement ??= judgeStatements(this.founder, [...this.#filed.values()])
+    return this.#judgement
+  }
+}
+
+/** The highest role first; then a peer's word before an invite's; then the newest. */
+function byRank(a: Admission, b: Admission): number {
+  return (
+    RANK[b.statement.role ?? 'invite'] - RANK[a.statement.role ?? 'invite'] ||
+    Number(a.isDelegated) - Number(b.isDelegated) ||
+    b.time - a.time ||
+    (a.id < b.id ? -1 : 1)
+  )
+}
