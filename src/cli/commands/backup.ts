@@ -87,12 +87,16 @@ function report(output: Output, summary: BackupSummary, durationMs: number): voi
   ]
   for (const line of lines) output.data(line)
   if (summary.settling > 0) {
-    output.data(`settling ${formatCount(summary.settling)} shares wait for their peers to come back`)
+    output.data(
+      `settling ${formatCount(summary.settling)} shares wait for their peers to come back`,
+    )
   }
   if (summary.notSafe !== undefined) output.failed(summary.notSafe)
   else if (summary.published) output.data(`snapshot ${summary.sequence} saved`)
   if (summary.skipped.length > 0) {
-    output.say(`${formatCount(summary.skipped.length)} items could not be read; they are listed above.`)
+    output.say(
+      `${formatCount(summary.skipped.length)} items could not be read; they are listed above.`,
+    )
   }
 }
 

@@ -25,7 +25,7 @@ async function join(context: Context, options: JoinOptions): Promise<void> {
   const invite = readSecretFile(options.codeFrom, 'the invite')
   await withClient(context, options, async ({ client, output }) => {
     const { grid, peers } = await client.join(invite.trim(), context.signal)
-    const reachable = peers.filter((peer) => peer.isReachable)
+    const reachable = peers.filter((peer) => peer.reachable)
     output.json({
       message_type: 'joined',
       grid,
@@ -35,9 +35,11 @@ async function join(context: Context, options: JoinOptions): Promise<void> {
     })
     for (const peer of peers) {
       const name = peer.name === undefined ? '' : `  ${escapeText(peer.name)}`
-      output.data(`${peer.isReachable ? 'up  ' : 'down'}  ${peer.peer}${name}`)
+      output.data(`${peer.reachable ? 'up  ' : 'down'}  ${peer.peer}${name}`)
     }
-    output.say(`Joined grid ${grid.slice(0, 16)}: ${reachable.length} of ${peers.length} peers answered.`)
+    output.say(
+      `Joined grid ${grid.slice(0, 16)}: ${reachable.length} of ${peers.length} peers answered.`,
+    )
     output.say('Next: cairn backup PATH…')
   })
 }

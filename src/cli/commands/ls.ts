@@ -86,5 +86,7 @@ function nodeFields(path: Uint8Array, entry: VisibleEntry) {
 }
 
 function sizeOf(entry: VisibleEntry): number {
-  return entry.version?.size ?? (entry.span.what.kind === 'symlink' ? entry.span.what.target.length : 0)
+  return (
+    entry.version?.size ?? (entry.span.what.kind === 'symlink' ? entry.span.what.target.length : 0)
+  )
 }

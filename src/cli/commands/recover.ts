@@ -23,7 +23,8 @@ interface RecoverOptions extends CommonOptions {
 export function recoverCommand(context: Context): Command {
   return makeCommand('recover', {
     summary: 'get a vault back from its 24 words and one friend',
-    details: 'Makes a new home for the vault on this computer. Then `cairn restore` brings the files.',
+    details:
+      'Makes a new home for the vault on this computer. Then `cairn restore` brings the files.',
     examples: [
       'cairn recover --words-from kit.txt --code-from invite.txt',
       'cairn recover --words-from kit.txt --peer /ip4/192.0.2.7/tcp/4280/p2p/12D3Koo…',
@@ -65,7 +66,9 @@ async function runRecover(context: Context, options: RecoverOptions): Promise<vo
       `recovered ${summary.snapshots} snapshots${newest}; ` +
         `${summary.peersAnswered} of ${summary.peersAsked} peers answered`,
     )
-    output.say(`The vault is in ${home.data}. Next: cairn snapshots, cairn restore PATH --target DIR`)
+    output.say(
+      `The vault is in ${home.data}. Next: cairn snapshots, cairn restore PATH --target DIR`,
+    )
   } finally {
     await ports.close()
   }

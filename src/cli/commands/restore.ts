@@ -87,7 +87,9 @@ function report(output: Output, summary: RestoreSummary, durationMs: number): vo
   )
   output.data(`fetched  ${formatBytes(summary.bytesFetched)} from peers`)
   if (summary.failures.length > 0) {
-    output.say(`${formatCount(summary.failures.length)} items could not be restored; they are listed above.`)
+    output.say(
+      `${formatCount(summary.failures.length)} items could not be restored; they are listed above.`,
+    )
   }
 }
 

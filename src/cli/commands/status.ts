@@ -36,7 +36,7 @@ export function statusCommand(context: Context): Command {
 type PeerRow = Awaited<ReturnType<import('../../node/client.ts').Client['status']>>['peers'][number]
 
 function describePeer(peer: PeerRow): string {
-  const parts = [peer.isReachable ? 'up  ' : 'down', peer.peer]
+  const parts = [peer.reachable ? 'up  ' : 'down', peer.peer]
   if (peer.name !== undefined) parts.push(escapeText(peer.name))
   if (peer.domain !== undefined) parts.push(`in ${escapeText(peer.domain)}`)
   if (peer.free !== undefined && peer.capacity !== undefined) {
