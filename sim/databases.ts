@@ -1,0 +1,105 @@
+/**
+ * SimDatabases: a machine's SQLite databases, in memory, with the power cuts of a real one.
+ *
+ * A kill rolls back the open transaction. A power cut may also take back the last commits, to a
+ * picture taken earlier, or lose the database whole; how often, the machine's owner says.
+ */
+
+import { DatabaseSync } from 'node:sqlite'
+import type { SimRandom } from './random.ts'
+
+/** Chances at a power cut. SQLite promises zeros; a lying disk or a lost folder does not. */
+export interface DatabaseFaults {
+  readonly losesCommits: number
+  readonly losesAll: number
+}
+
+const NO_FAULTS: DatabaseFaults = { losesCommits: 0, losesAll: 0 }
+
+/** Pictures kept of one database, the oldest being dropped. */
+const PICTURES_MAX = 3
+
+interface Stored {
+  /** Committed content as of the last close or crash. */
+  bytes: Uint8Array | undefined
+  /** Earlier committed contents, oldest first. */
+  readonly pictures: Uint8Array[]
+  open: DatabaseSync | undefined
+}
+
+export class SimDatabases {
+  readonly #random: SimRandom
+  readonly #stored = new Map<string, Stored>()
+  faults: DatabaseFaults = NO_FAULTS
+
+  constructor(random: SimRandom) {
+    this.#random = random
+  }
+
+  /**
+   * Open a database by name, making it if need be. Closing it keeps its content for the next open.
+   *
+   * @throws {Error} it is open already, as under an exclusive lock
+   */
+  open(name: string): DatabaseSync {
+    const stored = this.#stored.get(name) ?? { bytes: undefined, pictures: [], open: undefined }
+    if (stored.open?.isOpen === true) throw new Error(`${name}: database is locked`)
+    const database = new DatabaseSync(':memory:')
+    if (stored.bytes !== undefined) database.deserialize(stored.bytes)
+    stored.open = database
+    this.#stored.set(name, stored)
+
+    const close = (): void => {
+      if (database.isOpen) stored.bytes = committed(database)
+      stored.open = undefined
+      DatabaseSync.prototype.close.call(database)
+    }
+    Object.defineProperty(database, 'close', { value: close })
+    Object.defineProperty(database, Symbol.dispose, { value: close })
+    return database
+  }
+
+  /** Remember what is committed now as something a power cut may fall back to. */
+  picture(): void {
+    for (const stored of this.#stored.values()) {
+      const { open } = stored
+      if (open?.isOpen !== true || open.isTransaction) continue
+      stored.pictures.push(open.serialize())
+      if (stored.pictures.length > PICTURES_MAX) stored.pictures.shift()
+    }
+  }
+
+  /** The machine's programs are gone; with `isPowerCut`, what was in flight may be too. */
+  crash(isPowerCut: boolean): string[] {
+    const losses: string[] = []
+    for (const [name, stored] of this.#stored) {
+      if (stored.open?.isOpen === true) stored.open.close()
+      stored.open = undefined
+      const draw = this.#random.unit()
+      if (!isPowerCut) continue
+      if (draw < this.faults.losesAll) {
+        stored.bytes = undefined
+        stored.pictures.length = 0
+        losses.push(`${name} lost`)
+      } else if (draw < this.faults.losesAll + this.faults.losesCommits) {
+        const picture = stored.pictures.pop()
+        if (picture === undefined) continue
+        stored.bytes = picture
+        losses.push(`${name} lost its last commits`)
+      }
+    }
+    return losses
+  }
+
+  /** Lose every database, as with a wiped disk. */
+  wipe(): void {
+    this.crash(false)
+    this.#stored.clear()
+  }
+}
+
+/** Serialized content without the open transaction, which is rolled back. */
+function committed(database: DatabaseSync): Uint8Array {
+  if (database.isTransaction) database.exec('ROLLBACK')
+  return database.serialize()
+}

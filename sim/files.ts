@@ -1,0 +1,220 @@
+/**
+ * SimFiles: the Files port over a file tree, with time, permissions and trouble on demand.
+ *
+ * A test sees each call before it takes effect: it may fail it, or change the tree under it, as a
+ * person does who saves a file while it is being read.
+ */
+
+import type {
+  FileReader,
+  FileStatus,
+  FileTime,
+  FileWriter,
+  Files,
+  PathBytes,
+} from '../src/ports/files.ts'
+import { type FileNode, type FileTree, type Owner, failure } from './file-tree.ts'
+import type { Life } from './life.ts'
+import type { SimRandom } from './random.ts'
+
+/** What goes wrong with a person's files; kept over the lives of the programs that use them. */
+export class FilesTrouble {
+  /** Bytes that may still be written through the port. */
+  free = Number.MAX_SAFE_INTEGER
+  /** Sees each call before it happens: may throw a FilesError or change the tree. */
+  onStep: ((operation: string, path: PathBytes) => void) | undefined
+}
+
+const READ = 4
+const WRITE = 2
+const ENTER = 1
+
+const ACCOUNTS: readonly (readonly [number, string])[] = [
+  [0, 'root'],
+  [1000, 'ada'],
+  [1001, 'ben'],
+]
+
+export class SimFiles implements Files {
+  readonly #tree: FileTree
+  readonly #life: Life
+  readonly #random: SimRandom
+  readonly #trouble: FilesTrouble
+  readonly #user: Owner
+
+  constructor(parts: {
+    tree: FileTree
+    life: Life
+    random: SimRandom
+    trouble?: FilesTrouble
+    user?: Owner
+  }) {
+    this.#tree = parts.tree
+    this.#life = parts.life
+    this.#random = parts.random
+    this.#trouble = parts.trouble ?? new FilesTrouble()
+    this.#user = parts.user ?? parts.tree.owner
+  }
+
+  async list(folder: PathBytes): Promise<readonly Uint8Array[]> {
+    await this.#step('list', folder)
+    const node = this.#node(folder)
+    if (node.kind !== 'folder') throw failure('ENOTDIR', folder)
+    this.#require(node, READ, folder)
+    return this.#random.shuffle([...node.names.keys()]).map((name) => fromLatin1(name))
+  }
+
+  async status(path: PathBytes): Promise<FileStatus> {
+    await this.#step('status', path)
+    return this.#node(path).status()
+  }
+
+  async readLink(path: PathBytes): Promise<Uint8Array> {
+    await this.#step('readLink', path)
+    const node = this.#node(path)
+    if (node.kind !== 'symlink') throw failure('EINVAL', path)
+    return node.target.slice()
+  }
+
+  async open(path: PathBytes): Promise<FileReader> {
+    await this.#step('open', path)
+    const node = this.#node(path)
+    if (node.kind === 'symlink') throw failure('ELOOP', path)
+    if (node.kind === 'folder') throw failure('EISDIR', path)
+    if (node.kind !== 'file') throw failure('EINVAL', path)
+    this.#require(node, READ, path)
+    return {
+      status: async () => {
+        await this.#step('fstat', path)
+        return node.status()
+      },
+      read: async (offset, length) => {
+        await this.#step('read', path)
+        return node.read(offset, length)
+      },
+      close: () => this.#life.pass(0),
+    }
+  }
+
+  async create(path: PathBytes): Promise<FileWriter> {
+    await this.#step('create', path)
+    this.#requireFolder(path)
+    const node = this.#tree.make(path, 'file', 0o600, this.#enter(path))
+    return {
+      write: async (bytes) => {
+        await this.#step('write', path)
+        const size = Math.min(bytes.length, this.#trouble.free)
+        this.#trouble.free -= size
+        this.#tree.write(node, node.size, bytes.subarray(0, size))
+        if (size < bytes.length) throw failure('ENOSPC', path)
+      },
+      read: async (offset, length) => {
+        await this.#step('read', path)
+        return node.read(offset, length)
+      },
+      sync: () => this.#step('sync', path),
+      close: () => this.#life.pass(0),
+    }
+  }
+
+  async makeFolder(path: PathBytes): Promise<void> {
+    await this.#step('makeFolder', path)
+    this.#requireFolder(path)
+    this.#tree.make(path, 'folder', 0o700, this.#enter(path))
+  }
+
+  async makeSymlink(target: Uint8Array, path: PathBytes): Promise<void> {
+    await this.#step('makeSymlink', path)
+    this.#requireFolder(path)
+    this.#tree.make(path, 'symlink', 0o777, this.#enter(path)).target = target.slice()
+  }
+
+  async rename(from: PathBytes, to: PathBytes): Promise<void> {
+    await this.#step('rename', from)
+    this.#requireFolder(from)
+    this.#requireFolder(to)
+    this.#tree.rename(from, to, this.#enter(from))
+  }
+
+  async remove(path: PathBytes): Promise<void> {
+    await this.#step('remove', path)
+    this.#requireFolder(path)
+    this.#tree.remove(path, this.#enter(path))
+  }
+
+  async setMode(path: PathBytes, mode: number): Promise<void> {
+    await this.#step('setMode', path)
+    const node = this.#owned(path)
+    if (node.kind === 'symlink') throw failure('EOPNOTSUPP', path)
+    this.#tree.setAttributes(node, { mode: mode & 0o7777 })
+  }
+
+  async setOwner(path: PathBytes, owner: Owner): Promise<void> {
+    await this.#step('setOwner', path)
+    const node = this.#node(path)
+    const isChange = owner.uid !== node.uid || owner.gid !== node.gid
+    if (isChange && this.#user.uid !== 0) throw failure('EPERM', path)
+    this.#tree.setAttributes(node, owner)
+  }
+
+  async setModified(path: PathBytes, mtime: FileTime): Promise<void> {
+    await this.#step('setModified', path)
+    this.#tree.setAttributes(this.#owned(path), { mtime })
+  }
+
+  async resolve(path: PathBytes): Promise<PathBytes> {
+    await this.#step('resolve', path)
+    return this.#tree.resolve(path, this.#enter(path))
+  }
+
+  userName(uid: number): string | undefined {
+    return ACCOUNTS.find(([id]) => id === uid)?.[1]
+  }
+
+  groupName(gid: number): string | undefined {
+    return this.userName(gid)
+  }
+
+  userId(name: string): number | undefined {
+    return ACCOUNTS.find(([, known]) => known === name)?.[0]
+  }
+
+  groupId(name: string): number | undefined {
+    return this.userId(name)
+  }
+
+  async #step(operation: string, path: PathBytes): Promise<void> {
+    await this.#life.pass(this.#random.unit() * 0.5)
+    this.#trouble.onStep?.(operation, path)
+  }
+
+  #node(path: PathBytes): FileNode {
+    return this.#tree.node(path, this.#enter(path))
+  }
+
+  #owned(path: PathBytes): FileNode {
+    const node = this.#node(path)
+    if (this.#user.uid !== 0 && this.#user.uid !== node.uid) throw failure('EPERM', path)
+    return node
+  }
+
+  #enter(path: PathBytes): (folder: FileNode) => void {
+    return (folder) => this.#require(folder, ENTER, path)
+  }
+
+  /** The folder that holds the name must be ours to change. */
+  #requireFolder(path: PathBytes): void {
+    this.#require(this.#tree.place(path, this.#enter(path)).folder, WRITE, path)
+  }
+
+  #require(node: FileNode, right: number, path: PathBytes): void {
+    const { uid, gid } = this.#user
+    if (uid === 0) return
+    const shift = node.uid === uid ? 6 : node.gid === gid ? 3 : 0
+    if (((node.mode >> shift) & right) === 0) throw failure('EACCES', path)
+  }
+}
+
+function fromLatin1(name: string): Uint8Array {
+  return new Uint8Array(Buffer.from(name, 'latin1'))
+}

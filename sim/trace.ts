@@ -1,0 +1,46 @@
+/**
+ * Trace: everything that happens in a world, as one running SHA-256.
+ *
+ * Two runs with equal digests took the same steps at the same virtual times on the same machines.
+ */
+
+import { createHash } from 'node:crypto'
+import type { LogFields } from '../src/ports/log.ts'
+import type { SimScheduler } from './scheduler.ts'
+
+export interface TraceEvent {
+  /** Virtual ms since the beginning. */
+  readonly at: number
+  readonly node: string
+  readonly event: string
+  readonly fields: LogFields
+}
+
+export class Trace {
+  readonly #scheduler: SimScheduler
+  readonly #hash = createHash('sha256')
+  readonly #listeners: ((event: TraceEvent) => void)[] = []
+
+  constructor(scheduler: SimScheduler) {
+    this.#scheduler = scheduler
+  }
+
+  add(node: string, event: string, fields: LogFields = {}): void {
+    const at = this.#scheduler.elapsed
+    const sorted = Object.keys(fields)
+      .toSorted()
+      .map((name) => [name, fields[name]])
+    this.#hash.update(`${JSON.stringify([at, node, event, sorted])}\n`)
+    for (const listener of this.#listeners) listener({ at, node, event, fields })
+  }
+
+  /** Hear of every event from now on. */
+  listen(listener: (event: TraceEvent) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** @returns hex of the digest so far */
+  digest(): string {
+    return this.#hash.copy().digest('hex')
+  }
+}
