@@ -25,8 +25,8 @@ export const ORDINAL_MAX = 255
 /** Bytes of a secret in a key. */
 export const SECRET_SIZE = 32
 
-/** Largest encoding, bytes. */
-export const REFERENCE_SIZE_MAX = 64
+/** Largest encoding, bytes; ours need 61 at most, the rest is room for later types of key. */
+export const REFERENCE_SIZE_MAX = 256
 
 const RAW = 0
 const RUN = 1
