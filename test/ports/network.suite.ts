@@ -443,6 +443,23 @@ export function networkSuite(
     )
 
     it(
+      'whom we dial may not open streams of its own unless our gate admits it',
+      story(async ({ alice, bob, dial }) => {
+        let isMet = false
+        await alice.serve(PROTOCOL, async (stream) => {
+          isMet = true
+          await send(stream, text('welcome'))
+        })
+        await bob.serve(PROTOCOL, async (stream) => stream.write(text('!')))
+        await greeted(await dial())
+        await expect(exchange(bob, alice)).rejects.toSatisfy(isRefusal)
+        expect(isMet).toBe(false)
+        alice.gate(() => true)
+        expect(await exchange(bob, alice)).toEqual(text('welcome'))
+      }),
+    )
+
+    it(
       'a peer we hang up on loses its streams, and must pass the gate again',
       story(async ({ alice, bob, dial }) => {
         const met = serveOnce(bob, async (stream) => {
