@@ -47,15 +47,3 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof RecoveryError) return EXIT.unrecoverable
   return EXIT.error
 }
-
-/** The person or the system asked us to stop. */
-export class InterruptedError extends CairnError {
-  override readonly name = 'InterruptedError'
-  /** SIGINT, SIGTERM or SIGHUP. */
-  readonly signal: string
-
-  constructor(signal: string) {
-    super(`stopped by ${signal}`)
-    this.signal = signal
-  }
-}

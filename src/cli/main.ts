@@ -1,1 +1,49 @@
-console.log('stand-in', process.version, process.argv.slice(2))
+/**
+ * Main: this process as one run of `cairn`.
+ */
+
+import process from 'node:process'
+import { listenForShutdown } from '../adapters/shutdown-signal.ts'
+import { outputOf, type Context } from './context.ts'
+import { EXIT } from './exit-code.ts'
+import { run } from './program.ts'
+
+/** How a shell reports a program that a closed pipe ended: 128 + SIGPIPE. */
+const CLOSED_PIPE = 141
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const ECHO_MS = 1_000
+
+const shutdown = listenForShutdown()
+const context: Context = {
+  env: process.env,
+  workingFolder: process.cwd(),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: shutdown.signal,
+  now: () => performance.now(),
+  exit: EXIT.ok,
+}
+
+// Ctrl-C reaches the launcher and us; what the launcher then forwards is the same wish, not a second.
+shutdown.signal.addEventListener('abort', () => {
+  const ignore = () => undefined
+  for (const name of STOP_SIGNALS) process.on(name, ignore)
+  setTimeout(() => {
+    for (const name of STOP_SIGNALS) process.removeListener(name, ignore)
+  }, ECHO_MS).unref()
+})
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // Our reader has seen enough, as `head` does.
+    if (error.code === 'EPIPE') process.exit(CLOSED_PIPE)
+    throw error
+  })
+}
+process.on('uncaughtException', (error) => {
+  outputOf(context, { json: process.argv.includes('--json') }).failed(error)
+  process.exit(EXIT.error)
+})
+
+process.exit(await run(process.argv.slice(2), context))

@@ -1,0 +1,116 @@
+/**
+ * Peer store: the small files that a storage peer keeps beside its shares.
+ *
+ *     key         its identity: 32 bytes as hex, for its owner only
+ *     roster      the grid it was founded with or brought into: a statement a line, base64
+ *     invite      written by a peer that founded a grid of its own
+ *     addresses   where it can be reached now: a multiaddr a line; gone when it stopped
+ *     pid         its process number while it runs
+ *     listen      where it listens, so that it comes back at the same place
+ */
+
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { signingKeyFromSeed, type SigningKey } from '../../../protocol/keys.ts'
+import { UsageError } from '../../base/errors.ts'
+import { makePrivateFolder } from '../home.ts'
+
+export class PeerStore {
+  /** Absolute. */
+  readonly folder: string
+
+  private constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** Open the folder, making it if need be. */
+  static open(folder: string): PeerStore {
+    makePrivateFolder(folder)
+    return new PeerStore(folder)
+  }
+
+  /** @returns the peer's key, made at the first call */
+  key(): SigningKey {
+    const known = this.#read('key')
+    const text = known ?? randomBytes(32).toString('hex')
+    if (!/^[0-9a-f]{64}\s*$/.test(text)) {
+      throw new UsageError(`${join(this.folder, 'key')} is damaged: it should hold 64 hex digits`)
+    }
+    if (known === undefined) this.#write('key', `${text}\n`)
+    return signingKeyFromSeed(new Uint8Array(Buffer.from(text.trim(), 'hex')))
+  }
+
+  roster(): Uint8Array[] | undefined {
+    const lines = this.#read('roster')?.split('\n')
+    return lines
+      ?.filter((line) => line !== '')
+      .map((line) => new Uint8Array(Buffer.from(line, 'base64')))
+  }
+
+  setRoster(statements: readonly Uint8Array[]): void {
+    const lines = statements.map((statement) => Buffer.from(statement).toString('base64'))
+    this.#write('roster', `${lines.join('\n')}\n`)
+  }
+
+  setInvite(text: string): string {
+    this.#write('invite', `${text}\n`)
+    return join(this.folder, 'invite')
+  }
+
+  listen(): string | undefined {
+    return this.#read('listen')?.trim()
+  }
+
+  setListen(multiaddr: string): void {
+    this.#write('listen', `${multiaddr}\n`)
+  }
+
+  addresses(): string[] {
+    return (this.#read('addresses') ?? '').split('\n').filter((line) => line !== '')
+  }
+
+  pid(): number | undefined {
+    const pid = Number(this.#read('pid'))
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
+  }
+
+  /** Say that the peer answers from now on. */
+  setRunning(pid: number, addresses: readonly string[]): void {
+    this.#write('pid', `${pid}\n`)
+    this.#write('addresses', `${addresses.join('\n')}\n`)
+  }
+
+  /** Say that nobody answers here. */
+  setStopped(): void {
+    rmSync(join(this.folder, 'addresses'), { force: true })
+    rmSync(join(this.folder, 'pid'), { force: true })
+  }
+
+  #read(name: string): string | undefined {
+    try {
+      return readFileSync(join(this.folder, name), 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  /** Whole or not at all: whoever reads meanwhile sees the old file. */
+  #write(name: string, text: string): void {
+    const path = join(this.folder, name)
+    const descriptor = openSync(`${path}.new`, 'w', 0o600)
+    writeSync(descriptor, text)
+    fsyncSync(descriptor)
+    closeSync(descriptor)
+    renameSync(`${path}.new`, path)
+  }
+}

@@ -1,0 +1,140 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { UsageError } from '../../src/base/errors.ts'
+import { readConfig } from '../../src/cli/config.ts'
+import { findHome } from '../../src/cli/home.ts'
+import { kitText, wordsInKit } from '../../src/cli/kit.ts'
+import { codeOption, countOption, parseCode, pathBytes, sizeOption } from '../../src/cli/options.ts'
+import { createSecretFile, readSecretFile } from '../../src/cli/secret-file.ts'
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cairn-settings-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+describe('home', () => {
+  it('is one folder when CAIRN_HOME says so, resolved against where we are', () => {
+    expect(findHome({ CAIRN_HOME: 'mine' }, '/work folder')).toEqual({
+      data: '/work folder/mine',
+      configFile: '/work folder/mine/config.toml',
+      logFile: '/work folder/mine/cairn.log',
+    })
+  })
+
+  it('refuses an empty CAIRN_HOME, which would be the working folder by accident', () => {
+    expect(() => findHome({ CAIRN_HOME: '' }, '/')).toThrow(UsageError)
+  })
+
+  it('is the platform’s places otherwise', () => {
+    const home = findHome({}, '/')
+    expect(home.data).toMatch(/cairn$/)
+    expect(home.configFile).toMatch(/cairn.*config\.toml$/)
+  })
+})
+
+describe('config.toml', () => {
+  it('need not exist', () => {
+    expect(readConfig(join(folder, 'none.toml'))).toEqual({
+      backup: { paths: [], tags: [] },
+      log: { level: 'info' },
+    })
+  })
+
+  it('sets what backup takes', () => {
+    const text =
+      '[backup]\npaths = ["/home/a"]\ncode = "4-of-7"\nhost = "box"\n[log]\nlevel = "debug"\n'
+    expect(readConfig(written(text))).toEqual({
+      backup: { paths: ['/home/a'], tags: [], code: '4-of-7', host: 'box' },
+      log: { level: 'debug' },
+    })
+  })
+
+  it.each([
+    ['[backup]\npath = []', 'path'],
+    ['[backup]\npaths = ["relative"]', 'backup.paths.0'],
+    ['[backup]\ncode = "7-of-4"', 'backup.code'],
+    ['[backup\n', 'line 1'],
+    ['[log]\nlevel = "loud"', 'log.level'],
+  ])('names the file and what is wrong in %j', (text, named) => {
+    const file = written(text)
+    expect(() => readConfig(file)).toThrow(UsageError)
+    expect(() => readConfig(file)).toThrow(file)
+    expect(() => readConfig(file)).toThrow(named)
+  })
+})
+
+describe('options', () => {
+  it('read codes within their bounds', () => {
+    expect(parseCode('4-of-7')).toEqual({ needed: 4, total: 7 })
+    expect(parseCode('256-of-256')).toEqual({ needed: 256, total: 256 })
+    for (const text of ['0-of-3', '4-of-3', '1-of-257', '4of7', '', '4-of-7x', '-1-of-7']) {
+      expect(parseCode(text)).toBeUndefined()
+      expect(() => codeOption(text)).toThrow('4-of-7')
+    }
+  })
+
+  it('read counts and sizes within their bounds', () => {
+    expect(countOption(1, 64)('64')).toBe(64)
+    for (const text of ['0', '65', '1.5', 'x', '']) expect(() => countOption(1, 64)(text)).toThrow()
+    expect(() => sizeOption('much')).toThrow('20GB')
+  })
+
+  it('make paths absolute, as bytes', () => {
+    expect(Buffer.from(pathBytes('../b/c/', '/a/x')).toString()).toBe('/a/b/c')
+    expect(Buffer.from(pathBytes('/', '/a')).toString()).toBe('/')
+  })
+})
+
+describe('a secret file', () => {
+  it('is readable by its owner alone, and whole', () => {
+    const path = join(folder, 'kit.txt')
+    createSecretFile(path).finish('words')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(readFileSync(path, 'utf8')).toBe('words')
+    expect(readSecretFile(path, 'the words')).toBe('words')
+  })
+
+  it('is never overwritten', () => {
+    const path = written('precious')
+    expect(() => createSecretFile(path)).toThrow('never overwritten')
+    expect(readFileSync(path, 'utf8')).toBe('precious')
+  })
+
+  it('is gone again when there is no secret to put in', () => {
+    const path = join(folder, 'kit.txt')
+    createSecretFile(path).discard()
+    expect(() => statSync(path)).toThrow('ENOENT')
+  })
+
+  it('that cannot be read is named, with the reason', () => {
+    expect(() => readSecretFile(join(folder, 'none'), 'the invite')).toThrow(
+      /the invite.*none.*no such/,
+    )
+    expect(() => readSecretFile(folder, 'the invite')).toThrow('it is a folder')
+    expect(() => readSecretFile('/dev/zero', 'the invite')).toThrow('too large')
+  })
+})
+
+describe('a recovery kit', () => {
+  const words = Array.from({ length: 24 }, (_, index) => `word${index}`)
+
+  it('explains itself, and its words come back out of it', () => {
+    const text = kitText(words, { host: 'box', createdAt: 0 })
+    expect(text).toContain('cairn recover')
+    expect(wordsInKit(text).split(/\s+/)).toEqual(words)
+  })
+
+  it('may be retyped without the explanation', () => {
+    expect(wordsInKit(`  ${words.join(' ')}\r\n`).split(/\s+/)).toEqual(words)
+  })
+})
+
+function written(text: string): string {
+  const file = join(folder, 'config.toml')
+  writeFileSync(file, text)
+  chmodSync(file, 0o600)
+  return file
+}
