@@ -18,10 +18,10 @@ import { FormatError } from './errors.ts'
 import { PAYLOAD_SIZE_MAX } from './frame.ts'
 import { DIGEST_SIZE } from './hash.ts'
 import { ID_SIZE } from './ids.ts'
+import { SEQUENCE_MAX, TIME_MAX } from './limits.ts'
 import {
   decodeManifest,
   LEAF_COUNT_MAX,
-  LEAF_SIZES,
   MANIFEST_SIZE_MAX,
   PACK_ID_SIZE,
   PACK_SIZE_MAX,
@@ -29,72 +29,30 @@ import {
   SHARE_COUNT_MAX,
 } from './manifest.ts'
 import { PROOF_COUNT_MAX } from './merkle.ts'
+import {
+  ERROR_CODES,
+  ERROR_TEXT_SIZE_MAX,
+  HEAD_SIZE_MAX,
+  HEADS_MAX,
+  LIST_ITEM_OVERHEAD,
+  LIST_SIZE_MAX,
+  PACKS_MAX,
+  READ_COUNT_MAX,
+  READ_SIZE_MAX,
+  RECEIPT_SIZE_MAX,
+  STATEMENT_SIZE_MAX,
+  STATEMENTS_MAX,
+} from './message-limits.ts'
 
-export { BODY_FRAME_SIZE_MAX } from './body.ts'
-
-/** The protocol's name on the network; the number changes with anything old peers would misread. */
-export const PROTOCOL = '/cairn/1'
-
-/** Most bytes of leaves in one read. */
-export const READ_SIZE_MAX = 1024 * 1024
-
-/** Most leaves in one read. */
-export const READ_COUNT_MAX = READ_SIZE_MAX / LEAF_SIZES[0]
-
-/** Most packs in one request. */
-export const PACKS_MAX = 1024
-
-/** Most statements in one roster message. */
-export const STATEMENTS_MAX = 1024
-
-/** Bytes of one signed statement. */
-export const STATEMENT_SIZE_MAX = 4096
-
-/** Most heads in one response; the newest come first, as many as fit. */
-export const HEADS_MAX = 1024
-
-/** Bytes of one signed head. */
-export const HEAD_SIZE_MAX = 4096
-
-/** Bytes of one receipt. */
-export const RECEIPT_SIZE_MAX = 1024
-
-/** Bytes that the lists of one message may take together, which leaves room for the rest of it. */
-export const LIST_SIZE_MAX = 1024 * 1024
-
-/** Bytes of an error's text, as sent. */
-export const ERROR_TEXT_SIZE_MAX = 512
-
-/** Milliseconds since 1970 that a Date can hold. */
-const TIME_MAX = 8_640_000_000_000_000
-const NUMBER_MAX = Number.MAX_SAFE_INTEGER
-
-/** Why a peer says no. */
-export const ERROR_CODES = [
-  'bad-request',
-  'unknown-type',
-  'not-found',
-  'full',
-  'quota',
-  'immutable',
-  'stale-head',
-  'jump',
-  'fork',
-  'bad-signature',
-  'not-admitted',
-  'busy',
-  'internal',
-] as const
-
-export type ErrorCode = (typeof ERROR_CODES)[number]
+export * from './message-limits.ts'
 
 /** A message of a type that this version does not know; a peer answers `unknown-type`. */
 export class UnknownMessageError extends FormatError {
   override readonly name = 'UnknownMessageError'
 }
 
-const bytes = count(NUMBER_MAX)
-const sequence = count(NUMBER_MAX)
+const bytes = count(Number.MAX_SAFE_INTEGER)
+const sequence = count(SEQUENCE_MAX)
 const vault = bytesField(ID_SIZE, ID_SIZE)
 const pack = bytesField(PACK_ID_SIZE, PACK_ID_SIZE)
 const packs = z.array(pack).min(1).max(PACKS_MAX).readonly()
@@ -219,13 +177,13 @@ export function decodeResponse(payload: Uint8Array): Response {
 /**
  * As many items, from the first, as one message has room for.
  *
- * @param sizeOf - bytes of an item; a few are added for its place in the list
+ * @param sizeOf - bytes of an item, without what its place in the list costs
  */
 export function fitting<Item>(items: Iterable<Item>, sizeOf: (item: Item) => number): Item[] {
   const taken: Item[] = []
   let size = 0
   for (const item of items) {
-    size += sizeOf(item) + 32
+    size += sizeOf(item) + LIST_ITEM_OVERHEAD
     if (size > LIST_SIZE_MAX) break
     taken.push(item)
   }

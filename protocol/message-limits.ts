@@ -1,0 +1,58 @@
+/**
+ * Limits of messages, each with its reason. What messages carry brings limits of its own.
+ *
+ * Format: docs/formats/messages.md
+ */
+
+import { LEAF_SIZES } from './manifest.ts'
+
+export { HEAD_SIZE_MAX } from './head.ts'
+export { RECEIPT_SIZE_MAX } from './receipt.ts'
+export { STATEMENT_SIZE_MAX } from './roster-statement.ts'
+export { STATEMENTS_MAX } from './roster.ts'
+
+/** The protocol's name on the network; the number changes with anything old peers would misread. */
+export const PROTOCOL = '/cairn/1'
+
+/** Most bytes of a body in one frame: small enough to share a connection with other streams. */
+export const BODY_FRAME_SIZE_MAX = 256 * 1024
+
+/** Most bytes of leaves in one read: what a peer holds in memory to answer. */
+export const READ_SIZE_MAX = 1024 * 1024
+
+/** Most leaves in one read. */
+export const READ_COUNT_MAX = READ_SIZE_MAX / LEAF_SIZES[0]
+
+/** Most packs in one request: 16 GiB of packs at their target size. */
+export const PACKS_MAX = 1024
+
+/** Most heads in one response; the newest come first, as many as fit. */
+export const HEADS_MAX = 1024
+
+/** Bytes that the lists of one message may take together, which leaves room for the rest of it. */
+export const LIST_SIZE_MAX = 1024 * 1024
+
+/** Bytes that an item may cost beyond its content: lengths, keys, a short list beside it. */
+export const LIST_ITEM_OVERHEAD = 32
+
+/** Bytes of an error's text, as sent: a sentence or two. */
+export const ERROR_TEXT_SIZE_MAX = 512
+
+/** Why a peer says no. */
+export const ERROR_CODES = [
+  'bad-request',
+  'unknown-type',
+  'not-found',
+  'full',
+  'quota',
+  'immutable',
+  'stale-head',
+  'jump',
+  'fork',
+  'bad-signature',
+  'not-admitted',
+  'busy',
+  'internal',
+] as const
+
+export type ErrorCode = (typeof ERROR_CODES)[number]
