@@ -10,7 +10,7 @@
 
 import { z } from 'zod'
 import { ByteWriter, concat, equal } from './bytes.ts'
-import { bytesField, decodeCbor, encodeCbor, integer } from './cbor.ts'
+import { bytesField, check, decodeCbor, encodeCbor, integer } from './cbor.ts'
 import { CERTIFICATE_SIZE_MAX, openCertificate } from './certificate.ts'
 import { FormatError } from './errors.ts'
 import { sha256 } from './hash.ts'
@@ -92,15 +92,15 @@ export function signHead(head: Head, deviceKey: SigningKey): Uint8Array {
   if (head.device !== device || certificate.device !== device) {
     throw new FormatError('head: the certificate is for another key')
   }
-  const body = encodeCbor({
+  const body = {
     certificate: head.certificate,
     sequence: head.sequence,
     previous: head.previous,
     root: head.root,
     ledger: head.ledger,
     writtenAt: head.writtenAt,
-  })
-  const bytes = signDocument(KIND, body, deviceKey)
+  }
+  const bytes = signDocument(KIND, encodeCbor(check(body, schema, 'head')), deviceKey)
   openHead(bytes) // what is published for good is read back first
   return bytes
 }

@@ -89,6 +89,14 @@ export class PackTable {
     }
   }
 
+  /** Bytes of memory the columns take. */
+  get size(): number {
+    return this.#blocks.reduce((sum, { peers: _, ...columns }) => {
+      const sizes = Object.values(columns).map((column) => column.byteLength)
+      return sum + sizes.reduce((total, size) => total + size, 0)
+    }, 0)
+  }
+
   /** The highest number any row has, or −1: where a device that lost its counter goes on. */
   get numberMax(): number {
     return Math.max(-1, ...this.#blocks.map((block) => block.numbers.at(-1) ?? -1))
