@@ -70,8 +70,6 @@ export const codecs = {
     const chunker = new Chunker(gearTable(params.cutKey))
     const whole = new Whole()
     const signature = params.blockSize === null ? undefined : new WholeSignature(params.blockSize)
-    const toChunk = (bytes: Uint8Array) =>
-      ({ type: 'chunk', bytes, digest: sha256(bytes) }) as const
     return {
       push(bytes) {
         whole.push(bytes)
@@ -143,6 +141,10 @@ export const codecs = {
   decodePack(params: { readonly manifest: Manifest }): Codec<readonly Piece[], Uint8Array> {
     return { push: (pieces) => [decodePack(params.manifest, pieces)], close: () => [] }
   },
+}
+
+function toChunk(bytes: Uint8Array): OriginalOutput {
+  return { type: 'chunk', bytes, digest: sha256(bytes) }
 }
 
 /** The size and digest of what passes. */

@@ -31,16 +31,17 @@ export function combine(
     'the inputs have equal sizes',
   )
   const outputs = rows.map(() => new Uint8Array(size))
+  const spare = new Uint8Array(size) // stands in for the lanes that the last rows leave free
   const sums = new Int32Array(Math.min(size, WINDOW_LENGTH))
   for (let row = 0; row < rows.length; row += LANES) {
-    const lanes = outputs.slice(row, row + LANES)
+    const lanes = [...outputs.slice(row, row + LANES), spare, spare, spare]
     const tables = inputs.map((_, column) => productTable(rows.slice(row, row + LANES), column))
     for (let offset = 0; offset < size; offset += sums.length) {
       const count = Math.min(sums.length, size - offset)
       sums.fill(0)
       for (const [column, input] of inputs.entries())
         addProducts(sums, tables[column]!, input, offset, count)
-      for (const [lane, output] of lanes.entries()) spread(output, sums, 8 * lane, offset, count)
+      spread(lanes, sums, offset, count)
     }
   }
   return outputs
@@ -63,12 +64,20 @@ function addProducts(
   for (let at = 0; at < count; at++) sums[at]! ^= table[input[offset + at]!]!
 }
 
+/** Each sum holds one byte of each of the first four lanes. */
 function spread(
-  output: Uint8Array,
+  lanes: readonly Uint8Array[],
   sums: Int32Array,
-  shift: number,
   offset: number,
   count: number,
 ): void {
-  for (let at = 0; at < count; at++) output[offset + at] = sums[at]! >>> shift
+  const [first, second, third, fourth] = lanes
+  assert(first && second && third && fourth, 'four lanes to a sum')
+  for (let at = 0; at < count; at++) {
+    const sum = sums[at]!
+    first[offset + at] = sum
+    second[offset + at] = sum >>> 8
+    third[offset + at] = sum >>> 16
+    fourth[offset + at] = sum >>> 24
+  }
 }

@@ -126,7 +126,7 @@ export class DeltaMaker {
     this.#weak ??= weakSum(this.#buffer, this.#position, this.#end)
     while (length > 0 && !this.#match(length)) {
       power = shrinkWeakPower(power)
-      this.#weak = shrinkWeakSum(this.#weak!, power, this.#buffer[this.#position]!)
+      this.#weak = shrinkWeakSum(this.#weak, power, this.#buffer[this.#position]!)
       this.#position++
       length--
       if (this.#position === this.#start + LITERAL_MAX) this.#flush()

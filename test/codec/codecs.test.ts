@@ -1,0 +1,144 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+import { sha256 } from '../../protocol/hash.ts'
+import { CHUNK_SIZES, Chunker, gearTable } from '../../src/codec/chunker.ts'
+import { codecs } from '../../src/codec/codecs.ts'
+import { encodePack } from '../../src/codec/encode-pack.ts'
+import {
+  BadSignatureError,
+  makeDelta,
+  makeSignature,
+  parseSignature,
+} from '../../src/codec/rdiff.ts'
+import { sample } from '../vectors/format.ts'
+import { bytesOfSizes, cuts, run, sizesAround, split } from './builders.ts'
+
+const cutKey = sample(32)
+const blockSize = 64
+
+describe('the codec of originals', () => {
+  it('gives chunks, the digest and the signature of the same bytes', () => {
+    fc.assert(
+      fc.property(bytesOfSizes(...sizesAround(blockSize)), cuts, (file, places) => {
+        const outputs = run(codecs.original({ cutKey, blockSize }), split(file, places))
+        const chunk = { type: 'chunk', bytes: file, digest: sha256(file) }
+        expect(outputs).toEqual([
+          ...(file.length > 0 ? [chunk] : []),
+          {
+            type: 'end',
+            size: file.length,
+            digest: sha256(file),
+            signature: makeSignature(file, { blockSize }),
+          },
+        ])
+      }),
+    )
+  })
+
+  it('cuts only files above 1 MiB, and says each chunk when it is known', () => {
+    const codec = codecs.original({ cutKey, blockSize: null })
+    const file = sample(9 * 1024 * 1024)
+    expect(codec.push(file.slice(0, CHUNK_SIZES.sizeAverage))).toEqual([])
+    const chunks = codec.push(file.slice(CHUNK_SIZES.sizeAverage))
+    expect(chunks.length).toBeGreaterThan(1)
+    const end = codec.close()
+    const expected = run(new Chunker(gearTable(cutKey)), [file])
+    expect([...chunks, ...end]).toEqual([
+      ...expected.map((bytes) => ({ type: 'chunk', bytes, digest: sha256(bytes) })),
+      { type: 'end', size: file.length, digest: sha256(file), signature: undefined },
+    ])
+
+    const whole = codecs.original({ cutKey, blockSize: null })
+    const outputs = run(whole, [file.slice(0, CHUNK_SIZES.sizeAverage)])
+    expect(outputs.map(({ type }) => type)).toEqual(['chunk', 'end'])
+  })
+})
+
+describe('the codec of deltas', () => {
+  it('gives the delta, the digest and the new signature of the same bytes', () => {
+    const old = sample(1000)
+    const signature = makeSignature(old, { blockSize })
+    fc.assert(
+      fc.property(bytesOfSizes(...sizesAround(blockSize)), cuts, (added, places) => {
+        const file = new Uint8Array(Buffer.concat([added, old]))
+        const outputs = run(codecs.delta({ signature, blockSize: 128 }), split(file, places))
+        const parts = outputs.filter((output) => output.type === 'delta')
+        const delta = new Uint8Array(Buffer.concat(parts.map(({ bytes }) => bytes)))
+        expect(delta).toEqual(makeDelta(parseSignature(signature), file))
+        expect(outputs.at(-1)).toEqual({
+          type: 'end',
+          size: file.length,
+          digest: sha256(file),
+          signature: makeSignature(file, { blockSize: 128 }),
+          literalSize: added.length,
+          deltaSize: delta.length,
+        })
+      }),
+    )
+  })
+
+  it('says early that nothing matches', () => {
+    const signature = makeSignature(sample(1000), { blockSize })
+    const codec = codecs.delta({ signature, blockSize })
+    const [output] = codec.push(sample(500_000, 2))
+    expect(output).toMatchObject({ type: 'delta', literalSize: 500_000 - blockSize })
+  })
+
+  it('refuses a bad signature at once', () => {
+    expect(() => codecs.delta({ signature: sample(20), blockSize })).toThrow(BadSignatureError)
+  })
+})
+
+describe('the codec of digests', () => {
+  it('gives the size and SHA-256 of what passed', () => {
+    fc.assert(
+      fc.property(bytesOfSizes(...sizesAround(64)), cuts, (file, places) => {
+        expect(run(codecs.digest({}), split(file, places))).toEqual([
+          { size: file.length, digest: sha256(file) },
+        ])
+      }),
+    )
+  })
+})
+
+describe('the codecs of packs', () => {
+  it('are encodePack and decodePack', () => {
+    const code = { needed: 2, total: 4, leafSize: 4096 }
+    const pack = sample(10_000)
+    const [encoded] = run(codecs.encodePack(code), [pack])
+    expect(encoded).toEqual(encodePack(pack, code))
+    const pieces = encoded!.pieces.map((bytes, index) => ({ index, bytes }))
+    const manifest = encoded!.manifest
+    expect(run(codecs.decodePack({ manifest }), [pieces.slice(2)])).toEqual([pack])
+  })
+})
+
+describe('what crosses between threads', () => {
+  it('survives a structured clone as it is', () => {
+    const pack = codecs.encodePack({ needed: 1, total: 2, leafSize: 4096 }).push(sample(10))
+    const file = run(codecs.original({ cutKey, blockSize }), [sample(100)])
+    const signature = makeSignature(sample(100), { blockSize })
+    const delta = run(codecs.delta({ signature, blockSize }), [sample(90)])
+    for (const outputs of [pack, file, delta]) expect(structuredClone(outputs)).toEqual(outputs)
+  })
+
+  it('owns its buffers, so that they can be transferred', () => {
+    const input = sample(100)
+    const signature = makeSignature(input, { blockSize })
+    const outputs = [
+      ...run(codecs.original({ cutKey, blockSize }), [input]),
+      ...run(codecs.delta({ signature, blockSize }), [input]),
+      ...run(codecs.encodePack({ needed: 1, total: 2, leafSize: 4096 }), [input]),
+    ]
+    const buffers = outputs.flatMap(buffersOf)
+    expect(new Set([input.buffer, ...buffers]).size).toBe(1 + buffers.length)
+    expect(() => structuredClone(outputs, { transfer: buffers })).not.toThrow()
+  })
+})
+
+function buffersOf(value: unknown): ArrayBuffer[] {
+  if (value instanceof Uint8Array) return value.buffer instanceof ArrayBuffer ? [value.buffer] : []
+  if (typeof value !== 'object' || value === null) return []
+  return Object.values(value).flatMap(buffersOf)
+}
