@@ -33,6 +33,8 @@ export interface PaceLimits {
   /** Bytes per second that must be kept up on average once `graceMs` have passed. 0: any pace. */
   readonly rateMin?: number
   readonly graceMs?: number
+  /** Longest time in all, milliseconds, however well it moves. */
+  readonly totalMs?: number
 }
 
 /**
@@ -57,7 +59,7 @@ export class Watchdog {
     late: () => Error = () => new PeerTimeoutError(`silent for ${limits.idleMs} ms, or too slow`),
   ) {
     this.#clock = clock
-    this.#limits = { rateMin: 0, graceMs: 0, ...limits }
+    this.#limits = { rateMin: 0, graceMs: 0, totalMs: Infinity, ...limits }
     this.#signal = signal
     this.#late = late
     this.#startedAt = clock.monotonic()
@@ -97,7 +99,8 @@ export class Watchdog {
 
   /** When the work will be too slow if nothing more moves until then. */
   #dueAt(): number {
-    const silentAt = this.#touchedAt + this.#limits.idleMs
+    const endsAt = this.#startedAt + this.#limits.totalMs
+    const silentAt = Math.min(endsAt, this.#touchedAt + this.#limits.idleMs)
     if (this.#limits.rateMin === 0) return silentAt
     const paidUntil = this.#startedAt + (this.#size / this.#limits.rateMin) * 1000
     const slowAt = Math.max(this.#startedAt + this.#limits.graceMs, paidUntil)

@@ -12,6 +12,9 @@ import { PeerTimeoutError } from '../base/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ByteStream, PeerId } from '../ports/network.ts'
 
+/** Bytes handed over at once, so that a slow line is seen to move. */
+const WRITE_SIZE_MAX = 65_536
+
 export class MessageStream {
   readonly remote: PeerId
   readonly #stream: ByteStream
@@ -50,14 +53,24 @@ export class MessageStream {
   /** Write one frame. */
   async send(payload: Uint8Array): Promise<void> {
     const frame = encodeFrame(payload)
-    await this.#stream.write(frame)
-    this.#watchdog?.touch(frame.length)
+    for (let from = 0; from < frame.length; from += WRITE_SIZE_MAX) {
+      const part = frame.subarray(from, from + WRITE_SIZE_MAX)
+      await this.#stream.write(part)
+      this.#watchdog?.touch(part.length)
+    }
   }
 
-  /** Write a body: raw frames of bounded size, none for an empty one. */
-  async sendBody(bytes: Uint8Array, isWanted: () => boolean = () => true): Promise<void> {
+  /**
+   * Write a body: raw frames of bounded size.
+   *
+   * @param isWanted - asked before every frame; the body is broken off once it says no
+   * @returns bytes of each frame that went out
+   */
+  async *sendBody(bytes: Uint8Array, isWanted: () => boolean = () => true): AsyncGenerator<number> {
     for (let from = 0; from < bytes.length && isWanted(); from += BODY_FRAME_SIZE_MAX) {
-      await this.send(bytes.subarray(from, from + BODY_FRAME_SIZE_MAX))
+      const part = bytes.subarray(from, from + BODY_FRAME_SIZE_MAX)
+      await this.send(part)
+      yield part.length
     }
   }
 

@@ -60,6 +60,6 @@ export function rendezvous(pack: PackId, candidates: readonly Candidate[]): Cand
       candidate,
       rank: taggedHash('cairn/place/1', utf8(pack), utf8(candidate.peer)),
     }))
-    .sort((a, b) => compare(b.rank, a.rank))
+    .toSorted((a, b) => compare(b.rank, a.rank))
     .map(({ candidate }) => candidate)
 }

@@ -6,11 +6,12 @@
  * they are a convenience with `synchronous=FULL`, never the truth.
  */
 
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 
+import { fromHex } from '../../protocol/bytes.ts'
 import { VersionError } from '../../protocol/errors.ts'
-import type { VaultId } from '../../protocol/ids.ts'
-import type { PackId } from '../../protocol/manifest.ts'
+import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
+import { parsePackId, type PackId } from '../../protocol/manifest.ts'
 
 const SCHEMA_VERSION = 1
 
@@ -47,15 +48,7 @@ export interface ShareAccount extends ShareKey {
   readonly isDamaged: boolean
 }
 
-interface Row {
-  readonly pack: string
-  readonly share: number
-  readonly vault: string
-  readonly size: number
-  readonly received_at: number
-  readonly adopted_by: number | null
-  readonly is_damaged: number
-}
+type Row = Readonly<Record<string, SQLOutputValue>>
 
 export class ShareAccounts {
   readonly #database: DatabaseSync
@@ -74,8 +67,8 @@ export class ShareAccounts {
     database.exec(SCHEMA)
     stampVersion(database)
     this.#statements = prepare(database)
-    for (const row of this.#statements.sums.all() as { vault: string; size: number }[]) {
-      this.#used.set(row.vault as VaultId, row.size)
+    for (const row of this.#statements.sums.all()) {
+      this.#used.set(vaultOf(row), Number(row['size']))
     }
   }
 
@@ -87,17 +80,17 @@ export class ShareAccounts {
 
   get(key: ShareKey): ShareAccount | undefined {
     const row = this.#statements.get.get(key.pack, key.shareNumber, key.vault)
-    return row === undefined ? undefined : toAccount(row as unknown as Row)
+    return row === undefined ? undefined : toAccount(row)
   }
 
   /** @returns the accounts of a pack's shares, whoever owns them, by share number */
   ofPack(pack: PackId): ShareAccount[] {
-    return (this.#statements.ofPack.all(pack) as unknown as Row[]).map(toAccount)
+    return this.#statements.ofPack.all(pack).map(toAccount)
   }
 
   /** All accounts; the table must not change while this runs. */
   *all(): Generator<ShareAccount> {
-    for (const row of this.#statements.all.iterate()) yield toAccount(row as unknown as Row)
+    for (const row of this.#statements.all.iterate()) yield toAccount(row)
   }
 
   /** Write one account, in place of an older one for the same key. */
@@ -191,12 +184,16 @@ function stampVersion(database: DatabaseSync): void {
 
 function toAccount(row: Row): ShareAccount {
   return {
-    pack: row.pack as PackId,
-    shareNumber: row.share,
-    vault: row.vault as VaultId,
-    size: row.size,
-    receivedAt: row.received_at,
-    adoptedBy: row.adopted_by,
-    isDamaged: row.is_damaged !== 0,
+    pack: parsePackId(String(row['pack'])),
+    shareNumber: Number(row['share']),
+    vault: vaultOf(row),
+    size: Number(row['size']),
+    receivedAt: Number(row['received_at']),
+    adoptedBy: row['adopted_by'] === null ? null : Number(row['adopted_by']),
+    isDamaged: row['is_damaged'] !== 0,
   }
+}
+
+function vaultOf(row: Row): VaultId {
+  return vaultIdFromBytes(fromHex(String(row['vault'])))
 }

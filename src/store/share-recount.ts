@@ -7,8 +7,9 @@
  * its name says is set aside.
  */
 
+import { fromHex } from '../../protocol/bytes.ts'
 import { FormatError } from '../../protocol/errors.ts'
-import { vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
+import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import { shareLayout } from '../../protocol/share.ts'
 import { DiskError } from '../base/errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -58,8 +59,9 @@ export async function settleAccounts(parts: RecountParts): Promise<void> {
 
 /** Remove unfinished files and give the keys of the others. */
 async function* sweep(disk: Disk): AsyncGenerator<ShareKey> {
-  for (const vault of await disk.list(SHARES_FOLDER)) {
-    if (!isVaultId(vault)) continue
+  for (const owner of await disk.list(SHARES_FOLDER)) {
+    const vault = vaultOf(owner)
+    if (vault === undefined) continue
     for (const bucket of await disk.list(`${SHARES_FOLDER}/${vault}`)) {
       const folder = `${SHARES_FOLDER}/${vault}/${bucket}`
       for (const name of await disk.list(folder)) {
@@ -94,11 +96,11 @@ async function enter(parts: RecountParts, key: ShareKey): Promise<boolean> {
   }
 }
 
-function isVaultId(name: string): name is VaultId {
+/** @returns the vault a folder belongs to; `undefined` for other names */
+function vaultOf(name: string): VaultId | undefined {
   try {
-    vaultIdToBytes(name as VaultId)
-    return true
+    return vaultIdFromBytes(fromHex(name))
   } catch {
-    return false
+    return undefined
   }
 }

@@ -151,14 +151,11 @@ export class ShareStore {
    * @throws {FormatError} if the share has no leaf `first`
    */
   async read(
-    pack: PackId,
-    shareNumber: number,
+    share: { readonly pack: PackId; readonly shareNumber: number; readonly owner?: VaultId },
     range: { readonly first: number; readonly count: number },
   ): Promise<LeavesRead | undefined> {
-    const accounts = this.#accounts
-      .ofPack(pack)
-      .filter((found) => found.shareNumber === shareNumber)
-    for (const account of accounts) {
+    for (const account of this.#of(share.pack, share.owner)) {
+      if (account.shareNumber !== share.shareNumber) continue
       const leaves = await this.#use(account, (file, header) => readLeaves(file, header, range))
       if (leaves !== undefined) return leaves
     }

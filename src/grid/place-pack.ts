@@ -1,0 +1,100 @@
+/**
+ * Placing a pack: every share to a peer of its own.
+ *
+ * A share whose peer fails, or is full, goes to the next peer in place order. What finds no peer now
+ * stays unplaced; somebody places it later ("settling").
+ */
+
+import type { VaultId } from '../../protocol/ids.ts'
+import type { PackId } from '../../protocol/manifest.ts'
+import { mapPool } from '../base/pool.ts'
+import type { EncodedPack } from '../codec/encode-pack.ts'
+import type { PeerId } from '../ports/network.ts'
+import { troubleAtPeer, type PeerFailure } from './ask-all.ts'
+import { safeCount } from './code.ts'
+import { happiness } from './happiness.ts'
+import type { PeerSession } from './peer-session.ts'
+import { PlaceOrder, type Candidate } from './place-order.ts'
+
+/** Shares of one pack under way at a time. */
+export const PLACE_WIDTH = 10
+
+export interface Placement {
+  readonly id: PackId
+  /** Share number → the peer that holds it, durably. */
+  readonly holders: ReadonlyMap<number, PeerId>
+  /** Whether a head that names this pack may be published. */
+  readonly safe: boolean
+  /** H: the happiness that makes it safe. */
+  readonly needed: number
+  readonly happiness: number
+  /** Shares that there are. */
+  readonly wanted: number
+  /** Bytes of pieces that went out, those of failed attempts included. */
+  readonly bytesSent: number
+  readonly failures: readonly PeerFailure[]
+}
+
+export interface PlaceParts {
+  readonly candidates: readonly Candidate[]
+  readonly session: (peer: PeerId) => PeerSession
+}
+
+/**
+ * @param held - shares placed before; those at peers that left count no more
+ * @returns when every share is stored or has no peer left to try
+ * @throws only the signal's reason
+ */
+export async function placePack(
+  parts: PlaceParts,
+  pack: EncodedPack,
+  vault: VaultId,
+  held: ReadonlyMap<number, PeerId>,
+  signal: AbortSignal,
+): Promise<Placement> {
+  const present = new Set(parts.candidates.map(({ peer }) => peer))
+  const holders = new Map([...held].filter(([, peer]) => present.has(peer)))
+  const order = new PlaceOrder(pack.id, parts.candidates, holders.values())
+  const failures: PeerFailure[] = []
+  let bytesSent = 0
+
+  const put = async (shareNumber: number, piece: Uint8Array, within: AbortSignal) => {
+    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece }
+    for (let next = order.next(); next !== undefined; next = order.next()) {
+      try {
+        await parts.session(next.peer).put(share, within, (size) => (bytesSent += size))
+        holders.set(shareNumber, next.peer)
+        return
+      } catch (error) {
+        failures.push({ peer: next.peer, error: troubleAtPeer(error, within) })
+        order.failed(next)
+      }
+    }
+  }
+
+  const missing = [...pack.pieces.entries()].filter(([shareNumber]) => !holders.has(shareNumber))
+  await mapPool(
+    missing,
+    PLACE_WIDTH,
+    ([number, piece], within) => put(number, piece, within),
+    signal,
+  )
+  return { ...judge(pack, parts.candidates, holders), bytesSent, failures }
+}
+
+/** How good a placement is, by what holds what. */
+function judge(
+  { id, manifest }: EncodedPack,
+  candidates: readonly Candidate[],
+  holders: ReadonlyMap<number, PeerId>,
+): Omit<Placement, 'bytesSent' | 'failures'> {
+  const domains = new Map(candidates.map(({ peer, domain }) => [peer, domain]))
+  const layout = new Map<string, number[]>()
+  for (const [share, peer] of holders) {
+    const domain = domains.get(peer) ?? peer
+    layout.set(domain, [...(layout.get(domain) ?? []), share])
+  }
+  const needed = safeCount(manifest)
+  const happy = happiness(layout)
+  return { id, holders, needed, happiness: happy, safe: happy >= needed, wanted: manifest.total }
+}

@@ -1,0 +1,266 @@
+/**
+ * Reading a pack: just the leaves that hold the wanted bytes, verified, from whoever has them.
+ *
+ * The pack lies in order in its data shares, so a small range is one read from one peer. Where a data
+ * share cannot be had, the same leaves of any k others give it back, since the code works on every
+ * byte column for itself. Each of those was verified against its root in the manifest, so the result
+ * is right if the manifest's roots belong together, which its encoder checked; the AEAD of whatever
+ * is read from the pack catches the rest.
+ *
+ * A peer that gave wrong bytes for a share, or none, is not asked for that share again in this session
+ * unless the pack cannot be read otherwise; wrong bytes are never forgiven.
+ */
+
+import { FormatError } from '../../protocol/errors.ts'
+import { leafCount, pieceSize, type PackId } from '../../protocol/manifest.ts'
+import { verifyLeaves } from '../../protocol/merkle.ts'
+import { READ_SIZE_MAX } from '../../protocol/messages.ts'
+import { PeerError, RecoveryError, type CairnError } from '../base/errors.ts'
+import { mapPool } from '../base/pool.ts'
+import { decodePieces, type Piece } from '../codec/erasure.ts'
+import type { Log } from '../ports/log.ts'
+import type { PeerId } from '../ports/network.ts'
+import { troubleAtPeer } from './ask-all.ts'
+import type { PackLocation } from './locate-packs.ts'
+import type { PeerSession } from './peer-session.ts'
+
+/** Runs of leaves fetched at a time for one read; each is up to 1 MiB, k times that when rebuilt. */
+export const READ_WIDTH = 4
+
+/** Too few shares can be found right now; more may return with their peers. */
+export class NotEnoughSharesError extends RecoveryError {
+  override readonly name = 'NotEnoughSharesError'
+  readonly pack: PackId
+  readonly found: number
+  readonly needed: number
+
+  constructor(pack: PackId, count: { found: number; needed: number }, options?: ErrorOptions) {
+    super(`${pack}: ${count.found} shares found, ${count.needed} needed`, options)
+    this.pack = pack
+    this.found = count.found
+    this.needed = count.needed
+  }
+}
+
+/** Leaves `first` to `first + count` − 1 of every share. */
+interface Run {
+  readonly first: number
+  readonly count: number
+}
+
+/** Part of the wanted bytes: `size` bytes of a data share, inside one run. */
+interface Segment {
+  readonly shareNumber: number
+  readonly run: Run
+  /** Bytes into the run. */
+  readonly skip: number
+  readonly size: number
+  /** Bytes into what was asked for. */
+  readonly target: number
+}
+
+export interface PackReaderParts {
+  readonly log: Log
+  readonly session: (peer: PeerId) => PeerSession
+  /** Ask everybody anew who holds what, peers that were away a moment ago included. */
+  readonly locateAgain: (location: PackLocation, signal: AbortSignal) => Promise<PackLocation>
+}
+
+export class PackReader {
+  readonly #parts: PackReaderParts
+  /** Holders not to ask again for a share, and why. */
+  readonly #avoided = new Map<string, CairnError>()
+
+  constructor(parts: PackReaderParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * @param offset - bytes into the pack, padding included
+   * @returns `length` verified bytes
+   * @throws {NotEnoughSharesError} after everybody was asked twice
+   * @throws {FormatError} for a range outside the pack
+   */
+  async read(
+    location: PackLocation,
+    range: { readonly offset: number; readonly length: number },
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const segments = [...cut(location, range)]
+    try {
+      return await this.#readSegments(location, segments, range.length, signal)
+    } catch (error) {
+      if (!(error instanceof NotEnoughSharesError)) throw error
+      this.#forgive(location.id)
+      const again = await this.#parts.locateAgain(location, signal)
+      return await this.#readSegments(again, segments, range.length, signal)
+    }
+  }
+
+  async #readSegments(
+    location: PackLocation,
+    segments: readonly Segment[],
+    length: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length)
+    // A run that is wanted for itself and to rebuild another is fetched once.
+    const fetched = new Map<string, Promise<Uint8Array>>()
+    const fetch: Fetch = (shareNumber, run, within) => {
+      const key = `${shareNumber} ${run.first} ${run.count}`
+      const fetching = fetched.get(key) ?? this.#fetch(location, shareNumber, run, within)
+      fetched.set(key, fetching)
+      return fetching
+    }
+    await mapPool(
+      segments,
+      READ_WIDTH,
+      async ({ shareNumber, run, skip, size, target }, within) => {
+        const leaves = await this.#leaves(location, shareNumber, run, fetch, within)
+        bytes.set(leaves.subarray(skip, skip + size), target)
+      },
+      signal,
+    )
+    return bytes
+  }
+
+  async #leaves(
+    location: PackLocation,
+    shareNumber: number,
+    run: Run,
+    fetch: Fetch,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    try {
+      return await fetch(shareNumber, run, signal)
+    } catch (error) {
+      troubleAtPeer(error, signal)
+      return await this.#rebuild(location, shareNumber, run, fetch, signal)
+    }
+  }
+
+  /** The same run of any k other shares gives back that of a data share. */
+  async #rebuild(
+    location: PackLocation,
+    shareNumber: number,
+    run: Run,
+    fetch: Fetch,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { id, manifest } = location
+    const others = [...location.holders.keys()]
+      .filter((other) => other !== shareNumber)
+      .toSorted((a, b) => a - b)
+    let cause: unknown
+    const fetchAny = async (_: unknown, within: AbortSignal): Promise<Piece[]> => {
+      for (let next = others.shift(); next !== undefined; next = others.shift()) {
+        try {
+          return [{ index: next, bytes: await fetch(next, run, within) }]
+        } catch (error) {
+          cause = troubleAtPeer(error, within)
+        }
+      }
+      return []
+    }
+    const places = Array.from({ length: manifest.needed })
+    const pieces = (await mapPool(places, manifest.needed, fetchAny, signal)).flat()
+    if (pieces.length < manifest.needed) {
+      const count = { found: pieces.length, needed: manifest.needed }
+      throw new NotEnoughSharesError(id, count, { cause })
+    }
+    const rebuilt = decodePieces(pieces, manifest)[shareNumber]
+    if (rebuilt === undefined) throw new FormatError(`${id}: ${shareNumber} is no data share`)
+    return rebuilt
+  }
+
+  /** A run of one share, from whichever holder gives it right. */
+  async #fetch(
+    location: PackLocation,
+    shareNumber: number,
+    run: Run,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    let cause: unknown
+    for (const session of this.#holders(location, shareNumber)) {
+      try {
+        return await readRun(session, location, shareNumber, run, signal)
+      } catch (error) {
+        const trouble = troubleAtPeer(error, signal)
+        this.#avoid(location.id, shareNumber, session.peer, trouble)
+        cause = trouble
+      }
+    }
+    throw new PeerError(`share ${shareNumber} of ${location.id}: nobody gives it`, { cause })
+  }
+
+  /** Those worth asking: who is there before who was away, then who has least to do. */
+  #holders(location: PackLocation, shareNumber: number): PeerSession[] {
+    return (location.holders.get(shareNumber) ?? [])
+      .filter((peer) => !this.#avoided.has(holding(location.id, shareNumber, peer)))
+      .map((peer) => this.#parts.session(peer))
+      .toSorted((a, b) => Number(a.isAway) - Number(b.isAway) || a.load - b.load)
+  }
+
+  #avoid(pack: PackId, share: number, peer: PeerId, error: CairnError): void {
+    this.#avoided.set(holding(pack, share, peer), error)
+    const fields = { pack, share, peer, error: error.name, why: error.message }
+    if (error instanceof FormatError) this.#parts.log.warn('peer gave wrong bytes', fields)
+    else this.#parts.log.info('peer gave no bytes', fields)
+  }
+
+  /** Let those be asked again who were away or broke off. */
+  #forgive(pack: PackId): void {
+    for (const [key, error] of this.#avoided) {
+      if (key.startsWith(`${pack} `) && !(error instanceof FormatError)) this.#avoided.delete(key)
+    }
+  }
+}
+
+type Fetch = (shareNumber: number, run: Run, signal: AbortSignal) => Promise<Uint8Array>
+
+async function readRun(
+  session: PeerSession,
+  { id, manifest }: PackLocation,
+  shareNumber: number,
+  run: Run,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const { leafSize } = manifest
+  const size = Math.min(run.count * leafSize, pieceSize(manifest) - run.first * leafSize)
+  const { bytes, proof } = await session.read({ pack: id, shareNumber, ...run, size }, signal)
+  const root = manifest.roots[shareNumber] ?? new Uint8Array(0)
+  const shape = { root, shareNumber, pieceSize: pieceSize(manifest), leafSize }
+  verifyLeaves(shape, run.first, bytes, proof)
+  return bytes
+}
+
+/** Cut a range of a pack into runs of leaves of at most 1 MiB, each inside one data share. */
+function* cut(
+  { id, manifest }: PackLocation,
+  { offset, length }: { readonly offset: number; readonly length: number },
+): Generator<Segment> {
+  const end = offset + length
+  const isInside = offset >= 0 && length >= 0 && end <= manifest.size
+  if (!isInside) throw new FormatError(`${id}: no bytes ${offset} to ${end} of ${manifest.size}`)
+  const { leafSize } = manifest
+  const size = pieceSize(manifest)
+  for (let from = offset; from < end;) {
+    const shareNumber = Math.floor(from / size)
+    const inPiece = from - shareNumber * size
+    const first = Math.floor(inPiece / leafSize)
+    const skip = inPiece - first * leafSize
+    const sizeMax = Math.min(end, (shareNumber + 1) * size) - from
+    const count = Math.min(
+      Math.ceil((skip + sizeMax) / leafSize),
+      READ_SIZE_MAX / leafSize,
+      leafCount(manifest) - first,
+    )
+    const taken = Math.min(sizeMax, count * leafSize - skip)
+    yield { shareNumber, run: { first, count }, skip, size: taken, target: from - offset }
+    from += taken
+  }
+}
+
+function holding(pack: PackId, share: number, peer: PeerId): string {
+  return `${pack} ${share} ${peer}`
+}

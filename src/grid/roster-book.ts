@@ -1,0 +1,116 @@
+/**
+ * Roster book: the roster in use. Who is there, where, and what fails together; what is learnt is
+ * written down before anybody is told of it.
+ */
+
+import { toHex } from '../../protocol/bytes.ts'
+import type { GridId } from '../../protocol/roster.ts'
+import { Roster, type Member } from '../../protocol/roster.ts'
+import { fitting, STATEMENT_SIZE_MAX, STATEMENTS_MAX } from '../../protocol/messages.ts'
+import { Mutex } from '../base/mutex.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { PeerId } from '../ports/network.ts'
+import type { Candidate } from './place-order.ts'
+
+export interface RosterBookParts {
+  readonly grid: GridId
+  readonly clock: Clock
+  /** Statements known from before. */
+  readonly statements: readonly Uint8Array[]
+  /** Keeps all statements, durably, in place of those kept before. */
+  readonly save: (statements: readonly Uint8Array[]) => Promise<void>
+}
+
+export class RosterBook {
+  readonly #roster: Roster
+  readonly #clock: Clock
+  readonly #save: RosterBookParts['save']
+  readonly #turns = new Mutex()
+  /** Learnt, but not saved yet: a save that failed is made up for by the next. */
+  #isUnsaved = false
+
+  constructor(parts: RosterBookParts) {
+    this.#roster = new Roster(parts.grid)
+    this.#clock = parts.clock
+    this.#save = parts.save
+    for (const statement of parts.statements) this.#roster.add(statement)
+  }
+
+  get grid(): GridId {
+    return this.#roster.grid
+  }
+
+  /** @returns members who lend disk, sorted by peer id */
+  storagePeers(): Member[] {
+    return this.#roster.members(this.#clock.now()).filter(({ role }) => role === 'peer')
+  }
+
+  member(peer: PeerId): Member | undefined {
+    return this.#roster.member(peer, this.#clock.now())
+  }
+
+  isAdmitted(peer: PeerId): boolean {
+    return this.member(peer) !== undefined
+  }
+
+  /** @returns multiaddrs, the best first; none for a stranger */
+  addresses(peer: PeerId): readonly string[] {
+    return this.member(peer)?.addresses ?? []
+  }
+
+  /** @returns what fails together with the peer: itself alone, where nobody said more */
+  domain(peer: PeerId): string {
+    const domain = this.member(peer)?.domain
+    return domain === undefined ? `peer ${peer}` : `domain ${domain}`
+  }
+
+  candidates(): Candidate[] {
+    return this.storagePeers().map(({ peer }) => ({ peer, domain: this.domain(peer) }))
+  }
+
+  statements(): Uint8Array[] {
+    return this.#roster.statements()
+  }
+
+  /**
+   * What to tell somebody in one message.
+   *
+   * @param known - statements they are known to have
+   */
+  statementsBeside(known: readonly Uint8Array[]): Uint8Array[] {
+    const names = new Set(known.map(toHex))
+    const news = this.#roster
+      .statements()
+      .filter((bytes) => bytes.length <= STATEMENT_SIZE_MAX && !names.has(toHex(bytes)))
+    return fitting(news, (bytes) => bytes.length).slice(0, STATEMENTS_MAX)
+  }
+
+  /** The time to put into a new statement about a peer, so that it counts. */
+  issueTime(subject: PeerId): number {
+    return this.#roster.issueTime(subject, this.#clock.now())
+  }
+
+  /**
+   * Take statements from anywhere. They count once they are saved.
+   *
+   * @returns how many were news
+   * @throws {DiskError} if they cannot be saved; they are known all the same until the program ends
+   */
+  async merge(statements: readonly Uint8Array[]): Promise<number> {
+    const count = statements.filter((bytes) => this.#roster.add(bytes)).length
+    if (count > 0) this.#isUnsaved = true
+    if (this.#isUnsaved) await this.#turns.run(() => this.#saveAll())
+    return count
+  }
+
+  async #saveAll(): Promise<void> {
+    if (!this.#isUnsaved) return
+    this.#isUnsaved = false
+    try {
+      await this.#save(this.#roster.statements())
+    } catch (error) {
+      this.#isUnsaved = true
+      throw error
+    }
+  }
+}

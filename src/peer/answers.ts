@@ -1,0 +1,147 @@
+/**
+ * Answers: what a peer says to each request that needs no body from the asker.
+ */
+
+import { BadSignatureError } from '../../protocol/signed.ts'
+import { vaultIdFromBytes } from '../../protocol/ids.ts'
+import { packIdFromBytes } from '../../protocol/manifest.ts'
+import {
+  fitting,
+  HEADS_MAX,
+  LIST_SIZE_MAX,
+  type ErrorCode,
+  type Request,
+  type RequestOf,
+  type Response,
+} from '../../protocol/messages.ts'
+import type { Member } from '../../protocol/roster.ts'
+import type { RosterBook } from '../grid/roster-book.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { HeadStore, KeptHead } from '../store/head-store.ts'
+import type { ShareStore } from '../store/share-store.ts'
+import { ownerSeenBy } from './permissions.ts'
+
+export interface AnswerParts {
+  readonly clock: Clock
+  readonly shareStore: ShareStore
+  readonly headStore: HeadStore
+  readonly roster: RosterBook
+}
+
+/** A response, and the bytes that follow it. */
+export interface Answer {
+  readonly response: Response
+  readonly body?: Uint8Array
+}
+
+/** @throws {FormatError} for a request that cannot be met as it is */
+export async function answer(
+  parts: AnswerParts,
+  member: Member,
+  request: Exclude<Request, { type: 'put' }>,
+): Promise<Answer> {
+  switch (request.type) {
+    case 'status':
+      return { response: await status(parts, member) }
+    case 'have':
+      return { response: await have(parts, member, request) }
+    case 'read':
+      return await read(parts, member, request)
+    case 'adopt':
+      return { response: adopt(parts, request) }
+    case 'publish':
+      return { response: await publish(parts, request) }
+    case 'heads':
+      return { response: heads(parts, request) }
+    default:
+      return { response: await exchangeRoster(parts, request) }
+  }
+}
+
+export function refuse(code: ErrorCode, message: string): Response {
+  return { type: 'error', code, message }
+}
+
+async function status(parts: AnswerParts, member: Member): Promise<Response> {
+  const { capacity, free } = await parts.shareStore.space()
+  const used = member.vault === undefined ? 0 : parts.shareStore.used(member.vault)
+  return { type: 'status', capacity, free, used, now: parts.clock.now() }
+}
+
+async function have(
+  { shareStore }: AnswerParts,
+  member: Member,
+  request: RequestOf<'have'>,
+): Promise<Response> {
+  const owner = ownerSeenBy(member)
+  const packs = request.packs.map(packIdFromBytes)
+  const shares = packs.map((pack) => shareStore.have(pack, owner))
+  const manifests: (Uint8Array | null)[] = []
+  let room = LIST_SIZE_MAX
+  for (const pack of request.manifests ? packs : []) {
+    const manifest = room > 0 ? await shareStore.manifest(pack, owner) : undefined
+    room -= manifest?.length ?? 0
+    manifests.push(manifest === undefined || room < 0 ? null : manifest)
+  }
+  return { type: 'have', shares, manifests }
+}
+
+async function read(
+  { shareStore }: AnswerParts,
+  member: Member,
+  request: RequestOf<'read'>,
+): Promise<Answer> {
+  const owner = ownerSeenBy(member)
+  const { shareNumber } = request
+  const pack = packIdFromBytes(request.pack)
+  const share = { pack, shareNumber, ...(owner === undefined ? {} : { owner }) }
+  const leaves = await shareStore.read(share, request)
+  if (leaves === undefined) return { response: refuse('not-found', `${pack}: no such leaves here`) }
+  const { proof, bytes } = leaves
+  return { response: { type: 'leaves', proof, bodySize: bytes.length }, body: bytes }
+}
+
+function adopt({ shareStore }: AnswerParts, request: RequestOf<'adopt'>): Response {
+  const packs = request.packs.map(packIdFromBytes)
+  const count = shareStore.adopt(vaultIdFromBytes(request.vault), packs, request.head)
+  return { type: 'adopted', count }
+}
+
+async function publish(parts: AnswerParts, request: RequestOf<'publish'>): Promise<Response> {
+  const outcome = await parts.headStore.publish(request.head)
+  switch (outcome.type) {
+    case 'kept':
+      return { type: 'receipt', receipt: outcome.receipt }
+    case 'fork':
+      return refuse('fork', 'another head has its place; both are kept')
+    case 'stale-head':
+      return refuse('stale-head', 'a newer head is known here')
+    case 'jump':
+      return refuse('jump', 'too far ahead of the newest head known here')
+    default:
+      return refuse('quota', 'too many heads within 30 days')
+  }
+}
+
+function heads({ headStore }: AnswerParts, request: RequestOf<'heads'>): Response {
+  const vault = vaultIdFromBytes(request.vault)
+  const kept = headStore.heads(vault, request).map(({ head, receipt }) => ({ head, receipt }))
+  return { type: 'heads', heads: fitting(kept, sizeOfKept).slice(0, HEADS_MAX) }
+}
+
+function sizeOfKept({ head, receipt }: KeptHead): number {
+  return head.length + receipt.length
+}
+
+async function exchangeRoster(
+  { roster }: AnswerParts,
+  request: RequestOf<'roster'>,
+): Promise<Response> {
+  await roster.merge(request.statements)
+  return { type: 'roster', statements: roster.statementsBeside(request.statements) }
+}
+
+/** @returns the wire's word for bytes that are not what they should be */
+export function codeOfFormatError(error: Error): ErrorCode {
+  return error instanceof BadSignatureError ? 'bad-signature' : 'bad-request'
+}

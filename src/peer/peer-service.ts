@@ -1,0 +1,245 @@
+/**
+ * Peer service: answers the members of a grid from this peer's stores.
+ *
+ * Strangers are refused by the network's gate before any of this runs, and once more at each request,
+ * since a member may be removed meanwhile. Every wait has a limit and every member has only so many
+ * streams, so a hostile one slows nobody but itself.
+ *
+ * Limits, order of writes and answers: docs/peer.md
+ */
+
+import { FormatError } from '../../protocol/errors.ts'
+import { vaultIdFromBytes } from '../../protocol/ids.ts'
+import {
+  decodeRequest,
+  encodeResponse,
+  PROTOCOL,
+  UnknownMessageError,
+  type Request,
+  type RequestOf,
+  type Response,
+} from '../../protocol/messages.ts'
+import type { Member } from '../../protocol/roster.ts'
+import { linkSignals, orAbort } from '../base/abort.ts'
+import type { PaceLimits } from '../base/deadline.ts'
+import { CairnError, DiskError, DiskFullError } from '../base/errors.ts'
+import { MessageStream } from '../grid/message-stream.ts'
+import type { Log } from '../ports/log.ts'
+import type { ByteStream, Network, PeerId } from '../ports/network.ts'
+import type { ShareUpload } from '../store/share-upload.ts'
+import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.ts'
+import { isAllowed } from './permissions.ts'
+
+/** Streams one member may have open: four sessions of its programs. */
+export const STREAMS_PER_PEER_MAX = 16
+
+/** Streams of all members together; each may hold 1 MiB of an answer. */
+export const STREAMS_MAX = 128
+
+/** A stream without a request is closed after a minute, one whose request trickles soon after. */
+const REQUEST: PaceLimits = { idleMs: 60_000, totalMs: 90_000 }
+
+/** Bodies and answers move at 4 KiB/s on average once 30 s have passed. */
+const BODY: PaceLimits = { idleMs: 60_000, rateMin: 4096, graceMs: 30_000 }
+
+/** Work on our own disk may take as long as it takes; this only ends what hangs for good. */
+const ANSWER: PaceLimits = { idleMs: 60_000 }
+
+export interface PeerServiceParts extends AnswerParts {
+  readonly network: Network
+  readonly log: Log
+}
+
+export class PeerService {
+  readonly #parts: PeerServiceParts
+  readonly #streams = new Map<PeerId, number>()
+  #signal: AbortSignal = AbortSignal.abort(new Error('the service does not run yet'))
+  #isServing = false
+
+  constructor(parts: PeerServiceParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Serve until the signal aborts. May be called again afterwards.
+   *
+   * @throws the signal's reason, unchanged
+   */
+  async run(signal: AbortSignal): Promise<never> {
+    signal.throwIfAborted()
+    const { network, roster } = this.#parts
+    const link = linkSignals(signal)
+    this.#signal = link.signal
+    try {
+      network.gate((peer) => roster.isAdmitted(peer))
+      if (!this.#isServing) await network.serve(PROTOCOL, (stream) => this.#serve(stream))
+      this.#isServing = true
+      return await orAbort(new Promise<never>(() => undefined), link.signal)
+    } finally {
+      network.gate(() => false)
+      link.release()
+    }
+  }
+
+  async #serve(stream: ByteStream): Promise<void> {
+    const { remote } = stream
+    const signal = this.#signal
+    const messages = new MessageStream(stream, this.#parts.clock)
+    const count = this.#streams.get(remote) ?? 0
+    const total = [...this.#streams.values()].reduce((sum, each) => sum + each, 0)
+    if (count >= STREAMS_PER_PEER_MAX || total >= STREAMS_MAX) {
+      await this.#respond(messages, refuse('busy', 'too many streams'), signal)
+      return await messages.end()
+    }
+    this.#streams.set(remote, count + 1)
+    try {
+      while (await this.#exchange(messages, signal));
+      await messages.end()
+    } catch (error) {
+      messages.reset()
+      this.#note(remote, error)
+    } finally {
+      const left = (this.#streams.get(remote) ?? 1) - 1
+      if (left === 0) this.#streams.delete(remote)
+      else this.#streams.set(remote, left)
+    }
+  }
+
+  /**
+   * One exchange.
+   *
+   * @returns whether another may follow on the stream
+   */
+  async #exchange(messages: MessageStream, signal: AbortSignal): Promise<boolean> {
+    let payload: Uint8Array | undefined
+    try {
+      payload = await messages.within(REQUEST, signal, () => messages.receive())
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      await this.#respond(messages, refuse('bad-request', error.message), signal)
+      this.#note(messages.remote, error)
+      return false
+    }
+    if (payload === undefined) return false
+
+    const member = this.#parts.roster.member(messages.remote)
+    if (member === undefined) {
+      await this.#respond(messages, refuse('not-admitted', 'not a member of this grid'), signal)
+      return false
+    }
+    try {
+      const request = decodeRequest(payload)
+      if (!isAllowed(member, request)) {
+        const why = `a ${member.role} may not ask for ${request.type} here`
+        return await this.#respond(messages, refuse('not-admitted', why), signal)
+      }
+      return await this.#answer(messages, member, request, signal)
+    } catch (error) {
+      return await this.#respond(messages, this.#refusal(error, messages.remote), signal)
+    }
+  }
+
+  async #answer(
+    messages: MessageStream,
+    member: Member,
+    request: Request,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (request.type === 'put') return await this.#put(messages, member, request, signal)
+    const { response, body } = await answer(this.#parts, member, request)
+    return await this.#respond(messages, response, signal, body)
+  }
+
+  async #put(
+    messages: MessageStream,
+    member: Member,
+    request: RequestOf<'put'>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { manifest, shareNumber } = request
+    const header = { vault: vaultIdFromBytes(request.vault), shareNumber, manifest }
+    const upload = await this.#parts.shareStore.begin(header, member.quota)
+    if (upload === 'held') return await this.#respond(messages, { type: 'held' }, signal)
+    if (upload === 'full' || upload === 'quota') {
+      const why = upload === 'full' ? 'no room is left here' : 'the quota is used up'
+      return await this.#respond(messages, refuse(upload, why), signal)
+    }
+    let refusal: Response | undefined
+    let outcome: Response
+    try {
+      await this.#respond(messages, { type: 'go' }, signal)
+      refusal = await this.#receive(messages, upload, request.bodySize, signal)
+      outcome = refusal ?? (await this.#commit(upload, messages.remote))
+    } finally {
+      await upload.close()
+    }
+    if (refusal !== undefined) return await this.#breakOff(messages, refusal, signal)
+    return await this.#respond(messages, outcome, signal)
+  }
+
+  /** @returns why the rest of the piece is not wanted, or `undefined` once all of it is written */
+  async #receive(
+    messages: MessageStream,
+    upload: ShareUpload,
+    size: number,
+    signal: AbortSignal,
+  ): Promise<Response | undefined> {
+    return await messages.within(BODY, signal, async () => {
+      try {
+        for await (const part of messages.receiveBody(size)) await upload.write(part)
+        return undefined
+      } catch (error) {
+        return this.#refusal(error, messages.remote)
+      }
+    })
+  }
+
+  async #commit(upload: ShareUpload, remote: PeerId): Promise<Response> {
+    try {
+      return { type: await upload.commit() }
+    } catch (error) {
+      return this.#refusal(error, remote)
+    }
+  }
+
+  /** Answer in the middle of a body, then let what is on its way run out, so the answer is read. */
+  async #breakOff(messages: MessageStream, refusal: Response, signal: AbortSignal): Promise<false> {
+    await this.#respond(messages, refusal, signal)
+    await messages.end()
+    await messages.within(BODY, signal, async () => {
+      while ((await messages.receive()) !== undefined);
+    })
+    return false
+  }
+
+  async #respond(
+    messages: MessageStream,
+    response: Response,
+    signal: AbortSignal,
+    body?: Uint8Array,
+  ): Promise<true> {
+    await messages.within(body === undefined ? ANSWER : BODY, signal, async () => {
+      await messages.send(encodeResponse(response))
+      for await (const _ of messages.sendBody(body ?? new Uint8Array(0)));
+    })
+    return true
+  }
+
+  /** @throws the error itself, if it is no answer to the request */
+  #refusal(error: unknown, remote: PeerId): Response {
+    if (error instanceof UnknownMessageError) return refuse('unknown-type', error.message)
+    if (error instanceof FormatError) return refuse(codeOfFormatError(error), error.message)
+    if (error instanceof DiskFullError) return refuse('full', 'the disk is full')
+    if (!(error instanceof DiskError)) throw error
+    this.#parts.log.error('request failed', { peer: remote, error: error.name, why: error.message })
+    return refuse('internal', 'trouble with the disk here')
+  }
+
+  #note(remote: PeerId, error: unknown): void {
+    if (this.#signal.aborted) return
+    const name = error instanceof Error ? error.name : 'unknown'
+    const fields = { peer: remote, error: name, why: error instanceof Error ? error.message : '' }
+    if (error instanceof CairnError) this.#parts.log.info('stream ended badly', fields)
+    else this.#parts.log.error('stream failed', fields)
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Permissions: what a member of the grid may ask a peer for.
+ *
+ *     device     everything for its own vault
+ *     recovery   reads of its own vault, and roster statements
+ *     peer       reads of every vault, to check and repair; it sees ciphertext
+ *     invite     status and roster, to come in
+ */
+
+import { openHead } from '../../protocol/head.ts'
+import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
+import type { Request } from '../../protocol/messages.ts'
+import type { Member, Role } from '../../protocol/roster.ts'
+
+const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
+  device: new Set(['status', 'roster', 'have', 'read', 'heads', 'put', 'adopt', 'publish']),
+  recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
+  peer: new Set(['status', 'roster', 'have', 'read', 'heads']),
+  invite: new Set(['status', 'roster']),
+}
+
+/**
+ * Whether the member may ask this.
+ *
+ * @throws {FormatError} if the request names a head that is none
+ */
+export function isAllowed(member: Member, request: Request): boolean {
+  if (!ALLOWED[member.role].has(request.type)) return false
+  const vault = vaultOf(request)
+  return vault === undefined || member.role === 'peer' || vault === member.vault
+}
+
+/** @returns the vault whose shares the member may see; `undefined` for everybody's */
+export function ownerSeenBy(member: Member): VaultId | undefined {
+  return member.role === 'peer' ? undefined : member.vault
+}
+
+/** The vault a request is about, where it names one. */
+function vaultOf(request: Request): VaultId | undefined {
+  switch (request.type) {
+    case 'put':
+    case 'adopt':
+    case 'heads':
+      return vaultIdFromBytes(request.vault)
+    case 'publish':
+      return openHead(request.head).vault
+    default:
+      return undefined
+  }
+}
