@@ -78,16 +78,12 @@ export function encodeCap(cap: Cap): string {
 export function decodeCap(text: string): Cap {
   const { type, payload } = decodeTypedText(text)
   const what = { format: `${type} cap`, sizeMax: CAP_SIZE_MAX }
-  switch (type) {
-    case 'read':
-      return readCap(decodeCbor(payload, readSchema, what))
-    case 'repair':
-      return repairCap(decodeCbor(payload, repairSchema, what))
-    case 'verify':
-      return { type, packs: decodeCbor(payload, verifySchema, what).map(packIdFromBytes) }
-    case 'invite':
-      throw new CapTooWeakError(type, 'read')
+  if (type === 'read') return readCap(decodeCbor(payload, readSchema, what))
+  if (type === 'repair') return repairCap(decodeCbor(payload, repairSchema, what))
+  if (type === 'verify') {
+    return { type, packs: decodeCbor(payload, verifySchema, what).map(packIdFromBytes) }
   }
+  throw new CapTooWeakError(type, 'read')
 }
 
 /**
@@ -100,9 +96,9 @@ export function requireCap<Type extends Cap['type']>(
   text: string,
   type: Type,
 ): Extract<Cap, { type: Type }> {
-  const { type: found } = decodeTypedText(text)
-  if (found !== type) throw new CapTooWeakError(found, type)
-  return decodeCap(text) as Extract<Cap, { type: Type }>
+  const cap = decodeCap(text)
+  if (!isOfType(cap, type)) throw new CapTooWeakError(cap.type, type)
+  return cap
 }
 
 /** @returns the key that opens the vault's ledger, which a reader and a repairer both have */
@@ -110,23 +106,23 @@ export function ledgerKeyOf(cap: ReadCap | RepairCap): Uint8Array {
   return cap.type === 'repair' ? cap.ledgerKey : deriveReadKeys(cap.readSecret).ledgerKey
 }
 
+function isOfType<Type extends Cap['type']>(
+  cap: Cap,
+  type: Type,
+): cap is Extract<Cap, { type: Type }> {
+  return cap.type === type
+}
+
 function capToCbor(cap: Cap): unknown {
-  switch (cap.type) {
-    case 'read':
-      return check(
-        { vault: vaultIdToBytes(cap.vault), readSecret: cap.readSecret },
-        readSchema,
-        'read cap',
-      )
-    case 'repair': {
-      const { ledgerKey, repairSeed, certificate } = cap
-      const body = { vault: vaultIdToBytes(cap.vault), ledgerKey, repairSeed, certificate }
-      repairCap(check(body, repairSchema, 'repair cap'))
-      return body
-    }
-    case 'verify':
-      return check(cap.packs.map(packIdToBytes), verifySchema, 'verify cap')
+  if (cap.type === 'verify') return check(cap.packs.map(packIdToBytes), verifySchema, 'verify cap')
+  const vault = vaultIdToBytes(cap.vault)
+  if (cap.type === 'read') {
+    return check({ vault, readSecret: cap.readSecret }, readSchema, 'read cap')
   }
+  const { ledgerKey, repairSeed, certificate } = cap
+  const body = check({ vault, ledgerKey, repairSeed, certificate }, repairSchema, 'repair cap')
+  repairCap(body) // what is handed over for good is read back first
+  return body
 }
 
 function readCap(body: z.output<typeof readSchema>): ReadCap {

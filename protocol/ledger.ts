@@ -204,8 +204,6 @@ function decodeRow(reader: ByteReader, next: number): PackEntry {
 }
 
 function checkRow(pack: PackEntry, peerCount: number): void {
-  const isInside = (value: number, min: number, max: number): boolean =>
-    Number.isSafeInteger(value) && value >= min && value <= max
   const isGood =
     isInside(pack.number, 0, PACK_NUMBER_MAX) &&
     isInside(pack.size, 1, PACK_SIZE_MAX) &&
@@ -215,6 +213,10 @@ function checkRow(pack: PackEntry, peerCount: number): void {
     pack.holders.length <= pack.total &&
     pack.holders.every((holder) => isInside(holder, NO_HOLDER, peerCount - 1))
   if (!isGood) throw new FormatError(`ledger: pack ${pack.number} has a field out of range`)
+}
+
+function isInside(value: number, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && value >= min && value <= max
 }
 
 function decodePeers(keys: Uint8Array): PeerId[] {

@@ -91,10 +91,7 @@ export class PackTable {
 
   /** Bytes of memory the columns take. */
   get size(): number {
-    return this.#blocks.reduce((sum, { peers: _, ...columns }) => {
-      const sizes = Object.values(columns).map((column) => column.byteLength)
-      return sum + sizes.reduce((total, size) => total + size, 0)
-    }, 0)
+    return this.#blocks.reduce((sum, block) => sum + blockSize(block), 0)
   }
 
   /** The highest number any row has, or −1: where a device that lost its counter goes on. */
@@ -123,6 +120,12 @@ function makeBlock({ packs, peers }: Pick<LedgerSegment, 'packs' | 'peers'>): Bl
     block.holderStarts[row + 1] = next
   }
   return block
+}
+
+function blockSize(block: Block): number {
+  const { numbers, ids, bases, sizes, codes, holderStarts, holders } = block
+  const columns = [numbers, ids, bases, sizes, codes, holderStarts, holders]
+  return columns.reduce((sum, column) => sum + column.byteLength, 0)
 }
 
 function findRow({ numbers }: Block, number: number): number | undefined {

@@ -28,7 +28,7 @@ export function peerIdOf(publicKey: Uint8Array): PeerId {
   if (publicKey.length !== KEY_SIZE) {
     throw new FormatError(`a public key is 32 bytes, not ${publicKey.length}`)
   }
-  return base58btc.baseEncode(concat(PREFIX, publicKey)) as PeerId
+  return branded(base58btc.baseEncode(concat(PREFIX, publicKey)))
 }
 
 /**
@@ -49,7 +49,17 @@ export function publicKeyOf(peer: string): Uint8Array {
 /** @throws {FormatError} unless `text` is the text of an Ed25519 peer id */
 export function parsePeerId(text: string): PeerId {
   publicKeyOf(text)
-  return text as PeerId
+  return branded(text)
+}
+
+function branded(text: string): PeerId {
+  if (!isPeerId(text)) throw new FormatError('not the peer id of an Ed25519 key')
+  return text
+}
+
+/** The six bytes of the prefix make the first eight letters, whatever the key. */
+function isPeerId(text: string): text is PeerId {
+  return text.length === TEXT_SIZE && text.startsWith('12D3KooW')
 }
 
 function decodeBase58(text: string): Uint8Array | undefined {

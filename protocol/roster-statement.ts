@@ -72,12 +72,12 @@ const schema = z.discriminatedUnion('type', [
     ...common,
     type: z.literal('admit'),
     role: z.enum(['peer', 'device', 'recovery', 'invite']),
-    vault: key.optional(),
-    quota: count(Number.MAX_SAFE_INTEGER).optional(),
-    name: text(NAME_SIZE_MAX).optional(),
-    domain: text(NAME_SIZE_MAX).optional(),
-    addresses: z.array(text(ADDRESS_SIZE_MAX)).max(ADDRESSES_MAX).optional(),
-    expiresAt: integer(0, TIME_MAX).optional(),
+    vault: key.transform(vaultIdFromBytes).exactOptional(),
+    quota: count(Number.MAX_SAFE_INTEGER).exactOptional(),
+    name: text(NAME_SIZE_MAX).exactOptional(),
+    domain: text(NAME_SIZE_MAX).exactOptional(),
+    addresses: z.array(text(ADDRESS_SIZE_MAX)).max(ADDRESSES_MAX).exactOptional(),
+    expiresAt: integer(0, TIME_MAX).exactOptional(),
   }),
   z.strictObject({
     ...common,
@@ -98,13 +98,14 @@ export function signStatement(statement: Statement, signer: SigningKey): Uint8Ar
   if (statement.issuer !== peerIdOf(signer.publicKey)) {
     throw new FormatError('roster: the key belongs to another peer')
   }
-  const body = checkBody({
-    ...withoutUndefined(statement),
+  const body = {
+    ...statement,
     grid: gridIdToBytes(statement.grid),
     subject: publicKeyOf(statement.subject),
     issuer: publicKeyOf(statement.issuer),
     ...(statement.vault === undefined ? {} : { vault: vaultIdToBytes(statement.vault) }),
-  })
+  }
+  checkBody(body)
   return signDocument(KIND, encodeCbor(body), signer)
 }
 
@@ -119,22 +120,19 @@ export function openStatement(bytes: Uint8Array): Statement {
     sizeMax: STATEMENT_SIZE_MAX,
   })
   checkSignature(KIND, document, body.issuer)
-  const { grid, subject, issuer, ...rest } = body
-  const vault =
-    'vault' in rest && rest.vault !== undefined ? vaultIdFromBytes(rest.vault) : undefined
   return {
-    ...(rest as Omit<Statement, 'grid' | 'subject' | 'issuer' | 'vault'>),
-    grid: gridIdFromBytes(grid),
-    subject: peerIdOf(subject),
-    issuer: peerIdOf(issuer),
-    ...(vault === undefined ? {} : { vault }),
-  } as Statement
+    ...body,
+    grid: gridIdFromBytes(body.grid),
+    subject: peerIdOf(body.subject),
+    issuer: peerIdOf(body.issuer),
+  }
 }
 
 /** @throws {FormatError} unless there are 32 bytes */
 export function gridIdFromBytes(founder: Uint8Array): GridId {
-  if (founder.length !== 32) throw new FormatError('a grid id is 32 bytes')
-  return toHex(founder) as GridId
+  const grid = toHex(founder)
+  if (!isGridId(grid)) throw new FormatError('a grid id is 32 bytes')
+  return grid
 }
 
 /** @throws {FormatError} unless the text is a grid id */
@@ -142,6 +140,11 @@ export function gridIdToBytes(grid: GridId): Uint8Array {
   const founder = fromHex(grid)
   if (founder.length !== 32) throw new FormatError('a grid id is 32 bytes')
   return founder
+}
+
+/** Is this the text of a grid id? */
+export function isGridId(id: string): id is GridId {
+  return /^[0-9a-f]{64}$/.test(id)
 }
 
 function checkBody(value: unknown): Body {
@@ -158,8 +161,4 @@ function checkBody(value: unknown): Body {
     throw new FormatError('roster: an invite has an end')
   }
   return body
-}
-
-function withoutUndefined(statement: Statement): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(statement).filter(([, value]) => value !== undefined))
 }

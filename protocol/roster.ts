@@ -18,6 +18,7 @@ import { gridIdToBytes, openStatement, type GridId, type Role } from './roster-s
 export {
   gridIdFromBytes,
   gridIdToBytes,
+  isGridId,
   openStatement,
   signStatement,
   type GridId,

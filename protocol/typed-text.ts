@@ -14,7 +14,9 @@ import { concat, equal, fromBase32, toBase32 } from './bytes.ts'
 import { FormatError, VersionError } from './errors.ts'
 import { taggedHash } from './hash.ts'
 
-export type TextType = 'read' | 'repair' | 'verify' | 'invite'
+const TYPES = ['read', 'repair', 'verify', 'invite'] as const
+
+export type TextType = (typeof TYPES)[number]
 
 const CHECKSUM_SIZE = 8
 const VERSION = '1'
@@ -53,15 +55,14 @@ export function encodeTypedText(type: TextType, payload: Uint8Array): string {
  */
 export function decodeTypedText(text: string): { type: TextType; payload: Uint8Array } {
   if (text.length > TYPED_TEXT_SIZE_MAX) throw new FormatError('text is too long')
-  const parts = /^cairn:(read|repair|verify|invite):([0-9a-z])([a-z2-7]+)$/.exec(
-    text.replace(/\s+/gu, '').toLowerCase(),
-  )
-  const [, type, version, body] = parts ?? []
+  const line = text.replaceAll(/\s+/gu, '').toLowerCase()
+  const [, name, version, body] = /^cairn:([a-z]+):([0-9a-z])([a-z2-7]+)$/.exec(line) ?? []
+  const type = TYPES.find((known) => known === name)
   if (type === undefined || body === undefined) {
     throw new FormatError('not a text that starts with cairn:read:, repair:, verify: or invite:')
   }
   if (version !== VERSION) throw new VersionError(`cairn:${type}: of version ${version}`)
-  return { type: type as TextType, payload: checkedPayload(type as TextType, body) }
+  return { type, payload: checkedPayload(type, body) }
 }
 
 function checkedPayload(type: TextType, body: string): Uint8Array {

@@ -85,10 +85,10 @@ describe('caps', () => {
 
   it('of one type do not pass for another (K07)', () => {
     for (const given of all) {
+      expect(requireCap(encodeCap(given), given.type)).toEqual(given)
       for (const wanted of all) {
-        const attempt = (): Cap => requireCap(encodeCap(given), wanted.type)
-        if (given === wanted) expect(attempt()).toEqual(given)
-        else expect(attempt).toThrow(CapTooWeakError)
+        if (given === wanted) continue
+        expect(() => requireCap(encodeCap(given), wanted.type)).toThrow(CapTooWeakError)
       }
     }
     const error = failure(() => requireCap(encodeCap(verify), 'read'))

@@ -19,7 +19,10 @@ import { DAY, founder, grid, person, says, START } from './people.ts'
 
 const holder = person(50)
 const admission = says(founder, holder, {
-  ...{ type: 'admit', role: 'invite', issuedAt: START, expiresAt: START + 7 * DAY },
+  type: 'admit',
+  role: 'invite',
+  issuedAt: START,
+  expiresAt: START + 7 * DAY,
 })
 const friend = says(founder, person(1), { type: 'admit', role: 'peer', issuedAt: START })
 const invite: Invite = {
@@ -46,15 +49,8 @@ describe('invites', () => {
   it('with any character changed are refused, and never shown', () => {
     for (let at = 0; at < text.length; at += 7) {
       const changed = text.slice(0, at) + (text[at] === 'b' ? 'c' : 'b') + text.slice(at + 1)
-      let message = ''
-      try {
-        decodeInvite(changed)
-      } catch (error) {
-        expect(error).toBeInstanceOf(FormatError)
-        message = String(error)
-      }
-      expect(message).not.toBe('')
-      expect(message).not.toContain(text.slice(30, 50))
+      expect(() => decodeInvite(changed)).toThrow(FormatError)
+      expect(() => decodeInvite(changed)).not.toThrow(text.slice(30, 50))
     }
     expect(() => decodeInvite(text.slice(0, -9))).toThrow(BadChecksumError)
   })
@@ -93,7 +89,10 @@ describe('invites', () => {
   })
 
   it('throw nothing but FormatErrors, even with a right checksum', async () => {
-    const decode = (bytes: Uint8Array): Invite => decodeInvite(encodeTypedText('invite', bytes))
-    expect(await foreignError(decode, [utf8('x'), admission], 200)).toBeUndefined()
+    expect(await foreignError(decodePayload, [utf8('x'), admission], 200)).toBeUndefined()
   })
 })
+
+function decodePayload(payload: Uint8Array): Invite {
+  return decodeInvite(encodeTypedText('invite', payload))
+}

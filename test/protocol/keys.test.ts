@@ -32,8 +32,6 @@ const seeds = fc.uint8Array({ minLength: 32, maxLength: 32 })
 describe('vault keys', () => {
   it('follow from the root by HKDF, as an independent implementation has it', () => {
     const root = Uint8Array.from({ length: 32 }, (_, index) => index)
-    const derive = (key: Uint8Array, label: string): string =>
-      toHex(hkdf(sha256, key, undefined, utf8(label), 32))
     const keys = deriveVaultKeys(root)
     expect(toHex(keys.vaultKey.seed)).toBe(derive(root, 'cairn/1/ed25519/vault'))
     expect(toHex(keys.recoveryKey.seed)).toBe(derive(root, 'cairn/1/ed25519/recovery'))
@@ -206,6 +204,11 @@ describe('certificates', () => {
     expect(await foreignError((bytes) => openCertificate(bytes), [certificate])).toBeUndefined()
   })
 })
+
+/** HKDF by another implementation, hex. */
+function derive(key: Uint8Array, label: string): string {
+  return toHex(hkdf(sha256, key, undefined, utf8(label), 32))
+}
 
 /** RFC 8032, 5.1.7: S + L verifies too where nobody checks that S < L. */
 function withOrderAdded(signature: Uint8Array): Uint8Array {
