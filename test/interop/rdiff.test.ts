@@ -21,7 +21,9 @@ import {
 } from '../../src/codec/rdiff.ts'
 import type { DeltaOp } from '../../src/codec/rdiff.ts'
 import { collect, sizesAround, stream } from '../codec/builders.ts'
+import * as deltaVectors from '../vectors/delta.vectors.ts'
 import { sample } from '../vectors/format.ts'
+import * as signatureVectors from '../vectors/signature.vectors.ts'
 
 const isInstalled = spawnSync('rdiff', ['--version']).status === 0
 if (!isInstalled) console.warn('rdiff is missing: its interop tests are skipped')
@@ -112,6 +114,23 @@ describe.skipIf(!isInstalled)('rdiff', () => {
     expect(await patch(old, delta, 1000)).toEqual(theirs)
   })
 
+  it('applies the vectors of deltas as we do', async () => {
+    for (const { bytes, fields, expect: outcome } of deltaVectors.scenarios) {
+      if (outcome !== 'success') continue
+      const base = fromHex(fields!['base']!)
+      expect(rdiff([], ['patch', base, bytes])).toEqual(await deltaVectors.decode(bytes, fields!))
+    }
+  })
+
+  it('makes the vectors of signatures', () => {
+    for (const { bytes, fields } of signatureVectors.scenarios) {
+      const file = fields?.['file']
+      if (file === undefined) continue
+      const { blockSize: size, strongSize } = parseSignature(bytes)
+      expect(rdiff(signatureArgs(strongSize, size), ['signature', fromHex(file)])).toEqual(bytes)
+    }
+  })
+
   it.for([
     ['a reserved opcode', '7273023655'],
     ['a copy of nothing', '727302364500000000'],
@@ -141,8 +160,8 @@ describe.skipIf(!isInstalled)('rdiff', () => {
   }
 })
 
-function signatureArgs(strongSize: number): string[] {
-  return ['-R', 'rabinkarp', '-H', 'blake2', '-b', `${blockSize}`, '-S', `${strongSize}`]
+function signatureArgs(strongSize: number, size = blockSize): string[] {
+  return ['-R', 'rabinkarp', '-H', 'blake2', '-b', `${size}`, '-S', `${strongSize}`]
 }
 
 /** Versions of librsync break long literals at different lengths; here adjacent ones are joined. */
