@@ -153,6 +153,20 @@ describe('a roster', () => {
     expect(rosterOf(admit(ann, bob), admit(bob, ann)).members(NOW)).toHaveLength(1)
   })
 
+  it('takes a word as said once its issuer is admitted as what that takes', () => {
+    const early = [admitDevice(founder, ann), admit(ann, bob, T + 1)]
+    expect(rosterOf(...early).isAdmitted(bob.peer, NOW)).toBe(false)
+    expect(rosterOf(...early, admit(founder, ann, T + 5)).isAdmitted(bob.peer, NOW)).toBe(true)
+    // Effective with Ann's admission at T + 5, so a removal at T + 3 is before it, one at T + 5 not.
+    for (const [at, isAdmitted] of [
+      [T + 3, true],
+      [T + 5, false],
+    ] as const) {
+      const roster = rosterOf(...early, admit(founder, ann, T + 5), remove(founder, bob, at))
+      expect(roster.isAdmitted(bob.peer, NOW)).toBe(isAdmitted)
+    }
+  })
+
   it('knows a member as it was admitted', () => {
     const roster = rosterOf(
       says(founder, ann, {
