@@ -1,0 +1,100 @@
+/**
+ * One file's history: adding versions to it and reading it, wherever it lies.
+ *
+ * A history stays in its page up to 64 references in all. Above that it moves into `history` objects:
+ * one holds the newest versions and leads to the one with older versions.
+ */
+
+import { encodeHistory } from '../../protocol/history.ts'
+import type { Reference } from '../../protocol/reference.ts'
+import type { History, Version } from '../../protocol/tree.ts'
+import type { NodeStore } from './node-store.ts'
+import type { ObjectSink } from './objects.ts'
+import { same } from './same.ts'
+
+/** Most references (a version counts as one at least) of a history that lies in its page. */
+export const HISTORY_INLINE_MAX = 64
+
+/** Most references of one `history` object that is still added to: some 16 KiB. */
+export const HISTORY_PAGE_MAX = 256
+
+/**
+ * @param added - ids ascending; one that is there already takes the place of the old one
+ * @returns the very history that came in if it holds all of them already
+ */
+export async function addVersions(
+  history: History | undefined,
+  added: readonly Version[],
+  parts: { readonly nodes: NodeStore; readonly sink: ObjectSink },
+): Promise<History | undefined> {
+  if (added.length === 0) return history
+  if (history?.type === 'stored') return addToStored(history, added, parts)
+  const versions = merge(history?.versions ?? [], added)
+  if (history !== undefined && same(versions, history.versions)) return history
+  if (count(versions) <= HISTORY_INLINE_MAX) return { type: 'inline', versions }
+  return { type: 'stored', reference: await putPages(versions, undefined, parts.sink) }
+}
+
+/** @returns versions page by page, the newest page first, as they lie there */
+export async function* versionPages(
+  history: History,
+  nodes: NodeStore,
+): AsyncGenerator<readonly Version[]> {
+  if (history.type === 'inline') {
+    yield history.versions
+    return
+  }
+  let next: Reference | undefined = history.reference
+  while (next !== undefined) {
+    const page = await nodes.history(next)
+    yield page.versions
+    next = page.older
+  }
+}
+
+async function addToStored(
+  history: History & { type: 'stored' },
+  added: readonly Version[],
+  { nodes, sink }: { readonly nodes: NodeStore; readonly sink: ObjectSink },
+): Promise<History> {
+  const newest = await nodes.history(history.reference)
+  const versions = merge(newest.versions, added)
+  if (same(versions, newest.versions)) return history
+  if (count(versions) > HISTORY_PAGE_MAX) {
+    return { type: 'stored', reference: await putPages(added, history.reference, sink) }
+  }
+  const body = encodeHistory({ ...newest, versions })
+  return { type: 'stored', reference: await sink.put('history', body) }
+}
+
+/** Write versions in as many pages as they need, oldest first. */
+async function putPages(
+  versions: readonly Version[],
+  before: Reference | undefined,
+  sink: ObjectSink,
+): Promise<Reference> {
+  let older = before
+  let page: Version[] = []
+  for (let index = 0; index < versions.length; index++) {
+    page.push(versions[index] as Version)
+    const after = versions[index + 1]
+    if (after !== undefined && count(page) + weight(after) <= HISTORY_PAGE_MAX) continue
+    older = await sink.put('history', encodeHistory({ versions: page, older, sections: [] }))
+    page = []
+  }
+  return older as Reference
+}
+
+function merge(before: readonly Version[], added: readonly Version[]): readonly Version[] {
+  const versions = new Map(before.map((version) => [version.id, version]))
+  for (const version of added) versions.set(version.id, version)
+  return [...versions.values()].toSorted((a, b) => a.id - b.id)
+}
+
+function count(versions: readonly Version[]): number {
+  return versions.reduce((sum, version) => sum + weight(version), 0)
+}
+
+function weight({ content }: Version): number {
+  return Math.max(1, content.parts.references.length)
+}

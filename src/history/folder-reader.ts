@@ -1,0 +1,213 @@
+/**
+ * Reading one folder: its pages, live and past, as one list of names.
+ *
+ * What a folder holds under a name lies in up to three places: the live page's entry, past pages'
+ * entries, and history objects. Past pages are read only when the question is about their time, or
+ * when the answer is nowhere else.
+ */
+
+import { compare, equal } from '../../protocol/bytes.ts'
+import { covers } from '../../protocol/tree.ts'
+import type {
+  Entry,
+  FolderNode,
+  IndexRow,
+  Page,
+  PastLink,
+  Span,
+  Version,
+  VersionId,
+} from '../../protocol/tree.ts'
+import { FormatError } from '../base/errors.ts'
+import { BadHistoryError } from './errors.ts'
+import { versionPages } from './file-history.ts'
+import type { NodeStore } from './node-store.ts'
+import { isWithin, uniteSpans } from './past.ts'
+import type { NameRange } from './past.ts'
+import type { VisibleEntry } from './visible.ts'
+
+const FIRST = new Uint8Array(0)
+
+export class FolderReader {
+  readonly #nodes: NodeStore
+  readonly #node: FolderNode
+
+  constructor(nodes: NodeStore, node: FolderNode) {
+    this.#nodes = nodes
+    this.#node = node
+  }
+
+  /** @returns what stood under the name at snapshot `at` */
+  async entry(name: Uint8Array, at: number): Promise<VisibleEntry | undefined> {
+    const page = await this.#pageOf(name)
+    return page.visible(await page.entriesOf(name, at), at)
+  }
+
+  /** @returns everything that stood here at snapshot `at`, names ascending */
+  async *list(at: number): AsyncGenerator<VisibleEntry> {
+    for await (const page of this.#pages(this.#node, { lower: FIRST, upper: undefined })) {
+      for (const entries of await page.names(at)) {
+        const visible = await page.visible(entries, at)
+        if (visible !== undefined) yield visible
+      }
+    }
+  }
+
+  /** @returns all that ever stood under the name; a folder's spans have their nodes */
+  async spans(name: Uint8Array): Promise<readonly Span[]> {
+    const page = await this.#pageOf(name)
+    const spans = [...uniteSpans(await page.entriesOf(name))]
+    for (let index = spans.length - 2; index >= 0; index--) {
+      const span = spans[index] as Span
+      if (span.what.kind !== 'folder' || span.what.node.type !== 'next') continue
+      spans[index] = { ...span, what: { kind: 'folder', node: nodeAfter(span, spans) } }
+    }
+    return spans
+  }
+
+  /** @returns every version under the name, ids ascending */
+  async versions(name: Uint8Array): Promise<readonly Version[]> {
+    const page = await this.#pageOf(name)
+    const versions = new Map<VersionId, Version>()
+    for (const { history } of await page.entriesOf(name)) {
+      if (history === undefined) continue
+      for await (const part of versionPages(history, this.#nodes)) {
+        for (const version of part) {
+          if (!versions.has(version.id)) versions.set(version.id, version)
+        }
+      }
+    }
+    return [...versions.values()].toSorted((a, b) => a.id - b.id)
+  }
+
+  async #pageOf(name: Uint8Array): Promise<PageReader> {
+    let node = this.#node
+    let upper: Uint8Array | undefined
+    let lower: Uint8Array = FIRST
+    while (node.type === 'stored' && node.level > 0) {
+      const { rows } = await this.#nodes.index(node.reference, node.level)
+      const index = Math.max(
+        0,
+        rows.findLastIndex((row) => compare(row.lower, name) <= 0),
+      )
+      const row = rows[index] as IndexRow
+      if (index > 0) lower = row.lower
+      upper = rows[index + 1]?.lower ?? upper
+      node = { type: 'stored', level: node.level - 1, reference: row.reference }
+    }
+    return this.#page(node, { lower, upper })
+  }
+
+  async *#pages(node: FolderNode, range: NameRange): AsyncGenerator<PageReader> {
+    if (node.type !== 'stored' || node.level === 0) {
+      yield await this.#page(node, range)
+      return
+    }
+    const { rows } = await this.#nodes.index(node.reference, node.level)
+    for (let index = 0; index < rows.length; index++) {
+      const { lower, reference } = rows[index] as IndexRow
+      const child = { type: 'stored' as const, level: node.level - 1, reference }
+      yield* this.#pages(child, {
+        lower: index === 0 ? range.lower : lower,
+        upper: rows[index + 1]?.lower ?? range.upper,
+      })
+    }
+  }
+
+  async #page(node: FolderNode, range: NameRange): Promise<PageReader> {
+    if (node.type === 'next') throw new FormatError('span: a folder without a node')
+    const page =
+      node.type === 'inline'
+        ? { entries: node.entries, past: [], sections: [] }
+        : await this.#nodes.page(node.reference)
+    return new PageReader(this.#nodes, page, range)
+  }
+}
+
+/** One page with its past, within its range of names. */
+class PageReader {
+  readonly #nodes: NodeStore
+  readonly #page: Page
+  readonly #range: NameRange
+
+  constructor(nodes: NodeStore, page: Page, range: NameRange) {
+    this.#nodes = nodes
+    this.#page = page
+    this.#range = range
+  }
+
+  /** @returns the entries, from the live page and past pages that cover `at`, grouped by name */
+  async names(at: number): Promise<readonly (readonly Entry[])[]> {
+    const entries = [...this.#page.entries]
+    for (const link of this.#page.past) {
+      if (!isAbout(link, at)) continue
+      const past = await this.#nodes.past(link.reference)
+      entries.push(...past.entries.filter(({ name }) => isWithin(name, this.#range)))
+    }
+    const groups: Entry[][] = []
+    for (const entry of entries.toSorted((a, b) => compare(a.name, b.name))) {
+      const group = groups.at(-1)
+      if (group !== undefined && equal((group[0] as Entry).name, entry.name)) group.push(entry)
+      else groups.push([entry])
+    }
+    return groups
+  }
+
+  /** @param at - leave out past pages that do not cover it */
+  async entriesOf(name: Uint8Array, at?: number): Promise<readonly Entry[]> {
+    const entries = this.#page.entries.filter((entry) => equal(entry.name, name))
+    for (const link of this.#page.past) {
+      if (at !== undefined && !isAbout(link, at)) continue
+      const past = await this.#nodes.past(link.reference)
+      entries.push(...past.entries.filter((entry) => equal(entry.name, name)))
+    }
+    return entries
+  }
+
+  /** @param entries - what is at hand under one name; more is fetched where that does not do */
+  async visible(entries: readonly Entry[], at: number): Promise<VisibleEntry | undefined> {
+    const span = uniteSpans(entries).find((candidate) => covers(candidate, at))
+    const name = entries[0]?.name
+    if (span === undefined || name === undefined) return undefined
+    if (span.what.kind === 'file') {
+      return { name, span, version: await this.#version(span.what.version, name, entries) }
+    }
+    if (span.what.kind !== 'folder' || span.what.node.type !== 'next') return { name, span }
+    const node = nodeAfter(span, uniteSpans(await this.entriesOf(name)))
+    return { name, span: { ...span, what: { kind: 'folder', node } } }
+  }
+
+  async #version(id: VersionId, name: Uint8Array, entries: readonly Entry[]): Promise<Version> {
+    const version =
+      (await this.#find(id, entries)) ?? (await this.#find(id, await this.entriesOf(name)))
+    if (version === undefined) throw new BadHistoryError(`history: version ${id} is missing`)
+    return version
+  }
+
+  async #find(id: VersionId, entries: readonly Entry[]): Promise<Version | undefined> {
+    for (const { history } of entries) {
+      if (history === undefined) continue
+      for await (const part of versionPages(history, this.#nodes)) {
+        const version = part.find((candidate) => candidate.id === id)
+        if (version !== undefined) return version
+      }
+    }
+    return undefined
+  }
+}
+
+function isAbout({ from, until }: PastLink, at: number): boolean {
+  return from <= at && at < until
+}
+
+/** @returns the node of a folder that lived on: that of the first span after which has one */
+function nodeAfter(span: Span, spans: readonly Span[]): FolderNode {
+  let until = span.until
+  for (const { from, until: end, what } of spans) {
+    if (from !== until) continue
+    if (what.kind !== 'folder') break
+    if (what.node.type !== 'next') return what.node
+    until = end
+  }
+  throw new FormatError('span: a folder without a node')
+}

@@ -1,0 +1,210 @@
+/**
+ * Writing the tree: the tree before and a sorted stream of changes in, the tree after out.
+ *
+ * Folder by folder, depth first, old pages and changes are merged by name. Only pages with a change
+ * in their range are read; only what differs is written, children before parents. Memory holds one
+ * page per level of the path, however many changes there are.
+ */
+
+import { compare } from '../../protocol/bytes.ts'
+import type { Reference } from '../../protocol/reference.ts'
+import type { Entry, FolderNode, IndexRow, Page, Span, What } from '../../protocol/tree.ts'
+import { assert } from '../base/assert.ts'
+import { FormatError } from '../base/errors.ts'
+import { ChangeCursor } from './change-cursor.ts'
+import type { Change, ChangedWhat } from './change.ts'
+import { Cuts } from './cuts.ts'
+import { addVersions } from './file-history.ts'
+import { FolderOutput } from './folder-output.ts'
+import type { WriteParts } from './folder-output.ts'
+import { NodeStore } from './node-store.ts'
+import type { ObjectSink, ObjectSource } from './objects.ts'
+import { endSpan, openSpan, setSpan, withNode } from './spans.ts'
+
+type Path = readonly Uint8Array[]
+
+const EMPTY: Page = { entries: [], past: [], sections: [] }
+const EMPTY_NODE: FolderNode = { type: 'inline', entries: [] }
+const FIRST = new Uint8Array(0)
+
+/**
+ * Write what one snapshot found.
+ *
+ * A change that states what is there already changes nothing; where nothing differs at all, the very
+ * node that came in is returned. A run done again at the same sequence, upon the tree of its first
+ * attempt, replaces what that attempt wrote.
+ *
+ * @param old - the topmost folder as of the snapshot before; `undefined` for a first one
+ * @param sequence - of this snapshot; not below any in the tree
+ * @param changes - sorted (see change.ts); read at the writer's pace
+ * @param parts.cutKey - the vault's key for page boundaries, 32 bytes
+ * @returns the topmost folder, always a stored node
+ * @throws {FormatError} when an old object is not what it should be
+ */
+export async function writeTree(
+  old: FolderNode | undefined,
+  sequence: number,
+  changes: AsyncIterable<Change>,
+  parts: {
+    readonly source: ObjectSource
+    readonly sink: ObjectSink
+    readonly cutKey: Uint8Array
+  },
+): Promise<FolderNode> {
+  const nodes = new NodeStore(parts.source)
+  const cuts = new Cuts(parts.cutKey)
+  const cursor = new ChangeCursor(changes)
+  try {
+    await cursor.advance()
+    const writer = new TreeWriter(cursor, { nodes, sink: parts.sink, cuts, sequence })
+    return await writer.writeFolder(old, [])
+  } finally {
+    await cursor.close()
+  }
+}
+
+class TreeWriter {
+  readonly #cursor: ChangeCursor
+  readonly #parts: WriteParts
+
+  constructor(cursor: ChangeCursor, parts: WriteParts) {
+    this.#cursor = cursor
+    this.#parts = parts
+  }
+
+  /** Write one folder and all below it, using up the changes in it. */
+  async writeFolder(old: FolderNode | undefined, path: Path): Promise<FolderNode> {
+    const output = new FolderOutput(this.#parts)
+    if (old?.type === 'stored') {
+      await this.#visit(old, { path, lower: FIRST, upper: undefined, output })
+    } else {
+      const page = old?.type === 'inline' ? { ...EMPTY, entries: old.entries } : EMPTY
+      await this.#mergePage(page, undefined, { path, lower: FIRST, upper: undefined, output })
+    }
+    return output.finish(old, path.length > 0)
+  }
+
+  /** Go over one page, or one index page and what is below it. */
+  async #visit(
+    node: { readonly level: number; readonly reference: Reference },
+    stretch: Stretch,
+  ): Promise<void> {
+    const { path, lower, upper, output } = stretch
+    const { level, reference } = node
+    const isTouched = this.#cursor.nameWithin(path, upper) !== undefined
+    if (!isTouched && output.isAligned(level)) return output.pass(level, { lower, reference })
+    if (level === 0) {
+      return this.#mergePage(await this.#parts.nodes.page(reference), reference, stretch)
+    }
+    const page = await this.#parts.nodes.index(reference, level)
+    output.openIndex(page, reference)
+    for (let index = 0; index < page.rows.length; index++) {
+      const row = page.rows[index] as IndexRow
+      const end = page.rows[index + 1]?.lower ?? upper
+      checkBounds(row, lower, end)
+      const child = { level: level - 1, reference: row.reference }
+      const start = index === 0 ? lower : row.lower
+      await this.#visit(child, { path, lower: start, upper: end, output })
+    }
+    return output.closeIndex(level)
+  }
+
+  /** Merge an old page's entries with the changes in its range. */
+  async #mergePage(page: Page, reference: Reference | undefined, stretch: Stretch): Promise<void> {
+    const { path, lower, upper, output } = stretch
+    output.openPage(lower, page, reference)
+    let index = 0
+    for (;;) {
+      const name = this.#cursor.nameWithin(path, upper)
+      const entry = page.entries[index]
+      if (name === undefined && entry === undefined) break
+      const order = name === undefined ? -1 : entry === undefined ? 1 : compare(entry.name, name)
+      if (order <= 0) index += 1
+      if (order < 0 && entry !== undefined) {
+        await output.push(entry)
+      } else if (name !== undefined) {
+        const changed = await this.#changeEntry(order === 0 ? entry : undefined, [...path, name])
+        if (changed !== undefined) await output.push(changed)
+      }
+    }
+    await output.closePage(upper)
+  }
+
+  /**
+   * Use up the change of one entry and those below it.
+   *
+   * @returns the very entry that came in where nothing differs; `undefined` where nothing is left of it
+   */
+  async #changeEntry(old: Entry | undefined, path: Path): Promise<Entry | undefined> {
+    const name = path.at(-1)
+    assert(name !== undefined, 'an entry has a name')
+    let entry = old ?? { name, spans: [], history: undefined }
+    const change = this.#cursor.current
+    if (change?.path.length === path.length) {
+      entry = await this.#applyChange(entry, change)
+      await this.#cursor.advance()
+    }
+    if (this.#cursor.nameWithin(path, undefined) !== undefined) {
+      entry = await this.#changeBelow(entry, path)
+    }
+    return entry.spans.length === 0 && entry.history === undefined ? undefined : entry
+  }
+
+  async #applyChange(entry: Entry, change: Change): Promise<Entry> {
+    const { sequence } = this.#parts
+    if (change.type === 'gone') return withSpans(entry, endSpan(entry.spans, sequence))
+    const { attributes, what: changed } = change
+    let history = entry.history
+    if (changed.kind === 'file') {
+      history = await addVersions(history, changed.versions, this.#parts)
+    }
+    const what = whatOf(changed, openSpan(entry.spans))
+    const spans = setSpan(entry.spans, sequence, { attributes, what })
+    return history === entry.history ? withSpans(entry, spans) : { ...entry, spans, history }
+  }
+
+  async #changeBelow(entry: Entry, path: Path): Promise<Entry> {
+    const open = openSpan(entry.spans)
+    if (open?.what.kind === 'folder') {
+      const { node } = open.what
+      if (node.type === 'next') throw new FormatError('span: a folder without a node')
+      const changed = await this.writeFolder(node, path)
+      return changed === node ? entry : withSpans(entry, withNode(entry.spans, changed))
+    }
+    // What was in a folder that is gone went with it.
+    while (this.#cursor.nameWithin(path, undefined) !== undefined) {
+      assert(this.#cursor.current?.type === 'gone', 'what is set lies in a live folder')
+      await this.#cursor.advance()
+    }
+    return entry
+  }
+}
+
+/** A stretch of a folder's names, and where its entries go. */
+interface Stretch {
+  readonly path: Path
+  readonly lower: Uint8Array
+  readonly upper: Uint8Array | undefined
+  readonly output: FolderOutput
+}
+
+function withSpans(entry: Entry, spans: readonly Span[]): Entry {
+  return spans === entry.spans ? entry : { ...entry, spans }
+}
+
+function whatOf(changed: ChangedWhat, open: Span | undefined): What {
+  if (changed.kind === 'symlink') return { kind: 'symlink', target: changed.target }
+  if (changed.kind === 'folder') return { kind: 'folder', node: EMPTY_NODE }
+  const newest = changed.versions.at(-1)
+  if (newest !== undefined) return { kind: 'file', version: newest.id }
+  assert(open?.what.kind === 'file', 'a file without new versions is live already')
+  return open.what
+}
+
+/** An index page must tell the same story as the one above it. */
+function checkBounds(row: IndexRow, lower: Uint8Array, upper: Uint8Array | undefined): void {
+  const isWithin = upper === undefined || compare(row.lower, upper) < 0
+  if (!isWithin || compare(lower, row.lower) > 0) {
+    throw new FormatError('index: bounds disagree with the page above')
+  }
+}
