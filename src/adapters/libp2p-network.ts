@@ -29,6 +29,9 @@ const ADDRESS_DIAL_MS_MAX = 8_000
 /** Open streams of one protocol on one connection; more are reset. Above any client's own width. */
 const STREAMS_MAX = 128
 
+/** Open streams of any protocol, and those that still negotiate one; more are reset by the muxer. */
+const MUXER_STREAMS_MAX = 2 * STREAMS_MAX
+
 /** Connections one peer may hold at once; a newer one replaces its oldest, which is likely dead. */
 const CONNECTIONS_PER_PEER_MAX = 8
 
@@ -232,9 +235,10 @@ async function makeNode(
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
-        maxInboundStreams: 2 * STREAMS_MAX,
-        maxOutboundStreams: 2 * STREAMS_MAX,
-        maxEarlyStreams: STREAMS_MAX,
+        maxInboundStreams: MUXER_STREAMS_MAX,
+        maxOutboundStreams: MUXER_STREAMS_MAX,
+        // Many may come before libp2p listens for the first; beyond this the connection is cut.
+        maxEarlyStreams: MUXER_STREAMS_MAX,
         streamOptions: {
           maxStreamWindowSize: STREAM_WINDOW_MAX,
           maxReadBufferLength: READ_BUFFER_MAX,
