@@ -40,7 +40,7 @@ describe.skipIf(!isInstalled)('zfec', () => {
   })
 
   it('decodes our pieces, from the last ones and from every second one', () => {
-    // Before 1.5.7, zfec itself crashes when it decodes 256 of 256: its loop counts in one byte.
+    // Before 1.5.7.3, zfec itself crashes when it decodes 256 of 256: its loop counts in one byte.
     const decodable = codes.filter(({ needed }) => needed < 256)
     const tasks = decodable.flatMap((code) => {
       const pieces = ours(code).map(toHex)
