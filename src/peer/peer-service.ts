@@ -60,6 +60,13 @@ export class PeerService {
     this.#parts = parts
   }
 
+  /** Take streams from now on; until `run` is called they are refused. */
+  async start(): Promise<void> {
+    if (this.#isServing) return
+    this.#isServing = true
+    await this.#parts.network.serve(PROTOCOL, (stream) => this.#serve(stream))
+  }
+
   /**
    * Serve until the signal aborts. May be called again afterwards.
    *
@@ -72,8 +79,7 @@ export class PeerService {
     this.#signal = link.signal
     try {
       network.gate((peer) => roster.isAdmitted(peer))
-      if (!this.#isServing) await network.serve(PROTOCOL, (stream) => this.#serve(stream))
-      this.#isServing = true
+      await this.start()
       return await orAbort(new Promise<never>(() => undefined), link.signal)
     } finally {
       network.gate(() => false)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { delayMs, retry } from '../../src/base/retry.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
+import { inVirtualTime } from '../support/virtual-time.ts'
 
 const forever = new AbortController().signal
 const highest = { bytes: (length: number) => new Uint8Array(length).fill(255) }
@@ -10,36 +10,29 @@ const plan = { triesMax: 4, delayMsMin: 100, delayMsMax: 250 }
 
 describe('a retry', () => {
   it('waits longer each time, up to the limit, and throws the last error', async () => {
-    const clock = new VirtualClock()
-    const triedAt: number[] = []
-    const work = retry(
-      { clock, random: highest },
-      plan,
-      () => true,
-      async () => {
-        triedAt.push(clock.monotonic())
+    await inVirtualTime(async (clock) => {
+      const triedAt: number[] = []
+      const fail = async () => {
+        triedAt.push(Math.floor(clock.monotonic() / 10) * 10)
         throw new Error(`try ${triedAt.length}`)
-      },
-      forever,
-    )
-    await expect(work).rejects.toThrow('try 4')
-    expect(triedAt).toEqual([0, 100, 300, 550])
+      }
+      const work = retry({ clock, random: highest }, plan, () => true, fail, forever)
+      await expect(work).rejects.toThrow('try 4')
+      expect(triedAt).toEqual([0, 100, 300, 550])
+    })
   })
 
   it('does not try again what is not worth it', async () => {
-    let tries = 0
-    const work = retry(
-      { clock: new VirtualClock(), random: highest },
-      plan,
-      () => false,
-      async () => {
+    await inVirtualTime(async (clock) => {
+      let tries = 0
+      const fail = async () => {
         tries += 1
         throw new Error('no')
-      },
-      forever,
-    )
-    await expect(work).rejects.toThrow('no')
-    expect(tries).toBe(1)
+      }
+      const work = retry({ clock, random: highest }, plan, () => false, fail, forever)
+      await expect(work).rejects.toThrow('no')
+      expect(tries).toBe(1)
+    })
   })
 
   it('has delays between half the step and the step', () => {

@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest'
+
+import { sha256 } from '../../protocol/hash.ts'
+import { openReceipt } from '../../protocol/head.ts'
+import { peerIdOf, signingKeyFromSeed } from '../../protocol/keys.ts'
+import { BadSignatureError } from '../../protocol/signed.ts'
+import { FormatError } from '../../protocol/errors.ts'
+import { FIRST_SEQUENCE_MAX, HeadStore } from '../../src/store/head-store.ts'
+import type { Machine, MachinePorts } from '../../sim/machine.ts'
+import { VolumeFile } from '../../sim/volume.ts'
+import { World } from '../../sim/world.ts'
+import { seedOf, TestGrid } from '../support/test-grid.ts'
+
+const key = signingKeyFromSeed(seedOf('a peer'))
+
+const maker = new TestGrid({ peers: 1 })
+const { vault } = maker
+const DAY_MS = 24 * 3600_000
+
+describe('a head store', () => {
+  it('answers a head with its receipt, and the same head with the same receipt', async () => {
+    await onMachine(async (open) => {
+      const store = await open()
+      const head = maker.head(1)
+      const first = await store.publish(head)
+      expect(first.type).toBe('kept')
+      const receipt = openReceipt('receipt' in first ? first.receipt : new Uint8Array(0))
+      expect(receipt).toMatchObject({ vault, sequence: 1, headId: sha256(head) })
+      expect(receipt.peer).toBe(peerIdOf(key.publicKey))
+      expect(await store.publish(head)).toEqual(first)
+      await store.publish(maker.head(2, { previous: sha256(head) }))
+      expect(await store.publish(head), 'an old one too, if it is known').toEqual(first)
+    })
+  })
+
+  it('goes forward only, and not far at once', async () => {
+    await onMachine(async (open) => {
+      const store = await open()
+      await store.publish(maker.head(10))
+      expect(await store.publish(maker.head(9))).toEqual({ type: 'stale-head' })
+      expect(await store.publish(maker.head(1011))).toEqual({ type: 'jump' })
+      expect((await store.publish(maker.head(1010))).type).toBe('kept')
+      expect(sequencesOf(store)).toEqual([1010, 10])
+    })
+  })
+
+  it('lets a peer follow that was away for long', async () => {
+    await onMachine(async (open, machine) => {
+      const store = await open()
+      await store.publish(maker.head(10))
+      await machine.ports.clock.sleep(4.5 * DAY_MS)
+      expect(await store.publish(maker.head(5011))).toEqual({ type: 'jump' })
+      expect((await store.publish(maker.head(5010))).type).toBe('kept')
+    })
+  })
+
+  it('starts anywhere, but where room is left', async () => {
+    await onMachine(async (open) => {
+      const store = await open()
+      expect(await store.publish(maker.head(FIRST_SEQUENCE_MAX + 1))).toEqual({ type: 'jump' })
+      expect((await store.publish(maker.head(FIRST_SEQUENCE_MAX))).type).toBe('kept')
+    })
+  })
+
+  it('keeps both heads of a fork, tells of it, and goes on from either', async () => {
+    await onMachine(async (open) => {
+      const store = await open()
+      const one = maker.head(5, { writtenAt: 1 })
+      const other = maker.head(5, { writtenAt: 2 })
+      expect((await store.publish(one)).type).toBe('kept')
+      expect((await store.publish(other)).type).toBe('fork')
+      expect(store.heads(vault, { all: false }).map(({ head }) => head)).toEqual([other, one])
+      const next = maker.head(6, { previous: sha256(one) })
+      expect((await store.publish(next)).type).toBe('kept')
+      const cuckoo = maker.head(7, { previous: sha256(one) })
+      expect((await store.publish(cuckoo)).type, 'it passes over its elder').toBe('fork')
+      expect(sequencesOf(store)).toEqual([7, 6, 5, 5])
+    })
+  })
+
+  it('takes nothing that vault and device did not sign', async () => {
+    await onMachine(async (open) => {
+      const store = await open()
+      const head = maker.head(1)
+      const forged = head.slice()
+      forged[forged.length - 1]! ^= 1
+      await expect(store.publish(forged)).rejects.toThrow(FormatError)
+      const resigned = head.slice()
+      resigned[10]! ^= 1
+      await expect(store.publish(resigned)).rejects.toThrow(BadSignatureError)
+      expect(store.heads(vault, { all: true })).toEqual([])
+    })
+  })
+
+  it('has everything again after a restart, and sets a damaged file aside', async () => {
+    await onMachine(async (open, machine) => {
+      const store = await open()
+      await store.publish(maker.head(1))
+      await store.publish(maker.head(2, { previous: sha256(maker.head(1)) }))
+      const kept = store.heads(vault, { all: true })
+      machine.boot()
+      const again = await open()
+      expect(again.heads(vault, { all: true })).toMatchObject(kept.map(({ head }) => ({ head })))
+
+      const [first = ''] = await machine.ports.disk.list(`heads/${vault}`)
+      const file = machine.volume.node(`heads/${vault}/${first}`)
+      if (file instanceof VolumeFile) file.rot(999)
+      machine.boot()
+      expect(sequencesOf(await open())).toEqual([2])
+      expect((await machine.ports.disk.list(`heads/${vault}`))[0]).toBe(`${first}.bad`)
+    })
+  })
+
+  it('gives a receipt only for what survives a power cut, at any step', async () => {
+    for (let cutAt = 0; cutAt < 100; cutAt += 1) {
+      for (const seed of [1, 2, 3, 4]) {
+        const isOver = await onMachine(async (open, machine) => {
+          machine.diskTrouble.onStep = ({ index }) => (index === cutAt ? 'cut' : 'pass')
+          let acknowledged = 0
+          const story = machine.run(async (ports) => {
+            const store = await openStore(ports)
+            for (const head of chain(3)) {
+              await store.publish(head)
+              acknowledged += 1
+            }
+          })
+          const isWhole = await story.then(
+            () => true,
+            () => false,
+          )
+          machine.crash('power')
+          machine.diskTrouble.onStep = undefined
+          machine.boot()
+          const again = await open()
+          expect(sequencesOf(again).length).toBeGreaterThanOrEqual(acknowledged)
+          for (const head of chain(3)) expect((await again.publish(head)).type).toBe('kept')
+          return isWhole
+        }, seed)
+        if (isOver) return
+      }
+    }
+    throw new Error('three heads take fewer steps than that')
+  })
+})
+
+function chain(length: number): Uint8Array[] {
+  const heads: Uint8Array[] = []
+  for (let sequence = 1; sequence <= length; sequence += 1) {
+    const previous = heads.at(-1)
+    heads.push(maker.head(sequence, previous === undefined ? {} : { previous: sha256(previous) }))
+  }
+  return heads
+}
+
+function sequencesOf(store: HeadStore): number[] {
+  const kept = store.heads(vault, { all: true })
+  return kept.map(({ receipt }) => openReceipt(receipt).sequence)
+}
+
+async function onMachine<T>(
+  story: (open: () => Promise<HeadStore>, machine: Machine) => Promise<T>,
+  seed = 1,
+): Promise<T> {
+  const world = new World(seed)
+  const machine = world.addMachine('peer')
+  return await world.run(() => story(() => openStore(machine.ports), machine))
+}
+
+function openStore({ disk, clock, log }: MachinePorts): Promise<HeadStore> {
+  return HeadStore.open({ disk, clock, log, key })
+}
