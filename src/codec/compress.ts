@@ -38,15 +38,32 @@ export function compress(body: Uint8Array): Uint8Array | undefined {
  */
 export function decompress(packed: Uint8Array, size: number): Uint8Array {
   if (size > OBJECT_SIZE_MAX) throw new BadCompressionError(`${size} bytes are too many`)
-  let body: Uint8Array
+  const { buffer: body, engine } = unpack(packed, size)
+  if (body.length !== size) throw new BadCompressionError(`${body.length} bytes, not ${size}`)
+  if (engine.bytesWritten !== packed.length) throw new BadCompressionError('bytes left over')
+  return new Uint8Array(body.buffer, body.byteOffset, body.length)
+}
+
+/** What Node gives with `info: true`, which its types leave out. */
+interface Unpacked {
+  readonly buffer: Uint8Array
+  readonly engine: { readonly bytesWritten: number }
+}
+
+function unpack(packed: Uint8Array, size: number): Unpacked {
   try {
-    body = zstdDecompressSync(packed, {
+    const result: unknown = zstdDecompressSync(packed, {
+      info: true, // Node ignores what follows a frame; this tells how much it has read.
       maxOutputLength: Math.max(1, size),
       params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
     })
+    if (isUnpacked(result)) return result
   } catch (cause) {
     throw new BadCompressionError('not a zstd frame of the size it should have', { cause })
   }
-  if (body.length !== size) throw new BadCompressionError(`${body.length} bytes, not ${size}`)
-  return new Uint8Array(body.buffer, body.byteOffset, body.length)
+  throw new TypeError('zlib no longer tells how much it has read')
+}
+
+function isUnpacked(result: unknown): result is Unpacked {
+  return typeof result === 'object' && result !== null && 'buffer' in result && 'engine' in result
 }
