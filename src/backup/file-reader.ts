@@ -1,0 +1,289 @@
+/**
+ * The file reader: one file becomes a new version, as a delta where that is clearly smaller, as an
+ * original otherwise.
+ *
+ * All that is known of a version (digest, chunks or delta, signature) comes from one pass over the
+ * file. Each further attempt is a pass of its own: when a delta turns out too large, when a file of
+ * the same size is stored as a chain and turns out to be another, or when the file changed while it
+ * was read.
+ */
+
+import type { Version, VersionLabel } from '../../protocol/tree.ts'
+import { sha256 } from '../../protocol/hash.ts'
+import { assert } from '../base/assert.ts'
+import { FilesError } from '../base/errors.ts'
+import { codecs, type FileDigest } from '../codec/codecs.ts'
+import type {
+  Codec,
+  CodecInput,
+  CodecOutput,
+  CodecParams,
+  CodecRun,
+  Compute,
+} from '../ports/compute.ts'
+import type { FileReader as OpenFile, Files, FileStatus } from '../ports/files.ts'
+import type { EntryRow } from '../store/entries.ts'
+import type { Signatures } from '../store/signatures.ts'
+import type { DeltaBuffer } from './delta-buffer.ts'
+import type { ObjectWriter, Slot } from './object-writer.ts'
+import { blockSizeFor, isDeltaWorth, mayBeDelta } from './delta-policy.ts'
+
+/** Bytes asked of the system at a time. */
+const READ_SIZE = 1024 * 1024
+
+/** Files up to this are worked on here: a trip to a worker would cost more. */
+const INLINE_SIZE_MAX = 256 * 1024
+
+/** Attempts at a file that changes while it is read; the last one is kept and labelled. */
+const ATTEMPTS_MAX = 2
+
+/** What reading one file gave. */
+export interface ReadVersion {
+  readonly status: FileStatus
+  readonly label: VersionLabel
+  readonly digest: Uint8Array
+  readonly size: number
+  readonly signature: Uint8Array | undefined
+  readonly content: ReadContent
+}
+
+export type ReadContent =
+  /** Byte for byte the newest version. */
+  | { readonly type: 'unchanged' }
+  /** Byte for byte the newest version of another path, which is stored as a chain; original first. */
+  | { readonly type: 'copy'; readonly of: EntryRow; readonly chain: readonly Version[] }
+  | { readonly type: 'original'; readonly slots: readonly Slot[] }
+  | { readonly type: 'delta'; readonly slots: readonly Slot[] }
+
+export interface FileReaderParts {
+  readonly files: Files
+  readonly compute: Compute<typeof codecs>
+  readonly writer: ObjectWriter
+  readonly signatures: Signatures
+  readonly deltaBuffer: DeltaBuffer
+  /** The keyed id that stands for these bytes in local state. */
+  readonly contentId: (digest: Uint8Array) => Uint8Array
+  /** Whether some file of this size is stored as a chain of deltas. */
+  readonly hasChainedOfSize: (size: number) => boolean
+  readonly findContent: (content: Uint8Array) => EntryRow | undefined
+  /** The newest version of a path with all it rests on; `undefined` if that cannot be read. */
+  readonly chainOf: (entry: EntryRow) => Promise<readonly Version[] | undefined>
+}
+
+interface Chunk {
+  readonly bytes: Uint8Array
+  readonly digest: Uint8Array
+}
+
+type Content = Omit<ReadVersion, 'status' | 'label'>
+
+export class FileReader {
+  readonly #parts: FileReaderParts
+  readonly #cutKey: Uint8Array
+  /** Bytes read from the person's files. */
+  bytesRead = 0
+
+  constructor(parts: FileReaderParts, cutKey: Uint8Array) {
+    this.#parts = parts
+    this.#cutKey = cutKey
+  }
+
+  /**
+   * @param known - the path as the last snapshot has it
+   * @throws {FilesError} the file cannot be read, or is gone, or is no regular file any more
+   */
+  async read(
+    path: Uint8Array,
+    known: EntryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadVersion> {
+    const file = await this.#parts.files.open(path)
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        const before = await file.status()
+        if (before.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
+        const content = await this.#attempt(file, before, known, signal)
+        const after = await file.status()
+        const isCalm = isSameState(before, after) && content.size === after.size
+        if (isCalm)
+          return { ...content, status: after, label: attempt === 1 ? 'stable' : 'retried' }
+        // What was read is what is kept, and the label says that it may never have been whole.
+        if (attempt === ATTEMPTS_MAX) return { ...content, status: after, label: 'fuzzy' }
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  async #attempt(
+    file: OpenFile,
+    status: FileStatus,
+    known: EntryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<Content> {
+    const base =
+      known?.content === undefined ? undefined : this.#parts.signatures.get(known.content)
+    if (base !== undefined && known !== undefined && mayBeDelta(known, status.size)) {
+      const delta = await this.#delta(file, status, { known, signature: base }, signal)
+      if (delta !== undefined) return delta
+    }
+    if (status.size > 0 && this.#parts.hasChainedOfSize(status.size)) {
+      const copy = await this.#copy(file, status, known, signal)
+      if (copy !== undefined) return copy
+    }
+    return this.#original(file, status, known, signal)
+  }
+
+  /** @returns undefined if the delta is not clearly smaller than the file */
+  async #delta(
+    file: OpenFile,
+    status: FileStatus,
+    base: { known: EntryRow; signature: Uint8Array },
+    signal: AbortSignal,
+  ): Promise<Content | undefined> {
+    const { deltaBuffer, writer } = this.#parts
+    const blockSize = blockSizeFor(status.size, { isHot: true })
+    if (blockSize === null) return undefined
+    await deltaBuffer.reset()
+    const params = { signature: base.signature, blockSize }
+    const run = await this.#open('delta', params, status.size)
+    try {
+      for await (const bytes of this.#blocks(file, signal)) {
+        for (const output of await run.push(bytes)) {
+          if (output.type !== 'delta') continue
+          await deltaBuffer.append(output.bytes)
+          if (!isDeltaWorth(deltaBuffer.size, status.size)) return undefined
+        }
+      }
+      for (const output of await run.close()) {
+        if (output.type === 'delta') {
+          await deltaBuffer.append(output.bytes)
+          continue
+        }
+        const { size, digest, signature } = output
+        const known = { size, digest, signature }
+        if (this.#isUnchanged(base.known, digest))
+          return { ...known, content: { type: 'unchanged' } }
+        const isWorth =
+          isDeltaWorth(deltaBuffer.size, size) &&
+          mayBeDelta(base.known, size, { deltaSize: deltaBuffer.size })
+        if (!isWorth) return undefined
+        const slots: Slot[] = []
+        for await (const part of deltaBuffer.parts()) {
+          slots.push(await writer.write('delta', part, sha256(part)))
+        }
+        return { ...known, content: { type: 'delta', slots } }
+      }
+      return undefined
+    } finally {
+      run.cancel()
+    }
+  }
+
+  /** @returns undefined if no path's newest version has these bytes as a chain */
+  async #copy(
+    file: OpenFile,
+    status: FileStatus,
+    known: EntryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<Content | undefined> {
+    const run = await this.#open('digest', {}, status.size)
+    let end: FileDigest | undefined
+    try {
+      for await (const bytes of this.#blocks(file, signal)) await run.push(bytes)
+      end = (await run.close())[0]
+    } finally {
+      run.cancel()
+    }
+    assert(end !== undefined, 'a digest ends with a digest')
+    if (this.#isUnchanged(known, end.digest)) {
+      return { ...end, signature: undefined, content: { type: 'unchanged' } }
+    }
+    const of = this.#parts.findContent(this.#parts.contentId(end.digest))
+    if (of === undefined || of.chainLength === 0) return undefined
+    const chain = await this.#parts.chainOf(of)
+    if (chain === undefined) return undefined
+    return { ...end, signature: undefined, content: { type: 'copy', of, chain } }
+  }
+
+  async #original(
+    file: OpenFile,
+    status: FileStatus,
+    known: EntryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<Content> {
+    const blockSize = blockSizeFor(status.size, { isHot: known !== undefined })
+    const run = await this.#open('original', { cutKey: this.#cutKey, blockSize }, status.size)
+    const write = (chunk: Chunk) => this.#parts.writer.write('content', chunk.bytes, chunk.digest)
+    const slots: Slot[] = []
+    try {
+      for await (const bytes of this.#blocks(file, signal)) {
+        for (const output of await run.push(bytes)) {
+          if (output.type === 'chunk') slots.push(await write(output))
+        }
+      }
+      for (const output of await run.close()) {
+        if (output.type === 'chunk') {
+          slots.push(await write(output))
+          continue
+        }
+        const { size, digest, signature } = output
+        const isUnchanged = this.#isUnchanged(known, digest)
+        const content: ReadContent = isUnchanged
+          ? { type: 'unchanged' }
+          : { type: 'original', slots }
+        return { size, digest, signature, content }
+      }
+    } finally {
+      run.cancel()
+    }
+    return assert(false, 'an original ends with its digest') as never
+  }
+
+  /** Small files are worked on here. */
+  async #open<Name extends keyof typeof codecs>(
+    codec: Name,
+    params: CodecParams<(typeof codecs)[Name]>,
+    size: number,
+  ): Promise<CodecRun<CodecInput<(typeof codecs)[Name]>, CodecOutput<(typeof codecs)[Name]>>> {
+    if (size > INLINE_SIZE_MAX) return this.#parts.compute.open(codec, params)
+    const make = codecs[codec] as (params: unknown) => Codec<never, never>
+    return runInline(make(params))
+  }
+
+  async *#blocks(file: OpenFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    for (let offset = 0; ;) {
+      signal.throwIfAborted()
+      const bytes = await file.read(offset, READ_SIZE)
+      const isEnd = bytes.length < READ_SIZE
+      offset += bytes.length
+      this.bytesRead += bytes.length
+      if (bytes.length > 0) yield bytes
+      if (isEnd) return
+    }
+  }
+
+  #isUnchanged(known: EntryRow | undefined, digest: Uint8Array): boolean {
+    if (known?.content === undefined) return false
+    const id = this.#parts.contentId(digest)
+    return known.content.every((byte, index) => byte === id[index])
+  }
+}
+
+function isSameState(before: FileStatus, after: FileStatus): boolean {
+  return (
+    before.size === after.size &&
+    before.mtime.seconds === after.mtime.seconds &&
+    before.mtime.nanoseconds === after.mtime.nanoseconds &&
+    before.ctime.seconds === after.ctime.seconds &&
+    before.ctime.nanoseconds === after.ctime.nanoseconds
+  )
+}
+
+function runInline<Input, Output>(codec: Codec<Input, Output>): CodecRun<Input, Output> {
+  return {
+    push: async (input) => codec.push(input),
+    close: async () => codec.close(),
+    cancel: () => undefined,
+  }
+}

@@ -1,0 +1,310 @@
+/**
+ * The publisher: what the queue holds becomes a snapshot, and a head that names it.
+ *
+ * In this order: data packs are safe; the tree, the list of snapshots and the root are written and
+ * safe; the ledger names all new packs and is safe; the head is durable here; then it is sent. The
+ * head is the one commit point (law 1). When enough peers have it, local state follows in one
+ * transaction. A crash before the head leaves garbage; a crash after it is made good at the next start.
+ */
+
+import type { DatabaseSync } from 'node:sqlite'
+import { openHead, sealLedger, sealRoot, signHead } from '../../protocol/head.ts'
+import { deviceIdFromBytes } from '../../protocol/ids.ts'
+import type { ReadKeys } from '../../protocol/keys.ts'
+import type { Reference } from '../../protocol/reference.ts'
+import { decodeRoot, encodeRoot, type Root } from '../../protocol/root.ts'
+import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import type { FolderNode, Version } from '../../protocol/tree.ts'
+import { assert } from '../base/assert.ts'
+import type { Grid } from '../grid/grid.ts'
+import { safeCount, type Code } from '../grid/code.ts'
+import type { Change } from '../history/change.ts'
+import type { ObjectSource } from '../history/objects.ts'
+import { makeParts } from '../history/parts.ts'
+import { appendSnapshot } from '../history/snapshot-list.ts'
+import { writeTree } from '../history/tree-writer.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Files } from '../ports/files.ts'
+import type { Random } from '../ports/random.ts'
+import { fromKey, keysBelow } from '../source/path.ts'
+import { inTransaction } from '../store/database.ts'
+import type { Entries } from '../store/entries.ts'
+import type { Keyring } from '../store/keyring.ts'
+import type { PackKind, Packs } from '../store/packs.ts'
+import type { Published, PublishedState } from '../store/published.ts'
+import type { Queue, QueueRow } from '../store/queue.ts'
+import { decodeVersions } from '../store/version-record.ts'
+import { addExport, readExport } from './export.ts'
+import { writeLedger } from './ledger-writer.ts'
+import { MetadataSink } from './metadata-sink.ts'
+import { NotSafeError } from './not-safe.ts'
+import { Packer } from './packer.ts'
+import { idsOf, type Uploader } from './uploader.ts'
+
+/** Marks a row whose change time says too little: no real time has these nanoseconds. */
+const RACY_NANOSECONDS = -1
+
+export interface PublisherParts {
+  readonly database: DatabaseSync
+  readonly entries: Entries
+  readonly queue: Queue
+  readonly packs: Packs
+  readonly published: Published
+  readonly uploader: Uploader
+  readonly grid: Grid
+  readonly source: ObjectSource
+  readonly files: Pick<Files, 'userName' | 'groupName'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly nextPackNumber: () => number
+}
+
+export interface PublisherKeys {
+  readonly keyring: Keyring
+  readonly readKeys: ReadKeys
+}
+
+/** What the snapshot's row says beside what publishing itself finds out. */
+export type SnapshotFacts = Omit<SnapshotRow, 'sequence' | 'endedAt' | 'added' | 'isPinned'> & {
+  /** Sealed bytes of data that this backup added. */
+  readonly dataAdded: number
+}
+
+export class Publisher {
+  readonly #parts: PublisherParts
+  readonly #keys: PublisherKeys
+  readonly #code: Code
+  /** Sealed bytes of tree and ledger. */
+  metadataAdded = 0
+
+  constructor(parts: PublisherParts, keys: PublisherKeys, code: Code) {
+    this.#parts = parts
+    this.#keys = keys
+    this.#code = code
+  }
+
+  /**
+   * @param exported - the backupdb's export
+   * @throws {NotSafeError} nothing is lost: the next run goes on from here
+   */
+  async publish(
+    sequence: number,
+    facts: SnapshotFacts,
+    exported: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<SnapshotRow> {
+    const { uploader, published, packs } = this.#parts
+    await uploader.settle()
+    const before = published.current()
+    const { root, row } = await this.#writeRoot(sequence, facts, exported, before, signal)
+
+    const ledger = this.#sink('ledger', this.#keys.readKeys.ledgerKey, signal)
+    const segments = await writeLedger(
+      { packs, grid: this.#parts.grid, sink: ledger.sink, settle: ledger.settle },
+      packs.unpublished().filter(({ kind }) => kind !== 'ledger'),
+      before?.segments ?? [],
+    )
+    this.metadataAdded += ledger.sink.sealedSize
+
+    const newest = segments[0]
+    assert(newest !== undefined, 'every head has a segment of its own')
+    const head = this.#signHead(sequence, before, root, newest.pointer)
+    published.set('publishing', { sequence, head: openHead(head).id, root, segments })
+    await published.keepPendingHead(head)
+    await this.finish(signal)
+    return row
+  }
+
+  /**
+   * Send a head that waits, until enough peers have it, and let local state follow.
+   *
+   * @returns whether there was one
+   * @throws {NotSafeError}
+   */
+  async finish(signal: AbortSignal): Promise<boolean> {
+    const { published, grid, packs } = this.#parts
+    const head = await published.pendingHead()
+    const state = published.pending()
+    if (head === undefined || state === undefined) return false
+    const { receipts, failures } = await grid.publish(head, signal)
+    const needed = safeCount(this.#code)
+    if (receipts.length < needed) {
+      throw new NotSafeError('the head lies', {
+        happiness: receipts.length,
+        needed,
+        missing: failures.map(({ peer, error }) => ({ peer, reason: error.message })),
+      })
+    }
+    const adopted = packs.unpublished()
+    this.#follow(
+      state,
+      adopted.map(({ number }) => number),
+    )
+    await published.settleHead()
+    // Forgotten adoptions are made good later: provisional shares live for weeks.
+    await grid.adopt(idsOf(adopted), state.sequence, this.#keys.keyring.vault, signal)
+    return true
+  }
+
+  #follow(state: PublishedState, adopted: readonly number[]): void {
+    const { database, queue, packs, published } = this.#parts
+    inTransaction(database, () => {
+      for (const row of queue.rows()) this.#apply(row)
+      queue.clear()
+      packs.markPublished(adopted)
+      published.set('published', state)
+      published.clearPending()
+    })
+  }
+
+  #apply(row: QueueRow): void {
+    const { entries } = this.#parts
+    if (row.state === 'waiting') return
+    const { key, status, result } = row
+    const isGone = row.state === 'gone'
+    if (isGone || status.kind !== 'folder') entries.removeTree(key, keysBelow(key))
+    if (isGone) return
+    const ctime = row.isRacy ? { ...status.ctime, nanoseconds: RACY_NANOSECONDS } : status.ctime
+    entries.put({
+      ...status,
+      ctime,
+      key,
+      content: result?.content,
+      version: result?.version ?? 0,
+      chainLength: result?.chainLength ?? 0,
+      chainSize: result?.chainSize ?? 0,
+    })
+  }
+
+  async #writeRoot(
+    sequence: number,
+    facts: SnapshotFacts,
+    exported: Uint8Array,
+    before: PublishedState | undefined,
+    signal: AbortSignal,
+  ): Promise<{ root: Reference; row: SnapshotRow }> {
+    const { source, clock } = this.#parts
+    const { cutKey, contentSecret } = this.#keys.readKeys
+    const old =
+      before === undefined ? undefined : decodeRoot(await source.read(before.root, 'root'))
+    const { sink, settle } = this.#sink('metadata', contentSecret, signal)
+
+    const oldTree: FolderNode | undefined = old?.tree ? { type: 'stored', ...old.tree } : undefined
+    const changes = this.#changes(sink)
+    const tree = await writeTree(oldTree, sequence, changes, { source, sink, cutKey })
+    assert(tree.type === 'stored', 'the topmost folder has an object of its own')
+    const backupdb = await addExport(
+      exported,
+      sequence,
+      {
+        history: old?.backupdb ?? [],
+        before: old === undefined ? undefined : await readExport(old.backupdb, source),
+      },
+      sink,
+    )
+    const { dataAdded, ...rest } = facts
+    const row: SnapshotRow = {
+      ...rest,
+      sequence,
+      endedAt: clock.now(),
+      added: dataAdded + sink.sealedSize,
+      isPinned: false,
+    }
+    const root: Root = {
+      device: deviceIdFromBytes(this.#keys.keyring.device.publicKey),
+      sequence,
+      tree: { level: tree.level, reference: tree.reference },
+      snapshots: await appendSnapshot(old?.snapshots ?? { rows: [], older: null }, row, {
+        source,
+        sink,
+      }),
+      backupdb,
+      extra: old?.extra ?? [],
+    }
+    const reference = await sink.put('root', encodeRoot(root))
+    await settle()
+    this.metadataAdded += sink.sealedSize
+    return { root: reference, row }
+  }
+
+  async *#changes(sink: MetadataSink): AsyncGenerator<Change> {
+    for (const row of this.#parts.queue.rows()) {
+      const path = fromKey(row.key)
+      if (row.state === 'gone') yield { path, type: 'gone' }
+      else if (row.state === 'done') yield { path, type: 'set', ...(await this.#set(row, sink)) }
+    }
+  }
+
+  async #set(
+    { status, target, result }: QueueRow,
+    sink: MetadataSink,
+  ): Promise<Omit<Extract<Change, { type: 'set' }>, 'path' | 'type'>> {
+    const { files } = this.#parts
+    const { kind, mode, uid, gid, mtime, ctime, inode, size } = status
+    const attributes = {
+      mode,
+      uid,
+      gid,
+      userName: files.userName(uid),
+      groupName: files.groupName(gid),
+      mtime,
+      ctime,
+      inode,
+      size,
+      extra: [],
+    }
+    if (kind === 'folder') return { attributes, what: { kind } }
+    if (kind === 'symlink')
+      return { attributes, what: { kind, target: target ?? new Uint8Array(0) } }
+    const found = result?.versions === undefined ? [] : decodeVersions(result.versions)
+    const versions: Version[] = []
+    for (const version of found) {
+      const parts = await makeParts(version.content.parts.references, sink)
+      versions.push({ ...version, content: { ...version.content, parts } })
+    }
+    return { attributes, what: { kind, versions } }
+  }
+
+  #signHead(
+    sequence: number,
+    before: PublishedState | undefined,
+    root: Reference,
+    ledger: Parameters<typeof sealLedger>[0],
+  ): Uint8Array {
+    const { random, clock } = this.#parts
+    const { keyring, readKeys } = this.#keys
+    const place = () => ({ vault: keyring.vault, sequence, nonce: random.bytes(24) })
+    return signHead(
+      {
+        vault: keyring.vault,
+        certificate: keyring.certificate,
+        device: deviceIdFromBytes(keyring.device.publicKey),
+        sequence,
+        previous: before?.head ?? null,
+        root: sealRoot(root, readKeys.headKey, place()),
+        ledger: sealLedger(ledger, readKeys.ledgerKey, place()),
+        writtenAt: clock.now(),
+      },
+      keyring.device,
+    )
+  }
+
+  #sink(
+    kind: PackKind,
+    secret: Uint8Array,
+    signal: AbortSignal,
+  ): { sink: MetadataSink; settle: () => Promise<void> } {
+    const { uploader, nextPackNumber } = this.#parts
+    const packer = new Packer({
+      kind,
+      padKey: this.#keys.readKeys.padKey,
+      nextNumber: nextPackNumber,
+      onPack: (pack) => uploader.submit(pack, () => undefined, signal),
+    })
+    const settle = async () => {
+      await packer.flush()
+      await uploader.settle()
+    }
+    return { sink: new MetadataSink(packer, secret), settle }
+  }
+}

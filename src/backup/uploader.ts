@@ -1,0 +1,234 @@
+/**
+ * The uploader: packs go to the spool, then to the grid.
+ *
+ * A pack is durable on our own disk before anything that names it is recorded. From there its shares
+ * are made as often as needed: at once, and in every later run until each has its place. A pack that
+ * finds too few peers stays in the spool; the run goes on until the spool is full.
+ */
+
+import type { DatabaseSync } from 'node:sqlite'
+import type { PackId } from '../../protocol/manifest.ts'
+import type { VaultId } from '../../protocol/ids.ts'
+import { assert } from '../base/assert.ts'
+import { Semaphore } from '../base/semaphore.ts'
+import type { codecs } from '../codec/codecs.ts'
+import type { EncodedPack } from '../codec/encode-pack.ts'
+import type { Code } from '../grid/code.ts'
+import type { Grid, Placement } from '../grid/grid.ts'
+import type { Compute } from '../ports/compute.ts'
+import type { Log } from '../ports/log.ts'
+import { inTransaction } from '../store/database.ts'
+import type { Packs, PackRow } from '../store/packs.ts'
+import { SPOOL_SIZE_MAX, type Spool } from '../store/spool.ts'
+import { NotSafeError } from './not-safe.ts'
+import type { SealedPack } from './packer.ts'
+
+/** Packs being encoded and sent at once: with 16 MiB packs and 3-of-5 about 45 MB each. */
+const PLACING_MAX = 2
+
+/** Leaves of what is browsed are small, so that a listing fetches little (design §4). */
+const LEAF_SIZE = { data: 16_384, metadata: 4_096, ledger: 4_096 } as const
+
+export interface UploaderParts {
+  readonly database: DatabaseSync
+  readonly packs: Packs
+  readonly spool: Spool
+  readonly grid: Grid
+  readonly compute: Compute<typeof codecs>
+  readonly log: Log
+}
+
+export interface UploaderOptions {
+  readonly vault: VaultId
+  readonly code: Code
+  readonly spoolSizeMax?: number
+}
+
+export class Uploader {
+  readonly #parts: UploaderParts
+  readonly #options: UploaderOptions
+  readonly #places = new Semaphore(PLACING_MAX)
+  readonly #placing = new Set<Promise<void>>()
+  readonly #placements = new Map<number, Placement>()
+  #failure: { readonly error: unknown } | undefined
+  #spooledSize = 0
+
+  /** Bytes of shares sent, and of packs made, in this run. */
+  bytesSent = 0
+  packCount = 0
+
+  constructor(parts: UploaderParts, options: UploaderOptions) {
+    this.#parts = parts
+    this.#options = options
+  }
+
+  /**
+   * Take up again what earlier runs left in the spool.
+   *
+   * @param onLost - told of packs that were not safe yet and whose only copy, ours, is gone
+   */
+  async resume(onLost: (pack: PackRow) => void, signal: AbortSignal): Promise<void> {
+    const { packs, spool } = this.#parts
+    await spool.sweep((number) => packs.get(number))
+    for (const pack of [...packs.inState('sealed'), ...packs.inState('safe')]) {
+      if (await spool.has(pack.number)) {
+        this.#spooledSize += pack.size
+        await this.#start(pack, undefined, signal)
+      } else if (pack.state === 'sealed') {
+        onLost(pack)
+      } else {
+        // Safe, but our copy is gone: the shares still missing are repair's work.
+        packs.put({ ...pack, state: 'complete' })
+      }
+    }
+  }
+
+  /**
+   * Make a pack durable here, record what rests on it, and start sending it.
+   *
+   * @param record - runs in the same transaction as the pack's own row
+   * @throws {NotSafeError} when the spool is full of packs that find no peers
+   */
+  async submit(pack: SealedPack, record: () => void, signal: AbortSignal): Promise<void> {
+    const { database, packs, spool } = this.#parts
+    this.#throwFailure()
+    await this.#waitForSpool(pack.bytes.length)
+    await spool.put(pack.number, pack.bytes)
+    const row: PackRow = {
+      number: pack.number,
+      kind: pack.kind,
+      state: 'sealed',
+      size: pack.bytes.length,
+      ...this.#options.code,
+      id: undefined,
+      base: 0,
+      isPublished: false,
+    }
+    inTransaction(database, () => {
+      packs.put(row)
+      record()
+    })
+    this.#spooledSize += row.size
+    this.packCount += 1
+    await this.#start(row, pack.bytes, signal)
+  }
+
+  /**
+   * Wait until everything on its way arrived.
+   *
+   * @throws {NotSafeError} if a pack that no head names yet has too few peers
+   */
+  async settle(): Promise<void> {
+    await Promise.all(this.#placing)
+    this.#throwFailure()
+    const unsafe = this.#parts.packs.unpublished().filter((pack) => pack.state === 'sealed')
+    if (unsafe.length > 0) throw this.#notSafe(unsafe.length)
+  }
+
+  /** @returns whether the pack is durable here or on the grid */
+  has(number: number): boolean {
+    return this.#parts.packs.get(number) !== undefined
+  }
+
+  /** Let what is on its way end before the caller gives up; its outcome no longer matters. */
+  async abandon(): Promise<void> {
+    await Promise.allSettled(this.#placing)
+  }
+
+  /** @returns shares of this vault's packs that have no place yet */
+  settling(): number {
+    const { packs } = this.#parts
+    const open = [...packs.inState('sealed'), ...packs.inState('safe')]
+    return open.reduce((sum, pack) => sum + pack.total - packs.holders(pack.number).size, 0)
+  }
+
+  async #waitForSpool(size: number): Promise<void> {
+    const sizeMax = this.#options.spoolSizeMax ?? SPOOL_SIZE_MAX
+    while (this.#spooledSize + size > sizeMax) {
+      if (this.#placing.size === 0) throw this.#notSafe(this.#parts.packs.inState('sealed').length)
+      await Promise.race(this.#placing)
+      this.#throwFailure()
+    }
+  }
+
+  /** Resolves once the pack has one of the few places for sending; the sending itself goes on. */
+  async #start(pack: PackRow, bytes: Uint8Array | undefined, signal: AbortSignal): Promise<void> {
+    const started = Promise.withResolvers<void>()
+    const placing = this.#places
+      .run(async () => {
+        started.resolve()
+        await this.#place(pack, bytes, signal)
+      }, signal)
+      .catch((error: unknown) => {
+        this.#failure ??= { error }
+        started.resolve()
+      })
+      .finally(() => this.#placing.delete(placing))
+    this.#placing.add(placing)
+    await started.promise
+    this.#throwFailure()
+  }
+
+  async #place(pack: PackRow, bytes: Uint8Array | undefined, signal: AbortSignal): Promise<void> {
+    const { packs, spool, grid, log, database } = this.#parts
+    const content = bytes ?? (await spool.readWhole(pack.number, pack.size))
+    assert(content !== undefined, 'a pack waits in the spool until it is complete')
+    const encoded = await this.#encode(pack, content)
+    const held = packs.holders(pack.number)
+    const placement = await grid.place(encoded, this.#options.vault, held, signal)
+
+    this.bytesSent += placement.bytesSent
+    this.#placements.set(pack.number, placement)
+    const isComplete = placement.holders.size === pack.total
+    const state = isComplete ? 'complete' : placement.safe ? 'safe' : pack.state
+    inTransaction(database, () => {
+      packs.put({ ...pack, id: encoded.id, state })
+      packs.setHolders(pack.number, placement.holders)
+    })
+    log.info('pack placed', {
+      pack: pack.number,
+      kind: pack.kind,
+      shares: placement.holders.size,
+      total: pack.total,
+      state,
+    })
+    if (!isComplete) return
+    await spool.retire(pack.number, pack.kind === 'metadata')
+    this.#spooledSize -= pack.size
+  }
+
+  async #encode(pack: PackRow, content: Uint8Array): Promise<EncodedPack> {
+    const run = await this.#parts.compute.open('encodePack', {
+      needed: pack.needed,
+      total: pack.total,
+      leafSize: LEAF_SIZE[pack.kind],
+    })
+    try {
+      const outputs = [...(await run.push(content)), ...(await run.close())]
+      const [encoded] = outputs
+      assert(encoded !== undefined, 'encoding one pack gives one encoded pack')
+      assert(pack.id === undefined || pack.id === encoded.id, 'the same pack encodes the same')
+      return encoded
+    } catch (error) {
+      run.cancel()
+      throw error
+    }
+  }
+
+  #notSafe(unsafePacks: number): NotSafeError {
+    const placements = [...this.#placements.values()].filter((placement) => !placement.safe)
+    return NotSafeError.ofPlacements(placements, unsafePacks)
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+}
+
+/** The pack ids of what a head is about to name. */
+export function idsOf(rows: readonly PackRow[]): PackId[] {
+  return rows.map(({ id, number }) => {
+    assert(id !== undefined, `pack ${number} was encoded before it became safe`)
+    return id
+  })
+}

@@ -1,0 +1,74 @@
+/** The client's local state, opened: tables, spool and settings of one home. */
+
+import type { DatabaseSync } from 'node:sqlite'
+import type { ReadKeys } from '../../protocol/keys.ts'
+import { DatabaseDamagedError } from '../base/errors.ts'
+import { Contents } from '../store/contents.ts'
+import { prepareDatabase } from '../store/database.ts'
+import { Entries } from '../store/entries.ts'
+import { Packs } from '../store/packs.ts'
+import { Published } from '../store/published.ts'
+import { Queue } from '../store/queue.ts'
+import { Settings } from '../store/settings.ts'
+import { Signatures } from '../store/signatures.ts'
+import { Spool } from '../store/spool.ts'
+import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
+
+export interface ClientStores {
+  readonly database: DatabaseSync
+  readonly entries: Entries
+  readonly queue: Queue
+  readonly contents: Contents
+  readonly packs: Packs
+  readonly signatures: Signatures
+  readonly settings: Settings
+  readonly published: Published
+  readonly spool: Spool
+  /** The database was damaged and a new one took its place: its content comes back from the grid. */
+  readonly wasSetAside: boolean
+}
+
+/**
+ * @throws {LockedError}
+ * @throws {NewerDatabaseError}
+ */
+export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<ClientStores> {
+  const { database, wasSetAside } = openSound(ports)
+  const settings = new Settings(database)
+  const spool = new Spool(ports.disk)
+  await spool.open()
+  return {
+    database,
+    entries: new Entries(database),
+    queue: new Queue(database),
+    contents: new Contents(database, keys.localKey),
+    packs: new Packs(database),
+    signatures: new Signatures(database),
+    settings,
+    published: new Published(settings, ports.disk),
+    spool,
+    wasSetAside,
+  }
+}
+
+function openSound(ports: ClientPorts): { database: DatabaseSync; wasSetAside: boolean } {
+  try {
+    return { database: openPrepared(ports), wasSetAside: false }
+  } catch (error) {
+    if (!(error instanceof DatabaseDamagedError)) throw error
+    ports.log.warn('backupdb damaged', { reason: error.message })
+    ports.setDatabaseAside(DATABASE_NAME)
+    return { database: openPrepared(ports), wasSetAside: true }
+  }
+}
+
+function openPrepared(ports: ClientPorts): DatabaseSync {
+  const database = ports.openDatabase(DATABASE_NAME)
+  try {
+    prepareDatabase(database)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}

@@ -1,0 +1,118 @@
+/** What a client is asked, and what it answers. */
+
+import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import type { FileFailure, Progress } from '../backup/backup.ts'
+import type { NotSafeError } from '../backup/not-safe.ts'
+import type { Code } from '../grid/code.ts'
+import type { VisibleEntry } from '../history/visible.ts'
+import type { PathBytes } from '../ports/files.ts'
+import type { PeerId } from '../ports/network.ts'
+
+export type { FileFailure, Progress } from '../backup/backup.ts'
+export type { NotSafeError } from '../backup/not-safe.ts'
+
+export interface Joined {
+  readonly grid: string
+  readonly peers: readonly {
+    readonly peer: PeerId
+    readonly name?: string
+    readonly addresses: readonly string[]
+    readonly reachable: boolean
+  }[]
+}
+
+export interface BackupRequest {
+  /** Absolute. */
+  readonly paths: readonly PathBytes[]
+  /** What the person calls this machine. */
+  readonly host: string
+  readonly tags?: readonly string[]
+  /** Absolute paths passed over with all in them: the home itself, say. */
+  readonly exclude?: readonly PathBytes[]
+  /** Where one knows better than the grid's size does. */
+  readonly code?: Code
+  readonly allowFew?: boolean
+  /** Most that packs waiting for peers may occupy, bytes. */
+  readonly spoolSizeMax?: number
+  readonly onProgress?: (progress: Progress) => void
+  readonly onFileError?: (failure: FileFailure) => void
+}
+
+/** What a backup did, whether or not it came to be published. */
+export interface BackupSummary {
+  /** Of the snapshot; of the one that waits, if it was not published. */
+  readonly sequence: number
+  readonly filesNew: number
+  readonly filesChanged: number
+  readonly filesUnmodified: number
+  readonly filesTotal: number
+  readonly foldersTotal: number
+  readonly bytesTotal: number
+  /** Sockets, FIFOs and devices passed over. */
+  readonly unsupported: number
+  /** Of the person's files. */
+  readonly bytesRead: number
+  /** Sealed bytes of data, tree and ledger, before erasure. */
+  readonly bytesAdded: number
+  /** Bytes of shares sent. */
+  readonly bytesSent: number
+  readonly packs: number
+  /** Versions stored as deltas. */
+  readonly deltas: number
+  readonly skipped: readonly FileFailure[]
+  /** Shares that have no place yet. */
+  readonly settling: number
+  readonly published: boolean
+  readonly notSafe?: NotSafeError
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly warnings: readonly string[]
+}
+
+export interface ListedEntry {
+  readonly path: PathBytes
+  readonly entry: VisibleEntry
+}
+
+export interface RestoreRequest {
+  readonly at: SnapshotRow
+  /** Absolute; none for all the snapshot's sources. */
+  readonly paths: readonly PathBytes[]
+  /** Absolute; made if it is not there. */
+  readonly target: PathBytes
+  readonly onProgress?: (progress: Progress) => void
+  readonly onFileError?: (failure: FileFailure) => void
+}
+
+export interface RestoreSummary {
+  readonly filesRestored: number
+  readonly foldersRestored: number
+  readonly symlinksRestored: number
+  readonly bytesRestored: number
+  /** Asked of the grid, windows around the files included. */
+  readonly bytesFetched: number
+  readonly failures: readonly FileFailure[]
+  readonly warnings: readonly string[]
+}
+
+export interface ClientStatus {
+  readonly vault: string
+  readonly device: string
+  readonly grid?: string
+  /** Of the newest snapshot. */
+  readonly sequence: number
+  readonly peers: readonly {
+    readonly peer: PeerId
+    readonly name?: string
+    readonly domain?: string
+    readonly reachable: boolean
+    readonly capacity?: number
+    readonly free?: number
+    readonly used?: number
+    readonly error?: string
+  }[]
+  readonly queue: { readonly files: number; readonly bytes: number }
+  readonly spool: { readonly packs: number; readonly bytes: number }
+  readonly settling: number
+}

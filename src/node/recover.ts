@@ -1,0 +1,179 @@
+/**
+ * Recovery: a vault again, from its 24 words and one friend.
+ *
+ * The words give every key and the identity that the grid admitted beside the device. As that
+ * identity this machine asks all peers for heads, follows the highest, certifies a new device for
+ * itself, and has the grid admit it. From then on it goes on where the lost machine stopped.
+ */
+
+import { peerIdOf, deriveReadKeys, deriveVaultKeys, type PeerId } from '../../protocol/keys.ts'
+import { parsePeerId } from '../../protocol/keys.ts'
+import { vaultIdFromBytes } from '../../protocol/ids.ts'
+import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import { wordsToRoot } from '../../protocol/words.ts'
+import { UsageError } from '../base/errors.ts'
+import { TreeReader } from '../history/tree-reader.ts'
+import { VaultObjects } from '../history/vault-objects.ts'
+import { snapshots } from '../history/snapshot-list.ts'
+import { LocalState } from '../restore/local-state.ts'
+import { NoHeadError, newestHead, type NewestHead } from '../restore/newest-head.ts'
+import { writeGridFile, type GridFile } from '../store/grid-file.ts'
+import { assertNoKeyring, createKeyring } from '../store/keyring.ts'
+import type { ClientPorts } from './client-ports.ts'
+import { openStores } from './client-stores.ts'
+import {
+  admission,
+  gridFileOf,
+  learnGrid,
+  openGridLink,
+  readInvite,
+  type GridLink,
+} from './grid-link.ts'
+import { newDevice } from './vault.ts'
+
+export interface RecoverRequest {
+  /** 24 words, in whatever layout they were written. */
+  readonly words: string
+  /** Either an invite's text, or one peer's multiaddr ending in `/p2p/…`. */
+  readonly invite?: string
+  readonly peer?: string
+}
+
+export interface RecoverSummary {
+  readonly vault: string
+  readonly sequence: number
+  readonly snapshots: number
+  readonly peersAsked: number
+  readonly peersAnswered: number
+  readonly newest: SnapshotRow | undefined
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Make a home from words.
+ *
+ * @throws {WrongWordsError}
+ * @throws {VaultExistsError}
+ * @throws {NoHeadError} no peer that answers knows the vault
+ */
+export async function recover(
+  ports: ClientPorts,
+  request: RecoverRequest,
+  signal: AbortSignal,
+): Promise<RecoverSummary> {
+  const keys = deriveVaultKeys(wordsToRoot(request.words))
+  await assertNoKeyring(ports.disk)
+  const vault = vaultIdFromBytes(keys.vaultKey.publicKey)
+  const recovery = keys.recoveryKey
+  const file = await findGrid(ports, request, recovery.seed, signal)
+
+  const link = await openGridLink(ports, recovery.seed, file)
+  try {
+    await link.grid.syncRoster(signal)
+    const { answers, failures } = await link.grid.heads(vault, signal)
+    const newest = newestHead(answers, vault)
+    if (newest === undefined) {
+      throw new NoHeadError(
+        `None of the ${answers.length} peers that answered has a backup of this vault: ` +
+          'check that the words belong to this grid',
+      )
+    }
+    const keyring = newDevice(keys, newest.head.epoch + 1, ports)
+    await admitDevice(
+      link,
+      keyring.device.publicKey,
+      { vault, recovery, now: ports.clock.now() },
+      signal,
+    )
+    const rows = await followHead(ports, link, keys.readSecret, newest, signal)
+    // The keyring comes last: until then the home is none, and recovery can simply be done again.
+    await writeGridFile(ports.disk, { grid: file.grid, statements: link.roster.statements() })
+    await createKeyring(ports.disk, keyring)
+    return {
+      vault,
+      sequence: newest.head.sequence,
+      snapshots: rows.length,
+      peersAsked: answers.length + failures.length,
+      peersAnswered: answers.length,
+      newest: rows[0],
+      warnings: warningsOf(newest),
+    }
+  } finally {
+    await link.close()
+  }
+}
+
+async function findGrid(
+  ports: ClientPorts,
+  { invite, peer }: RecoverRequest,
+  seed: Uint8Array,
+  signal: AbortSignal,
+): Promise<GridFile> {
+  if (invite !== undefined) return gridFileOf(readInvite(invite, ports.clock.now()))
+  return learnGrid(ports, seed, parseMultiaddr(peer ?? ''), signal)
+}
+
+/** @throws {UsageError} */
+export function parseMultiaddr(text: string): { peer: PeerId; addresses: readonly string[] } {
+  const match = /^(\/.+)\/p2p\/([^/]+)$/.exec(text.trim())
+  if (match?.[1] === undefined || match[2] === undefined) {
+    throw new UsageError(
+      "A peer's address looks like /ip4/192.0.2.7/tcp/4280/p2p/12D3Koo…; the part after /p2p/ says who must answer",
+    )
+  }
+  return { peer: parsePeerId(match[2]), addresses: [match[1]] }
+}
+
+async function admitDevice(
+  { grid, roster }: GridLink,
+  device: Uint8Array,
+  by: {
+    vault: ReturnType<typeof vaultIdFromBytes>
+    recovery: Parameters<typeof admission>[2]
+    now: number
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const subject = peerIdOf(device)
+  const about = { subject, role: 'device', vault: by.vault } as const
+  await roster.merge([admission(roster.grid, about, by.recovery, by.now)])
+  await grid.syncRoster(signal)
+}
+
+async function followHead(
+  ports: ClientPorts,
+  { grid }: GridLink,
+  readSecret: Uint8Array,
+  { head }: NewestHead,
+  signal: AbortSignal,
+): Promise<SnapshotRow[]> {
+  const readKeys = deriveReadKeys(readSecret)
+  const stores = await openStores(ports, readKeys)
+  try {
+    const source = new VaultObjects({ ...stores, grid }, signal)
+    const tree = new TreeReader({ source })
+    const state = new LocalState({ ...stores, grid, source, tree }, readKeys)
+    const root = await state.follow(head, signal)
+    await state.rebuildEntries(root, signal)
+    const rows: SnapshotRow[] = []
+    for await (const row of snapshots(root.snapshots, source)) rows.push(row)
+    return rows
+  } finally {
+    stores.database.close()
+  }
+}
+
+export function warningsOf({ stale, forks, head }: NewestHead): string[] {
+  const warnings: string[] = []
+  if (stale.length > 0) {
+    warnings.push(
+      `${stale.length} peers showed an older state than snapshot ${head.sequence}: ${stale.join(', ')}`,
+    )
+  }
+  if (forks > 0) {
+    warnings.push(
+      `Two devices published snapshot ${head.sequence}: the one more peers have was taken`,
+    )
+  }
+  return warnings
+}

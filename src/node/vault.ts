@@ -1,0 +1,70 @@
+/**
+ * Making a vault: 24 words, and the keys that this device keeps of them.
+ */
+
+import { vaultIdFromBytes, deviceIdFromBytes } from '../../protocol/ids.ts'
+import {
+  ROOT_SIZE,
+  deriveVaultKeys,
+  issueCertificate,
+  peerIdOf,
+  signingKeyFromSeed,
+  type VaultKeys,
+} from '../../protocol/keys.ts'
+import { SEED_SIZE } from '../../protocol/signing.ts'
+import { rootToWords } from '../../protocol/words.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Random } from '../ports/random.ts'
+import { assertNoKeyring, createKeyring, type Keyring } from '../store/keyring.ts'
+
+interface VaultPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+}
+
+/**
+ * @param keepWords - gives the words to the person, before anything rests on them
+ * @throws {VaultExistsError}
+ */
+export async function createVault(
+  { clock, random, disk }: VaultPorts,
+  keepWords: (words: readonly string[]) => Promise<void> = async () => undefined,
+): Promise<{ words: string[] }> {
+  await assertNoKeyring(disk)
+  const root = random.bytes(ROOT_SIZE)
+  const words = rootToWords(root)
+  await keepWords(words)
+  await createKeyring(disk, newDevice(deriveVaultKeys(root), 1, { clock, random }))
+  return { words }
+}
+
+/**
+ * A keyring for a new device of the vault, certified by the vault key.
+ *
+ * @param epoch - 1 for the first device; one more than that of the device it takes over from
+ */
+export function newDevice(
+  keys: VaultKeys,
+  epoch: number,
+  { clock, random }: Pick<VaultPorts, 'clock' | 'random'>,
+): Keyring {
+  const vault = vaultIdFromBytes(keys.vaultKey.publicKey)
+  const device = signingKeyFromSeed(random.bytes(SEED_SIZE))
+  const certificate = issueCertificate(keys.vaultKey, {
+    role: 'device',
+    device: deviceIdFromBytes(device.publicKey),
+    epoch,
+    issuedAt: Math.max(0, clock.now()),
+  })
+  return {
+    vault,
+    device,
+    certificate,
+    readSecret: keys.readSecret,
+    ledgerKey: keys.ledgerKey,
+    pruneKey: keys.pruneKey,
+    recovery: peerIdOf(keys.recoveryKey.publicKey),
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * Local state from the grid: after its loss, one walk over the newest tree brings the backupdb back.
+ *
+ * The ledger gives the pack table, the root gives tree and export, the tree gives every path with the
+ * times and inode of the change test, so that the next backup reads no unchanged file again.
+ */
+
+import type { DatabaseSync } from 'node:sqlite'
+import {
+  decodeLedgerSegment,
+  type LedgerPointer,
+  type LedgerSegment,
+} from '../../protocol/ledger.ts'
+import { openLedger, openRoot, type OpenedHead } from '../../protocol/head.ts'
+import type { ReadKeys } from '../../protocol/keys.ts'
+import { decodeRoot, type Root } from '../../protocol/root.ts'
+import type { FolderNode, Version } from '../../protocol/tree.ts'
+import { FormatError } from '../base/errors.ts'
+import { open } from '../codec/seal.ts'
+import type { Grid } from '../grid/grid.ts'
+import type { ObjectSource } from '../history/objects.ts'
+import type { TreeReader } from '../history/tree-reader.ts'
+import type { FoundEntry } from '../history/visible.ts'
+import { PackNotFoundError } from '../history/vault-objects.ts'
+import { toKey } from '../source/path.ts'
+import type { Contents } from '../store/contents.ts'
+import { inTransaction } from '../store/database.ts'
+import type { Entries, EntryRow } from '../store/entries.ts'
+import type { Packs } from '../store/packs.ts'
+import type { Published, SegmentRecord } from '../store/published.ts'
+import type { Queue } from '../store/queue.ts'
+import type { Settings } from '../store/settings.ts'
+
+/** Entries written in one transaction. */
+const BATCH_SIZE = 2_000
+
+/** Bytes of a ledger row, about: as the ledger writer counts them. */
+const ROW_SIZE = 64
+
+/** A ledger segment names at most this many older ones, so no ledger has more. */
+const SEGMENTS_MAX = 64
+
+export interface LocalStateParts {
+  readonly database: DatabaseSync
+  readonly entries: Entries
+  readonly queue: Queue
+  readonly contents: Contents
+  readonly packs: Packs
+  readonly settings: Settings
+  readonly published: Published
+  readonly grid: Grid
+  readonly source: ObjectSource
+  readonly tree: TreeReader
+}
+
+export class LocalState {
+  readonly #parts: LocalStateParts
+  readonly #keys: ReadKeys
+
+  constructor(parts: LocalStateParts, keys: ReadKeys) {
+    this.#parts = parts
+    this.#keys = keys
+  }
+
+  /**
+   * Take over what a head leads to: pack table and root, enough to list and restore.
+   *
+   * @throws {RecoveryError}
+   * @throws {FormatError}
+   */
+  async follow(head: OpenedHead, signal: AbortSignal): Promise<Root> {
+    const { database, packs, published, settings, source } = this.#parts
+    const segments = await this.#readLedger(openLedger(head, this.#keys.ledgerKey), signal)
+    const root = openRoot(head, this.#keys.headKey)
+    inTransaction(database, () => {
+      // Oldest first: where two segments give the same number, the newer one holds.
+      for (const { segment } of segments.toReversed()) this.#putPacks(segment)
+      const numberMax = packs.numberMax()
+      settings.set('pack number', Math.max(numberMax, settings.counter('pack number')))
+      published.set('published', {
+        sequence: head.sequence,
+        head: head.id,
+        root,
+        segments: segments.map(({ record }) => record),
+      })
+      published.clearPending()
+    })
+    return decodeRoot(await source.read(root, 'root'))
+  }
+
+  /** Fill the entries from the tree. What the queue held is found again by the next scan. */
+  async rebuildEntries(root: Root, signal: AbortSignal): Promise<number> {
+    const { database, entries, queue, tree } = this.#parts
+    inTransaction(database, () => {
+      entries.clear()
+      queue.clear()
+    })
+    if (root.tree === null) return 0
+    const node = { type: 'stored', ...root.tree } as const
+    let count = 0
+    let batch: EntryRow[] = []
+    const flush = () => {
+      inTransaction(database, () => {
+        for (const row of batch) entries.put(row)
+      })
+      count += batch.length
+      batch = []
+    }
+    for await (const found of tree.walk(node, [], root.sequence)) {
+      signal.throwIfAborted()
+      batch.push(await this.#entry(node, found))
+      if (batch.length >= BATCH_SIZE) flush()
+    }
+    flush()
+    return count
+  }
+
+  async #entry(root: FolderNode, { path, entry }: FoundEntry): Promise<EntryRow> {
+    const { attributes, what } = entry.span
+    const { mode, uid, gid, size, mtime, ctime, inode } = attributes
+    const status = { kind: what.kind, mode, uid, gid, size, mtime, ctime, inode }
+    const { version } = entry
+    const chain =
+      version?.content.type === 'delta'
+        ? await this.#parts.tree.chain(root, path, version.id)
+        : [...(version === undefined ? [] : [version])]
+    return {
+      ...status,
+      key: toKey(path),
+      content: version?.digest === undefined ? undefined : this.#parts.contents.id(version.digest),
+      version: version?.id ?? 0,
+      chainLength: Math.max(0, chain.length - 1),
+      chainSize: chain.reduce((sum, link) => sum + fetchSize(link), 0),
+    }
+  }
+
+  #putPacks(segment: LedgerSegment): void {
+    const { packs } = this.#parts
+    for (const { number, id, base, size, needed, total, holders } of segment.packs) {
+      packs.put({
+        number,
+        kind: 'data',
+        state: 'complete',
+        size,
+        needed,
+        total,
+        id,
+        base,
+        isPublished: true,
+      })
+      const held = holders.flatMap((holder, share) => {
+        const peer = segment.peers[holder]
+        return peer === undefined ? [] : [[share, peer] as const]
+      })
+      packs.setHolders(number, new Map(held))
+    }
+  }
+
+  async #readLedger(
+    newest: LedgerPointer,
+    signal: AbortSignal,
+  ): Promise<{ segment: LedgerSegment; record: SegmentRecord }[]> {
+    const first = await this.#readSegment(newest, signal)
+    if (first.previous.length > SEGMENTS_MAX) throw new FormatError('ledger: too many segments')
+    const pointers = [newest, ...first.previous]
+    const segments: { segment: LedgerSegment; record: SegmentRecord }[] = []
+    for (const pointer of pointers) {
+      const segment = pointer === newest ? first : await this.#readSegment(pointer, signal)
+      const record = {
+        pointer,
+        size: segment.packs.length * ROW_SIZE,
+        first: segment.packs[0]?.number ?? 0,
+      }
+      segments.push({ segment, record })
+    }
+    return segments
+  }
+
+  async #readSegment(pointer: LedgerPointer, signal: AbortSignal): Promise<LedgerSegment> {
+    const { grid } = this.#parts
+    const location = (await grid.have([pointer.pack], signal)).get(pointer.pack)
+    if (location === undefined) {
+      throw new PackNotFoundError(`No peer that answers holds the ledger, pack ${pointer.pack}`)
+    }
+    const sealed = await grid.read(location, pointer.offset, pointer.length, signal)
+    const { kind, body } = open(sealed, { type: 'raw', secret: pointer.key })
+    if (kind !== 'ledger') throw new FormatError(`An object of kind ${kind} stands for the ledger`)
+    return decodeLedgerSegment(body)
+  }
+}
+
+/** Sealed bytes of a version; where lists stand between, the size of the content is near enough. */
+function fetchSize({ size, content: { parts } }: Version): number {
+  return parts.depth > 0 ? size : parts.references.reduce((sum, { length }) => sum + length, 0)
+}

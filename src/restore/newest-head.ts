@@ -1,0 +1,73 @@
+/**
+ * The newest head: what the peers show, and the highest of it.
+ *
+ * One honest peer is enough to find the newest head, so every answer is looked at, and peers that
+ * showed an older one are named (law 6).
+ */
+
+import { toHex } from '../../protocol/bytes.ts'
+import { openHead, type OpenedHead } from '../../protocol/head.ts'
+import type { VaultId } from '../../protocol/ids.ts'
+import { FormatError, RecoveryError } from '../base/errors.ts'
+import type { PeerId } from '../ports/network.ts'
+
+/** No peer that answered has a head of this vault. */
+export class NoHeadError extends RecoveryError {
+  override readonly name = 'NoHeadError'
+}
+
+export interface HeadAnswer {
+  readonly peer: PeerId
+  readonly heads: readonly { readonly head: Uint8Array }[]
+}
+
+export interface NewestHead {
+  readonly bytes: Uint8Array
+  readonly head: OpenedHead
+  /** Peers that showed this very head. */
+  readonly witnesses: readonly PeerId[]
+  /** Peers that answered and showed an older one, or none. */
+  readonly stale: readonly PeerId[]
+  /** Other heads of the same sequence: somebody published twice. */
+  readonly forks: number
+}
+
+/** @returns the head with the highest sequence that is truly this vault's; `undefined` if nobody has one */
+export function newestHead(answers: readonly HeadAnswer[], vault: VaultId): NewestHead | undefined {
+  const shown = answers.flatMap(({ peer, heads }) =>
+    heads.flatMap(({ head }) => {
+      const opened = tryOpen(head, vault)
+      return opened === undefined ? [] : [{ peer, bytes: head, head: opened }]
+    }),
+  )
+  const highest = Math.max(0, ...shown.map(({ head }) => head.sequence))
+  const candidates = new Map<string, typeof shown>()
+  for (const one of shown.filter(({ head }) => head.sequence === highest)) {
+    const id = toHex(one.head.id)
+    candidates.set(id, [...(candidates.get(id) ?? []), one])
+  }
+  // Of a fork the one that more peers took; then whichever, but always the same.
+  const [best] = [...candidates].toSorted(
+    ([idA, a], [idB, b]) => b.length - a.length || (idA < idB ? -1 : 1),
+  )
+  const first = best?.[1][0]
+  if (best === undefined || first === undefined) return undefined
+  const witnesses = best[1].map(({ peer }) => peer)
+  return {
+    bytes: first.bytes,
+    head: first.head,
+    witnesses,
+    stale: answers.map(({ peer }) => peer).filter((peer) => !witnesses.includes(peer)),
+    forks: candidates.size - 1,
+  }
+}
+
+function tryOpen(bytes: Uint8Array, vault: VaultId): OpenedHead | undefined {
+  try {
+    const head = openHead(bytes)
+    return head.vault === vault ? head : undefined
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
+}

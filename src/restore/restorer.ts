@@ -1,0 +1,148 @@
+/**
+ * The restorer: what stood under some paths at a snapshot, written below a target.
+ *
+ * One bad file never stops the others: it is told with its reason and leaves nothing behind. Folders
+ * get their times and modes last, when nothing more is written into them.
+ */
+
+import type { FolderNode, Version } from '../../protocol/tree.ts'
+import { CairnError } from '../base/errors.ts'
+import { mapPool } from '../base/pool.ts'
+import type { ObjectSource } from '../history/objects.ts'
+import type { TreeReader } from '../history/tree-reader.ts'
+import type { FoundEntry, VisibleEntry } from '../history/visible.ts'
+import { toPath, type Names } from '../source/path.ts'
+import type { Target } from './target.ts'
+import { VersionReader } from './version-reader.ts'
+
+/** Files written at once: enough to keep several peers busy, few enough to stay in order. */
+const FILES_MAX = 8
+
+export interface RestoreFailure {
+  readonly path: Uint8Array
+  readonly error: CairnError
+}
+
+export interface RestoreTotals {
+  files: number
+  folders: number
+  symlinks: number
+  bytes: number
+}
+
+export interface RestoreEvents {
+  readonly onEntry: (path: Uint8Array, size: number) => void
+  readonly onFailure: (failure: RestoreFailure) => void
+}
+
+export interface RestoreParts {
+  readonly tree: TreeReader
+  readonly source: ObjectSource
+  readonly target: Target
+  /** Whether the snapshot's sources cover a path, or it lies above one. */
+  readonly isIncluded: (names: Names) => boolean
+}
+
+export class Restorer {
+  readonly #parts: RestoreParts
+  readonly #root: FolderNode
+  readonly #sequence: number
+  readonly #versions: VersionReader
+  readonly totals: RestoreTotals = { files: 0, folders: 0, symlinks: 0, bytes: 0 }
+
+  constructor(parts: RestoreParts, root: FolderNode, sequence: number) {
+    this.#parts = parts
+    this.#root = root
+    this.#sequence = sequence
+    this.#versions = new VersionReader(parts.source, parts.tree)
+  }
+
+  /** @param paths - what to restore, each with all that is in it */
+  async restore(
+    paths: readonly Names[],
+    events: RestoreEvents,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const folders: FoundEntry[] = []
+    const work = async (found: FoundEntry) => {
+      try {
+        if (found.entry.span.what.kind === 'folder') folders.push(found)
+        await this.#entry(found, signal)
+        events.onEntry(toPath(found.path), sizeOf(found.entry))
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!(error instanceof CairnError)) throw error
+        events.onFailure({ path: toPath(found.path), error })
+      }
+    }
+    const onUnreadable = (path: Names, error: CairnError) =>
+      events.onFailure({ path: toPath(path), error })
+    await mapPool(this.#found(paths, onUnreadable), FILES_MAX, work, signal)
+
+    // Deepest first: writing a folder's times must come after all that changes them.
+    for (const { path, entry } of folders.toReversed()) {
+      try {
+        await this.#parts.target.finishFolder(path, entry.span.attributes)
+      } catch (error) {
+        if (!(error instanceof CairnError)) throw error
+        events.onFailure({ path: toPath(path), error })
+      }
+    }
+  }
+
+  /** The folders above each path first, then the path with all that is in it. */
+  async *#found(
+    paths: readonly Names[],
+    onUnreadable: (path: Names, error: CairnError) => void,
+  ): AsyncGenerator<FoundEntry> {
+    const told = new Set<string>()
+    for (const path of paths) {
+      for (let depth = 1; depth < path.length; depth += 1) {
+        const above = path.slice(0, depth)
+        const id = above.join('/')
+        if (told.has(id)) continue
+        told.add(id)
+        const entry = await this.#parts.tree.entry(this.#root, above, this.#sequence)
+        if (entry !== undefined) yield { path: above, entry }
+      }
+      const walk = this.#parts.tree.walk(this.#root, path, this.#sequence, onUnreadable)
+      for await (const found of walk) {
+        if (this.#parts.isIncluded(found.path)) yield found
+      }
+    }
+  }
+
+  async #entry({ path, entry }: FoundEntry, signal: AbortSignal): Promise<void> {
+    const { target } = this.#parts
+    const { attributes, what } = entry.span
+    switch (what.kind) {
+      case 'folder':
+        await target.folder(path)
+        this.totals.folders += 1
+        return
+      case 'symlink':
+        await target.symlink(path, what.target, attributes)
+        this.totals.symlinks += 1
+        return
+      case 'file': {
+        const chain = await this.#chain(path, entry)
+        await target.file(path, attributes, (temporary) =>
+          this.#versions.write(chain, temporary, signal),
+        )
+        this.totals.files += 1
+        this.totals.bytes += sizeOf(entry)
+      }
+    }
+  }
+
+  async #chain(path: Names, entry: VisibleEntry): Promise<readonly Version[]> {
+    const { version } = entry
+    if (version?.content.type === 'original') return [version]
+    const id = entry.span.what.kind === 'file' ? entry.span.what.version : 0
+    return this.#parts.tree.chain(this.#root, path, id)
+  }
+}
+
+function sizeOf(entry: VisibleEntry): number {
+  return entry.version?.size ?? 0
+}

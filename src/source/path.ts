@@ -1,0 +1,88 @@
+/**
+ * Paths: absolute paths as bytes, as lists of names, and as keys that sort like the tree.
+ *
+ * A key is the names with a zero byte between them. No name holds a zero byte, and none sorts below
+ * it, so keys in byte order are the tree in order: each folder, then all that is in it, then its
+ * next sibling. Names are bytes throughout; nothing assumes UTF-8.
+ */
+
+import { concat } from '../../protocol/bytes.ts'
+import { UsageError } from '../base/errors.ts'
+
+export type Names = readonly Uint8Array[]
+
+const SLASH = 0x2f
+const ZERO = 0x00
+
+/** A path that is not absolute, or holds `.`, `..` or a zero byte. */
+export class BadPathError extends UsageError {
+  override readonly name = 'BadPathError'
+}
+
+/**
+ * @param path - absolute; repeated and trailing slashes are ignored
+ * @throws {BadPathError}
+ */
+export function toNames(path: Uint8Array): Uint8Array[] {
+  if (path[0] !== SLASH) throw new BadPathError('A path must be absolute')
+  const names = splitAt(path, SLASH).filter((name) => name.length > 0)
+  for (const name of names) {
+    if (!isPlainName(name)) throw new BadPathError('A path must not hold ".", ".." or a zero byte')
+  }
+  return names
+}
+
+/** @returns whether the bytes can be one name in a folder: not empty, `.`, `..`, and no `/` or zero byte */
+export function isPlainName(name: Uint8Array): boolean {
+  if (name.length === 0 || name.includes(SLASH) || name.includes(ZERO)) return false
+  const isDots = name.every((byte) => byte === 0x2e)
+  return !(isDots && name.length <= 2)
+}
+
+export function toPath(names: Names): Uint8Array {
+  if (names.length === 0) return Uint8Array.of(SLASH)
+  return concat(...names.flatMap((name) => [Uint8Array.of(SLASH), name]))
+}
+
+export function join(folder: Uint8Array, name: Uint8Array): Uint8Array {
+  const isRoot = folder.length === 1 && folder[0] === SLASH
+  return isRoot ? concat(folder, name) : concat(folder, Uint8Array.of(SLASH), name)
+}
+
+export function toKey(names: Names): Uint8Array {
+  return concat(
+    ...names.flatMap((name, index) => (index === 0 ? [name] : [Uint8Array.of(ZERO), name])),
+  )
+}
+
+export function fromKey(key: Uint8Array): Uint8Array[] {
+  return key.length === 0 ? [] : splitAt(key, ZERO)
+}
+
+/** @returns the half-open range of keys of everything strictly below a folder */
+export function keysBelow(key: Uint8Array): { from: Uint8Array; until: Uint8Array } {
+  // The root's own key is empty: everything is below it, and no name starts with 0xff twice 0xff …
+  if (key.length === 0) return { from: Uint8Array.of(0x01), until: new Uint8Array(4097).fill(0xff) }
+  return { from: concat(key, Uint8Array.of(ZERO)), until: concat(key, Uint8Array.of(0x01)) }
+}
+
+/** @returns whether `path` is `folder` itself or lies below it */
+export function isWithin(folder: Names, path: Names): boolean {
+  if (path.length < folder.length) return false
+  return folder.every((name, index) => sameBytes(name, path[index] as Uint8Array))
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}
+
+function splitAt(bytes: Uint8Array, separator: number): Uint8Array[] {
+  const parts: Uint8Array[] = []
+  let start = 0
+  for (let end = bytes.indexOf(separator); end !== -1; end = bytes.indexOf(separator, start)) {
+    parts.push(bytes.slice(start, end))
+    start = end + 1
+  }
+  parts.push(bytes.slice(start))
+  return parts
+}

@@ -1,0 +1,112 @@
+/**
+ * The backupdb's tables.
+ *
+ * One SQLite database holds what the client knows of the last published snapshot (`entries`), what
+ * the next one will change (`queue`), which content the vault already has (`contents`), where its
+ * packs stand (`packs`, `placed`), and its settings. All of it is a cache and a queue (law 5): without
+ * it there is more work, never loss. Content is named by keyed ids, and object keys are sealed under
+ * the content they open, so that a stolen database tells names and sizes, not contents or keys.
+ */
+
+import type { DatabaseSync } from 'node:sqlite'
+import { DiskError } from '../base/errors.ts'
+
+const SCHEMA_VERSION = 1
+
+/** The database was made by a newer Cairn; nothing was written to it. */
+export class NewerDatabaseError extends DiskError {
+  override readonly name = 'NewerDatabaseError'
+}
+
+const SCHEMA = `
+  CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+  CREATE TABLE entries (
+    key BLOB PRIMARY KEY,
+    kind TEXT NOT NULL,
+    mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, size INTEGER NOT NULL,
+    mtime_s INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    ctime_s INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    inode TEXT NOT NULL,
+    -- keyed id of the newest version's bytes; NULL where only the tree knows the file
+    content BLOB,
+    -- of a file: its newest version's id, the deltas behind it, the sealed bytes to fetch for it
+    version INTEGER NOT NULL, chain_length INTEGER NOT NULL, chain_size INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX entries_content ON entries (content) WHERE content IS NOT NULL;
+  CREATE INDEX entries_chained ON entries (size) WHERE chain_length > 0;
+
+  CREATE TABLE queue (
+    key BLOB PRIMARY KEY,
+    run INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, size INTEGER NOT NULL,
+    mtime_s INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    ctime_s INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    inode TEXT NOT NULL,
+    -- the change time lies within the clock's granularity of the scan: compare by content next time
+    is_racy INTEGER NOT NULL,
+    target BLOB,
+    versions BLOB, content BLOB, version INTEGER, chain_length INTEGER, chain_size INTEGER
+  ) WITHOUT ROWID;
+
+  CREATE TABLE contents (
+    id BLOB PRIMARY KEY,
+    pack INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
+    sealed_key BLOB NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX contents_pack ON contents (pack);
+
+  CREATE TABLE signatures (
+    content BLOB PRIMARY KEY, size INTEGER NOT NULL, used INTEGER NOT NULL, signature BLOB NOT NULL
+  );
+  CREATE INDEX signatures_used ON signatures (used);
+
+  CREATE TABLE packs (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    needed INTEGER NOT NULL, total INTEGER NOT NULL,
+    id BLOB, base INTEGER NOT NULL DEFAULT 0,
+    is_published INTEGER NOT NULL DEFAULT 0
+  );
+  CREATE TABLE placed (
+    pack INTEGER NOT NULL, share INTEGER NOT NULL, peer TEXT NOT NULL,
+    PRIMARY KEY (pack, share)
+  ) WITHOUT ROWID;
+`
+
+/**
+ * Make the tables, or check that they are ours.
+ *
+ * @throws {NewerDatabaseError}
+ */
+export function prepareDatabase(database: DatabaseSync): void {
+  const row = database.prepare('PRAGMA user_version').get() as { user_version: number }
+  if (row.user_version === SCHEMA_VERSION) return
+  if (row.user_version > SCHEMA_VERSION) {
+    throw new NewerDatabaseError(
+      `The backupdb has schema ${row.user_version}, this Cairn knows ${SCHEMA_VERSION}: update Cairn`,
+    )
+  }
+  inTransaction(database, () => {
+    database.exec(SCHEMA)
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+  })
+}
+
+/** Run `work` so that all of it is kept or none. */
+export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const result = work()
+    database.exec('COMMIT')
+    return result
+  } catch (error) {
+    // A full disk ends the transaction by itself; then there is nothing to roll back.
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Packs: where each pack this device made stands, and where the packs of the vault are found.
+ *
+ * `sealed`: whole in the spool, not yet safe. `safe`: enough shares lie on distinct failure domains
+ * that a head may name it. `complete`: every share has its place; the spool copy is gone.
+ */
+
+import type { DatabaseSync } from 'node:sqlite'
+import { packIdFromBytes, packIdToBytes, type PackId } from '../../protocol/manifest.ts'
+import type { PeerId } from '../ports/network.ts'
+
+export type PackKind = 'data' | 'metadata' | 'ledger'
+export type PackState = 'sealed' | 'safe' | 'complete'
+
+export interface PackRow {
+  readonly number: number
+  readonly kind: PackKind
+  readonly state: PackState
+  /** Bytes of the pack, padding included. */
+  readonly size: number
+  readonly needed: number
+  readonly total: number
+  /** Known once the pack was encoded. */
+  readonly id: PackId | undefined
+  /** Where this number's bytes start within the pack. */
+  readonly base: number
+  readonly isPublished: boolean
+}
+
+interface PackColumns {
+  number: number
+  kind: PackKind
+  state: PackState
+  size: number
+  needed: number
+  total: number
+  id: Uint8Array | null
+  base: number
+  is_published: number
+}
+
+export class Packs {
+  readonly #database: DatabaseSync
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  get(number: number): PackRow | undefined {
+    const row = this.#database.prepare('SELECT * FROM packs WHERE number = ?').get(number)
+    return row === undefined ? undefined : toPack(row as unknown as PackColumns)
+  }
+
+  put(pack: PackRow): void {
+    this.#database
+      .prepare(
+        `INSERT OR REPLACE INTO packs
+           (number, kind, state, size, needed, total, id, base, is_published)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        pack.number,
+        pack.kind,
+        pack.state,
+        pack.size,
+        pack.needed,
+        pack.total,
+        pack.id === undefined ? null : packIdToBytes(pack.id),
+        pack.base,
+        pack.isPublished ? 1 : 0,
+      )
+  }
+
+  inState(state: PackState): PackRow[] {
+    const rows = this.#database
+      .prepare('SELECT * FROM packs WHERE state = ? ORDER BY number')
+      .all(state)
+    return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
+  /** @returns up to `count` packs numbered `number` and up */
+  from(number: number, count: number): PackRow[] {
+    const rows = this.#database
+      .prepare('SELECT * FROM packs WHERE number >= ? ORDER BY number LIMIT ?')
+      .all(number, count)
+    return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
+  /** @returns packs with an id that references may name, numbered `number` and up */
+  encodedFrom(number: number): PackRow[] {
+    const rows = this.#database
+      .prepare(
+        `SELECT * FROM packs WHERE number >= ? AND id IS NOT NULL AND kind <> 'ledger'
+         ORDER BY number`,
+      )
+      .all(number)
+    return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
+  /** @returns the highest number, 0 without any */
+  numberMax(): number {
+    const row = this.#database.prepare('SELECT max(number) AS number FROM packs').get()
+    return (row as { number: number | null }).number ?? 0
+  }
+
+  /** @returns packs no head names yet, in order */
+  unpublished(): PackRow[] {
+    const rows = this.#database
+      .prepare('SELECT * FROM packs WHERE is_published = 0 ORDER BY number')
+      .all()
+    return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
+  markPublished(numbers: readonly number[]): void {
+    const statement = this.#database.prepare('UPDATE packs SET is_published = 1 WHERE number = ?')
+    for (const number of numbers) statement.run(number)
+  }
+
+  remove(number: number): void {
+    this.#database.prepare('DELETE FROM packs WHERE number = ?').run(number)
+    this.#database.prepare('DELETE FROM placed WHERE pack = ?').run(number)
+  }
+
+  /** @returns share number → the peer that said it stored it */
+  holders(number: number): Map<number, PeerId> {
+    const rows = this.#database
+      .prepare('SELECT share, peer FROM placed WHERE pack = ? ORDER BY share')
+      .all(number) as { share: number; peer: string }[]
+    return new Map(rows.map((row) => [row.share, row.peer as PeerId]))
+  }
+
+  setHolders(number: number, holders: ReadonlyMap<number, PeerId>): void {
+    this.#database.prepare('DELETE FROM placed WHERE pack = ?').run(number)
+    const insert = this.#database.prepare('INSERT INTO placed (pack, share, peer) VALUES (?, ?, ?)')
+    for (const [share, peer] of holders) insert.run(number, share, peer)
+  }
+}
+
+function toPack(row: PackColumns): PackRow {
+  return {
+    number: row.number,
+    kind: row.kind,
+    state: row.state,
+    size: row.size,
+    needed: row.needed,
+    total: row.total,
+    id: row.id === null ? undefined : packIdFromBytes(row.id),
+    base: row.base,
+    isPublished: row.is_published === 1,
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * What is published: the newest head of this device, and where it leads.
+ *
+ * The head itself lies on the disk, durable before it is first sent, so that a retry sends the same
+ * bytes. What publishing it changes here waits in the settings until enough peers have it.
+ */
+
+import { z } from 'zod'
+import { bytesField, count } from '../../protocol/cbor.ts'
+import {
+  ledgerPointerSchema,
+  ledgerPointerToCbor,
+  type LedgerPointer,
+} from '../../protocol/ledger.ts'
+import { referenceSchema, referenceToCbor, type Reference } from '../../protocol/reference.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Settings } from './settings.ts'
+import { readWhole, writeWhole } from './whole-file.ts'
+
+/** A ledger segment as this device knows it. */
+export interface SegmentRecord {
+  readonly pointer: LedgerPointer
+  /** Bytes of its rows, about: what decides on merging. */
+  readonly size: number
+  /** Its lowest pack number. */
+  readonly first: number
+}
+
+export interface PublishedState {
+  readonly sequence: number
+  /** Id of the head. */
+  readonly head: Uint8Array
+  readonly root: Reference
+  /** Newest first. */
+  readonly segments: readonly SegmentRecord[]
+}
+
+const HEAD_CURRENT = 'heads/current'
+const HEAD_PENDING = 'heads/pending'
+
+const schema = z.strictObject({
+  sequence: count(Number.MAX_SAFE_INTEGER),
+  head: bytesField(32, 32),
+  root: referenceSchema,
+  segments: z.array(
+    z.strictObject({
+      pointer: ledgerPointerSchema,
+      size: count(Number.MAX_SAFE_INTEGER),
+      first: count(Number.MAX_SAFE_INTEGER),
+    }),
+  ),
+})
+
+type Name = 'published' | 'publishing'
+
+export class Published {
+  readonly #settings: Settings
+  readonly #disk: Disk
+
+  constructor(settings: Settings, disk: Disk) {
+    this.#settings = settings
+    this.#disk = disk
+  }
+
+  /** @returns the state after the newest head that enough peers have */
+  current(): PublishedState | undefined {
+    return this.#settings.get('published', schema)
+  }
+
+  /** @returns the state that a pending head will bring */
+  pending(): PublishedState | undefined {
+    return this.#settings.get('publishing', schema)
+  }
+
+  set(name: Name, state: PublishedState): void {
+    this.#settings.set(name, {
+      sequence: state.sequence,
+      head: state.head,
+      root: referenceToCbor(state.root),
+      segments: state.segments.map(({ pointer, size, first }) => ({
+        pointer: ledgerPointerToCbor(pointer),
+        size,
+        first,
+      })),
+    })
+  }
+
+  clearPending(): void {
+    this.#settings.remove('publishing')
+  }
+
+  /** @returns a head that was written and perhaps sent, and is not known to be published */
+  async pendingHead(): Promise<Uint8Array | undefined> {
+    return readWhole(this.#disk, HEAD_PENDING)
+  }
+
+  /** Resolves when the head would survive a power cut. */
+  async keepPendingHead(head: Uint8Array): Promise<void> {
+    await writeWhole(this.#disk, HEAD_PENDING, head)
+  }
+
+  /** The pending head is published: it is the current one from now on. */
+  async settleHead(): Promise<void> {
+    await this.#disk.rename(HEAD_PENDING, HEAD_CURRENT)
+    await this.#disk.syncFolder('heads')
+  }
+
+  /** Another head took its place on the grid: what waits here leads nowhere. */
+  async dropPendingHead(): Promise<void> {
+    await this.#disk.remove(HEAD_PENDING)
+    await this.#disk.syncFolder('heads')
+  }
+}

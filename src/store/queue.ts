@@ -1,0 +1,195 @@
+/**
+ * The queue: what the next snapshot will change, path by path.
+ *
+ * A scan fills it, the uploader drains it, publishing empties it. A row is `waiting` until all its
+ * content lies in packs that are safe on our own disk; then it is `done`, which survives any crash.
+ * Scanning again keeps rows whose file is still as it was, so a resumed run reads nothing twice.
+ */
+
+import type { DatabaseSync } from 'node:sqlite'
+import {
+  STATUS_COLUMNS,
+  isSameStatus,
+  statusValues,
+  toStatus,
+  type EntryStatus,
+  type StatusColumns,
+} from './entries.ts'
+
+export interface QueueRow {
+  readonly key: Uint8Array
+  readonly state: 'waiting' | 'done' | 'gone'
+  /** As the scan saw it; for `gone`, as the last snapshot has it. */
+  readonly status: EntryStatus
+  /** The change time is too near the scan to tell later changes from this one. */
+  readonly isRacy: boolean
+  /** Where a symbolic link points. */
+  readonly target: Uint8Array | undefined
+  /** For a done file: its new versions (src/store/version-record.ts); `undefined` if the content is as before. */
+  readonly result: QueueResult | undefined
+}
+
+export interface QueueResult {
+  readonly versions: Uint8Array | undefined
+  readonly content: Uint8Array | undefined
+  readonly version: number
+  readonly chainLength: number
+  readonly chainSize: number
+}
+
+interface QueueColumns extends StatusColumns {
+  key: Uint8Array
+  state: 'waiting' | 'done' | 'gone'
+  is_racy: number
+  target: Uint8Array | null
+  versions: Uint8Array | null
+  content: Uint8Array | null
+  version: number | null
+  chain_length: number | null
+  chain_size: number | null
+}
+
+export interface QueueTotals {
+  readonly files: number
+  readonly bytes: number
+}
+
+/** How many rows a page of `rows` holds: the table may change between pages. */
+const PAGE_ROWS = 1_000
+
+export class Queue {
+  readonly #database: DatabaseSync
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  /** Note that a path is new or differs. What an earlier run finished is kept if it still holds. */
+  add(
+    run: number,
+    key: Uint8Array,
+    found: { status: EntryStatus; isRacy: boolean; target: Uint8Array | undefined },
+  ): void {
+    const earlier = this.get(key)
+    const isKept =
+      earlier !== undefined &&
+      earlier.state !== 'gone' &&
+      !earlier.isRacy &&
+      isSameStatus(earlier.status, found.status)
+    if (isKept) {
+      this.#database.prepare('UPDATE queue SET run = ? WHERE key = ?').run(run, key)
+      return
+    }
+    this.#put(run, key, found.status.kind === 'file' ? 'waiting' : 'done', found)
+  }
+
+  /** Note that a path is no longer there. */
+  addGone(run: number, key: Uint8Array, status: EntryStatus): void {
+    this.#put(run, key, 'gone', { status, isRacy: false, target: undefined })
+  }
+
+  /** Drop the rows that this run did not see. */
+  dropUnseen(run: number): void {
+    this.#database.prepare('DELETE FROM queue WHERE run <> ?').run(run)
+  }
+
+  get(key: Uint8Array): QueueRow | undefined {
+    const row = this.#database.prepare('SELECT * FROM queue WHERE key = ?').get(key)
+    return row === undefined ? undefined : toRow(row as unknown as QueueColumns)
+  }
+
+  /** Rows in tree order, read a page at a time, so that rows may be finished meanwhile. */
+  *rows(state?: QueueRow['state']): Generator<QueueRow> {
+    const page = this.#database.prepare(
+      `SELECT * FROM queue WHERE key > ?${state === undefined ? '' : ' AND state = ?'}
+       ORDER BY key LIMIT ${PAGE_ROWS}`,
+    )
+    let after: Uint8Array = new Uint8Array(0)
+    for (;;) {
+      const rows = state === undefined ? page.all(after) : page.all(after, state)
+      for (const row of rows) yield toRow(row as unknown as QueueColumns)
+      const last = rows.at(-1) as unknown as QueueColumns | undefined
+      if (last === undefined) return
+      after = last.key
+    }
+  }
+
+  /** All of a file's content is in packs on our disk. `status` is what was true while it was read. */
+  finish(key: Uint8Array, status: EntryStatus, result: QueueResult): void {
+    this.#database
+      .prepare(
+        `UPDATE queue SET state = 'done', (${STATUS_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?),
+           versions = ?, content = ?, version = ?, chain_length = ?, chain_size = ? WHERE key = ?`,
+      )
+      .run(
+        ...statusValues(status),
+        result.versions ?? null,
+        result.content ?? null,
+        result.version,
+        result.chainLength,
+        result.chainSize,
+        key,
+      )
+  }
+
+  /** A file could not be read: leave it as the last snapshot has it. */
+  drop(key: Uint8Array): void {
+    this.#database.prepare('DELETE FROM queue WHERE key = ?').run(key)
+  }
+
+  clear(): void {
+    this.#database.exec('DELETE FROM queue')
+  }
+
+  totals(state: QueueRow['state']): QueueTotals {
+    const row = this.#database
+      .prepare(
+        `SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM queue
+         WHERE state = ? AND kind = 'file'`,
+      )
+      .get(state) as { files: number; bytes: number }
+    return { files: row.files, bytes: row.bytes }
+  }
+
+  #put(
+    run: number,
+    key: Uint8Array,
+    state: QueueRow['state'],
+    found: { status: EntryStatus; isRacy: boolean; target: Uint8Array | undefined },
+  ): void {
+    this.#database
+      .prepare(
+        `INSERT OR REPLACE INTO queue (key, run, state, ${STATUS_COLUMNS}, is_racy, target)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        key,
+        run,
+        state,
+        ...statusValues(found.status),
+        found.isRacy ? 1 : 0,
+        found.target ?? null,
+      )
+  }
+}
+
+function toRow(row: QueueColumns): QueueRow {
+  const result: QueueResult | undefined =
+    row.chain_length === null
+      ? undefined
+      : {
+          versions: row.versions ?? undefined,
+          content: row.content ?? undefined,
+          version: row.version ?? 0,
+          chainLength: row.chain_length,
+          chainSize: row.chain_size ?? 0,
+        }
+  return {
+    key: row.key,
+    state: row.state,
+    status: toStatus(row),
+    isRacy: row.is_racy === 1,
+    target: row.target ?? undefined,
+    result,
+  }
+}

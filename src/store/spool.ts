@@ -1,0 +1,106 @@
+/**
+ * The spool: sealed packs that wait on our own disk until all their shares have a place, and the
+ * metadata packs kept as a cache, so that a backup reads nothing from the grid.
+ *
+ * A pack's file appears whole or not at all. Shares are made again from it, as often as needed.
+ */
+
+import type { Disk } from '../ports/disk.ts'
+import type { PackRow } from './packs.ts'
+
+const SPOOL_FOLDER = 'spool'
+const CACHE_FOLDER = 'cache'
+
+/** Most that sealed packs may occupy before the uploader pauses, bytes (design §5). */
+export const SPOOL_SIZE_MAX = 10 * 1024 ** 3
+
+export class Spool {
+  readonly #disk: Disk
+
+  constructor(disk: Disk) {
+    this.#disk = disk
+  }
+
+  /** Make the folders and sweep what a crash left half-made. */
+  async open(): Promise<void> {
+    for (const folder of [SPOOL_FOLDER, CACHE_FOLDER]) {
+      await this.#disk.makeFolder(folder)
+      for (const name of await this.#disk.list(folder)) {
+        if (name.endsWith('.new')) await this.#disk.remove(`${folder}/${name}`)
+      }
+    }
+  }
+
+  /** Resolves when the pack would survive a power cut. */
+  async put(number: number, pack: Uint8Array): Promise<void> {
+    await this.#write(SPOOL_FOLDER, number, pack, { isDurable: true })
+  }
+
+  async read(number: number, offset: number, length: number): Promise<Uint8Array | undefined> {
+    for (const folder of [SPOOL_FOLDER, CACHE_FOLDER]) {
+      const file = await this.#disk.open(`${folder}/${number}`)
+      if (file === undefined) continue
+      try {
+        const bytes = await file.read(offset, length)
+        if (bytes.length === length) return bytes
+      } finally {
+        await file.close()
+      }
+    }
+    return undefined
+  }
+
+  async readWhole(number: number, size: number): Promise<Uint8Array | undefined> {
+    return this.read(number, 0, size)
+  }
+
+  async has(number: number): Promise<boolean> {
+    return (await this.#disk.list(SPOOL_FOLDER)).includes(String(number))
+  }
+
+  /** Put right what a crash left between the database and the folder. */
+  async sweep(find: (number: number) => PackRow | undefined): Promise<void> {
+    for (const name of await this.#disk.list(SPOOL_FOLDER)) {
+      const pack = find(Number(name))
+      if (pack === undefined) await this.remove(Number(name))
+      else if (pack.state === 'complete') await this.retire(pack.number, pack.kind === 'metadata')
+    }
+  }
+
+  async remove(number: number): Promise<void> {
+    await this.#disk.remove(`${SPOOL_FOLDER}/${number}`)
+  }
+
+  /** Every share has its place: keep a metadata pack as cache, let others go. */
+  async retire(number: number, isKept: boolean): Promise<void> {
+    if (!isKept) return this.remove(number)
+    await this.#disk.rename(`${SPOOL_FOLDER}/${number}`, `${CACHE_FOLDER}/${number}`)
+  }
+
+  /** Keep a pack fetched from the grid; losing it costs a fetch. */
+  async cache(number: number, pack: Uint8Array): Promise<void> {
+    await this.#write(CACHE_FOLDER, number, pack, { isDurable: false })
+  }
+
+  async #write(
+    folder: string,
+    number: number,
+    pack: Uint8Array,
+    { isDurable }: { isDurable: boolean },
+  ): Promise<void> {
+    const temporary = `${folder}/${number}.new`
+    await this.#disk.remove(temporary)
+    const file = await this.#disk.create(temporary)
+    try {
+      await file.append(pack)
+      if (isDurable) await file.sync()
+    } catch (error) {
+      await this.#disk.remove(temporary)
+      throw error
+    } finally {
+      await file.close()
+    }
+    await this.#disk.rename(temporary, `${folder}/${number}`)
+    if (isDurable) await this.#disk.syncFolder(folder)
+  }
+}
