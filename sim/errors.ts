@@ -30,3 +30,8 @@ export class MachineCrashed extends Error {
     this.machine = machine
   }
 }
+
+/** The story broke a promise of the product: a bug. */
+export class StoryError extends Error {
+  override readonly name = 'StoryError'
+}

@@ -1,0 +1,122 @@
+/**
+ * The friends of a simulated world: storage peers on machines of their own, founded as one grid.
+ *
+ * A peer that crashes is started again by its friend, unless it is gone for good. What a peer has
+ * said is stored must outlive its crashes; only loss for good may take it away.
+ */
+
+import { signingKeyFromSeed, type SigningKey } from '../protocol/keys.ts'
+import type { GridId } from '../protocol/roster.ts'
+import { foundGrid } from '../src/node/found-grid.ts'
+import { startPeer } from '../src/node/peer-node.ts'
+import { assert } from '../src/base/assert.ts'
+import { MachineCrashed } from './errors.ts'
+import type { Machine, MachineOptions } from './machine.ts'
+import type { SimRandom } from './random.ts'
+import type { World } from './world.ts'
+
+/** Bytes each friend lends. */
+const CAPACITY = 2 ** 30
+
+const YEAR_MS = 365 * 24 * 3600_000
+
+export interface Friend {
+  readonly name: string
+  readonly machine: Machine
+  readonly key: SigningKey
+  /** Whether it will never come back. */
+  isLost: boolean
+}
+
+export class Friends {
+  readonly all: readonly Friend[]
+  /** The invite a new client joins with. */
+  readonly invite: string
+  readonly #world: World
+  readonly #grid: GridId
+  readonly #statements: readonly Uint8Array[]
+  /** What peers died of other than crashes: always a bug. */
+  readonly #failures: Error[] = []
+
+  constructor(
+    world: World,
+    names: readonly string[],
+    describe: (random: SimRandom) => MachineOptions,
+  ) {
+    this.#world = world
+    this.all = names.map((name) => {
+      const random = world.random.fork(`friend ${name}`)
+      return {
+        name,
+        machine: world.addMachine(name, describe(random.fork('machine'))),
+        key: signingKeyFromSeed(random.fork('key').bytes(32)),
+        isLost: false,
+      }
+    })
+    const founded = foundGrid(
+      this.all.map(({ name, key, machine }) => ({
+        key,
+        name,
+        domain: `home of ${name}`,
+        addresses: machine.address === undefined ? [] : [machine.address],
+      })),
+      {
+        seed: world.random.fork('invite').bytes(32),
+        expiresAt: world.scheduler.now + YEAR_MS,
+      },
+      world.scheduler.now,
+    )
+    this.#grid = founded.grid
+    this.invite = founded.invite
+    this.#statements = founded.statements
+  }
+
+  /** Those who may come back. */
+  get left(): readonly Friend[] {
+    return this.all.filter(({ isLost }) => !isLost)
+  }
+
+  get up(): readonly Friend[] {
+    return this.left.filter(({ machine }) => machine.isUp)
+  }
+
+  startAll(): void {
+    for (const friend of this.left) this.start(friend)
+  }
+
+  /** Boot the machine if need be, and run its peer until the next crash. */
+  start(friend: Friend): void {
+    const { machine, key } = friend
+    if (!machine.isUp) machine.boot()
+    const program = machine.start(async (ports, signal) => {
+      const network = await ports.network(key.seed)
+      await startPeer(
+        { ...ports, network, database: ports.openDatabase('peer') },
+        { key, capacity: CAPACITY, reserve: 0, grid: this.#grid, statements: this.#statements },
+        signal,
+      )
+    })
+    program.result.catch((error: unknown) => {
+      if (!(error instanceof MachineCrashed)) this.#failures.push(error as Error)
+    })
+  }
+
+  crash(friend: Friend, kind: 'kill' | 'power' = 'power'): void {
+    friend.machine.crash(kind)
+  }
+
+  /** The friend and all it held are gone. */
+  lose(friend: Friend): void {
+    assert(!friend.isLost, 'a friend is lost once')
+    friend.isLost = true
+    friend.machine.crash('power')
+    friend.machine.wipe()
+    this.#world.trace.add(friend.name, 'friend.lost')
+  }
+
+  /** @throws what a peer died of, if it was not a crash */
+  assertHealthy(): void {
+    const [failure] = this.#failures
+    if (failure !== undefined) throw failure
+  }
+}

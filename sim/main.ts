@@ -1,0 +1,65 @@
+/** `npm run sim`: play seeds, tell their stories, say what broke and how to see it again. */
+
+import { Command, InvalidArgumentError } from 'commander'
+import { playScenario, type ScenarioReport } from './scenario.ts'
+
+interface MainOptions {
+  readonly seed: number
+  readonly seeds: number
+  readonly peers?: number
+  readonly days?: number
+  readonly json?: boolean
+}
+
+const program = new Command('sim')
+  .description('Play a grid of friends in virtual time: faults first, then calm.')
+  .option('--seed <number>', 'the seed to play, or the first one', integer(0), 42)
+  .option('--seeds <count>', 'how many seeds, one after another', integer(1), 1)
+  .option('--peers <count>', 'friends, 5 to 9; drawn from the seed if absent', integer(5, 9))
+  .option('--days <count>', 'days of trouble; drawn from the seed if absent', integer(1))
+  .option('--json', 'one JSON line for each seed, in place of the story')
+  .parse()
+
+await main(program.opts<MainOptions>())
+
+async function main(options: MainOptions): Promise<void> {
+  const isQuiet = options.json === true || options.seeds > 1
+  for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
+    const { peers, days } = options
+    const onLine = isQuiet ? {} : { onLine: (line: string) => console.log(line) }
+    const report = await playScenario({ seed, peers, days, ...onLine })
+    if (options.json === true) console.log(JSON.stringify(toJson(report)))
+    else console.log(summaryOf(report))
+    if (report.failure !== undefined) {
+      if (isQuiet && options.json !== true) for (const line of report.lines) console.error(line)
+      console.error(report.failure)
+      console.error(`\nseed ${seed} broke a promise; see it again with\n  ${commandFor(report)}`)
+      process.exitCode = 1
+      return
+    }
+  }
+}
+
+function summaryOf(report: ScenarioReport): string {
+  const { seed, peers, days, snapshots, restores, crashes, events, digest } = report
+  return (
+    `seed ${seed}: ${peers} friends, ${days} days, ${snapshots} snapshots, ` +
+    `${restores} restores, ${crashes} crashes, ${events} events, trace ${digest.slice(0, 16)}`
+  )
+}
+
+function toJson({ lines: _, failure, ...report }: ScenarioReport): object {
+  return { ...report, failure: failure && `${failure.name}: ${failure.message}` }
+}
+
+function commandFor({ seed, peers, days }: ScenarioReport): string {
+  return `npm run sim -- --seed ${seed} --peers ${peers} --days ${days}`
+}
+
+function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (Number.isSafeInteger(value) && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`a whole number from ${min}${max < 1e9 ? ` to ${max}` : ''}`)
+  }
+}

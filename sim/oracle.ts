@@ -1,0 +1,109 @@
+/**
+ * Oracle: remembers what a person's files were, and knows whether a restore is right.
+ *
+ * A *picture* is a file tree at one moment. A backup that ran while the person worked may show any
+ * of the moments it saw, path by path; one that ran in quiet must show the one moment exactly.
+ */
+
+import { createHash } from 'node:crypto'
+import { type FileNode, type FileTree, toBytes, toText } from './file-tree.ts'
+
+/** What is to come back of one path, as text: equal text, equal in every way that a restore keeps. */
+interface Seen {
+  readonly attributes: string
+  /** Digest of a file, target of a link; empty for a folder. */
+  readonly content: string
+}
+
+/** By path below the root that was pictured, in tree order; '' is the root itself. */
+export type Picture = ReadonlyMap<string, Seen>
+
+export interface Difference {
+  readonly path: string
+  readonly why: string
+}
+
+/** Picture everything below a folder that a backup can keep. */
+export function takePicture(tree: FileTree, root: string): Picture {
+  const picture = new Map<string, Seen>()
+  for (const { path, node } of tree.walk(toBytes(root))) {
+    const seen = see(node)
+    if (seen !== undefined) picture.set(toText(path).slice(root.length), seen)
+  }
+  return picture
+}
+
+function see(node: FileNode): Seen | undefined {
+  const { kind, mode, uid, gid, mtime } = node
+  const time = `${mtime.seconds}.${mtime.nanoseconds}`
+  const common = `${kind} ${mode.toString(8)} ${uid}:${gid} ${time}`
+  if (kind === 'folder') return { attributes: common, content: '' }
+  if (kind === 'symlink') return { attributes: common, content: toText(node.target) }
+  if (kind !== 'file') return undefined
+  const digest = createHash('sha256').update(node.read(0, node.size)).digest('hex')
+  return { attributes: `${common} ${node.size}`, content: digest }
+}
+
+/** What is known of one run of the backup. */
+export interface Memory {
+  /** Pictures from its start to its end, one after each change; one only, if all was quiet. */
+  readonly pictures: readonly Picture[]
+  /** Paths that the run itself said it could not read. */
+  readonly skipped: ReadonlySet<string>
+}
+
+/**
+ * Compare what was restored with what was.
+ *
+ * @param isFuzzy - whether the snapshot itself says that a file changed while it was read
+ * @returns nothing, if the restore is right
+ */
+export function compareWith(
+  memory: Memory,
+  restored: Picture,
+  isFuzzy: (path: string) => boolean,
+): Difference[] {
+  const differences: Difference[] = []
+  const paths = new Set([...memory.pictures.flatMap((one) => [...one.keys()]), ...restored.keys()])
+  for (const path of paths) {
+    if (isSkipped(memory, path)) continue
+    const then = memory.pictures.map((picture) => picture.get(path))
+    const now = restored.get(path)
+    const why = judge(then, now, () => isFuzzy(path))
+    if (why !== undefined) differences.push({ path, why })
+  }
+  return differences
+}
+
+function judge(
+  then: readonly (Seen | undefined)[],
+  now: Seen | undefined,
+  isFuzzy: () => boolean,
+): string | undefined {
+  if (then.some((seen) => isSame(seen, now))) return undefined
+  const wasQuiet = then.every((seen) => isSame(seen, then[0]))
+  if (now === undefined) return 'did not come back'
+  if (then.every((seen) => seen === undefined)) return 'was never there'
+  if (!wasQuiet) {
+    // Attributes and content may be of two moments only if the snapshot admits it.
+    if (isFuzzy()) return undefined
+    const isContentKnown = then.some((seen) => seen?.content === now.content)
+    const isAttributeKnown = then.some((seen) => seen?.attributes === now.attributes)
+    if (isContentKnown && isAttributeKnown) return undefined
+  }
+  const was = then.find((seen) => seen !== undefined)
+  return was?.content === now.content
+    ? `was ${was.attributes}, is ${now.attributes}`
+    : `has other content than it had; was ${was?.attributes}, is ${now.attributes}`
+}
+
+function isSame(a: Seen | undefined, b: Seen | undefined): boolean {
+  return a === b || (a?.attributes === b?.attributes && a?.content === b?.content)
+}
+
+function isSkipped({ skipped }: Memory, path: string): boolean {
+  for (let one = path; ; one = one.slice(0, one.lastIndexOf('/'))) {
+    if (skipped.has(one)) return true
+    if (one === '') return false
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * Owner: a person's computer with a Cairn client on it, and all that is known of its backups.
+ *
+ * Every run of the client is a program of its own, as on the command line: it opens the home, does
+ * one thing, closes it. What was published is remembered here, and must never be lost or wrong.
+ */
+
+import { codecs } from '../src/codec/codecs.ts'
+import type { PathBytes } from '../src/ports/files.ts'
+import {
+  type BackupSummary,
+  Client,
+  type ClientPorts,
+  createVault,
+  recover,
+} from '../src/node/client.ts'
+import type { SnapshotRow } from '../protocol/snapshots.ts'
+import { StoryError } from './errors.ts'
+import { toBytes, toText } from './file-tree.ts'
+import type { Machine, MachinePorts } from './machine.ts'
+import { type Memory, type Picture, compareWith, takePicture } from './oracle.ts'
+import { Person } from './person.ts'
+import type { World } from './world.ts'
+
+const HOME = '/home/ada'
+const HOST = 'laptop'
+
+/** One run of the backup, however it ended. */
+interface Attempt extends Memory {
+  /** By the client's clock, ms. */
+  readonly startedAt: number
+  endedAt: number
+  readonly pictures: Picture[]
+  readonly skipped: Set<string>
+}
+
+export class Owner {
+  machine: Machine
+  readonly person: Person
+  readonly #world: World
+  readonly #attempts: Attempt[] = []
+  /** Snapshots that are known to be published, by sequence. */
+  readonly #memories = new Map<number, Memory>()
+  #words: readonly string[] = []
+  #restores = 0
+
+  constructor(world: World, machine: Machine) {
+    this.#world = world
+    this.machine = machine
+    machine.tree.make(toBytes('/home'), 'folder', 0o755)
+    machine.tree.make(toBytes('/restore'), 'folder', 0o755)
+    this.person = new Person(machine.tree, world.random.fork('person'), HOME)
+  }
+
+  /** Sequences of everything published so far, oldest first. */
+  get remembered(): readonly number[] {
+    return [...this.#memories.keys()].toSorted((a, b) => a - b)
+  }
+
+  async init(invite: string): Promise<void> {
+    const { words } = await this.machine.run((ports) => createVault(clientPorts(ports)))
+    this.#words = words
+    await this.#withClient((client, signal) => client.join(invite, signal))
+  }
+
+  /**
+   * Back everything up once.
+   *
+   * @param isBusy - whether the person goes on working meanwhile
+   */
+  async backUp(isBusy: boolean): Promise<BackupSummary> {
+    const attempt = this.#begin()
+    this.#attempts.push(attempt)
+    let isOver = false
+    const work = async (): Promise<void> => {
+      const random = this.#world.random.fork(`work ${this.#attempts.length}`)
+      for (;;) {
+        await this.#world.scheduler.sleep(random.exponential(300))
+        if (isOver) return
+        this.person.edit()
+        attempt.pictures.push(this.#picture())
+      }
+    }
+    const working = isBusy ? work() : Promise.resolve()
+    try {
+      const summary = await this.#withClient((client, signal) =>
+        client.backup({ paths: [toBytes(HOME)], host: HOST }, signal),
+      )
+      for (const { path } of summary.skipped) attempt.skipped.add(below(path))
+      if (summary.published) this.#remember(summary.sequence, attempt)
+      return summary
+    } finally {
+      isOver = true
+      attempt.endedAt = this.machine.clock.now()
+      await working
+    }
+  }
+
+  /**
+   * Ask what is published: everything remembered must be there. What a crashed run published
+   * without living to tell is remembered from now on.
+   */
+  async takeStock(): Promise<void> {
+    const rows = await this.#withClient((client, signal) => client.snapshots(signal))
+    this.#checkRows(rows)
+  }
+
+  /**
+   * Restore one remembered snapshot and compare it.
+   *
+   * @param isWhole - whether everything must come back; else what does come back must be right
+   */
+  async checkRestore(sequence: number, isWhole: boolean): Promise<void> {
+    const target = `/restore/${++this.#restores}`
+    this.machine.tree.make(toBytes(target), 'folder', 0o700)
+    try {
+      await this.#withClient(async (client, signal) => {
+        const rows = await client.snapshots(signal)
+        const row = rows.find((one) => one.sequence === sequence)
+        if (row === undefined) throw new StoryError(`snapshot ${sequence} is gone`)
+        const paths = [toBytes(HOME)]
+        const summary = await client.restore({ at: row, paths, target: toBytes(target) }, signal)
+        const fuzzy = new Set<string>()
+        for await (const { path, entry } of client.list(
+          row,
+          toBytes(HOME),
+          { recursive: true },
+          signal,
+        )) {
+          if (entry.version?.label === 'fuzzy') fuzzy.add(below(path))
+        }
+        const [failure] = summary.failures
+        if (isWhole && failure !== undefined) {
+          throw new StoryError(
+            `snapshot ${sequence}: ${toText(failure.path)} failed: ${failure.error.message}`,
+            { cause: failure.error },
+          )
+        }
+        this.#judge(sequence, takePicture(this.machine.tree, target + HOME), fuzzy, isWhole)
+      })
+    } finally {
+      this.#clear(target)
+    }
+  }
+
+  /** Lose all state of the client, and come back with the words alone. The files stay. */
+  async recoverHere(invite: string): Promise<void> {
+    this.machine.crash('kill')
+    this.machine.wipe()
+    this.machine.boot()
+    await this.#recover(invite)
+  }
+
+  /** Move to an empty machine with the words alone. */
+  async recoverOn(machine: Machine, invite: string): Promise<void> {
+    this.machine = machine
+    machine.tree.make(toBytes('/restore'), 'folder', 0o755)
+    await this.#recover(invite)
+  }
+
+  async #recover(invite: string): Promise<void> {
+    const words = this.#words.join(' ')
+    await this.machine.run((ports, signal) =>
+      recover(clientPorts(ports), { words, invite }, signal),
+    )
+  }
+
+  #begin(): Attempt {
+    const now = this.machine.clock.now()
+    return {
+      startedAt: now,
+      endedAt: Number.POSITIVE_INFINITY,
+      pictures: [this.#picture()],
+      skipped: new Set(),
+    }
+  }
+
+  #picture(): Picture {
+    return takePicture(this.machine.tree, HOME)
+  }
+
+  #remember(sequence: number, memory: Memory): void {
+    if (this.#memories.has(sequence)) throw new StoryError(`snapshot ${sequence} came twice`)
+    this.#memories.set(sequence, memory)
+  }
+
+  #checkRows(rows: readonly SnapshotRow[]): void {
+    const known = new Set(rows.map(({ sequence }) => sequence))
+    for (const sequence of this.#memories.keys()) {
+      if (!known.has(sequence)) throw new StoryError(`snapshot ${sequence} is gone`)
+    }
+    for (const { sequence, startedAt } of rows) {
+      if (this.#memories.has(sequence)) continue
+      const attempt = this.#attempts.find(
+        (one) => one.startedAt <= startedAt && startedAt <= one.endedAt,
+      )
+      if (attempt === undefined) throw new StoryError(`nobody made snapshot ${sequence}`)
+      this.#remember(sequence, attempt)
+    }
+  }
+
+  #judge(sequence: number, restored: Picture, fuzzy: ReadonlySet<string>, isWhole: boolean): void {
+    const memory = this.#memories.get(sequence)
+    if (memory === undefined) throw new StoryError(`nobody remembers snapshot ${sequence}`)
+    const differences = compareWith(memory, restored, (path) => fuzzy.has(path)).filter(
+      ({ path }) => isWhole || restored.has(path),
+    )
+    const [first] = differences
+    if (first === undefined) return
+    const more = differences.length > 1 ? `, and ${differences.length - 1} more` : ''
+    throw new StoryError(`snapshot ${sequence}: ${JSON.stringify(first.path)} ${first.why}${more}`)
+  }
+
+  #clear(folder: string): void {
+    const { tree } = this.machine
+    const below = [...tree.walk(toBytes(folder))].map(({ path }) => path)
+    for (const path of below.toReversed()) tree.remove(path)
+  }
+
+  #withClient<T>(use: (client: Client, signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.machine.run(async (ports, signal) => {
+      const client = await Client.open(clientPorts(ports), signal)
+      try {
+        return await use(client, signal)
+      } finally {
+        await client.close()
+      }
+    })
+  }
+}
+
+function clientPorts(ports: MachinePorts): ClientPorts {
+  return { ...ports, compute: ports.compute(codecs) }
+}
+
+/** A path of the home, as the oracle has it. */
+function below(path: PathBytes): string {
+  return toText(path).slice(HOME.length)
+}
