@@ -1,0 +1,94 @@
+/** Vectors of messages: docs/formats/messages.md. The field `side` says who speaks. */
+
+import { concat } from '../../protocol/bytes.ts'
+import { encodeCbor } from '../../protocol/cbor.ts'
+import {
+  decodeRequest,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+} from '../../protocol/messages.ts'
+import type { Request, Response } from '../../protocol/messages.ts'
+import { KEY, PACK_BYTES, REQUESTS, RESPONSES, sampleRoots } from '../protocol/examples.ts'
+
+import type { Fields, Scenario } from './format.ts'
+
+const REQUEST: Fields = { side: 'request' }
+const RESPONSE: Fields = { side: 'response' }
+
+export function decode(bytes: Uint8Array, fields: Fields): unknown {
+  return fields['side'] === 'request' ? decodeRequest(bytes) : decodeResponse(bytes)
+}
+
+const requests: readonly Request[] = Object.values(REQUESTS)
+const responses: readonly Response[] = Object.values(RESPONSES)
+const status = encodeRequest(REQUESTS.status)
+
+export const scenarios: Scenario[] = [
+  ...requests.map((request) => goodRequest(request)),
+  ...responses.map((response) => goodResponse(response)),
+  badRequest('put-share-number-is-total', { ...REQUESTS.put, shareNumber: 5 }, 'W09: index n of n'),
+  badRequest('put-share-number-negative', { ...REQUESTS.put, shareNumber: -1 }, 'W09: negative'),
+  badRequest('put-body-size-0', { ...REQUESTS.put, bodySize: 0 }, 'S11: a share of 0 bytes'),
+  badRequest('put-body-size-negative', { ...REQUESTS.put, bodySize: -1 }, 'W09: a negative size'),
+  badRequest('put-body-size-short', { ...REQUESTS.put, bodySize: 33_333 }, 'S02: the manifest says 33,334'),
+  badRequest('put-body-size-long', { ...REQUESTS.put, bodySize: 33_335 }, 'S02: the manifest says 33,334'),
+  badRequest('put-manifest-none', { ...REQUESTS.put, manifest: KEY }, 'a manifest that is none'),
+  badRequest('have-no-packs', { ...REQUESTS.have, packs: [] }, 'nothing asked'),
+  badRequest('have-pack-short', { ...REQUESTS.have, packs: [PACK_BYTES.slice(1)] }, '35 bytes'),
+  badRequest('have-manifests-number', { ...REQUESTS.have, manifests: 1 }, 'a number for a claim'),
+  badRequest('read-first-above-limit', { ...REQUESTS.read, first: 16_384 }, 'W09: no share has leaf 16,384'),
+  badRequest('read-first-2-to-31', { ...REQUESTS.read, first: 2 ** 31 }, 'W09: far out of range'),
+  badRequest('read-count-0', { ...REQUESTS.read, count: 0 }, 'W09: nothing to read'),
+  badRequest('read-count-above-limit', { ...REQUESTS.read, count: 257 }, '257 leaves; 256 are allowed'),
+  goodRequest({ ...REQUESTS.read, first: 16_383, count: 256 }, 'at-limit'),
+  badRequest('field-unknown', { ...REQUESTS.status, more: true }, 'fields are those of the type, no others'),
+  badRequest('field-missing', { type: 'heads', all: true }, 'heads of no vault'),
+  badRequest('type-missing', { all: true }, 'a map that is no message'),
+  badRequest('not-a-map', ['status'], 'an array'),
+  badResponse('leaves-proof-above-limit', { ...RESPONSES.leaves, proof: sampleRoots(27) }, '27 hashes; 26 are allowed'),
+  goodResponse({ ...RESPONSES.leaves, proof: sampleRoots(26), bodySize: 1_048_576 }, 'at-limit'),
+  badResponse('leaves-body-size-above-limit', { ...RESPONSES.leaves, bodySize: 1_048_577 }, 'a byte above 1 MiB'),
+  badResponse('have-manifests-too-few', { ...RESPONSES.have, manifests: [null] }, 'one for two packs'),
+  badResponse('have-share-256', { ...RESPONSES.have, shares: [[256], []] }, 'W09: shares are 0 to 255'),
+  badResponse('status-free-2-to-53', { ...RESPONSES.status, free: 2n ** 53n }, 'W09: not a safe integer'),
+  badResponse('error-code-unknown', { ...RESPONSES.error, code: 'teapot' }, 'codes are those of the list'),
+  goodResponse({ ...RESPONSES.error, message: 'x'.repeat(512) }, 'at-limit'),
+  badResponse('error-message-above-limit', { ...RESPONSES.error, message: 'x'.repeat(513) }, 'one byte too many'),
+  goodResponse({ ...RESPONSES.error, message: '\u001b[2J\r\u202e' }, 'with-controls'),
+  { ...badRequest('type-unknown', { type: 'gossip' }, 'a later type of request'), expect: 'UnknownMessageError' },
+  { ...badResponse('type-unknown', { type: 'gossip' }, 'a later type of response'), expect: 'UnknownMessageError' },
+  badRequest('read-count-float', { ...REQUESTS.read, count: 1.5 }, 'W09: no floating point'),
+  rawRequest('left-over', concat(status, Uint8Array.of(0)), 'a byte follows'),
+  rawRequest('truncated', status.slice(0, -1), 'the last byte is missing'),
+  rawRequest('empty', new Uint8Array(0), 'no bytes'),
+]
+
+function goodRequest(request: Request, variant?: string): Scenario {
+  const name = nameOf('request', request.type, variant)
+  const comment = 'as a client asks'
+  return { name, expect: 'success', comment, bytes: encodeRequest(request), fields: REQUEST }
+}
+
+function goodResponse(response: Response, variant?: string): Scenario {
+  const name = nameOf('response', response.type, variant)
+  const comment = 'as a peer answers'
+  return { name, expect: 'success', comment, bytes: encodeResponse(response), fields: RESPONSE }
+}
+
+function nameOf(side: string, type: string, variant?: string): string {
+  return variant === undefined ? `${side}-${type}` : `${side}-${type}-${variant}`
+}
+
+function badRequest(name: string, value: unknown, comment: string): Scenario {
+  return rawRequest(name, encodeCbor(value), comment)
+}
+
+function rawRequest(name: string, bytes: Uint8Array, comment: string): Scenario {
+  return { name: `request-${name}`, expect: 'FormatError', comment, bytes, fields: REQUEST }
+}
+
+function badResponse(name: string, value: unknown, comment: string): Scenario {
+  const bytes = encodeCbor(value)
+  return { name: `response-${name}`, expect: 'FormatError', comment, bytes, fields: RESPONSE }
+}
