@@ -42,7 +42,7 @@ const PACKAGES: readonly { readonly name: RegExp; readonly layers: readonly stri
   { name: /^@scure\/bip39/, layers: ['protocol', 'test'] },
   {
     name: /^(commander|picocolors|cli-progress|env-paths|smol-toml)$/,
-    layers: ['src/cli', 'test'],
+    layers: ['src/cli', 'sim', 'test'],
   },
   {
     name: /^(node:)?(fs|net|http|https|http2|dgram|dns|tls|os|timers|worker_threads|child_process|cluster|perf_hooks|readline|ffi|process|inspector|v8|vm)(\/.*)?$/,
