@@ -1,11 +1,16 @@
-/** Vectors of sealed objects: docs/formats/object.md. Each names the key that opens it. */
+/**
+ * Vectors of sealed objects: docs/formats/object.md. Each names the key that opens it. Where it names a
+ * vault's `contentSecret` (and for a run the `digests` of its objects), the secret derived from that
+ * comes out as well, and must be the one named. Many scenarios share one key; a writer never does that.
+ */
 
 import { concat, fromHex, toHex, utf8 } from '../../protocol/bytes.ts'
+import { sha256 } from '../../protocol/hash.ts'
 import { encodePlain } from '../../protocol/object.ts'
 import type { ObjectKind } from '../../protocol/object.ts'
 import type { ObjectKey } from '../../protocol/reference.ts'
 import { compress } from '../../src/codec/compress.ts'
-import { open, preparePlain, rawKey, runSecret, seal } from '../../src/codec/seal.ts'
+import { open, openPlain, preparePlain, rawKey, runSecret, seal } from '../../src/codec/seal.ts'
 
 import { flip, sample } from './format.ts'
 import type { Fields, Scenario } from './format.ts'
@@ -19,7 +24,16 @@ export function decode(bytes: Uint8Array, fields: Fields): unknown {
     fields['ordinal'] === undefined
       ? { type: 'raw', secret }
       : { type: 'run', secret, ordinal: Number(fields['ordinal']) }
-  return open(bytes, key)
+  const object = open(bytes, key)
+  const contentSecret = fields['contentSecret']
+  if (contentSecret === undefined) return object
+  const digest = sha256(openPlain(bytes, key))
+  const digests = fields['digests']?.split(',').map(fromHex)
+  const derived =
+    digests === undefined
+      ? rawKey(fromHex(contentSecret), digest).secret
+      : runSecret(fromHex(contentSecret), digests)
+  return { ...object, digest, derived }
 }
 
 const hello = preparePlain('content', utf8('hello'))
@@ -38,7 +52,7 @@ export const scenarios: Scenario[] = [
     expect: 'success',
     comment: 'a body too short to compress, under a key of its own',
     bytes: sealed,
-    fields: keyFields(helloKey),
+    fields: { ...keyFields(helloKey), contentSecret: toHex(CONTENT_SECRET) },
   },
   stored('empty-body', 'content', new Uint8Array(0), 'the smallest object: 54 bytes'),
   {
@@ -53,7 +67,12 @@ export const scenarios: Scenario[] = [
     expect: 'success',
     comment: 'ordinal 0 of a run of two objects',
     bytes: seal(run[0].plain, { type: 'run', secret: runKeySecret, ordinal: 0 }),
-    fields: { secret: toHex(runKeySecret), ordinal: '0' },
+    fields: {
+      secret: toHex(runKeySecret),
+      ordinal: '0',
+      contentSecret: toHex(CONTENT_SECRET),
+      digests: run.map(({ digest }) => toHex(digest)).join(','),
+    },
   },
   {
     name: 'run-key-second',
