@@ -141,7 +141,7 @@ export class ColumnsReader {
    * @throws {FormatError}
    */
   constructor(body: Uint8Array) {
-    const reader = new ByteReader(body)
+    const reader = new ByteReader(plainView(body))
     const version = reader.u8()
     if (version !== VERSION) throw new VersionError(`columns: version ${version}`)
     const shape = reader.u8()
@@ -220,12 +220,17 @@ function openBlock(reader: ByteReader): Uint8Array {
   const packed = reader.take(packedSize)
   let block: Uint8Array
   try {
-    block = zstdDecompressSync(packed, { maxOutputLength: size })
+    block = plainView(zstdDecompressSync(packed, { maxOutputLength: size }))
   } catch (cause) {
     throw new FormatError('columns: block is not zstd of the stated size', { cause })
   }
   if (block.length !== size) throw new FormatError(`columns: ${block.length} bytes, not ${size}`)
   return block
+}
+
+/** The same bytes without Buffer's ways: its `slice` is a view. */
+function plainView(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function openColumns(block: Uint8Array): ByteReader[] {

@@ -1,0 +1,413 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+import { decodeIndexPage } from '../../protocol/index-page.ts'
+import { OBJECT_OVERHEAD } from '../../protocol/object.ts'
+import { decodePage } from '../../protocol/page.ts'
+import type { Reference } from '../../protocol/reference.ts'
+import { versionId } from '../../protocol/tree.ts'
+import type { Attributes, FolderNode, Page, Version } from '../../protocol/tree.ts'
+import type { Change } from '../../src/history/change.ts'
+import { TreeReader } from '../../src/history/tree-reader.ts'
+import { writeTree } from '../../src/history/tree-writer.ts'
+import type { VisibleEntry } from '../../src/history/visible.ts'
+import { inOrder, pathOf, textOf, TreeModel } from '../reference/tree-model.ts'
+import type { Snapshot, Standing } from '../reference/tree-model.ts'
+import { MemoryObjects } from '../support/memory-objects.ts'
+
+const CUT_KEY = new Uint8Array(32).fill(9)
+
+describe('the tree against its twin', () => {
+  it('shows every snapshot as it was, after any sequence of changes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(round(), { minLength: 1, maxLength: 14 }), async (rounds) => {
+        const world = new World()
+        for (const actions of rounds) await world.backUp(actions)
+        await world.compareAll()
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('shows every snapshot of folders that span many pages and spill their past', async () => {
+    const kinds = new Set<string>()
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(wideRound(), { minLength: 60, maxLength: 70, size: 'max' }),
+        fc.integer({ min: 200, max: 400 }),
+        async (rounds, count) => {
+          const world = new World()
+          await world.backUp([{ act: 'fill', path: 'big', count, seed: count }])
+          for (const actions of rounds) await world.backUp(actions)
+          await world.compareAll(9)
+          for (const { kind } of world.objects.puts) kinds.add(kind)
+        },
+      ),
+      { numRuns: 4, endOnFailure: true },
+    )
+    expect(kinds).toEqual(new Set(['page', 'index', 'past', 'history']))
+  })
+
+  it('shows every snapshot of a busy folder whose past pages were merged', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(busyRound(), { minLength: 150, maxLength: 150, size: 'max' }),
+        async (rounds) => {
+          const world = new World()
+          await world.backUp([{ act: 'fill', path: 'big', count: 40, seed: 1 }])
+          for (const actions of rounds) await world.backUp(actions)
+          await world.compareAll(10)
+          expect(await world.pastPages()).toEqual({ isMerged: true, linksMax: expect.any(Number) })
+        },
+      ),
+      { numRuns: 2, endOnFailure: true },
+    )
+  })
+
+  it('gives back the very node when changes state what is there already', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(round(), { minLength: 1, maxLength: 8 }), async (rounds) => {
+        const world = new World()
+        for (const actions of rounds) await world.backUp(actions)
+        const before = world.root
+        world.objects.reset()
+        await world.restate()
+        expect(world.root).toBe(before)
+        expect(world.objects.puts).toEqual([])
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('replaces what a first attempt at the same sequence wrote', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(round(), { minLength: 2, maxLength: 10 }),
+        round(),
+        async (rounds, again) => {
+          const world = new World()
+          for (const actions of rounds) await world.backUp(actions)
+          await world.backUp(again, world.sequence)
+          await world.backUp([])
+          await world.compareAll()
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+})
+
+type Action =
+  | { act: 'file' | 'touch' | 'gone' | 'folder' | 'link'; path: string; seed: number }
+  | { act: 'rename'; path: string; target: string; seed: number }
+  | { act: 'fill'; path: string; count: number; seed: number }
+
+const name = fc.constantFrom('a', 'b', 'c', 'a-b', 'longer name', '\xff\n')
+const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => names.join('/'))
+const seed = fc.integer({ min: 0, max: 1_000_000 })
+
+function round(): fc.Arbitrary<Action[]> {
+  const simple = fc.record({
+    act: fc.constantFrom('file' as const, 'file', 'touch', 'gone', 'folder', 'link'),
+    path,
+    seed,
+  })
+  const rename = fc.record({ act: fc.constant('rename' as const), path, target: path, seed })
+  const fill = fc.record({
+    act: fc.constant('fill' as const),
+    path,
+    count: fc.integer({ min: 5, max: 60 }),
+    seed,
+  })
+  return fc.array(
+    fc.oneof(
+      { weight: 10, arbitrary: simple },
+      { weight: 2, arbitrary: rename },
+      { weight: 1, arbitrary: fill },
+    ),
+    { maxLength: 10 },
+  )
+}
+
+/** Much happens to a few files of a large folder. */
+function wideRound(): fc.Arbitrary<Action[]> {
+  const wide = fc.integer({ min: 0, max: 900 }).map((index) => `big/${fileName(index)}`)
+  const busy = fc.integer({ min: 0, max: 14 }).map((index) => `big/${fileName(index * 7)}`)
+  const actions = fc.array(
+    fc.record({
+      act: fc.constantFrom('file' as const, 'touch', 'touch', 'touch', 'touch', 'gone', 'folder'),
+      path: fc.oneof({ weight: 6, arbitrary: busy }, { weight: 1, arbitrary: wide }),
+      seed,
+    }),
+    { minLength: 40, maxLength: 60, size: 'max' },
+  )
+  // One file is new every time, until its history leaves the page.
+  return fc
+    .tuple(seed, actions)
+    .map(([number, others]): Action[] => [
+      { act: 'file', path: 'big/always new', seed: number },
+      ...others,
+    ])
+}
+
+/** Most files of a small folder change in every round. */
+function busyRound(): fc.Arbitrary<Action[]> {
+  const busy = fc.integer({ min: 0, max: 39 }).map((index) => `big/${fileName(index)}`)
+  return fc.array(
+    fc.record({
+      act: fc.constantFrom('touch' as const, 'touch', 'touch', 'touch', 'touch', 'file', 'gone'),
+      path: busy,
+      seed,
+    }),
+    { minLength: 50, maxLength: 60, size: 'max' },
+  )
+}
+
+class World {
+  readonly objects = new MemoryObjects()
+  readonly model = new TreeModel()
+  readonly #store = { source: this.objects, sink: this.objects, cutKey: CUT_KEY }
+  root: FolderNode | undefined
+  sequence = 0
+
+  /** Let actions happen to the model's files, then back up the difference. */
+  async backUp(actions: readonly Action[], sequence = this.sequence + 1): Promise<void> {
+    const files = new Map(this.model.now)
+    for (const action of actions) act(files, action, sequence)
+    const changes = difference(this.model.now, files)
+    this.sequence = sequence
+    this.model.take(sequence, changes)
+    this.root = await writeTree(this.root, sequence, stream(changes), this.#store)
+  }
+
+  /** Back up once more, stating everything that is there. */
+  async restate(): Promise<void> {
+    const changes = difference(new Map(), this.model.now).map((change): Change => {
+      if (change.type === 'gone' || change.what.kind !== 'file') return change
+      return { ...change, what: { kind: 'file', versions: [] } }
+    })
+    const store = this.#store
+    this.root = await writeTree(this.root, this.sequence + 1, stream(changes), store)
+  }
+
+  /** The page that holds the folder `big`, or the first one of several. */
+  async pastPages(): Promise<{ isMerged: boolean; linksMax: number }> {
+    const reader = new TreeReader({ source: this.objects })
+    const entry = await reader.entry(this.root as FolderNode, pathOf('big'), this.sequence)
+    const node = entry?.span.what.kind === 'folder' ? entry.span.what.node : undefined
+    const pages = await pagesOf(node, this.objects)
+    const linksMax = Math.max(...pages.map(({ past }) => past.length))
+    const spilled = this.objects.puts.filter(({ kind }) => kind === 'past').length
+    return { isMerged: linksMax <= 8 && spilled > 8 * pages.length, linksMax }
+  }
+
+  async compareAll(every = 1): Promise<void> {
+    const reader = new TreeReader({ source: this.objects })
+    const { root } = this
+    if (root === undefined) throw new Error('nothing was backed up')
+    for (const sequence of this.model.sequences) {
+      if (sequence % every !== 0 && sequence !== this.sequence) continue
+      const expected = this.model.at(sequence)
+      const found: [string, Standing][] = []
+      for await (const { path: at, entry } of reader.walk(root, [], sequence)) {
+        found.push([textOf(at), standing(entry)])
+      }
+      expect(found.map(([at]) => at)).toEqual(inOrder(expected.keys()))
+      expect(new Map(found)).toEqual(expected)
+      for (const at of [...expected.keys(), 'a', 'b/c', 'nowhere'].slice(0, 30)) {
+        const entry = await reader.entry(root, pathOf(at), sequence)
+        expect(entry && standing(entry)).toEqual(expected.get(at))
+        const listed: string[] = []
+        for await (const child of reader.list(root, pathOf(at), sequence)) {
+          listed.push(`${at}/${textOf([child.name])}`)
+        }
+        expect(listed).toEqual(childrenOf(expected, at))
+      }
+    }
+  }
+}
+
+async function pagesOf(node: FolderNode | undefined, objects: MemoryObjects): Promise<Page[]> {
+  if (node?.type !== 'stored') return []
+  if (node.level === 0) return [decodePage(await objects.read(node.reference, 'page'))]
+  const { rows } = decodeIndexPage(await objects.read(node.reference, 'index'))
+  const pages: Page[] = []
+  for (const { reference } of rows) {
+    pages.push(...(await pagesOf({ type: 'stored', level: node.level - 1, reference }, objects)))
+  }
+  return pages
+}
+
+function childrenOf(snapshot: Snapshot, folder: string): string[] {
+  const depth = folder.split('/').length + 1
+  const inside = [...snapshot.keys()].filter(
+    (at) => at.startsWith(`${folder}/`) && at.split('/').length === depth,
+  )
+  return inOrder(inside)
+}
+
+function standing(entry: VisibleEntry): Standing {
+  const { attributes, what } = entry.span
+  if (what.kind === 'folder') return { kind: 'folder', attributes }
+  if (what.kind === 'symlink') {
+    return { kind: 'symlink', attributes, target: textOf([what.target]) }
+  }
+  expect(entry.version?.id).toBe(what.version)
+  return { kind: 'file', attributes, version: entry.version as Version }
+}
+
+function act(files: Map<string, Standing>, action: Action, sequence: number): void {
+  const { path: at, seed: number } = action
+  if (action.act === 'gone') return removeAll(files, at)
+  if (action.act === 'fill') {
+    if (!makeFolder(files, at, number)) return
+    for (let index = 0; index < action.count; index++) {
+      const file = `${at}/${fileName(index)}`
+      if (!files.has(file)) files.set(file, newFile(sequence, number + index))
+    }
+    return
+  }
+  if (action.act === 'rename') {
+    if (!files.has(at) || files.has(action.target) || action.target.startsWith(`${at}/`)) return
+    if (!makeFolder(files, parent(action.target), number)) return
+    for (const [from, what] of [...files]) {
+      if (from !== at && !from.startsWith(`${at}/`)) continue
+      files.delete(from)
+      const moved = what.kind === 'file' ? { ...what, version: newVersion(sequence, number) } : what
+      files.set(action.target + from.slice(at.length), moved)
+    }
+    return
+  }
+  const before = files.get(at)
+  if (action.act === 'touch') {
+    if (before !== undefined) files.set(at, { ...before, attributes: newAttributes(number) })
+    return
+  }
+  if (!makeFolder(files, parent(at), number)) return
+  if (action.act === 'folder') {
+    if (before?.kind === 'folder') return
+    files.set(at, { kind: 'folder', attributes: newAttributes(number) })
+    return
+  }
+  removeAll(files, at)
+  if (action.act === 'file') files.set(at, newFile(sequence, number))
+  else files.set(at, { kind: 'symlink', attributes: newAttributes(number), target: `to ${number}` })
+}
+
+function parent(at: string): string {
+  return at.includes('/') ? at.slice(0, at.lastIndexOf('/')) : ''
+}
+
+/** @returns whether a folder stands there now; what is no folder stays */
+function makeFolder(files: Map<string, Standing>, at: string, number: number): boolean {
+  if (at === '') return true
+  const before = files.get(at)
+  if (before !== undefined) return before.kind === 'folder'
+  if (!makeFolder(files, parent(at), number)) return false
+  files.set(at, { kind: 'folder', attributes: newAttributes(number) })
+  return true
+}
+
+function removeAll(files: Map<string, Standing>, at: string): void {
+  for (const other of [...files.keys()]) {
+    if (other === at || other.startsWith(`${at}/`)) files.delete(other)
+  }
+}
+
+/** What a scan would report. */
+function difference(before: Snapshot, after: Snapshot): Change[] {
+  const changes: Change[] = []
+  for (const at of inOrder(new Set([...before.keys(), ...after.keys()]))) {
+    const old = before.get(at)
+    const now = after.get(at)
+    if (now === undefined) {
+      // What went with its folder needs no change of its own.
+      if (after.get(parent(at))?.kind === 'folder' || parent(at) === '') {
+        changes.push({ path: pathOf(at), type: 'gone' })
+      }
+    } else if (JSON.stringify(toText(old)) !== JSON.stringify(toText(now))) {
+      changes.push({
+        path: pathOf(at),
+        type: 'set',
+        attributes: now.attributes,
+        what: whatOf(old, now),
+      })
+    }
+  }
+  return changes
+}
+
+function whatOf(old: Standing | undefined, now: Standing): (Change & { type: 'set' })['what'] {
+  if (now.kind === 'folder') return { kind: 'folder' }
+  if (now.kind === 'symlink')
+    return { kind: 'symlink', target: pathOf(now.target)[0] as Uint8Array }
+  const isKept = old?.kind === 'file' && old.version === now.version
+  return { kind: 'file', versions: isKept ? [] : [now.version] }
+}
+
+function toText(standing: Standing | undefined): unknown {
+  return JSON.parse(
+    JSON.stringify(standing ?? null, (_, value: unknown) =>
+      typeof value === 'bigint' ? `${value}` : value,
+    ),
+  )
+}
+
+async function* stream(changes: readonly Change[]): AsyncGenerator<Change> {
+  yield* changes
+}
+
+function fileName(index: number): string {
+  return `${(index * 7919) % 1000} file ${index}`
+}
+
+function newFile(sequence: number, number: number): Standing {
+  return {
+    kind: 'file',
+    attributes: newAttributes(number),
+    version: newVersion(sequence, number),
+  }
+}
+
+/** Versions of one snapshot under one name are told apart by their ordinal. */
+function newVersion(sequence: number, number: number): Version {
+  const size = number % 1000
+  return {
+    id: versionId(sequence, number % 1024),
+    size,
+    digest: number % 3 === 0 ? new Uint8Array(32).fill(number % 256) : undefined,
+    label: 'stable',
+    content: {
+      type: 'original',
+      parts: { depth: 0, references: size === 0 ? [] : [newReference(sequence, number)] },
+    },
+    extra: [],
+  }
+}
+
+function newReference(sequence: number, number: number): Reference {
+  return {
+    pack: sequence,
+    offset: number * 100,
+    length: OBJECT_OVERHEAD + (number % 1000),
+    key: {
+      type: 'run',
+      secret: new Uint8Array(32).fill(sequence),
+      ordinal: number % 256,
+    },
+  }
+}
+
+function newAttributes(number: number): Attributes {
+  return {
+    mode: 0o644 + (number % 2),
+    uid: 1000,
+    gid: 100,
+    userName: 'anna',
+    mtime: { seconds: 1_700_000_000 + number, nanoseconds: number % 7 },
+    ctime: { seconds: 1_700_000_000 + number, nanoseconds: number % 5 },
+    inode: BigInt(number),
+    size: number % 1000,
+    extra: number % 11 === 0 ? [{ type: 5, bytes: Uint8Array.of(number % 256) }] : [],
+  }
+}

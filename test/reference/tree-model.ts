@@ -1,0 +1,76 @@
+/**
+ * The slow twin of the tree: for every snapshot a whole map from path to what stood there.
+ */
+
+import type { Attributes, Version } from '../../protocol/tree.ts'
+import type { Change } from '../../src/history/change.ts'
+
+export type Standing =
+  | { readonly kind: 'file'; readonly attributes: Attributes; readonly version: Version }
+  | { readonly kind: 'folder'; readonly attributes: Attributes }
+  | { readonly kind: 'symlink'; readonly attributes: Attributes; readonly target: string }
+
+/** Paths as text, components joined by `/`. */
+export type Snapshot = ReadonlyMap<string, Standing>
+
+export class TreeModel {
+  readonly #snapshots = new Map<number, Snapshot>()
+  #now: Map<string, Standing> = new Map()
+
+  get now(): Snapshot {
+    return this.#now
+  }
+
+  get sequences(): readonly number[] {
+    return [...this.#snapshots.keys()]
+  }
+
+  at(sequence: number): Snapshot {
+    return this.#snapshots.get(sequence) ?? new Map()
+  }
+
+  /** Apply the changes, one after another, and remember the outcome as the snapshot. */
+  take(sequence: number, changes: readonly Change[]): void {
+    const next = new Map(this.#now)
+    for (const change of changes) {
+      const path = textOf(change.path)
+      const before = next.get(path)
+      if (change.type === 'gone' || before?.kind !== change.what.kind) removeTree(next, path)
+      if (change.type === 'gone') continue
+      const { attributes, what } = change
+      if (what.kind === 'folder') next.set(path, { kind: 'folder', attributes })
+      else if (what.kind === 'symlink') {
+        next.set(path, { kind: 'symlink', attributes, target: decode(what.target) })
+      } else {
+        const version = what.versions.at(-1) ?? (before as { version: Version }).version
+        next.set(path, { kind: 'file', attributes, version })
+      }
+    }
+    this.#now = next
+    this.#snapshots.set(sequence, next)
+  }
+}
+
+export function textOf(path: readonly Uint8Array[]): string {
+  return path.map(decode).join('/')
+}
+
+export function pathOf(text: string): Uint8Array[] {
+  return text.split('/').map((name) => new Uint8Array(Buffer.from(name, 'latin1')))
+}
+
+/** Path order of the tree: component by component, byte by byte. */
+export function inOrder(paths: Iterable<string>): string[] {
+  const key = (path: string): string => path.replaceAll('/', '\0')
+  return [...paths].toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0))
+}
+
+function removeTree(map: Map<string, Standing>, path: string): void {
+  for (const other of map.keys()) {
+    if (other === path || other.startsWith(`${path}/`)) map.delete(other)
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1')
+}
