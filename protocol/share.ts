@@ -17,7 +17,7 @@ import { merkleNodesSize } from './merkle.ts'
 
 const MAGIC = utf8('cairnsh1')
 const FAMILY_SIZE = 7 // the magic without its version
-const HASH_TAG = 'cairn/1 share header'
+const HASH_TAG = 'cairn/1/share-header'
 const FIXED_SIZE = MAGIC.length + ID_SIZE + 2 + 2
 
 /** Largest header, bytes: a reader that has read so much of the file has it all. */

@@ -26,14 +26,14 @@ import { compress, decompress } from './compress.ts'
 const COMMITMENT_SIZE = 32
 const TAG_SIZE = 16
 const KEY_SIZE = 32
-const FORMAT_TAG = utf8('cairn/1 object')
+const FORMAT_TAG = utf8('cairn/1/object')
 const NONCE = new Uint8Array(12) // Fixed: a key is derived afresh for each object, so it encrypts once.
 
-const RAW_LABEL = utf8('cairn/1 raw key')
-const RUN_LABEL = utf8('cairn/1 run secret')
-const RUN_KEY_LABEL = utf8('cairn/1 run key')
-const RUN_TAG = 'cairn/1 run'
-const SEAL_LABEL = 'cairn/1 seal'
+const RAW_LABEL = utf8('cairn/1/raw-key')
+const RUN_LABEL = utf8('cairn/1/run-secret')
+const RUN_KEY_LABEL = utf8('cairn/1/run-key')
+const RUN_TAG = 'cairn/1/run'
+const SEAL_LABEL = 'cairn/1/seal'
 
 const CIPHER = 'chacha20-poly1305'
 

@@ -212,9 +212,9 @@ function nobleSeal(plain: Uint8Array, key: ObjectKey): Uint8Array {
       : nobleHmac(
           nobleSha256,
           key.secret,
-          concat(utf8('cairn/1 run key'), Uint8Array.of(key.ordinal)),
+          concat(utf8('cairn/1/run-key'), Uint8Array.of(key.ordinal)),
         )
-  const both = nobleHkdf(nobleSha256, bytes, undefined, utf8('cairn/1 seal'), 64)
-  const cipher = chacha20poly1305(both.slice(0, 32), new Uint8Array(12), utf8('cairn/1 object'))
+  const both = nobleHkdf(nobleSha256, bytes, undefined, utf8('cairn/1/seal'), 64)
+  const cipher = chacha20poly1305(both.slice(0, 32), new Uint8Array(12), utf8('cairn/1/object'))
   return concat(both.slice(32), cipher.encrypt(plain))
 }

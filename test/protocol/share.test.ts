@@ -150,5 +150,5 @@ function forge(change: { shareNumber?: number; manifest?: Uint8Array }): Uint8Ar
   new DataView(numbers.buffer).setUint16(0, shareNumber)
   new DataView(numbers.buffer).setUint16(2, manifest.length)
   const fields = concat(utf8('cairnsh1'), VAULT_BYTES, numbers, manifest)
-  return concat(fields, taggedHash('cairn/1 share header', fields))
+  return concat(fields, taggedHash('cairn/1/share-header', fields))
 }

@@ -61,7 +61,7 @@ function file(size: number, shareNumber: number): Uint8Array {
 function forged(shareNumber: number, manifest: Uint8Array): Uint8Array {
   const numbers = Uint8Array.of(0, shareNumber, manifest.length >> 8, manifest.length & 255)
   const fields = concat(utf8('cairnsh1'), VAULT_BYTES, numbers, manifest)
-  return concat(fields, taggedHash('cairn/1 share header', fields))
+  return concat(fields, taggedHash('cairn/1/share-header', fields))
 }
 
 const small = file(1, 0)
