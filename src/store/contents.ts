@@ -6,6 +6,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { statement } from './database.ts'
 import { hkdf, hmac } from '../../protocol/hash.ts'
 import type { Reference } from '../../protocol/reference.ts'
 
@@ -29,9 +30,10 @@ export class Contents {
 
   /** @returns where an object with exactly these bytes lies */
   find(digest: Uint8Array): Reference | undefined {
-    const row = this.#database
-      .prepare('SELECT pack, offset, length, sealed_key FROM contents WHERE id = ?')
-      .get(this.id(digest)) as
+    const row = statement(
+      this.#database,
+      'SELECT pack, offset, length, sealed_key FROM contents WHERE id = ?',
+    ).get(this.id(digest)) as
       { pack: number; offset: number; length: number; sealed_key: Uint8Array } | undefined
     if (row === undefined) return undefined
     const secret = this.#mask(digest, row.sealed_key)
@@ -49,17 +51,16 @@ export class Contents {
     place: { pack: number; offset: number; length: number },
     key: Uint8Array,
   ): void {
-    this.#database
-      .prepare(
-        `INSERT OR REPLACE INTO contents (id, pack, offset, length, sealed_key)
+    statement(
+      this.#database,
+      `INSERT OR REPLACE INTO contents (id, pack, offset, length, sealed_key)
          VALUES (?, ?, ?, ?, ?)`,
-      )
-      .run(this.id(digest), place.pack, place.offset, place.length, this.#mask(digest, key))
+    ).run(this.id(digest), place.pack, place.offset, place.length, this.#mask(digest, key))
   }
 
   /** A pack is not to be relied on any more. */
   forgetPack(pack: number): void {
-    this.#database.prepare('DELETE FROM contents WHERE pack = ?').run(pack)
+    statement(this.#database, 'DELETE FROM contents WHERE pack = ?').run(pack)
   }
 
   /** One-time pad: the mask is as unguessable as the content is, and hides one key only. */

@@ -8,7 +8,7 @@
  * the content they open, so that a stolen database tells names and sizes, not contents or keys.
  */
 
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { DiskError } from '../base/errors.ts'
 
 const SCHEMA_VERSION = 1
@@ -95,6 +95,20 @@ export function prepareDatabase(database: DatabaseSync): void {
     database.exec(SCHEMA)
     database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
   })
+}
+
+const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>()
+
+/**
+ * A prepared statement, made once for each database and text. Not for `iterate`: two walks over one
+ * statement would disturb each other.
+ */
+export function statement(database: DatabaseSync, sql: string): StatementSync {
+  let prepared = statements.get(database)
+  if (prepared === undefined) statements.set(database, (prepared = new Map()))
+  let found = prepared.get(sql)
+  if (found === undefined) prepared.set(sql, (found = database.prepare(sql)))
+  return found
 }
 
 /** Run `work` so that all of it is kept or none. */

@@ -6,6 +6,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { statement } from './database.ts'
 import type { FileStatus, FileTime } from '../ports/files.ts'
 
 export type EntryKind = 'file' | 'folder' | 'symlink'
@@ -67,7 +68,7 @@ export class Entries {
   }
 
   get(key: Uint8Array): EntryRow | undefined {
-    const row = this.#database.prepare('SELECT * FROM entries WHERE key = ?').get(key)
+    const row = statement(this.#database, 'SELECT * FROM entries WHERE key = ?').get(key)
     return row === undefined ? undefined : toEntry(row as unknown as EntryColumns)
   }
 
@@ -81,42 +82,43 @@ export class Entries {
 
   /** @returns a path whose newest version has exactly these bytes */
   findContent(content: Uint8Array): EntryRow | undefined {
-    const row = this.#database
-      .prepare('SELECT * FROM entries WHERE content = ? LIMIT 1')
-      .get(content)
+    const row = statement(this.#database, 'SELECT * FROM entries WHERE content = ? LIMIT 1').get(
+      content,
+    )
     return row === undefined ? undefined : toEntry(row as unknown as EntryColumns)
   }
 
   /** @returns whether some file of this size is stored as a chain of deltas */
   hasChainedOfSize(size: number): boolean {
-    const row = this.#database
-      .prepare('SELECT 1 FROM entries WHERE size = ? AND chain_length > 0 LIMIT 1')
-      .get(size)
+    const row = statement(
+      this.#database,
+      'SELECT 1 FROM entries WHERE size = ? AND chain_length > 0 LIMIT 1',
+    ).get(size)
     return row !== undefined
   }
 
   put(entry: EntryRow): void {
-    this.#database
-      .prepare(
-        `INSERT OR REPLACE INTO entries (key, ${STATUS_COLUMNS}, content, version, chain_length, chain_size)
+    statement(
+      this.#database,
+      `INSERT OR REPLACE INTO entries (key, ${STATUS_COLUMNS}, content, version, chain_length, chain_size)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      )
-      .run(
-        entry.key,
-        ...statusValues(entry),
-        entry.content ?? null,
-        entry.version,
-        entry.chainLength,
-        entry.chainSize,
-      )
+    ).run(
+      entry.key,
+      ...statusValues(entry),
+      entry.content ?? null,
+      entry.version,
+      entry.chainLength,
+      entry.chainSize,
+    )
   }
 
   /** Forget a path and everything below it. */
   removeTree(key: Uint8Array, below: { from: Uint8Array; until: Uint8Array }): void {
-    this.#database.prepare('DELETE FROM entries WHERE key = ?').run(key)
-    this.#database
-      .prepare('DELETE FROM entries WHERE key >= ? AND key < ?')
-      .run(below.from, below.until)
+    statement(this.#database, 'DELETE FROM entries WHERE key = ?').run(key)
+    statement(this.#database, 'DELETE FROM entries WHERE key >= ? AND key < ?').run(
+      below.from,
+      below.until,
+    )
   }
 
   clear(): void {

@@ -6,6 +6,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { statement } from './database.ts'
 import { packIdFromBytes, packIdToBytes, type PackId } from '../../protocol/manifest.ts'
 import type { PeerId } from '../ports/network.ts'
 
@@ -47,91 +48,96 @@ export class Packs {
   }
 
   get(number: number): PackRow | undefined {
-    const row = this.#database.prepare('SELECT * FROM packs WHERE number = ?').get(number)
+    const row = statement(this.#database, 'SELECT * FROM packs WHERE number = ?').get(number)
     return row === undefined ? undefined : toPack(row as unknown as PackColumns)
   }
 
   put(pack: PackRow): void {
-    this.#database
-      .prepare(
-        `INSERT OR REPLACE INTO packs
+    statement(
+      this.#database,
+      `INSERT OR REPLACE INTO packs
            (number, kind, state, size, needed, total, id, base, is_published)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      )
-      .run(
-        pack.number,
-        pack.kind,
-        pack.state,
-        pack.size,
-        pack.needed,
-        pack.total,
-        pack.id === undefined ? null : packIdToBytes(pack.id),
-        pack.base,
-        pack.isPublished ? 1 : 0,
-      )
+    ).run(
+      pack.number,
+      pack.kind,
+      pack.state,
+      pack.size,
+      pack.needed,
+      pack.total,
+      pack.id === undefined ? null : packIdToBytes(pack.id),
+      pack.base,
+      pack.isPublished ? 1 : 0,
+    )
   }
 
   inState(state: PackState): PackRow[] {
-    const rows = this.#database
-      .prepare('SELECT * FROM packs WHERE state = ? ORDER BY number')
-      .all(state)
+    const rows = statement(
+      this.#database,
+      'SELECT * FROM packs WHERE state = ? ORDER BY number',
+    ).all(state)
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
   /** @returns up to `count` packs numbered `number` and up */
   from(number: number, count: number): PackRow[] {
-    const rows = this.#database
-      .prepare('SELECT * FROM packs WHERE number >= ? ORDER BY number LIMIT ?')
-      .all(number, count)
+    const rows = statement(
+      this.#database,
+      'SELECT * FROM packs WHERE number >= ? ORDER BY number LIMIT ?',
+    ).all(number, count)
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
   /** @returns packs with an id that references may name, numbered `number` and up */
   encodedFrom(number: number): PackRow[] {
-    const rows = this.#database
-      .prepare(
-        `SELECT * FROM packs WHERE number >= ? AND id IS NOT NULL AND kind <> 'ledger'
+    const rows = statement(
+      this.#database,
+      `SELECT * FROM packs WHERE number >= ? AND id IS NOT NULL AND kind <> 'ledger'
          ORDER BY number`,
-      )
-      .all(number)
+    ).all(number)
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
   /** @returns the highest number, 0 without any */
   numberMax(): number {
-    const row = this.#database.prepare('SELECT max(number) AS number FROM packs').get()
+    const row = statement(this.#database, 'SELECT max(number) AS number FROM packs').get()
     return (row as { number: number | null }).number ?? 0
   }
 
   /** @returns packs no head names yet, in order */
   unpublished(): PackRow[] {
-    const rows = this.#database
-      .prepare('SELECT * FROM packs WHERE is_published = 0 ORDER BY number')
-      .all()
+    const rows = statement(
+      this.#database,
+      'SELECT * FROM packs WHERE is_published = 0 ORDER BY number',
+    ).all()
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
   markPublished(numbers: readonly number[]): void {
-    const statement = this.#database.prepare('UPDATE packs SET is_published = 1 WHERE number = ?')
-    for (const number of numbers) statement.run(number)
+    const mark = statement(this.#database, 'UPDATE packs SET is_published = 1 WHERE number = ?')
+    for (const number of numbers) mark.run(number)
   }
 
   remove(number: number): void {
-    this.#database.prepare('DELETE FROM packs WHERE number = ?').run(number)
-    this.#database.prepare('DELETE FROM placed WHERE pack = ?').run(number)
+    statement(this.#database, 'DELETE FROM packs WHERE number = ?').run(number)
+    statement(this.#database, 'DELETE FROM placed WHERE pack = ?').run(number)
   }
 
   /** @returns share number → the peer that said it stored it */
   holders(number: number): Map<number, PeerId> {
-    const rows = this.#database
-      .prepare('SELECT share, peer FROM placed WHERE pack = ? ORDER BY share')
-      .all(number) as { share: number; peer: string }[]
+    const rows = statement(
+      this.#database,
+      'SELECT share, peer FROM placed WHERE pack = ? ORDER BY share',
+    ).all(number) as { share: number; peer: string }[]
     return new Map(rows.map((row) => [row.share, row.peer as PeerId]))
   }
 
   setHolders(number: number, holders: ReadonlyMap<number, PeerId>): void {
-    this.#database.prepare('DELETE FROM placed WHERE pack = ?').run(number)
-    const insert = this.#database.prepare('INSERT INTO placed (pack, share, peer) VALUES (?, ?, ?)')
+    statement(this.#database, 'DELETE FROM placed WHERE pack = ?').run(number)
+    const insert = statement(
+      this.#database,
+      'INSERT INTO placed (pack, share, peer) VALUES (?, ?, ?)',
+    )
     for (const [share, peer] of holders) insert.run(number, share, peer)
   }
 }

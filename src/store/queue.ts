@@ -7,6 +7,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { statement } from './database.ts'
 import {
   STATUS_COLUMNS,
   isSameStatus,
@@ -77,7 +78,7 @@ export class Queue {
       !earlier.isRacy &&
       isSameStatus(earlier.status, found.status)
     if (isKept) {
-      this.#database.prepare('UPDATE queue SET run = ? WHERE key = ?').run(run, key)
+      statement(this.#database, 'UPDATE queue SET run = ? WHERE key = ?').run(run, key)
       return
     }
     this.#put(run, key, found.status.kind === 'file' ? 'waiting' : 'done', found)
@@ -90,17 +91,18 @@ export class Queue {
 
   /** Drop the rows that this run did not see. */
   dropUnseen(run: number): void {
-    this.#database.prepare('DELETE FROM queue WHERE run <> ?').run(run)
+    statement(this.#database, 'DELETE FROM queue WHERE run <> ?').run(run)
   }
 
   get(key: Uint8Array): QueueRow | undefined {
-    const row = this.#database.prepare('SELECT * FROM queue WHERE key = ?').get(key)
+    const row = statement(this.#database, 'SELECT * FROM queue WHERE key = ?').get(key)
     return row === undefined ? undefined : toRow(row as unknown as QueueColumns)
   }
 
   /** Rows in tree order, read a page at a time, so that rows may be finished meanwhile. */
   *rows(state?: QueueRow['state']): Generator<QueueRow> {
-    const page = this.#database.prepare(
+    const page = statement(
+      this.#database,
       `SELECT * FROM queue WHERE key > ?${state === undefined ? '' : ' AND state = ?'}
        ORDER BY key LIMIT ${PAGE_ROWS}`,
     )
@@ -116,25 +118,24 @@ export class Queue {
 
   /** All of a file's content is in packs on our disk. `status` is what was true while it was read. */
   finish(key: Uint8Array, status: EntryStatus, result: QueueResult): void {
-    this.#database
-      .prepare(
-        `UPDATE queue SET state = 'done', (${STATUS_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?),
+    statement(
+      this.#database,
+      `UPDATE queue SET state = 'done', (${STATUS_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?),
            versions = ?, content = ?, version = ?, chain_length = ?, chain_size = ? WHERE key = ?`,
-      )
-      .run(
-        ...statusValues(status),
-        result.versions ?? null,
-        result.content ?? null,
-        result.version,
-        result.chainLength,
-        result.chainSize,
-        key,
-      )
+    ).run(
+      ...statusValues(status),
+      result.versions ?? null,
+      result.content ?? null,
+      result.version,
+      result.chainLength,
+      result.chainSize,
+      key,
+    )
   }
 
   /** A file could not be read: leave it as the last snapshot has it. */
   drop(key: Uint8Array): void {
-    this.#database.prepare('DELETE FROM queue WHERE key = ?').run(key)
+    statement(this.#database, 'DELETE FROM queue WHERE key = ?').run(key)
   }
 
   clear(): void {
@@ -142,12 +143,11 @@ export class Queue {
   }
 
   totals(state: QueueRow['state']): QueueTotals {
-    const row = this.#database
-      .prepare(
-        `SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM queue
+    const row = statement(
+      this.#database,
+      `SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM queue
          WHERE state = ? AND kind = 'file'`,
-      )
-      .get(state) as { files: number; bytes: number }
+    ).get(state) as { files: number; bytes: number }
     return { files: row.files, bytes: row.bytes }
   }
 
@@ -157,19 +157,18 @@ export class Queue {
     state: QueueRow['state'],
     found: { status: EntryStatus; isRacy: boolean; target: Uint8Array | undefined },
   ): void {
-    this.#database
-      .prepare(
-        `INSERT OR REPLACE INTO queue (key, run, state, ${STATUS_COLUMNS}, is_racy, target)
+    statement(
+      this.#database,
+      `INSERT OR REPLACE INTO queue (key, run, state, ${STATUS_COLUMNS}, is_racy, target)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      )
-      .run(
-        key,
-        run,
-        state,
-        ...statusValues(found.status),
-        found.isRacy ? 1 : 0,
-        found.target ?? null,
-      )
+    ).run(
+      key,
+      run,
+      state,
+      ...statusValues(found.status),
+      found.isRacy ? 1 : 0,
+      found.target ?? null,
+    )
   }
 }
 

@@ -1,6 +1,7 @@
 /** Settings: named values of the backupdb, each dag-cbor. */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { statement } from './database.ts'
 import { z } from 'zod'
 import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
 
@@ -16,20 +17,21 @@ export class Settings {
 
   /** @returns the value, or `undefined` if it was never set */
   get<T>(name: string, schema: z.ZodType<T>): T | undefined {
-    const row = this.#database.prepare('SELECT value FROM settings WHERE name = ?').get(name) as
+    const row = statement(this.#database, 'SELECT value FROM settings WHERE name = ?').get(name) as
       { value: Uint8Array } | undefined
     if (row === undefined) return undefined
     return decodeCbor(row.value, schema, { format: `setting ${name}`, sizeMax: VALUE_SIZE_MAX })
   }
 
   set(name: string, value: unknown): void {
-    this.#database
-      .prepare('INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)')
-      .run(name, encodeCbor(value))
+    statement(this.#database, 'INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)').run(
+      name,
+      encodeCbor(value),
+    )
   }
 
   remove(name: string): void {
-    this.#database.prepare('DELETE FROM settings WHERE name = ?').run(name)
+    statement(this.#database, 'DELETE FROM settings WHERE name = ?').run(name)
   }
 
   /** Take the next number of a counter that starts at 1 and never gives a number twice. */

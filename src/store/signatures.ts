@@ -6,6 +6,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { statement } from './database.ts'
 
 /** Bytes of signatures kept: enough for some 400 GB of files in 4 KiB blocks (design §3). */
 export const SIGNATURES_SIZE_MAX = 2 * 1024 ** 3
@@ -20,37 +21,38 @@ export class Signatures {
   }
 
   get(content: Uint8Array): Uint8Array | undefined {
-    const row = this.#database
-      .prepare('SELECT signature FROM signatures WHERE content = ?')
-      .get(content) as { signature: Uint8Array } | undefined
+    const row = statement(this.#database, 'SELECT signature FROM signatures WHERE content = ?').get(
+      content,
+    ) as { signature: Uint8Array } | undefined
     return row?.signature
   }
 
   put(content: Uint8Array, signature: Uint8Array): void {
     if (signature.length > this.#sizeMax) return
-    this.#database
-      .prepare(
-        `INSERT OR REPLACE INTO signatures (content, size, used, signature)
+    statement(
+      this.#database,
+      `INSERT OR REPLACE INTO signatures (content, size, used, signature)
          VALUES (?, ?, (SELECT coalesce(max(used), 0) + 1 FROM signatures), ?)`,
-      )
-      .run(content, signature.length, signature)
+    ).run(content, signature.length, signature)
   }
 
   /** A newer version took this one's place. */
   remove(content: Uint8Array): void {
-    this.#database.prepare('DELETE FROM signatures WHERE content = ?').run(content)
+    statement(this.#database, 'DELETE FROM signatures WHERE content = ?').run(content)
   }
 
   /** Let the oldest go until the rest fits. */
   trim(): void {
-    const total = this.#database
-      .prepare('SELECT coalesce(sum(size), 0) AS size FROM signatures')
-      .get() as { size: number }
+    const total = statement(
+      this.#database,
+      'SELECT coalesce(sum(size), 0) AS size FROM signatures',
+    ).get() as { size: number }
     let excess = total.size - this.#sizeMax
     if (excess <= 0) return
-    const oldest = this.#database
-      .prepare('SELECT content, size FROM signatures ORDER BY used')
-      .all() as unknown as { content: Uint8Array; size: number }[]
+    const oldest = statement(
+      this.#database,
+      'SELECT content, size FROM signatures ORDER BY used',
+    ).all() as unknown as { content: Uint8Array; size: number }[]
     for (const { content, size } of oldest) {
       if (excess <= 0) return
       this.remove(content)
