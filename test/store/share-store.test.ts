@@ -281,7 +281,7 @@ describe('a power cut at any step', () => {
 /** @returns whether the story ended before the cut came */
 async function cutOnce(cutAt: number, seed: number): Promise<boolean> {
   return await onMachine(async (open, machine) => {
-    machine.databases.faults = { losesCommits: 0.3, losesAll: 0.3 }
+    machine.databases.faults = { losesCommits: 0.3, losesAll: 0.3, damages: 0 }
     const acknowledged = new Set<number>()
     const isCut = ({ index }: DiskStep) => (index === cutAt ? 'cut' : 'pass')
     machine.diskTrouble.onStep = isCut
