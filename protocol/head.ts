@@ -134,7 +134,7 @@ export function openHead(bytes: Uint8Array): OpenedHead {
  *
  * - 'next': newer, by 1 to `SEQUENCE_JUMP_MAX`
  * - 'same': byte for byte the known one
- * - 'stale': older
+ * - 'stale': older, or by a device that one with a higher epoch has replaced
  * - 'jump': too far ahead
  * - 'fork': the same sequence with other content, or the direct successor of another head
  */
@@ -142,9 +142,10 @@ export function compareHeads(
   known: OpenedHead,
   next: OpenedHead,
 ): 'next' | 'same' | 'stale' | 'jump' | 'fork' {
+  if (equal(next.id, known.id)) return 'same'
   const ahead = next.sequence - known.sequence
-  if (ahead < 0) return 'stale'
-  if (ahead === 0) return equal(next.id, known.id) ? 'same' : 'fork'
+  if (ahead < 0 || next.epoch < known.epoch) return 'stale'
+  if (ahead === 0) return 'fork'
   if (ahead > SEQUENCE_JUMP_MAX) return 'jump'
   const follows = next.previous !== null && equal(next.previous, known.id)
   return ahead === 1 && !follows ? 'fork' : 'next'

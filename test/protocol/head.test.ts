@@ -160,6 +160,30 @@ describe('an order of heads', () => {
     expect(compareHeads(after(SEQUENCE_MAX), fifth)).toBe('stale')
   })
 
+  it('does not go back to a device that was replaced', () => {
+    const successor = person(2)
+    const replacement = issueCertificate(keys.vaultKey, {
+      device: deviceIdFromBytes(successor.key.publicKey),
+      epoch: 2,
+      issuedAt: START,
+    })
+    const place = { vault, sequence: 6, nonce }
+    const sixth = openHead(
+      signHead(
+        {
+          ...head({ sequence: 6, previous: fifth.id, certificate: replacement }),
+          device: deviceIdFromBytes(successor.key.publicKey),
+          root: sealRoot(reference, headKey, place),
+        },
+        successor.key,
+      ),
+    )
+    expect(compareHeads(fifth, sixth)).toBe('next')
+    expect(compareHeads(sixth, sixth)).toBe('same')
+    expect(compareHeads(sixth, after(6))).toBe('stale')
+    expect(compareHeads(sixth, after(7, sixth.id))).toBe('stale')
+  })
+
   it('does not jump, so that nobody burns its range (H04)', () => {
     expect(compareHeads(fifth, after(5 + SEQUENCE_JUMP_MAX))).toBe('next')
     expect(compareHeads(fifth, after(5 + SEQUENCE_JUMP_MAX + 1))).toBe('jump')
