@@ -65,21 +65,32 @@ export class VaultObjects implements ObjectSource {
    * @throws {FormatError} the bytes are not that object
    */
   async read(reference: Reference, kind: ObjectKind): Promise<Uint8Array> {
-    const found = open(await this.#sealed(reference, kind), reference.key)
-    if (found.kind !== kind) {
-      throw new FormatError(`An object of kind ${found.kind} stands where ${kind} belongs`)
-    }
-    return found.body
-  }
-
-  async #sealed(reference: Reference, kind: ObjectKind): Promise<Uint8Array> {
     const pack = this.#parts.packs.get(reference.pack)
     if (pack === undefined) throw new UnknownPackError(`The ledger has no pack ${reference.pack}`)
     const offset = pack.base + reference.offset
-    const local = await this.#parts.spool.read(pack.number, offset, reference.length)
+    const local = await this.#local(pack, offset, reference, kind)
     if (local !== undefined) return local
     const windows = kind === 'content' || kind === 'delta' ? 'content' : 'metadata'
-    return this.#remote(pack, offset, reference.length, windows)
+    return bodyOf(await this.#remote(pack, offset, reference.length, windows), reference, kind)
+  }
+
+  /** @returns nothing too where our own copy is damaged: then the grid is asked */
+  async #local(
+    pack: PackRow,
+    offset: number,
+    reference: Reference,
+    kind: ObjectKind,
+  ): Promise<Uint8Array | undefined> {
+    const { spool } = this.#parts
+    const sealed = await spool.read(pack.number, offset, reference.length)
+    if (sealed === undefined) return undefined
+    try {
+      return bodyOf(sealed, reference, kind)
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      await spool.uncache(pack.number)
+      return undefined
+    }
   }
 
   async #remote(
@@ -158,4 +169,12 @@ export class VaultObjects implements ObjectSource {
     const found = await this.#parts.grid.have(wanted, this.#signal)
     for (const id of wanted) this.#locations.set(id, found.get(id))
   }
+}
+
+function bodyOf(sealed: Uint8Array, { key }: Reference, kind: ObjectKind): Uint8Array {
+  const found = open(sealed, key)
+  if (found.kind !== kind) {
+    throw new FormatError(`An object of kind ${found.kind} stands where ${kind} belongs`)
+  }
+  return found.body
 }

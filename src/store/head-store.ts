@@ -29,6 +29,7 @@ import { KeyedMutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
+import { makeDurableFolder } from './durable-folder.ts'
 import { withFile } from './share-files.ts'
 
 const HEADS_FOLDER = 'heads'
@@ -169,9 +170,7 @@ export class HeadStore {
 
   async #prepareFolder(vault: VaultId, folder: string): Promise<void> {
     if (this.#entries.has(vault)) return
-    await this.#parts.disk.makeFolder(folder)
-    await this.#parts.disk.syncFolder('')
-    await this.#parts.disk.syncFolder(HEADS_FOLDER)
+    await makeDurableFolder(this.#parts.disk, folder)
   }
 
   #enter(entry: Entry): Entry {

@@ -20,6 +20,7 @@ import { KeyedMutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
+import { makeDurableFolder } from './durable-folder.ts'
 import { ShareAccounts, type ShareAccount, type ShareKey } from './share-accounts.ts'
 import { folderOf, keyText, PART_SUFFIX, pathOf, readHeader, withFile } from './share-files.ts'
 import { settleAccounts } from './share-recount.ts'
@@ -220,11 +221,7 @@ export class ShareStore {
 
   async #prepareFolder(folder: string): Promise<void> {
     if (this.#folders.has(folder)) return
-    await this.#disk.makeFolder(folder)
-    const parts = folder.split('/')
-    for (let depth = 0; depth < parts.length; depth += 1) {
-      await this.#disk.syncFolder(parts.slice(0, depth).join('/'))
-    }
+    await makeDurableFolder(this.#disk, folder)
     this.#folders.add(folder)
   }
 

@@ -6,6 +6,7 @@
  */
 
 import type { Disk } from '../ports/disk.ts'
+import { makeDurableFolder } from './durable-folder.ts'
 import type { PackRow } from './packs.ts'
 
 const SPOOL_FOLDER = 'spool'
@@ -24,7 +25,7 @@ export class Spool {
   /** Make the folders and sweep what a crash left half-made. */
   async open(): Promise<void> {
     for (const folder of [SPOOL_FOLDER, CACHE_FOLDER]) {
-      await this.#disk.makeFolder(folder)
+      await makeDurableFolder(this.#disk, folder)
       for (const name of await this.#disk.list(folder)) {
         if (name.endsWith('.new')) await this.#disk.remove(`${folder}/${name}`)
       }
@@ -75,6 +76,11 @@ export class Spool {
   async retire(number: number, isKept: boolean): Promise<void> {
     if (!isKept) return this.remove(number)
     await this.#disk.rename(`${SPOOL_FOLDER}/${number}`, `${CACHE_FOLDER}/${number}`)
+  }
+
+  /** A kept copy turned out to be damaged: the grid has better ones. */
+  async uncache(number: number): Promise<void> {
+    await this.#disk.remove(`${CACHE_FOLDER}/${number}`)
   }
 
   /** Keep a pack fetched from the grid; losing it costs a fetch. */

@@ -10,6 +10,7 @@ import { concat, equal } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { DiskError } from '../base/errors.ts'
 import type { Disk } from '../ports/disk.ts'
+import { makeDurableFolder } from './durable-folder.ts'
 
 const HASH_SIZE = 32
 
@@ -22,7 +23,7 @@ export class StateDamagedError extends DiskError {
 export async function writeWhole(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
   const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''
   const temporary = `${path}.new`
-  if (folder !== '') await disk.makeFolder(folder)
+  if (folder !== '') await makeDurableFolder(disk, folder)
   await disk.remove(temporary)
 
   const file = await disk.create(temporary)
