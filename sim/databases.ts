@@ -6,15 +6,18 @@
  */
 
 import { DatabaseSync } from 'node:sqlite'
+import { DatabaseDamagedError, LockedError } from '../src/base/errors.ts'
 import type { SimRandom } from './random.ts'
 
 /** Chances at a power cut. SQLite promises zeros; a lying disk or a lost folder does not. */
 export interface DatabaseFaults {
   readonly losesCommits: number
   readonly losesAll: number
+  /** Pages turn out to be broken when it is opened next. */
+  readonly damages: number
 }
 
-const NO_FAULTS: DatabaseFaults = { losesCommits: 0, losesAll: 0 }
+const NO_FAULTS: DatabaseFaults = { losesCommits: 0, losesAll: 0, damages: 0 }
 
 /** Pictures kept of one database, the oldest being dropped. */
 const PICTURES_MAX = 3
@@ -22,6 +25,7 @@ const PICTURES_MAX = 3
 interface Stored {
   /** Committed content as of the last close or crash. */
   bytes: Uint8Array | undefined
+  isDamaged: boolean
   /** Earlier committed contents, oldest first. */
   readonly pictures: Uint8Array[]
   open: DatabaseSync | undefined
@@ -39,11 +43,18 @@ export class SimDatabases {
   /**
    * Open a database by name, making it if need be. Closing it keeps its content for the next open.
    *
-   * @throws {Error} it is open already, as under an exclusive lock
+   * @throws {LockedError} it is open already
+   * @throws {DatabaseDamagedError} a power cut broke it
    */
   open(name: string): DatabaseSync {
-    const stored = this.#stored.get(name) ?? { bytes: undefined, pictures: [], open: undefined }
-    if (stored.open?.isOpen === true) throw new Error(`${name}: database is locked`)
+    const stored = this.#stored.get(name) ?? {
+      bytes: undefined,
+      isDamaged: false,
+      pictures: [],
+      open: undefined,
+    }
+    if (stored.open?.isOpen === true) throw new LockedError(name)
+    if (stored.isDamaged) throw new DatabaseDamagedError(name, 'the power went')
     const database = new DatabaseSync(':memory:')
     if (stored.bytes !== undefined) database.deserialize(stored.bytes)
     stored.open = database
@@ -75,20 +86,20 @@ export class SimDatabases {
     for (const [name, stored] of this.#stored) {
       if (stored.open?.isOpen === true) stored.open.close()
       stored.open = undefined
-      const draw = this.#random.unit()
-      if (!isPowerCut) continue
-      if (draw < this.faults.losesAll) {
-        stored.bytes = undefined
-        stored.pictures.length = 0
-        losses.push(`${name} lost`)
-      } else if (draw < this.faults.losesAll + this.faults.losesCommits) {
-        const picture = stored.pictures.pop()
-        if (picture === undefined) continue
-        stored.bytes = picture
-        losses.push(`${name} lost its last commits`)
-      }
+      const fate = this.#random.weighted({ ...this.faults, survives: survival(this.faults) })
+      const picture = stored.pictures.pop()
+      if (!isPowerCut || fate === 'survives') continue
+      if (fate === 'losesAll') this.setAside(name)
+      if (fate === 'damages') stored.isDamaged = true
+      if (fate === 'losesCommits') stored.bytes = picture ?? stored.bytes
+      losses.push(`${name} ${fate}`)
     }
     return losses
+  }
+
+  /** Move a database away; the next open makes a new one. */
+  setAside(name: string): void {
+    this.#stored.delete(name)
   }
 
   /** Lose every database, as with a wiped disk. */
@@ -96,6 +107,10 @@ export class SimDatabases {
     this.crash(false)
     this.#stored.clear()
   }
+}
+
+function survival({ losesCommits, losesAll, damages }: DatabaseFaults): number {
+  return 1 - losesCommits - losesAll - damages
 }
 
 /** Serialized content without the open transaction, which is rolled back. */

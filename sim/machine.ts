@@ -47,6 +47,7 @@ export interface MachinePorts {
   readonly network: (seed: Uint8Array) => Promise<Network>
   readonly compute: <Table extends CodecTable>(table: Table) => SimCompute<Table>
   readonly openDatabase: (name: string) => DatabaseSync
+  readonly setDatabaseAside: (name: string) => void
 }
 
 export type CrashKind = 'kill' | 'power'
@@ -208,6 +209,7 @@ export class Machine {
       },
       compute: (table) => new SimCompute(table, life, random.fork('compute')),
       openDatabase: (name) => this.databases.open(name),
+      setDatabaseAside: (name) => this.databases.setAside(name),
     }
   }
 

@@ -7,7 +7,7 @@
  * nothing but the words.
  */
 
-import { CairnError } from '../protocol/errors.ts'
+import { PeerError, RecoveryError } from '../src/base/errors.ts'
 import type { BackupSummary } from '../src/node/client.ts'
 import { MachineCrashed, StoryError } from './errors.ts'
 import { type Friend, Friends } from './grid.ts'
@@ -107,7 +107,7 @@ class Story {
     this.#onLine = parts.onLine
     this.#friends = new Friends(world, NAMES.slice(0, parts.peers), drawFriend)
     const laptop = world.addMachine('laptop', drawLaptop(this.#random.fork('laptop')))
-    laptop.databases.faults = { losesCommits: 0.15, losesAll: 0.05 }
+    laptop.databases.faults = { losesCommits: 0.15, losesAll: 0.05, damages: 0.05 }
     this.#owner = new Owner(world, laptop)
   }
 
@@ -337,7 +337,7 @@ class Story {
 
 /** Trouble of the kinds that a person is told of and that pass. */
 function isExcused(error: unknown): boolean {
-  return error instanceof CairnError
+  return error instanceof PeerError || error instanceof RecoveryError
 }
 
 function drawFriend(random: SimRandom): MachineOptions {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { PeerUnreachableError, StreamResetError } from '../../src/base/errors.ts'
+import { LockedError, PeerUnreachableError, StreamResetError } from '../../src/base/errors.ts'
 import type { ByteStream, Network } from '../../src/ports/network.ts'
 import { MachineCrashed, PoisonError } from '../../sim/errors.ts'
 import type { Machine } from '../../sim/machine.ts'
@@ -103,7 +103,7 @@ describe('a machine', () => {
       machine.boot()
       const database = machine.ports.openDatabase('client')
       expect(database.prepare('SELECT x FROM t').all()).toEqual([{ x: 1 }])
-      expect(() => machine.ports.openDatabase('client')).toThrow('locked')
+      expect(() => machine.ports.openDatabase('client')).toThrow(LockedError)
       database.close()
       machine.ports.openDatabase('client').close()
     })
@@ -114,7 +114,7 @@ describe('a machine', () => {
     for (let seed = 0; seed < 40; seed++) {
       const world = new World(seed)
       const machine = world.addMachine('machine')
-      machine.databases.faults = { losesCommits: 0.4, losesAll: 0.3 }
+      machine.databases.faults = { losesCommits: 0.4, losesAll: 0.3, damages: 0 }
       await world.run(async () => {
         const database = machine.ports.openDatabase('client')
         database.exec('CREATE TABLE t (x)')
