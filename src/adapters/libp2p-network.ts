@@ -1,77 +1,37 @@
 /**
  * Libp2pNetwork: the Network over libp2p, with TCP, noise and yamux.
  *
- * The one place that knows libp2p. Its errors become ours at this door: a dial fails as
- * PeerUnreachableError, a stream as StreamResetError.
+ * Only this module and its `libp2p-` neighbours know libp2p. Its errors become ours at this door: a
+ * dial fails as PeerUnreachableError, a stream as StreamResetError.
  */
 
-import { noise } from '@chainsafe/libp2p-noise'
-import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import type { Connection, Libp2p, Listener, Stream } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import type { Multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
 
 import { linkSignals, orAbort } from '../base/abort.ts'
 import { PeerUnreachableError, UsageError } from '../base/errors.ts'
 import type { ByteStream, Network, PeerId } from '../ports/network.ts'
+import { publicAddresses, targetOf } from './libp2p-addresses.ts'
+import { makeNode, STREAMS_MAX, toPeerId } from './libp2p-node.ts'
+import type { NetworkOptions } from './libp2p-node.ts'
 import { Libp2pStream } from './libp2p-stream.ts'
+
+export type { NetworkOptions } from './libp2p-node.ts'
 
 /** A dial gives up after this long, ms: a few addresses that swallow packets, and one that answers. */
 const DIAL_MS_MAX = 30_000
 
-/** An address that does not answer gives way to the next one after this long, ms. */
-const ADDRESS_DIAL_MS_MAX = 8_000
+/**
+ * On a connection with nothing else under way a new stream is answered within this, ms, or the other
+ * side is gone: a laptop that slept wakes up with connections that nobody holds any more.
+ */
+const IDLE_STREAM_MS_MAX = 8_000
 
-/** Open streams of one protocol on one connection; more are reset. Above any client's own width. */
-const STREAMS_MAX = 128
-
-/** Open streams of any protocol, and those that still negotiate one; more are reset by the muxer. */
-const MUXER_STREAMS_MAX = 2 * STREAMS_MAX
+/** What libp2p calls a connection that is closed at one of its levels. */
+const GONE: ReadonlySet<string> = new Set(['ConnectionClosedError', 'MuxerClosedError'])
 
 /** Connections one peer may hold at once; a newer one replaces its oldest, which is likely dead. */
 const CONNECTIONS_PER_PEER_MAX = 8
-
-/** Connections in all: a large grid of friends and their devices several times over. */
-const CONNECTIONS_MAX = 512
-
-/**
- * New connections per second from one host. Libp2p's own 5 starves a grid behind one address: a home
- * network, a relay, loopback. Strangers still fall at the gate; each peer has its own limit above.
- */
-const INBOUND_PER_HOST_AND_SECOND_MAX = 1000
-
-/** Connections that have not yet proven who they are; each has ten seconds to do so. */
-const INBOUND_PENDING_MAX = 256
-
-/**
- * Most bytes of a stream on their way to us. At 100 ms of round trip this carries 20 MB/s, and a peer
- * that opens every stream it may can make us hold no more than STREAMS_MAX times this.
- */
-const STREAM_WINDOW_MAX = 2 * 1024 * 1024
-
-/** Never reached while the window holds; libp2p's 4 MiB beside its 16 MiB windows resets slow readers. */
-const READ_BUFFER_MAX = 2 * STREAM_WINDOW_MAX
-
-/**
- * A silent connection is asked for a sign of life this often, and cut when none comes in time, ms. The
- * time is long, since the question queues behind what a slow uplink still has to send.
- */
-const PING_INTERVAL_MS = 30_000
-const PING_MS_MIN = 60_000
-const PING_MS_MAX = 120_000
-
-export interface NetworkOptions {
-  /** 32 bytes: the Ed25519 seed of our identity. */
-  readonly seed: Uint8Array
-  /** Multiaddrs to listen at, as `/ip4/0.0.0.0/tcp/4001`; none for a node that only dials. */
-  readonly listen: readonly string[]
-  /** Multiaddrs that lead here though we do not listen at them, as a router's forwarded port. */
-  readonly announce?: readonly string[]
-}
 
 /**
  * Make a network and start listening.
@@ -116,9 +76,7 @@ class Libp2pNetwork implements Network {
   addresses(): readonly string[] {
     // Libp2p's own list leaves out public addresses that nobody has verified for it.
     const listening = [...this.#listeners].flatMap((listener) => listener.getAddrs().map(String))
-    const usable = listening.filter((address) => !isLinkLocal(address))
-    const ordered = [...this.#announce, ...usable.toSorted((a, b) => distance(a) - distance(b))]
-    return [...new Set(ordered.map((address) => withPeer(address, this.self)))]
+    return publicAddresses(this.self, { announce: this.#announce, listening })
   }
 
   async dial(
@@ -199,20 +157,17 @@ class Libp2pNetwork implements Network {
     addresses: readonly string[],
     signal: AbortSignal,
   ): Promise<Stream> {
+    const limits = { maxOutboundStreams: STREAMS_MAX }
     const known = this.#connectionsOf(peer).find(({ status }) => status === 'open')
-    const streamOptions = { signal, maxOutboundStreams: STREAMS_MAX }
     if (known !== undefined) {
-      try {
-        return await known.newStream(protocol, streamOptions)
-      } catch (error) {
-        if (signal.aborted || !isGone(known, error)) throw error
-        known.abort(new Error('replaced: the other side has left it'))
-      }
+      const stream = await openOn(known, protocol, { signal, ...limits })
+      if (stream !== undefined) return stream
+      known.abort(new Error('replaced: the other side has left it'))
     }
     const targets = addresses.flatMap((address) => targetOf(address, peer))
     if (targets.length === 0) throw new PeerUnreachableError(`${peer}: no address to try`)
     const connection = await this.#node.dial(targets, { signal })
-    return connection.newStream(protocol, streamOptions)
+    return connection.newStream(protocol, { signal, ...limits })
   }
 
   #adopt(peer: PeerId, stream: Stream): ByteStream {
@@ -223,89 +178,38 @@ class Libp2pNetwork implements Network {
   }
 }
 
-async function makeNode(
-  options: NetworkOptions,
-  isDenied: (peer: PeerId) => boolean,
-): Promise<Libp2p> {
-  return createLibp2p({
-    start: false,
-    privateKey: await generateKeyPairFromSeed('Ed25519', options.seed),
-    addresses: { listen: [...options.listen] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: MUXER_STREAMS_MAX,
-        maxOutboundStreams: MUXER_STREAMS_MAX,
-        // Many may come before libp2p listens for the first; beyond this the connection is cut.
-        maxEarlyStreams: MUXER_STREAMS_MAX,
-        streamOptions: {
-          maxStreamWindowSize: STREAM_WINDOW_MAX,
-          maxReadBufferLength: READ_BUFFER_MAX,
-        },
-      }),
-    ],
-    connectionGater: {
-      denyInboundEncryptedConnection: (peer) => isDenied(toPeerId(peer)),
-    },
-    connectionManager: {
-      maxConnections: CONNECTIONS_MAX,
-      inboundConnectionThreshold: INBOUND_PER_HOST_AND_SECOND_MAX,
-      maxIncomingPendingConnections: INBOUND_PENDING_MAX,
-      addressDialTimeout: ADDRESS_DIAL_MS_MAX,
-      // In the order given: best first.
-      addressSorter: () => 0,
-    },
-    connectionMonitor: {
-      pingInterval: PING_INTERVAL_MS,
-      pingTimeout: { minTimeout: PING_MS_MIN, maxTimeout: PING_MS_MAX },
-    },
-  })
-}
-
 /**
- * Whether a connection turned out dead only now, so that a new one is worth a try. The other side may
- * have closed its muxer and not yet the socket under it; then the connection still counts as open.
+ * Open a stream on a connection that we have.
+ *
+ * @returns `undefined` if the connection turns out dead only now, so that a new one is worth a try
  */
-function isGone(connection: Connection, error: unknown): boolean {
-  if (connection.status !== 'open') return true
-  return error instanceof Error && /^(ConnectionClosed|MuxerClosed)Error$/.test(error.name)
-}
-
-/** @returns the address with the peer's name at its end; none if it is malformed or somebody else's */
-function targetOf(address: string, peer: PeerId): Multiaddr[] {
+async function openOn(
+  connection: Connection,
+  protocol: string,
+  options: { signal: AbortSignal; maxOutboundStreams: number },
+): Promise<Stream | undefined> {
+  // A busy connection may let a new stream wait behind what it still has to send.
+  const isIdle = connection.streams.length === 0
+  const patience = isIdle ? AbortSignal.timeout(IDLE_STREAM_MS_MAX) : undefined
+  const limit = linkSignals(options.signal, patience)
   try {
-    const target = multiaddr(address)
-    const named = target.getComponents().findLast(({ name }) => name === 'p2p')?.value
-    if (named === undefined) return [target.encapsulate(`/p2p/${peer}`)]
-    return peerIdFromString(named).toString() === peer ? [target] : []
-  } catch {
-    return []
+    return await connection.newStream(protocol, { ...options, signal: limit.signal })
+  } catch (error) {
+    if (options.signal.aborted) throw error
+    if (limit.signal.aborted || connection.status !== 'open') return undefined
+    // The other side may have closed its muxer and not yet the socket under it.
+    if (error instanceof Error && GONE.has(error.name)) return undefined
+    throw error
+  } finally {
+    limit.release()
   }
-}
-
-function withPeer(address: string, peer: PeerId): string {
-  return address.includes('/p2p/') ? address : `${address}/p2p/${peer}`
-}
-
-/** Link-local addresses need a zone, which a multiaddr of another machine cannot know. */
-function isLinkLocal(address: string): boolean {
-  return /^\/ip6\/fe[89ab]/i.test(address)
-}
-
-/** Addresses of this machine only come after all others. */
-function distance(address: string): number {
-  return /^\/(ip4\/127\.|ip6\/::1\/)/.test(address) ? 1 : 0
-}
-
-function toPeerId(peer: { toString(): string }): PeerId {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- libp2p's text form is the brand's meaning
-  return peer.toString() as PeerId
 }
 
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
-  return error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  // Libp2p puts a whole stack trace into the message; the system's word is in one line of it.
+  return /listen E[A-Z]+: .*/.exec(text)?.[0] ?? text.trim()
 }
 
 function ignore(): void {}

@@ -18,7 +18,7 @@ export interface ProgressState {
   readonly bytesDone: number
   readonly bytesTotal: number
   readonly current?: Uint8Array | undefined
-  readonly peersUp: number
+  readonly peersUp?: number
 }
 
 const INTERVAL_MS = { terminal: 100, plain: 10_000, json: 1_000 }
@@ -91,9 +91,11 @@ export function progressText(state: ProgressState, elapsedMs: number): string {
   const parts = [
     `${formatCount(state.filesDone)} of ${formatCount(state.filesTotal)} files`,
     `${formatBytes(state.bytesDone)} of ${formatBytes(state.bytesTotal)}`,
-    `${state.peersUp} ${state.peersUp === 1 ? 'peer' : 'peers'} up`,
-    formatDuration(elapsedMs),
   ]
+  if (state.peersUp !== undefined) {
+    parts.push(`${state.peersUp} ${state.peersUp === 1 ? 'peer' : 'peers'} up`)
+  }
+  parts.push(formatDuration(elapsedMs))
   const restMs = remainingMs(state, elapsedMs)
   if (restMs !== undefined) parts.push(`${formatDuration(restMs)} to go`)
   return `${state.phase}  ${parts.join(', ')}`

@@ -4,38 +4,22 @@
  * Secrets are never taken from the command line, where every user of the machine could see them.
  */
 
-import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { UsageError } from '../base/errors.ts'
 
 /** Far above any kit or invite; keeps a wrong path (a disk image, a device) out of memory. */
 const SIZE_MAX = 4 * 1024 * 1024
 
-/** A new file that is ours alone and still empty. */
-export interface NewSecretFile {
-  /** Write it all and make it durable. */
-  finish(text: string): void
-  /** Take the empty file away again. */
-  discard(): void
-}
-
 /**
- * Make the file before the secret exists, so that a path that cannot be written fails first.
+ * Write a new file that only its owner may read, and make it durable.
  *
  * @throws {UsageError} the name is taken, or the folder does not let us
  */
-export function createSecretFile(path: string): NewSecretFile {
+export function writeSecretFile(path: string, text: string): void {
   const descriptor = openNew(path)
-  return {
-    finish(text) {
-      writeSync(descriptor, text)
-      fsyncSync(descriptor)
-      closeSync(descriptor)
-    },
-    discard() {
-      closeSync(descriptor)
-      rmSync(path, { force: true })
-    },
-  }
+  writeSync(descriptor, text)
+  fsyncSync(descriptor)
+  closeSync(descriptor)
 }
 
 /**

@@ -28,7 +28,7 @@ export async function withClient<T>(
 ): Promise<T> {
   const home = findHome(context.env, context.workingFolder)
   const config = readConfig(home.configFile)
-  const ports = openPorts(home, config)
+  const ports = await openPorts(home, config)
   try {
     const client = await Client.open(ports, context.signal)
     try {

@@ -43,7 +43,7 @@ export function backupCommand(context: Context): Command {
 
 async function backup(
   context: Context,
-  { client, output, config }: ClientSession,
+  { client, output, config, home }: ClientSession,
   paths: readonly string[],
   options: BackupOptions,
 ): Promise<ExitCode> {
@@ -61,6 +61,8 @@ async function backup(
         tags: [...config.backup.tags, ...options.tag],
         ...(code === undefined ? {} : { code }),
         allowFew: options.allowFew === true,
+        // Our own state changes while we work, and comes back without being backed up.
+        exclude: [pathBytes(home.data, '/')],
         onProgress: (state) => progress.update(state),
         onFileError: ({ path, error, during }) => {
           progress.clear()
@@ -86,6 +88,9 @@ function report(output: Output, summary: BackupSummary, durationMs: number): voi
     `sent     ${formatBytes(summary.bytesSent)} to peers`,
   ]
   for (const line of lines) output.data(line)
+  if (summary.unsupported > 0) {
+    output.say(`${formatCount(summary.unsupported)} sockets, pipes and devices were passed over`)
+  }
   if (summary.settling > 0) {
     output.data(
       `settling ${formatCount(summary.settling)} shares wait for their peers to come back`,
@@ -113,11 +118,10 @@ function summaryRecord(summary: BackupSummary, durationMs: number) {
     files_new: summary.filesNew,
     files_changed: summary.filesChanged,
     files_unmodified: summary.filesUnmodified,
-    dirs_new: summary.foldersNew,
-    dirs_changed: summary.foldersChanged,
-    dirs_unmodified: summary.foldersUnmodified,
     total_files_processed: summary.filesTotal,
+    total_dirs_processed: summary.foldersTotal,
     total_bytes_processed: summary.bytesTotal,
+    unsupported: summary.unsupported,
     bytes_read: summary.bytesRead,
     data_added: summary.bytesAdded,
     bytes_sent: summary.bytesSent,

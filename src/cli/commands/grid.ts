@@ -3,7 +3,7 @@
  */
 
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
 import { startLocalGrid, stopLocalGrid, type LocalGrid } from '../grid/local-grid.ts'
 import { countOption, sizeOption } from '../options.ts'
@@ -46,7 +46,11 @@ function localCommand(context: Context): Command {
     .option('--peers <count>', 'how many', countOption(1, PEERS_MAX), 7)
     .requiredOption('--dir <folder>', 'where the stores are')
     .option('--detach', 'leave them running and return; otherwise Ctrl-C stops them')
-    .option('--capacity <size>', 'what each peer lends', sizeOption, DEFAULT_CAPACITY)
+    .addOption(
+      new Option('--capacity <size>', 'what each peer lends')
+        .argParser(sizeOption)
+        .default(DEFAULT_CAPACITY, '20GB'),
+    )
     .action(async (options: LocalOptions) => runLocal(context, options))
 }
 
@@ -100,7 +104,10 @@ function report(output: Output, grid: LocalGrid): void {
 /** Being stopped is how a foreground grid or peer ends, not a failure. */
 export async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return
+  // Listening for signals alone does not keep a process alive.
+  const alive = setInterval(() => undefined, 2 ** 30)
   await new Promise<void>((done) => {
     signal.addEventListener('abort', () => done(), { once: true })
   })
+  clearInterval(alive)
 }

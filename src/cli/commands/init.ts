@@ -6,13 +6,13 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { UsageError } from '../../base/errors.ts'
-import { createVault } from '../../node/client.ts'
+import { createVault } from '../../node/vault.ts'
 import { readConfig } from '../config.ts'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
 import { findHome } from '../home.ts'
 import { kitText } from '../kit.ts'
 import { openPorts } from '../ports.ts'
-import { createSecretFile, type NewSecretFile } from '../secret-file.ts'
+import { writeSecretFile } from '../secret-file.ts'
 
 interface InitOptions extends CommonOptions {
   readonly wordsTo?: string
@@ -37,12 +37,18 @@ async function init(context: Context, options: InitOptions): Promise<void> {
   }
   const home = findHome(context.env, context.workingFolder)
   const path = options.wordsTo && resolve(context.workingFolder, options.wordsTo)
-  const file = path === undefined ? undefined : createSecretFile(path)
 
-  const words = await makeVault(context, file)
-  const text = kitText(words, { host: hostname(), createdAt: Date.now() })
-  if (file === undefined) output.data(text.trimEnd())
-  else file.finish(text)
+  const ports = await openPorts(home, readConfig(home.configFile))
+  try {
+    // The words are kept before anything rests on them.
+    await createVault(ports, async (words) => {
+      const text = kitText(words, { host: hostname(), createdAt: Date.now() })
+      if (path === undefined) output.data(text.trimEnd())
+      else writeSecretFile(path, text)
+    })
+  } finally {
+    await ports.close()
+  }
 
   output.json({ message_type: 'initialized', home: home.data, words_file: path })
   output.say(`Vault made in ${home.data}`)
@@ -52,17 +58,4 @@ async function init(context: Context, options: InitOptions): Promise<void> {
       : `The 24 recovery words are in ${path}. Print them and keep them apart from this computer.`,
   )
   output.say('Next: cairn join --code-from FILE')
-}
-
-async function makeVault(context: Context, file: NewSecretFile | undefined): Promise<string[]> {
-  const home = findHome(context.env, context.workingFolder)
-  const ports = openPorts(home, readConfig(home.configFile))
-  try {
-    return (await createVault(ports)).words
-  } catch (error) {
-    file?.discard()
-    throw error
-  } finally {
-    await ports.close()
-  }
 }

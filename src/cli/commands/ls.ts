@@ -3,7 +3,7 @@
  */
 
 import type { Command } from 'commander'
-import type { VisibleEntry } from '../../history/tree-reader.ts'
+import type { VisibleEntry } from '../../history/visible.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, escapeText, pathFields } from '../escape.ts'
 import { formatInstant, formatMode } from '../format.ts'

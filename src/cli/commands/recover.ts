@@ -48,7 +48,7 @@ async function runRecover(context: Context, options: RecoverOptions): Promise<vo
       : { peer: options.peer }
 
   const home = findHome(context.env, context.workingFolder)
-  const ports = openPorts(home, readConfig(home.configFile))
+  const ports = await openPorts(home, readConfig(home.configFile))
   try {
     const summary = await recover(ports, { words, ...where }, context.signal)
     for (const warning of summary.warnings) output.warn(warning)

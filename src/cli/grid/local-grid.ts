@@ -14,17 +14,13 @@ import { join } from 'node:path'
 import { peerIdOf } from '../../../protocol/keys.ts'
 import { UsageError } from '../../base/errors.ts'
 import { foundGrid } from '../../node/found-grid.ts'
+import { GridNotFoundError } from '../../node/grid-link.ts'
 import { makePrivateFolder } from '../home.ts'
 import { awaitPeer, spawnPeer, stopPeer } from './peer-process.ts'
 import { PeerStore } from './peer-store.ts'
 
 /** A grid to try things with is thrown away sooner than this. */
 const INVITE_MS = 365 * 86_400_000
-
-/** No grid was made in that folder. */
-export class GridNotFoundError extends UsageError {
-  override readonly name = 'GridNotFoundError'
-}
 
 export interface LocalPeer {
   /** 1, 2, … */
@@ -102,7 +98,7 @@ function existingStores(folder: string): PeerStore[] {
     .toSorted((a, b) => a - b)
   const stores = numbers.map((number) => PeerStore.open(join(folder, `peer-${number}`)))
   // A founding that was cut short is begun again.
-  return stores.every((store) => store.roster() !== undefined) ? stores : []
+  return stores.every((store) => store.grid() !== undefined) ? stores : []
 }
 
 async function makeStores(folder: string, count: number): Promise<PeerStore[]> {
@@ -123,7 +119,7 @@ async function makeStores(folder: string, count: number): Promise<PeerStore[]> {
     Date.now(),
   )
   writeFileSync(join(folder, 'invite.new'), `${founded.invite}\n`, { mode: 0o600 })
-  for (const store of stores) store.setRoster(founded.statements)
+  for (const store of stores) store.setGrid(founded)
   return stores
 }
 

@@ -2,7 +2,7 @@
  * Peer store: the small files that a storage peer keeps beside its shares.
  *
  *     key         its identity: 32 bytes as hex, for its owner only
- *     roster      the grid it was founded with or brought into: a statement a line, base64
+ *     grid        the grid it was founded with: its id, then a roster statement a line in base64
  *     invite      written by a peer that founded a grid of its own
  *     addresses   where it can be reached now: a multiaddr a line; gone when it stopped
  *     pid         its process number while it runs
@@ -21,8 +21,15 @@ import {
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { signingKeyFromSeed, type SigningKey } from '../../../protocol/keys.ts'
+import { gridIdFromBytes, gridIdToBytes, type GridId } from '../../../protocol/roster.ts'
 import { UsageError } from '../../base/errors.ts'
 import { makePrivateFolder } from '../home.ts'
+
+/** A grid, and the words about it to begin with. */
+export interface Founding {
+  readonly grid: GridId
+  readonly statements: readonly Uint8Array[]
+}
 
 export class PeerStore {
   /** Absolute. */
@@ -49,16 +56,19 @@ export class PeerStore {
     return signingKeyFromSeed(new Uint8Array(Buffer.from(text.trim(), 'hex')))
   }
 
-  roster(): Uint8Array[] | undefined {
-    const lines = this.#read('roster')?.split('\n')
-    return lines
-      ?.filter((line) => line !== '')
-      .map((line) => new Uint8Array(Buffer.from(line, 'base64')))
+  /** @returns the grid this peer was founded with; what it learnt since is the peer service's */
+  grid(): Founding | undefined {
+    const [grid, ...lines] = (this.#read('grid') ?? '').split('\n').filter((line) => line !== '')
+    if (grid === undefined) return undefined
+    return {
+      grid: gridIdFromBytes(gridIdToBytes(grid as GridId)),
+      statements: lines.map((line) => new Uint8Array(Buffer.from(line, 'base64'))),
+    }
   }
 
-  setRoster(statements: readonly Uint8Array[]): void {
+  setGrid({ grid, statements }: Founding): void {
     const lines = statements.map((statement) => Buffer.from(statement).toString('base64'))
-    this.#write('roster', `${lines.join('\n')}\n`)
+    this.#write('grid', `${[grid, ...lines].join('\n')}\n`)
   }
 
   setInvite(text: string): string {

@@ -1,0 +1,84 @@
+/**
+ * Ports: the real world, opened for one home.
+ */
+
+import { existsSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { HomeLock } from '../adapters/home-lock.ts'
+import { NodeClock } from '../adapters/node-clock.ts'
+import { NodeDisk } from '../adapters/node-disk.ts'
+import { NodeFiles } from '../adapters/node-files.ts'
+import { NodeRandom } from '../adapters/node-random.ts'
+import { openDatabase } from '../adapters/open-database.ts'
+import { PinoLog } from '../adapters/pino-log.ts'
+import { WorkerCompute } from '../adapters/worker-compute.ts'
+import type { codecs } from '../codec/codecs.ts'
+import type { ClientPorts } from '../node/client-ports.ts'
+import type { Network } from '../ports/network.ts'
+import type { Config } from './config.ts'
+import { makePrivateFolder, type Home } from './home.ts'
+
+/** What each worker thread loads; beside us as TypeScript in a checkout, as JavaScript in a package. */
+const CODECS = new URL(
+  import.meta.url.endsWith('.ts') ? '../codec/codecs.ts' : '../codec/codecs.js',
+  import.meta.url,
+)
+
+export interface OpenPorts extends ClientPorts {
+  /** Stop the threads and let others use the home. */
+  close(): Promise<void>
+}
+
+/**
+ * Open the home's folder, making it if need be, for this process alone.
+ *
+ * @throws {LockedError} another process works on this home
+ */
+export async function openPorts(home: Home, config: Config): Promise<OpenPorts> {
+  makePrivateFolder(home.data)
+  makePrivateFolder(join(home.logFile, '..'))
+  const lock = HomeLock.take(home.data, 'write')
+  const databases: DatabaseSync[] = []
+  const compute = new WorkerCompute<typeof codecs>({ table: CODECS })
+  return {
+    clock: new NodeClock(),
+    random: new NodeRandom(),
+    network: (seed) => openNetwork({ seed, listen: [] }),
+    disk: await NodeDisk.open(home.data),
+    files: new NodeFiles(),
+    compute,
+    log: new PinoLog({ level: config.log.level, file: home.logFile }),
+    openDatabase: (name) => {
+      const database = openDatabase(join(home.data, name))
+      databases.push(database)
+      return database
+    },
+    setDatabaseAside: (name) => setAside(join(home.data, name)),
+    close: async () => {
+      await compute.stop()
+      for (const database of databases) if (database.isOpen) database.close()
+      lock.release()
+    },
+  }
+}
+
+/** Keep a damaged database for whoever wants to look at it, under the first free name. */
+function setAside(path: string): void {
+  let aside = `${path}.damaged`
+  for (let number = 2; existsSync(aside); number++) aside = `${path}.damaged-${number}`
+  // What SQLite left in its journals belongs to the damaged file.
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix)
+  }
+}
+
+/** Libp2p is loaded only by commands that talk to somebody: it takes longer than most commands do. */
+export async function openNetwork(options: {
+  seed: Uint8Array
+  listen: readonly string[]
+  announce?: readonly string[]
+}): Promise<Network> {
+  const { createNetwork } = await import('../adapters/libp2p-network.ts')
+  return createNetwork(options)
+}
