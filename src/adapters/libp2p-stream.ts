@@ -73,6 +73,7 @@ export class Libp2pStream implements ByteStream {
 
   reset(): void {
     if (this.#isOver()) return
+    this.#isEnded = false
     this.#breakDown('reset by us')
     this.#stream.abort(new Error('reset'))
   }

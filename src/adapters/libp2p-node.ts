@@ -1,0 +1,111 @@
+/**
+ * A libp2p node set up for a grid of friends: which protocols, and every limit with its reason.
+ *
+ * Few peers, each known by its key; many streams, long-lived connections over slow and uneven uplinks.
+ */
+
+import { noise } from '@chainsafe/libp2p-noise'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import type { Libp2p } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+
+import type { PeerId } from '../ports/network.ts'
+
+/** Open streams of one protocol on one connection; more are reset. Above any client's own width. */
+export const STREAMS_MAX = 128
+
+/** An address that does not answer gives way to the next one after this long, ms. */
+const ADDRESS_DIAL_MS_MAX = 8_000
+
+/** Open streams of any protocol, and those that still negotiate one; more are reset by the muxer. */
+const MUXER_STREAMS_MAX = 2 * STREAMS_MAX
+
+/** Connections in all: a large grid of friends and their devices several times over. */
+const CONNECTIONS_MAX = 512
+
+/**
+ * New connections per second from one host. Libp2p's own 5 starves a grid behind one address: a home
+ * network, a relay, loopback. Strangers still fall at the gate, and each peer has a limit of its own.
+ */
+const INBOUND_PER_HOST_AND_SECOND_MAX = 1000
+
+/** Connections that have not yet proven who they are; each has ten seconds to do so. */
+const INBOUND_PENDING_MAX = 256
+
+/**
+ * Most bytes of a stream on their way to us. At 100 ms of round trip this carries 20 MB/s, and a peer
+ * that opens every stream it may can make us hold no more than STREAMS_MAX times this.
+ */
+const STREAM_WINDOW_MAX = 2 * 1024 * 1024
+
+/** Never reached while the window holds; libp2p's 4 MiB beside its 16 MiB windows resets slow readers. */
+const READ_BUFFER_MAX = 2 * STREAM_WINDOW_MAX
+
+/**
+ * A silent connection is asked for a sign of life this often, and cut when none comes in time, ms. The
+ * time is long, since the question queues behind what a slow uplink still has to send.
+ */
+const PING_INTERVAL_MS = 30_000
+const PING_MS_MIN = 60_000
+const PING_MS_MAX = 120_000
+
+export interface NetworkOptions {
+  /** 32 bytes: the Ed25519 seed of our identity. */
+  readonly seed: Uint8Array
+  /** Multiaddrs to listen at, as `/ip4/0.0.0.0/tcp/4001`; none for a node that only dials. */
+  readonly listen: readonly string[]
+  /** Multiaddrs that lead here though we do not listen at them, as a router's forwarded port. */
+  readonly announce?: readonly string[]
+}
+
+/**
+ * Make a node that does not listen yet.
+ *
+ * @param isDenied - asked of each newcomer once its identity is proven, before it gets a stream
+ */
+export async function makeNode(
+  options: NetworkOptions,
+  isDenied: (peer: PeerId) => boolean,
+): Promise<Libp2p> {
+  return createLibp2p({
+    start: false,
+    privateKey: await generateKeyPairFromSeed('Ed25519', options.seed),
+    addresses: { listen: [...options.listen] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: MUXER_STREAMS_MAX,
+        maxOutboundStreams: MUXER_STREAMS_MAX,
+        // Many may come before libp2p listens for the first; beyond this the connection is cut.
+        maxEarlyStreams: MUXER_STREAMS_MAX,
+        streamOptions: {
+          maxStreamWindowSize: STREAM_WINDOW_MAX,
+          maxReadBufferLength: READ_BUFFER_MAX,
+        },
+      }),
+    ],
+    connectionGater: {
+      denyInboundEncryptedConnection: (peer) => isDenied(toPeerId(peer)),
+    },
+    connectionManager: {
+      maxConnections: CONNECTIONS_MAX,
+      inboundConnectionThreshold: INBOUND_PER_HOST_AND_SECOND_MAX,
+      maxIncomingPendingConnections: INBOUND_PENDING_MAX,
+      addressDialTimeout: ADDRESS_DIAL_MS_MAX,
+      // In the order given: best first.
+      addressSorter: () => 0,
+    },
+    connectionMonitor: {
+      pingInterval: PING_INTERVAL_MS,
+      pingTimeout: { minTimeout: PING_MS_MIN, maxTimeout: PING_MS_MAX },
+    },
+  })
+}
+
+export function toPeerId(peer: { toString(): string }): PeerId {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- libp2p's text form is the brand's meaning
+  return peer.toString() as PeerId
+}
