@@ -234,28 +234,23 @@ describe('pack tables', () => {
     expect(table.resolve(2)).toEqual({ id: entry(2).id, base: 0 })
   })
 
-  it('hold a million packs of ten shares in less than 100 MB', { timeout: 60_000 }, () => {
+  it('take less than 100 bytes a pack of ten shares: 100 MB for a million', () => {
     const peers = manyPeers(10)
     const id = packId(utf8('any'))
     const holders = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     const table = new PackTable()
-    for (let first = 980_000; first >= 0; first -= 20_000) {
-      const packs = Array.from({ length: 20_000 }, (_, index) => ({
-        number: first + index,
-        id,
-        base: 0,
-        size: 1000,
-        needed: 4,
-        total: 10,
-        holders,
-      }))
+    for (let first = 80_000; first >= 0; first -= 20_000) {
+      const packs = Array.from({ length: 20_000 }, (_, index) => {
+        const row = { number: first + index, id, base: 0, size: 1000, needed: 4, total: 10 }
+        return { ...row, holders }
+      })
       table.addOlder({ packs, peers })
     }
-    expect(table.size).toBeLessThan(100 * 1024 * 1024)
-    for (const number of [0, 19_999, 20_000, 555_555, 999_999]) {
+    expect(table.size / 100_000).toBeLessThan(100)
+    for (const number of [0, 19_999, 20_000, 55_555, 99_999]) {
       expect(table.resolve(number)).toEqual({ id, base: 0 })
     }
-    expect(table.resolve(1_000_000)).toBeUndefined()
+    expect(table.resolve(100_000)).toBeUndefined()
   })
 })
 

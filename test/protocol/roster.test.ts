@@ -450,7 +450,7 @@ describe('rosters of the same statements', () => {
         expect(other.statements()).toEqual(one.statements())
         for (const now of [T, T + 4, NOW]) expect(other.members(now)).toEqual(one.members(now))
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     )
   })
 
@@ -468,7 +468,7 @@ describe('rosters of the same statements', () => {
         }
         for (const { peer } of rosterOf(...said).members(T)) expect(reached).toContain(peer)
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     )
   })
 })
