@@ -9,6 +9,7 @@ import {
   BadSignatureError,
   BLOCK_SIZE_MAX,
   DeltaMaker,
+  DeltaReader,
   makeDelta,
   makeSignature,
   parseSignature,
@@ -49,7 +50,10 @@ describe('a bad delta is an error', () => {
     await expect(patch([fromHex(hex!.replaceAll(' ', ''))], 1000)).rejects.toThrow(BadDeltaError)
   })
 
-  it('as soon as it is met, with nothing read of the old file', async () => {
+  it.for([
+    ['that it makes too much', '4a000003e8', 999],
+    ['that it copies what is behind the old file', '4a000003e9', 2000],
+  ] as const)('before the old file is read: %s', async ([, copy, sizeMax]) => {
     let reads = 0
     const base = {
       size: 1000,
@@ -58,9 +62,26 @@ describe('a bad delta is an error', () => {
         return Promise.resolve(new Uint8Array(length))
       },
     }
-    const delta = stream([fromHex(`${MAGIC}4a000003e8`)])
-    await expect(collect(applyDelta(base, delta, { sizeMax: 999 }))).rejects.toThrow(BadDeltaError)
+    const delta = stream([fromHex(`${MAGIC}${copy}`)])
+    await expect(collect(applyDelta(base, delta, { sizeMax }))).rejects.toThrow(BadDeltaError)
     expect(reads).toBe(0)
+  })
+
+  it.for([
+    ['a copy from 2⁵³', '5100200000000000000100'],
+    ['a copy of 2⁵³ bytes', '480000200000000000000000'],
+    ['a copy that ends at 2⁵³', '51001fffffffffffff0100'],
+    ['a literal of 2⁵³ bytes', '440020000000000000'],
+  ] as const)('where it is read, whatever the old file: %s', ([, command]) => {
+    expect(() => new DeltaReader().push(fromHex(MAGIC + command))).toThrow(BadDeltaError)
+  })
+
+  it('but not with numbers one below', () => {
+    const ops = new DeltaReader().push(fromHex(`${MAGIC}51001ffffffffffffe01440000000000000001ff`))
+    expect(ops).toEqual([
+      { type: 'copy', start: Number.MAX_SAFE_INTEGER - 1, length: 1 },
+      { type: 'literal', bytes: Uint8Array.of(255) },
+    ])
   })
 
   it('if the old file is shorter than it says', async () => {
@@ -152,20 +173,27 @@ describe('a bad signature is an error', () => {
 })
 
 describe('a signature made to collide', () => {
-  it('costs a bounded number of steps, and the delta stays right', async () => {
-    const count = 50_000
-    const strong = new Uint8Array(count * 4)
-    for (let block = 0; block < count; block++)
-      new DataView(strong.buffer).setUint32(4 * block, block)
+  it('costs a bounded number of steps: late blocks of a crowd are not found', () => {
+    const blocks = Array.from({ length: 1000 }, (_, seed) => sample(16, seed))
     const table = new BlockTable({
       blockSize: 16,
-      strongSize: 4,
-      count,
-      weak: new Int32Array(count).fill(77),
-      strong,
+      strongSize: 32,
+      count: 1000,
+      weak: new Int32Array(1000).fill(77),
+      strong: concat(...blocks.map(strongSum)),
     })
+    expect(table.find(77, blocks[0]!, -1)).toBe(0)
+    expect(table.find(77, blocks[200]!, -1)).toBe(200)
+    expect(table.find(77, blocks[999]!, -1)).toBe(-1)
+    expect(table.find(77, blocks[999]!, 999)).toBe(999)
+  })
+
+  it('takes its table no quadratic time', { timeout: 10_000 }, () => {
+    const count = 200_000
+    const strong = new Uint8Array(new Uint32Array(count).map((_, block) => block).buffer)
+    const weak = new Int32Array(count).fill(77)
+    const table = new BlockTable({ blockSize: 16, strongSize: 4, count, weak, strong })
     expect(table.find(77, sample(16), -1)).toBe(-1)
-    expect(table.find(77, sample(16), count + 5)).toBe(-1)
   })
 
   it('with weak sums only gives no copies', () => {
