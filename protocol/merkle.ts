@@ -34,8 +34,15 @@ export interface ShareShape {
   readonly leafSize: number
 }
 
-/** SHA-256(0x00 ‖ u8 share number ‖ u32 leaf index ‖ u32 length ‖ bytes) */
+/**
+ * SHA-256(0x00 ‖ u8 share number ‖ u32 leaf index ‖ u32 length ‖ bytes)
+ *
+ * @throws {FormatError} if the share number or the index would wrap around
+ */
 export function leafHash(shareNumber: number, leafIndex: number, bytes: Uint8Array): Uint8Array {
+  if (shareNumber >>> 0 !== shareNumber || shareNumber > 255 || leafIndex >>> 0 !== leafIndex) {
+    throw new FormatError(`merkle: no leaf ${leafIndex} of share ${shareNumber}`)
+  }
   const prefix = new Uint8Array(10)
   const view = new DataView(prefix.buffer)
   view.setUint8(0, LEAF)

@@ -19,6 +19,7 @@ import {
   SEALED_SIZE_MIN,
 } from '../../protocol/object.ts'
 import type { ObjectKind } from '../../protocol/object.ts'
+import { ORDINAL_MAX, SECRET_SIZE } from '../../protocol/reference.ts'
 import type { ObjectKey } from '../../protocol/reference.ts'
 
 import { compress, decompress } from './compress.ts'
@@ -85,10 +86,19 @@ export function runSecret(contentSecret: Uint8Array, digests: readonly Uint8Arra
   return hmac(contentSecret, RUN_LABEL, taggedHash(RUN_TAG, ...digests))
 }
 
-/** @returns the 32 bytes that seal one object; sealing them again under the same key is no harm */
+/**
+ * @returns the 32 bytes that seal one object
+ * @throws {FormatError} for a secret or an ordinal out of range: an ordinal that wrapped around would
+ *   give two objects one key
+ */
 export function objectKeyBytes(key: ObjectKey): Uint8Array {
+  if (key.secret.length !== SECRET_SIZE) throw new FormatError('a secret has 32 bytes')
   if (key.type === 'raw') return key.secret
-  return hmac(key.secret, RUN_KEY_LABEL, Uint8Array.of(key.ordinal))
+  const { ordinal } = key
+  if (!Number.isInteger(ordinal) || ordinal < 0 || ordinal > ORDINAL_MAX) {
+    throw new FormatError(`ordinal ${ordinal} is not within 0 to ${ORDINAL_MAX}`)
+  }
+  return hmac(key.secret, RUN_KEY_LABEL, Uint8Array.of(ordinal))
 }
 
 /** @returns commitment (32 bytes) ‖ ciphertext ‖ tag (16 bytes) */

@@ -126,6 +126,16 @@ describe('keys', () => {
     expect(new Set(keys.map(toHex)).size).toBe(keys.length)
   })
 
+  it('do not exist for an ordinal or a secret out of range', () => {
+    for (const ordinal of [-1, 256, 2 ** 32, 0.5, Number.NaN]) {
+      expect(() => objectKeyBytes({ type: 'run', secret: SECRET, ordinal })).toThrow(FormatError)
+    }
+    for (const size of [0, 31, 33]) {
+      const key: ObjectKey = { type: 'raw', secret: new Uint8Array(size) }
+      expect(() => objectKeyBytes(key)).toThrow(FormatError)
+    }
+  })
+
   it('of a run change with any object of it and with their order', () => {
     const digests = [sample(32, 1), sample(32, 2), sample(32, 3)]
     const secrets = [

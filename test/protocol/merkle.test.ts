@@ -92,6 +92,18 @@ describe('a share', () => {
     expect(Math.max(...sizes)).toBe(PROOF_COUNT_MAX)
   })
 
+  it('has no number that would wrap around', () => {
+    for (const [shareNumber, index] of [
+      [256, 0],
+      [-1, 0],
+      [0.5, 0],
+      [0, 2 ** 32],
+      [0, -1],
+    ] as const) {
+      expect(() => leafHash(shareNumber, index, sample(1))).toThrow(FormatError)
+    }
+  })
+
   it('S11: of 0 bytes does not exist', () => {
     expect(() => MerkleTree.ofShare(0, new Uint8Array(0), LEAF_SIZE)).toThrow(FormatError)
     expect(() => merkleNodesSize(0)).toThrow(FormatError)
