@@ -7,7 +7,7 @@
 import type { Entry, Extra, FolderNode, History, Span, Version } from '../../protocol/tree.ts'
 
 const NAME = 3
-const SPAN = 26 // eight bytes of nanoseconds, the rest differences
+const SPAN = 22 // eight bytes of nanoseconds, the rest differences
 const REFERENCE = 4
 const SECRET = 32
 const DIGEST = 32

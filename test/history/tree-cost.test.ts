@@ -44,8 +44,8 @@ describe('what the tree costs', () => {
       `${sizes.length} pages of ${Math.round(mean)} bytes, largest ${Math.max(...sizes)};` +
         ` ${(large.bytesPut / 20_000).toFixed(1)} bytes per file`,
     )
-    expect(mean).toBeGreaterThan(3_000)
-    expect(mean).toBeLessThan(5_500)
+    expect(mean).toBeGreaterThan(2_500)
+    expect(mean).toBeLessThan(5_000)
     expect(Math.max(...sizes)).toBeLessThan(24_000)
   })
 

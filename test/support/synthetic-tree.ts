@@ -57,7 +57,7 @@ export class SyntheticTree {
   /** @returns a changed file's set: other times, one new version */
   edit(path: readonly Uint8Array[]): Change {
     this.#run = { secret: new Uint8Array(0), count: RUN_COUNT_MAX, size: 0 }
-    return this.#file(path)
+    return this.#file(path, this.#nextInode())
   }
 
   random(): number {
@@ -79,15 +79,19 @@ export class SyntheticTree {
     changes.push({
       path,
       type: 'set',
-      attributes: { ...this.#attributes(4096), mode: 0o755 },
+      attributes: { ...this.#attributes(4096, this.#nextInode()), mode: 0o755 },
       what: { kind: 'folder' },
     })
     this.#run = { secret: new Uint8Array(0), count: RUN_COUNT_MAX, size: 0 }
     const isLarge = this.random() < 0.004
     const fileCount =
       exactly ?? Math.min(budget, isLarge ? 700 : Math.floor(this.random() ** 2 * 21))
-    for (let index = 0; index < fileCount; index++) {
-      changes.push(this.#file([...path, new Uint8Array(Buffer.from(this.#fileName(index)))]))
+    // Made in any order, backed up in the order of names.
+    const made = Array.from({ length: fileCount }, (_, index) => {
+      return { name: new Uint8Array(Buffer.from(this.#fileName(index))), inode: this.#nextInode() }
+    })
+    for (const { name, inode } of made.toSorted((x, y) => Buffer.compare(x.name, y.name))) {
+      changes.push(this.#file([...path, name], inode))
     }
     let used = fileCount
     for (let child = 0; child < (depth < 6 ? this.random() * 4 : 0) && used < budget; child++) {
@@ -96,10 +100,10 @@ export class SyntheticTree {
     return used
   }
 
-  #file(path: readonly Uint8Array[]): Change {
+  #file(path: readonly Uint8Array[], inode: bigint): Change {
     const size = Math.floor(Math.exp(4 + this.random() * 6 + this.random() * 5))
     const version = this.#version(size)
-    const attributes = this.#attributes(size)
+    const attributes = this.#attributes(size, inode)
     return { path, type: 'set', attributes, what: { kind: 'file', versions: [version] } }
   }
 
@@ -137,9 +141,8 @@ export class SyntheticTree {
     return { ...place, key: { type: 'run', secret: this.#run.secret, ordinal } }
   }
 
-  #attributes(size: number): Attributes {
+  #attributes(size: number, inode: bigint): Attributes {
     const seconds = 1_500_000_000 + Math.floor(this.random() * 2e8)
-    this.#inode += BigInt(1 + Math.floor(this.random() ** 4 * 500))
     return {
       mode: this.random() < 0.9 ? 0o644 : 0o600,
       uid: 1000,
@@ -151,10 +154,15 @@ export class SyntheticTree {
         seconds: seconds + Math.floor(this.random() ** 3 * 100_000),
         nanoseconds: 1 + Math.floor(this.random() * 999_999_998),
       },
-      inode: this.#inode,
+      inode,
       size,
       extra: [],
     }
+  }
+
+  #nextInode(): bigint {
+    this.#inode += BigInt(1 + Math.floor(this.random() ** 4 * 500))
+    return this.#inode
   }
 
   #fileName(index: number): string {
