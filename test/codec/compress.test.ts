@@ -53,13 +53,13 @@ describe('compressed bodies are refused', () => {
   })
 
   it('when they would burst: what comes out is bounded by what was declared', () => {
-    const bomb = zstdCompressSync(new Uint8Array(512 * 2 ** 20))
-    expect(bomb.length).toBeLessThan(60_000)
+    const bomb = zstdCompressSync(new Uint8Array(128 * 2 ** 20))
+    expect(bomb.length).toBeLessThan(20_000)
     const before = process.memoryUsage().rss
     for (const size of [1, 1000, OBJECT_SIZE_MAX]) {
       expect(() => decompress(bomb, size)).toThrow(BadCompressionError)
     }
-    expect(() => decompress(bomb, 512 * 2 ** 20)).toThrow(BadCompressionError)
+    expect(() => decompress(bomb, 128 * 2 ** 20)).toThrow(BadCompressionError)
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20)
   })
 
