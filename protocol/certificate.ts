@@ -71,7 +71,7 @@ export function issueCertificate(
 
 /**
  * @param vault - the vault that must have issued it; any, where not given
- * @throws {BadSignatureError} unless the vault it names signed it
+ * @throws {WrongSignerError} unless the vault it names signed it
  * @throws {FormatError} for other bytes, or another vault's certificate
  */
 export function openCertificate(bytes: Uint8Array, vault?: VaultId): DeviceCertificate {

@@ -108,7 +108,7 @@ export function signHead(head: Head, deviceKey: SigningKey): Uint8Array {
 /**
  * Check everything that can be checked without a secret.
  *
- * @throws {BadSignatureError} unless the vault certified the device and the device signed this head
+ * @throws {WrongSignerError} unless the vault certified the device and the device signed this head
  * @throws {FormatError} for other bytes or values out of range
  */
 export function openHead(bytes: Uint8Array): OpenedHead {

@@ -152,7 +152,7 @@ export function segmentsToMerge(addedSize: number, sizes: readonly number[]): nu
   for (const size of sizes) {
     const isLarger = size > gathered
     if (gathered + size > LEDGER_SEGMENT_SIZE_MAX) break
-    if (isLarger && sizes.length - merged <= LEDGER_PREVIOUS_MAX) break
+    if (isLarger && sizes.length - merged < LEDGER_PREVIOUS_MAX) break
     gathered += size
     merged += 1
   }

@@ -59,7 +59,7 @@ export function signReceipt(receipt: Receipt, peerKey: SigningKey): Uint8Array {
 }
 
 /**
- * @throws {BadSignatureError} unless the peer it names signed it
+ * @throws {WrongSignerError} unless the peer it names signed it
  * @throws {FormatError} for other bytes or values out of range
  */
 export function openReceipt(bytes: Uint8Array): Receipt {

@@ -110,7 +110,7 @@ export function signStatement(statement: Statement, signer: SigningKey): Uint8Ar
 }
 
 /**
- * @throws {BadSignatureError} unless the issuer it names signed it
+ * @throws {WrongSignerError} unless the issuer it names signed it
  * @throws {FormatError} for other bytes or values out of range
  */
 export function openStatement(bytes: Uint8Array): Statement {

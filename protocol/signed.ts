@@ -27,8 +27,8 @@ export interface DocumentKind {
 }
 
 /** The signature does not hold: made by another key, for another purpose, or over other bytes. */
-export class BadSignatureError extends FormatError {
-  override readonly name = 'BadSignatureError'
+export class WrongSignerError extends FormatError {
+  override readonly name = 'WrongSignerError'
 }
 
 /** A document taken apart, not yet believed. */
@@ -68,14 +68,14 @@ export function splitDocument(kind: DocumentKind, bytes: Uint8Array): SignedDocu
   }
 }
 
-/** @throws {BadSignatureError} unless the owner of `publicKey` signed this very body as this kind */
+/** @throws {WrongSignerError} unless the owner of `publicKey` signed this very body as this kind */
 export function checkSignature(
   kind: DocumentKind,
   document: SignedDocument,
   publicKey: Uint8Array,
 ): void {
   if (!verify(publicKey, kind.magic, document.body, document.signature)) {
-    throw new BadSignatureError(`${kind.magic}: the signature does not hold`)
+    throw new WrongSignerError(`${kind.magic}: the signature does not hold`)
   }
 }
 

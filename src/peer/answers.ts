@@ -2,7 +2,7 @@
  * Answers: what a peer says to each request that needs no body from the asker.
  */
 
-import { BadSignatureError } from '../../protocol/signed.ts'
+import { WrongSignerError } from '../../protocol/signed.ts'
 import { vaultIdFromBytes } from '../../protocol/ids.ts'
 import { packIdFromBytes } from '../../protocol/manifest.ts'
 import {
@@ -143,5 +143,5 @@ async function exchangeRoster(
 
 /** @returns the wire's word for bytes that are not what they should be */
 export function codeOfFormatError(error: Error): ErrorCode {
-  return error instanceof BadSignatureError ? 'bad-signature' : 'bad-request'
+  return error instanceof WrongSignerError ? 'bad-signature' : 'bad-request'
 }

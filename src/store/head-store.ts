@@ -104,7 +104,7 @@ export class HeadStore {
    * Take a head.
    *
    * @returns what became of it; the same head again gets the same receipt again
-   * @throws {BadSignatureError} unless vault and device signed it
+   * @throws {WrongSignerError} unless vault and device signed it
    * @throws {FormatError}
    */
   async publish(bytes: Uint8Array): Promise<PublishOutcome> {

@@ -14,7 +14,7 @@ import {
   type Member,
   type Statement,
 } from '../../protocol/roster.ts'
-import { BadSignatureError } from '../../protocol/signed.ts'
+import { WrongSignerError } from '../../protocol/signed.ts'
 
 import { everyBitFlipped } from './flips.ts'
 import { foreignError } from './fuzz.ts'
@@ -72,7 +72,7 @@ describe('statements', () => {
       sign(founder.key, 'cairnhd1', body),
     ]) {
       expect(() => openStatement(concat(utf8('cairnro1'), signature, body))).toThrow(
-        BadSignatureError,
+        WrongSignerError,
       )
     }
   })

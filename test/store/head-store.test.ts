@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { sha256 } from '../../protocol/hash.ts'
 import { openReceipt } from '../../protocol/head.ts'
 import { peerIdOf, signingKeyFromSeed } from '../../protocol/keys.ts'
-import { BadSignatureError } from '../../protocol/signed.ts'
+import { WrongSignerError } from '../../protocol/signed.ts'
 import { FormatError } from '../../protocol/errors.ts'
 import { FIRST_SEQUENCE_MAX, HeadStore } from '../../src/store/head-store.ts'
 import type { Machine, MachinePorts } from '../../sim/machine.ts'
@@ -87,7 +87,7 @@ describe('a head store', () => {
       await expect(store.publish(forged)).rejects.toThrow(FormatError)
       const resigned = head.slice()
       resigned[10]! ^= 1
-      await expect(store.publish(resigned)).rejects.toThrow(BadSignatureError)
+      await expect(store.publish(resigned)).rejects.toThrow(WrongSignerError)
       expect(store.heads(vault, { all: true })).toEqual([])
     })
   })
