@@ -66,8 +66,11 @@ export class Roster {
    *   another grid, bytes that are no statement, and when it is full
    */
   add(bytes: Uint8Array): boolean {
-    const filed = this.#file(bytes)
-    if (filed === undefined || this.#filed.has(filed.id) || !this.#hasRoom()) return false
+    // Gossip brings what is known again and again: a hash tells so without the signature.
+    const id = toHex(sha256(bytes))
+    if (this.#filed.has(id)) return false
+    const filed = this.#file(id, bytes)
+    if (filed === undefined || !this.#hasRoom()) return false
     if (filed.statement.type === 'addresses' && !this.#supersede(filed)) return false
     this.#filed.set(filed.id, filed)
     this.#judgement = undefined
@@ -131,11 +134,11 @@ export class Roster {
     }
   }
 
-  #file(bytes: Uint8Array): Filed | undefined {
+  #file(id: string, bytes: Uint8Array): Filed | undefined {
     try {
       const statement = openStatement(bytes)
       if (statement.grid !== this.grid) return undefined
-      return { id: toHex(sha256(bytes)), bytes: bytes.slice(), statement }
+      return { id, bytes: bytes.slice(), statement }
     } catch (error) {
       if (error instanceof FormatError) return undefined
       throw error
