@@ -36,7 +36,8 @@ export function takePicture(tree: FileTree, root: string): Picture {
 function see(node: FileNode): Seen | undefined {
   const { kind, mode, uid, gid, mtime } = node
   const time = `${mtime.seconds}.${mtime.nanoseconds}`
-  const common = `${kind} ${mode.toString(8)} ${uid}:${gid} ${time}`
+  // A restore gives away no rights: setuid and setgid do not come back.
+  const common = `${kind} ${(mode & 0o1777).toString(8)} ${uid}:${gid} ${time}`
   if (kind === 'folder') return { attributes: common, content: '' }
   if (kind === 'symlink') return { attributes: common, content: toText(node.target) }
   if (kind !== 'file') return undefined

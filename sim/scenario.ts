@@ -228,7 +228,7 @@ class Story {
     this.counts.crashes++
     this.#friends.crash(friend, kind)
     this.#world.scheduler.after(this.#random.exponential(20 * MINUTE_MS), () => {
-      if (!friend.isLost) this.#friends.start(friend)
+      if (!friend.isLost && !friend.machine.isUp) this.#friends.start(friend)
     })
   }
 
