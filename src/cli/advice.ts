@@ -8,24 +8,18 @@
 import { CairnError } from '../base/errors.ts'
 
 const BY_NAME: Readonly<Record<string, string>> = {
-  AlreadyExistsError:
-    'Nothing was changed. Set CAIRN_HOME to an empty folder to make another vault beside it.',
+  DatabaseDamagedError:
+    'Run a backup: what the database knew comes back from the grid, and the damaged file is kept.',
   DiskFullError: 'Make room on the disk that holds Cairn’s own state and run the command again.',
-  GridNotFoundError: 'Join a grid first: cairn join --code-from FILE',
   InterruptedError: 'Run the same command again: it resumes where this one stopped.',
-  LockedError: 'Wait until the other Cairn command on this home has ended, then try again.',
+  InviteExpiredError: 'Ask a friend in that grid for a new invite.',
+  LockedError: 'Wait until the other Cairn command has ended, then try again.',
   NotEnoughSharesError:
     'Try again when more peers are online; `cairn status` shows who answers now.',
-  NotJoinedError: 'Join a grid first: cairn join --code-from FILE',
-  NotSafeError:
-    'Everything is queued. Run the same command again once more peers are online; nothing is sent twice.',
+  PackNotFoundError: 'Try again when more peers are online; `cairn status` shows who answers now.',
   PeerUnreachableError:
     'Check that the peer is running and reachable; `cairn status` shows who answers now.',
-  VaultNotFoundError:
-    'Make a vault with `cairn init`, bring one back with `cairn recover`, or set CAIRN_HOME to where yours is.',
-  WrongKeyError:
-    'These are not the words of the vault that this grid holds. Check the recovery kit.',
-  WrongWordsError: 'Check that word against the recovery kit and try again.',
+  WrongWordsError: 'Check the words against the recovery kit and try again.',
 }
 
 /** @returns a sentence for the person, or `undefined` where the message says it all */

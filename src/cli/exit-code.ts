@@ -31,10 +31,9 @@ const BY_NAME: Readonly<Record<string, ExitCode>> = {
   GridNotFoundError: EXIT.notFound,
   InterruptedError: EXIT.interrupted,
   LockedError: EXIT.locked,
-  NotJoinedError: EXIT.notFound,
+  NoHeadError: EXIT.notFound,
   NotSafeError: EXIT.notSafe,
   VaultNotFoundError: EXIT.notFound,
-  WrongKeyError: EXIT.wrongKey,
   WrongWordsError: EXIT.wrongKey,
 }
 

@@ -8,8 +8,9 @@
 
 import { escapeText } from './escape.ts'
 import { adviceFor } from './advice.ts'
-import { exitCodeOf } from './exit-code.ts'
-import { CairnError } from '../base/errors.ts'
+import { exitCodeOf, type ExitCode } from './exit-code.ts'
+import { CairnError, FilesError } from '../base/errors.ts'
+import { systemWords } from './system-words.ts'
 
 /** A line of JSON: what it is, and its fields. */
 export interface JsonRecord {
@@ -64,7 +65,7 @@ export class Output {
   itemFailed(item: string, error: Error, fields: Readonly<Record<string, unknown>>): void {
     const record = { message_type: 'error', error: errorFields(error), item, ...fields }
     if (this.isJson) this.#stderr.write(`${JSON.stringify(record, withoutBigints)}\n`)
-    else this.#stderr.write(`${item}: ${escapeText(error.message)}\n`)
+    else this.#stderr.write(`${item}: ${escapeText(describe(error))}\n`)
   }
 
   /** Something worth knowing that stops nothing. */
@@ -74,13 +75,18 @@ export class Output {
   }
 
   /** The error that ends the program: what happened, to what, and what to do next. */
-  failed(error: unknown): void {
+  failed(error: unknown, code: ExitCode = exitCodeOf(error)): void {
     const advice = adviceFor(error)
     if (this.isJson) {
-      const record = { message_type: 'exit_error', code: exitCodeOf(error), ...errorFields(error) }
+      const record = {
+        message_type: 'exit_error',
+        code,
+        ...errorFields(error),
+        message: sentence(error),
+      }
       this.#stderr.write(`${JSON.stringify({ ...record, advice }, withoutBigints)}\n`)
     } else {
-      this.#stderr.write(`cairn: ${escapeText(describe(error))}\n`)
+      this.#stderr.write(`cairn: ${escapeText(sentence(error))}\n`)
       if (advice !== undefined) this.#stderr.write(`${escapeText(advice)}\n`)
     }
     if (this.#showStack && error instanceof Error) this.#stderr.write(`${stackOf(error)}\n`)
@@ -89,9 +95,21 @@ export class Output {
 
 /** @returns one sentence; the class name too when the error is none of ours, since that helps a report */
 export function describe(error: unknown): string {
+  if (error instanceof FilesError) {
+    const words = systemWords(error.code)
+    // `path: CODE`: whoever lists items has said the path already.
+    if (words !== undefined && error.message.endsWith(`: ${error.code}`)) return words
+  }
   if (error instanceof CairnError) return error.message
   if (error instanceof Error) return `${error.name}: ${error.message}`
   return String(error)
+}
+
+/** The same where nobody has said yet which file it is about. */
+function sentence(error: unknown): string {
+  const text = describe(error)
+  if (!(error instanceof FilesError) || text === error.message) return text
+  return `${error.message.slice(0, -error.code.length)}${text}`
 }
 
 function errorFields(error: unknown): { name: string; message: string } {

@@ -5,7 +5,9 @@
  */
 
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
-import { UsageError } from '../base/errors.ts'
+import { decodeInvite } from '../../protocol/invite.ts'
+import { FormatError, UsageError } from '../base/errors.ts'
+import { systemWords } from './system-words.ts'
 
 /** Far above any kit or invite; keeps a wrong path (a disk image, a device) out of memory. */
 const SIZE_MAX = 4 * 1024 * 1024
@@ -36,6 +38,22 @@ export function readSecretFile(path: string, what: string): string {
     throw new UsageError(`cannot read ${what} from ${path}: ${reason(error)}`, { cause: error })
   }
   throw new UsageError(`${path} is too large to be ${what}`)
+}
+
+/**
+ * Read an invite.
+ *
+ * @throws {UsageError} also when the file holds something else
+ */
+export function readInviteFile(path: string): string {
+  const text = readSecretFile(path, 'the invite').trim()
+  try {
+    decodeInvite(text)
+    return text
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    throw new UsageError(`${path} holds no invite: ${error.message}`, { cause: error })
+  }
 }
 
 /** @returns the file's text, or `undefined` once it is longer than any secret we know */
@@ -69,11 +87,5 @@ function openNew(path: string): number {
 
 function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file or folder',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a folder',
-    ENOTDIR: 'a part of the path is not a folder',
-  }
-  return known[code ?? ''] ?? message
+  return systemWords(code ?? '') ?? message
 }

@@ -198,6 +198,7 @@ export class Client {
   /**
    * @param path - a folder, or a file for itself; `/` for everything
    * @returns what the snapshot shows there, names ascending
+   * @throws {NoSuchSnapshotError} nothing was there
    */
   async *list(
     row: SnapshotRow,
@@ -209,6 +210,7 @@ export class Client {
     if (node === undefined) return
     const names = toNames(await this.#canonical(path))
     const isIncluded = sourceFilter(row)
+    await assertKept(tree, node, names, row, isIncluded)
     const own = names.length === 0 ? undefined : await tree.entry(node, names, row.sequence)
     if (own !== undefined && own.span.what.kind !== 'folder') {
       if (isIncluded(names)) yield { path: toPath(names), entry: own }

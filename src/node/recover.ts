@@ -74,8 +74,10 @@ export async function recover(
     const newest = newestHead(answers, vault)
     if (newest === undefined) {
       throw new NoHeadError(
-        `None of the ${answers.length} peers that answered has a backup of this vault: ` +
-          'check that the words belong to this grid',
+        answers.length === 0
+          ? 'No peer answered: either none is up, or this grid does not know the vault of these words'
+          : `None of the ${answers.length} peers that answered has a backup of this vault: ` +
+              'check that the words belong to this grid',
       )
     }
     const keyring = newDevice(keys, newest.head.epoch + 1, ports)

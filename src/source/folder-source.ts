@@ -57,9 +57,19 @@ export class FolderSource {
     return this.#sources.some((source) => isWithin(source, names))
   }
 
-  /** @throws {FilesError} for a source that is not there, before anything is walked */
+  /**
+   * Make sure that there is something to walk; a source that is missing beside others is told as a
+   * failure by the walk.
+   *
+   * @throws {FilesError} if not one of the sources is there
+   */
   async assertPresent(): Promise<void> {
-    for (const source of this.#sources) await this.#files.status(toPath(source))
+    const checks = this.#sources.map((source) => this.#files.status(toPath(source)))
+    const results = await Promise.allSettled(checks)
+    const missing = results.find((result) => result.status === 'rejected')
+    if (missing !== undefined && results.every(({ status }) => status === 'rejected')) {
+      throw missing.reason
+    }
   }
 
   async *walk(signal: AbortSignal): AsyncGenerator<Found> {

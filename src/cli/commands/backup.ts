@@ -2,9 +2,10 @@
  * `cairn backup`: scan what changed, send it to the peers, publish a snapshot.
  */
 
+import { realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Command } from 'commander'
-import { UsageError } from '../../base/errors.ts'
+import { FilesError, UsageError } from '../../base/errors.ts'
 import type { BackupSummary } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
@@ -36,7 +37,14 @@ export function backupCommand(context: Context): Command {
     .option('--allow-few', 'accept a grid of fewer than three peers')
     .action(async (paths: string[], options: BackupOptions) => {
       await withClient(context, options, async (session) => {
-        context.exit = await backup(context, session, paths, options)
+        try {
+          context.exit = await backup(context, session, paths, options)
+        } catch (error) {
+          // Not one of the paths is there: nothing was done, and nothing is broken.
+          if (!(error instanceof FilesError)) throw error
+          session.output.failed(error, EXIT.incomplete)
+          context.exit = EXIT.incomplete
+        }
       })
     })
 }
@@ -62,7 +70,7 @@ async function backup(
         ...(code === undefined ? {} : { code }),
         allowFew: options.allowFew === true,
         // Our own state changes while we work, and comes back without being backed up.
-        exclude: [pathBytes(home.data, '/')],
+        exclude: [new Uint8Array(realpathSync(Buffer.from(home.data), 'buffer'))],
         onProgress: (state) => progress.update(state),
         onFileError: ({ path, error, during }) => {
           progress.clear()

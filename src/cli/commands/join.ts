@@ -5,7 +5,7 @@
 import type { Command } from 'commander'
 import { escapeText } from '../escape.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
-import { readSecretFile } from '../secret-file.ts'
+import { readInviteFile } from '../secret-file.ts'
 import { withClient } from '../with-client.ts'
 
 interface JoinOptions extends CommonOptions {
@@ -22,9 +22,9 @@ export function joinCommand(context: Context): Command {
 }
 
 async function join(context: Context, options: JoinOptions): Promise<void> {
-  const invite = readSecretFile(options.codeFrom, 'the invite')
+  const invite = readInviteFile(options.codeFrom)
   await withClient(context, options, async ({ client, output }) => {
-    const { grid, peers } = await client.join(invite.trim(), context.signal)
+    const { grid, peers } = await client.join(invite, context.signal)
     const reachable = peers.filter((peer) => peer.reachable)
     output.json({
       message_type: 'joined',

@@ -11,7 +11,7 @@ import { findHome } from '../home.ts'
 import { wordsInKit } from '../kit.ts'
 import { formatTime } from '../format.ts'
 import { openPorts } from '../ports.ts'
-import { readSecretFile } from '../secret-file.ts'
+import { readInviteFile, readSecretFile } from '../secret-file.ts'
 import { snapshotFields } from '../snapshot-fields.ts'
 
 interface RecoverOptions extends CommonOptions {
@@ -44,7 +44,7 @@ async function runRecover(context: Context, options: RecoverOptions): Promise<vo
   const words = wordsInKit(readSecretFile(options.wordsFrom, 'the recovery words'))
   const where =
     options.peer === undefined
-      ? { invite: readSecretFile(options.codeFrom ?? '', 'the invite').trim() }
+      ? { invite: readInviteFile(options.codeFrom ?? '') }
       : { peer: options.peer }
 
   const home = findHome(context.env, context.workingFolder)
