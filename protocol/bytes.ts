@@ -7,7 +7,6 @@
 
 import { FormatError } from './errors.ts'
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
 const VARINT_SIZE_MAX = 8 // 53 bits, seven a byte
 const ZIGZAG_MIN = -(2 ** 52)
@@ -46,9 +45,7 @@ export function compare(a: Uint8Array, b: Uint8Array): number {
 
 /** Lower case. */
 export function toHex(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += HEX[byte]
-  return text
+  return bytes.toHex()
 }
 
 /** @throws {FormatError} unless `text` is pairs of lower-case hex digits */
