@@ -14,7 +14,7 @@ import {
 import { sha256 } from '../../protocol/hash.ts'
 import { signHead } from '../../protocol/head.ts'
 import { deviceIdFromBytes, vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
-import { utf8 } from '../../protocol/bytes.ts'
+import { toHex, utf8 } from '../../protocol/bytes.ts'
 import {
   gridIdFromBytes,
   signStatement,
@@ -149,6 +149,11 @@ export class TestGrid {
     const peer = { id, key, machine, restart } as TestPeer
     this.peers.push(peer)
   }
+}
+
+/** What to compare large bytes by: a failed comparison of the bytes themselves prints for minutes. */
+export function digestOf(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? 'nothing' : `${bytes.length} bytes ${toHex(sha256(bytes))}`
 }
 
 export function seedOf(name: string): Uint8Array {
