@@ -1,0 +1,98 @@
+/** A backup as the client is asked for it: from paths to a summary. */
+
+import { Backup, type Progress } from '../backup/backup.ts'
+import type { Exported } from '../backup/export.ts'
+import { NotSafeError } from '../backup/not-safe.ts'
+import { FolderSource } from '../source/folder-source.ts'
+import type { BackupRequest, BackupSummary, FileFailure } from './client-types.ts'
+import type { GridLink } from './grid-link.ts'
+import type { VaultSession } from './vault-session.ts'
+
+/**
+ * @throws {GridNotFoundError}
+ * @throws {TooFewPeersError}
+ * @throws {FilesError} a path is not there
+ */
+export async function runBackup(
+  session: VaultSession,
+  request: BackupRequest,
+  signal: AbortSignal,
+): Promise<BackupSummary> {
+  const { ports, stores, keyring, readKeys } = session
+  const startedAt = ports.clock.now()
+  const paths = await Promise.all(request.paths.map((path) => session.canonical(path)))
+  const exclude = await Promise.all((request.exclude ?? []).map((path) => session.canonical(path)))
+  const source = new FolderSource(ports.files, paths, exclude)
+  await source.assertPresent()
+  const { grid, roster } = await session.link()
+  await session.refresh(signal)
+
+  const objects = session.objects(grid, signal)
+  const backup = new Backup(
+    {
+      ...ports,
+      ...stores,
+      grid,
+      source: objects,
+      chainOf: (entry) => session.chainOf(entry, objects),
+    },
+    {
+      keyring,
+      readKeys,
+      code: request.code ?? grid.code({ allowFew: request.allowFew === true }),
+      host: request.host,
+      tags: request.tags ?? [],
+      exported: () => exportOf(request, source, roster),
+      ...(request.spoolSizeMax === undefined ? {} : { spoolSizeMax: request.spoolSizeMax }),
+    },
+  )
+  const skipped: FileFailure[] = []
+  const events = {
+    onProgress: (progress: Progress) => request.onProgress?.(progress),
+    onFailure: (failure: FileFailure) => {
+      skipped.push(failure)
+      request.onFileError?.(failure)
+    },
+  }
+  try {
+    const { row, ...totals } = await backup.run(source, events, signal)
+    const { sequence, endedAt } = row
+    const warnings = session.takeWarnings()
+    return {
+      ...totals,
+      sequence,
+      skipped,
+      published: true,
+      startedAt: row.startedAt,
+      endedAt,
+      warnings,
+    }
+  } catch (error) {
+    if (!(error instanceof NotSafeError)) throw error
+    return {
+      ...backup.progress(),
+      sequence: (stores.published.current()?.sequence ?? 0) + 1,
+      skipped,
+      published: false,
+      notSafe: error,
+      startedAt,
+      endedAt: ports.clock.now(),
+      warnings: session.takeWarnings(),
+    }
+  }
+}
+
+/** What local state knows and the tree does not. */
+function exportOf(
+  request: BackupRequest,
+  source: FolderSource,
+  roster: GridLink['roster'],
+): Exported {
+  const sources = source.paths.map((path) => Buffer.from(path).toString('base64'))
+  const peers = roster.storagePeers().map(({ peer, name }) => [`peer/${peer}/name`, name ?? ''])
+  return {
+    'backup/host': request.host,
+    'backup/sources': JSON.stringify(sources),
+    ...(Object.fromEntries(peers) as Exported),
+  }
+}

@@ -1,0 +1,132 @@
+/** Listing and restoring as the client is asked for it: what a snapshot shows, and bringing it back. */
+
+import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import type { FolderNode } from '../../protocol/tree.ts'
+import type { TreeReader } from '../history/tree-reader.ts'
+import { Restorer } from '../restore/restorer.ts'
+import { Target } from '../restore/target.ts'
+import { isWithin, toNames, toPath, type Names } from '../source/path.ts'
+import type { FileFailure, ListedEntry, RestoreRequest, RestoreSummary } from './client-types.ts'
+import type { VaultSession } from './vault-session.ts'
+import { NoSuchSnapshotError } from './when.ts'
+
+/**
+ * @param path - a folder, or a file for itself; `/` for everything
+ * @returns what the snapshot shows there, names ascending
+ * @throws {NoSuchSnapshotError} nothing was there
+ */
+export async function* listSnapshot(
+  session: VaultSession,
+  row: SnapshotRow,
+  path: Uint8Array,
+  { recursive }: { readonly recursive: boolean },
+  signal: AbortSignal,
+): AsyncGenerator<ListedEntry> {
+  const { tree, node } = await session.openTree(signal)
+  if (node === undefined) return
+  const names = toNames(await session.canonical(path))
+  const isShown = sourceFilter(row)
+  await assertKept(tree, node, names, row)
+  const own = names.length === 0 ? undefined : await tree.entry(node, names, row.sequence)
+  if (own !== undefined && own.span.what.kind !== 'folder') {
+    yield { path: toPath(names), entry: own }
+    return
+  }
+  if (recursive) {
+    for await (const { path: found, entry } of tree.walk(node, names, row.sequence)) {
+      if (isShown(found) && found.length > names.length) yield { path: toPath(found), entry }
+    }
+    return
+  }
+  for await (const entry of tree.list(node, names, row.sequence)) {
+    const found = [...names, entry.name]
+    if (isShown(found)) yield { path: toPath(found), entry }
+  }
+}
+
+/**
+ * Write what stood under the paths below the target, each under its whole path.
+ *
+ * @throws {NoSuchSnapshotError} a path was not in the snapshot; nothing was written
+ * @throws {FilesError} the target cannot be made
+ */
+export async function runRestore(
+  session: VaultSession,
+  request: RestoreRequest,
+  signal: AbortSignal,
+): Promise<RestoreSummary> {
+  const { files, random } = session.ports
+  const { tree, source, node } = await session.openTree(signal)
+  if (node === undefined) throw new NoSuchSnapshotError('There is no snapshot yet')
+  const paths = await Promise.all(request.paths.map((path) => session.canonical(path)))
+  const wanted = (paths.length > 0 ? paths : request.at.sources).map(toNames)
+  for (const names of wanted) await assertKept(tree, node, names, request.at)
+
+  const target = await Target.open({ files, random }, request.target, toNames(request.target))
+  const parts = { tree, source, target, isIncluded: sourceFilter(request.at) }
+  const restorer = new Restorer(parts, node, request.at.sequence)
+  const { totals } = restorer
+  const failures: FileFailure[] = []
+  const { files: filesTotal, bytes: bytesTotal } = request.at
+  await restorer.restore(
+    wanted,
+    {
+      onEntry: (current) =>
+        request.onProgress?.({
+          phase: 'restore',
+          filesDone: totals.files,
+          filesTotal,
+          bytesDone: totals.bytes,
+          bytesTotal,
+          current,
+        }),
+      onFailure: (failure) => {
+        failures.push({ ...failure, during: 'restore' })
+        request.onFileError?.({ ...failure, during: 'restore' })
+      },
+    },
+    signal,
+  )
+  return {
+    filesRestored: totals.files,
+    foldersRestored: totals.folders,
+    symlinksRestored: totals.symlinks,
+    bytesRestored: totals.bytes,
+    bytesFetched: source.bytesFetched,
+    failures,
+    warnings: [...session.takeWarnings(), ...targetWarnings(target)],
+  }
+}
+
+/** What a snapshot covered: its sources with all in them, and the folders above. */
+function sourceFilter(row: SnapshotRow): (names: Names) => boolean {
+  const sources = row.sources.map(toNames)
+  return (names) => sources.some((source) => isWithin(source, names) || isWithin(names, source))
+}
+
+async function assertKept(
+  tree: TreeReader,
+  node: FolderNode,
+  names: Names,
+  row: SnapshotRow,
+): Promise<void> {
+  if (names.length === 0) return
+  const entry = await tree.entry(node, names, row.sequence)
+  if (entry !== undefined && sourceFilter(row)(names)) return
+  const path = JSON.stringify(new TextDecoder().decode(toPath(names)))
+  throw new NoSuchSnapshotError(
+    `Snapshot ${row.sequence} holds nothing at ${path}: ` +
+      '"cairn ls" shows what a snapshot holds, "cairn history" when a path was there',
+  )
+}
+
+function targetWarnings({ warnings }: Target): string[] {
+  const told: string[] = []
+  if (warnings.owners > 0) {
+    told.push(`The owner of ${warnings.owners} entries could not be set: only root may do that`)
+  }
+  if (warnings.setIdBits > 0) {
+    told.push(`${warnings.setIdBits} files had setuid or setgid rights, which were not restored`)
+  }
+  return told
+}

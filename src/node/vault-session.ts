@@ -1,0 +1,173 @@
+/**
+ * A vault session: one home opened, with its keys, its stores, and its way to the grid.
+ *
+ * The network is opened when something first needs it. What this machine knows of the vault is taken
+ * from its own state, and from the grid where that state is gone or behind.
+ */
+
+import { deriveReadKeys, type ReadKeys } from '../../protocol/keys.ts'
+import { decodeRoot, type Root } from '../../protocol/root.ts'
+import type { FolderNode, Version } from '../../protocol/tree.ts'
+import { CairnError, FilesError } from '../base/errors.ts'
+import { TreeReader } from '../history/tree-reader.ts'
+import { VaultObjects } from '../history/vault-objects.ts'
+import { LocalState } from '../restore/local-state.ts'
+import { newestHead } from '../restore/newest-head.ts'
+import { fromKey, join, toNames, toPath } from '../source/path.ts'
+import type { EntryRow } from '../store/entries.ts'
+import { readGridFile } from '../store/grid-file.ts'
+import { readKeyring, type Keyring } from '../store/keyring.ts'
+import type { ClientPorts } from './client-ports.ts'
+import { openStores, type ClientStores } from './client-stores.ts'
+import { GridNotFoundError, openGridLink, type GridLink } from './grid-link.ts'
+import { warningsOf } from './recover.ts'
+
+/** The newest tree, open for reading. */
+export interface OpenTree {
+  readonly tree: TreeReader
+  readonly source: VaultObjects
+  /** `undefined` before the first snapshot. */
+  readonly root: Root | undefined
+  /** The topmost folder; `undefined` where nothing was ever backed up. */
+  readonly node: FolderNode | undefined
+}
+
+export class VaultSession {
+  readonly ports: ClientPorts
+  readonly keyring: Keyring
+  readonly readKeys: ReadKeys
+  readonly stores: ClientStores
+  #link: GridLink | undefined
+  readonly #warnings: string[] = []
+
+  private constructor(ports: ClientPorts, keyring: Keyring, stores: ClientStores) {
+    this.ports = ports
+    this.keyring = keyring
+    this.readKeys = deriveReadKeys(keyring.readSecret)
+    this.stores = stores
+    if (stores.wasSetAside) {
+      this.#warnings.push('The backupdb was damaged and set aside; it is rebuilt from the grid')
+    }
+  }
+
+  /**
+   * @throws {VaultNotFoundError}
+   * @throws {LockedError} another process uses this home
+   */
+  static async open(ports: ClientPorts, signal: AbortSignal): Promise<VaultSession> {
+    signal.throwIfAborted()
+    const keyring = await readKeyring(ports.disk)
+    const stores = await openStores(ports, deriveReadKeys(keyring.readSecret))
+    return new VaultSession(ports, keyring, stores)
+  }
+
+  async close(): Promise<void> {
+    await this.unlink()
+    this.stores.database.close()
+  }
+
+  /** @throws {GridNotFoundError} */
+  async link(): Promise<GridLink> {
+    if (this.#link !== undefined) return this.#link
+    const file = await readGridFile(this.ports.disk)
+    if (file === undefined) {
+      throw new GridNotFoundError(
+        'This vault belongs to no grid yet: join one with "cairn join --code-from FILE"',
+      )
+    }
+    this.#link = await openGridLink(this.ports, this.keyring.device.seed, file)
+    return this.#link
+  }
+
+  /** Leave the network; the next need opens it anew. */
+  async unlink(): Promise<void> {
+    await this.#link?.close()
+    this.#link = undefined
+  }
+
+  /** The newest tree as this machine knows it; from the grid if it knows none. */
+  async openTree(signal: AbortSignal): Promise<OpenTree> {
+    const { published } = this.stores
+    const { grid } = await this.link()
+    if (published.current() === undefined) await this.refresh(signal)
+    const source = this.objects(grid, signal)
+    const tree = new TreeReader({ source })
+    const state = published.current()
+    if (state === undefined) return { tree, source, root: undefined, node: undefined }
+    const root = decodeRoot(await source.read(state.root, 'root'))
+    return { tree, source, root, node: nodeOf(root) }
+  }
+
+  /**
+   * Take over what the grid knows and this machine does not: after the backupdb was lost, or a home
+   * was brought back from an old copy.
+   */
+  async refresh(signal: AbortSignal): Promise<void> {
+    const { published } = this.stores
+    const { grid } = await this.link()
+    // A head that was on its way when the backupdb was lost: all it names is safe, so it counts.
+    const pending = await published.pendingHead()
+    if (pending !== undefined && published.pending() === undefined) {
+      await grid.publish(pending, signal)
+      await published.settleHead()
+    }
+    const { answers } = await grid.heads(this.keyring.vault, signal)
+    const newest = newestHead(answers, this.keyring.vault)
+    const known = Math.max(published.current()?.sequence ?? 0, published.pending()?.sequence ?? 0)
+    if (newest === undefined || newest.head.sequence <= known) return
+
+    const { sequence } = newest.head
+    this.ports.log.warn('local state behind the grid', { known, newest: sequence })
+    if (known > 0) {
+      this.#warnings.push(
+        `This machine knew of snapshot ${known}, the grid of ${sequence}: ` +
+          'local state was brought up to date from the grid',
+      )
+    }
+    this.#warnings.push(...warningsOf(newest))
+    const source = this.objects(grid, signal)
+    const tree = new TreeReader({ source })
+    const state = new LocalState({ ...this.stores, grid, source, tree }, this.readKeys)
+    await state.rebuildEntries(await state.follow(newest.head, signal), signal)
+  }
+
+  /** @returns a path's newest version with all it rests on; `undefined` if that cannot be read */
+  async chainOf(entry: EntryRow, source: VaultObjects): Promise<readonly Version[] | undefined> {
+    const state = this.stores.published.current()
+    if (state === undefined) return undefined
+    try {
+      const node = nodeOf(decodeRoot(await source.read(state.root, 'root')))
+      if (node === undefined) return undefined
+      return await new TreeReader({ source }).chain(node, fromKey(entry.key), entry.version)
+    } catch (error) {
+      if (error instanceof CairnError) return undefined
+      throw error
+    }
+  }
+
+  objects(grid: GridLink['grid'], signal: AbortSignal): VaultObjects {
+    return new VaultObjects({ ...this.stores, grid }, signal)
+  }
+
+  /** The folder a path lies in may be reached through links; the tree holds where it truly is. */
+  async canonical(path: Uint8Array): Promise<Uint8Array> {
+    const names = toNames(path)
+    const name = names.at(-1)
+    if (name === undefined) return toPath([])
+    try {
+      return join(await this.ports.files.resolve(toPath(names.slice(0, -1))), name)
+    } catch (error) {
+      if (error instanceof FilesError) return toPath(names)
+      throw error
+    }
+  }
+
+  /** @returns what the person should hear and has not heard yet */
+  takeWarnings(): string[] {
+    return this.#warnings.splice(0)
+  }
+}
+
+function nodeOf(root: Root): FolderNode | undefined {
+  return root.tree === null ? undefined : { type: 'stored', ...root.tree }
+}
