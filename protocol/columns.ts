@@ -8,12 +8,11 @@
  * Format: docs/formats/page.md, "Columns"
  */
 
-import { zstdCompressSync, zstdDecompressSync, constants } from 'node:zlib'
-
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { FormatError, VersionError } from './errors.ts'
 import { OBJECT_SIZE_MAX } from './object.ts'
 import type { Section } from './tree.ts'
+import { putBlock, takeBlock } from './zstd-block.ts'
 
 /** Largest block of columns before compression, bytes. */
 export const COLUMNS_SIZE_MAX = OBJECT_SIZE_MAX
@@ -32,7 +31,6 @@ export const SECTION_COUNT_MAX = 64
 
 const VERSION = 1
 const SHAPE_WHOLE = 0
-const ZSTD_LEVEL = 3
 const WIDE_SIZE_MAX = 10 // 64 bits, seven a byte
 const U64 = 1n << 64n
 const SMALL_MAX = 2 ** 49 // seven bytes of varint
@@ -100,13 +98,8 @@ export class ColumnsWriter {
 
   /** @returns the body: an array of its own */
   finish(sections: readonly Section[]): Uint8Array {
-    const block = this.#block()
-    const packed = zstdCompressSync(block, {
-      params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
-    })
-    const isSmaller = packed.length < block.length
-    const body = new ByteWriter().u8(VERSION).u8(SHAPE_WHOLE).varint(block.length)
-    body.varint(isSmaller ? packed.length : 0).put(isSmaller ? packed : block)
+    const body = new ByteWriter().u8(VERSION).u8(SHAPE_WHOLE)
+    putBlock(body, this.#block())
     body.varint(this.raw.size).put(this.raw.finish())
     for (const { type, bytes } of checkSections(sections)) {
       body.varint(type).varint(bytes.length).put(bytes)
@@ -146,7 +139,7 @@ export class ColumnsReader {
     if (version !== VERSION) throw new VersionError(`columns: version ${version}`)
     const shape = reader.u8()
     if (shape !== SHAPE_WHOLE) throw new VersionError(`columns: shape ${shape}`)
-    this.#columns = openColumns(openBlock(reader))
+    this.#columns = openColumns(takeBlock(reader, COLUMNS_SIZE_MAX))
     this.raw = new ByteReader(reader.take(reader.varint()))
     this.sections = openSections(reader)
   }
@@ -209,23 +202,6 @@ export class ColumnsReader {
     if (column === undefined) throw new FormatError(`columns: column ${index} is missing`)
     return column
   }
-}
-
-function openBlock(reader: ByteReader): Uint8Array {
-  const size = reader.varint()
-  const packedSize = reader.varint()
-  if (size > COLUMNS_SIZE_MAX) throw new FormatError(`columns: block of ${size} bytes`)
-  if (packedSize === 0) return reader.take(size)
-  if (packedSize >= size) throw new FormatError('columns: compressed block is not smaller')
-  const packed = reader.take(packedSize)
-  let block: Uint8Array
-  try {
-    block = plainView(zstdDecompressSync(packed, { maxOutputLength: size }))
-  } catch (cause) {
-    throw new FormatError('columns: block is not zstd of the stated size', { cause })
-  }
-  if (block.length !== size) throw new FormatError(`columns: ${block.length} bytes, not ${size}`)
-  return block
 }
 
 /** The same bytes without Buffer's ways: its `slice` is a view. */

@@ -4,7 +4,7 @@
  * A row holds every name from its `lower` up to the next row's. Level 1 refers to pages, level n to
  * index pages of level n − 1.
  *
- * Format: docs/formats/page.md, "Index pages"
+ * Format: docs/formats/index-page.md
  */
 
 import { compare } from './bytes.ts'

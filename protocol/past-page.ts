@@ -5,7 +5,7 @@
  * under that name, with the live page's entry and those of other past pages; a name may occur more
  * than once, where past pages were merged.
  *
- * Format: docs/formats/past.md
+ * Format: docs/formats/past-page.md
  */
 
 import { ColumnsReader, ColumnsWriter } from './columns.ts'

@@ -51,6 +51,7 @@ export class ReferenceWriter {
   put(reference: Reference, channel: Channel, length?: number): void {
     const columns = this.#columns
     const last = this.#places[channel]
+    checkReference(reference)
     columns.row()
     const run = this.#putKey(reference, last)
     const place: Place = run ?? last
@@ -139,6 +140,21 @@ export class ReferenceReader {
   #takeSecret(): Uint8Array {
     return this.#columns.raw.take(SECRET_SIZE).slice()
   }
+}
+
+/** What the reader holds true of every number it takes. */
+function checkReference({ pack, offset, length, key }: Reference): void {
+  const isSound =
+    isWithin(pack, 0, PACK_NUMBER_MAX) &&
+    isWithin(offset, 0, OFFSET_MAX) &&
+    isWithin(length, SEALED_SIZE_MIN, SEALED_SIZE_MAX) &&
+    key.secret.length === SECRET_SIZE &&
+    (key.type === 'raw' || isWithin(key.ordinal, 0, ORDINAL_MAX))
+  if (!isSound) throw new FormatError(`references: none can be ${pack}:${offset} + ${length}`)
+}
+
+function isWithin(value: number, min: number, max: number): boolean {
+  return Number.isInteger(value) && min <= value && value <= max
 }
 
 function advance(reference: Reference, last: Place, run: Run | undefined): void {
