@@ -102,6 +102,18 @@ export class SimDatabases {
     this.#stored.delete(name)
   }
 
+  /** Contents by name, to come back to with `become`. Nothing may be open. */
+  save(): ReadonlyMap<string, Uint8Array | undefined> {
+    return new Map([...this.#stored].map(([name, { bytes }]) => [name, bytes]))
+  }
+
+  become(contents: ReadonlyMap<string, Uint8Array | undefined>): void {
+    this.wipe()
+    for (const [name, bytes] of contents) {
+      this.#stored.set(name, { bytes, isDamaged: false, pictures: [], open: undefined })
+    }
+  }
+
   /** Lose every database, as with a wiped disk. */
   wipe(): void {
     this.crash(false)

@@ -24,7 +24,7 @@ import { Life } from './life.ts'
 import { SimLog } from './log.ts'
 import { SimNetwork } from './network.ts'
 import type { SimRandom } from './random.ts'
-import { Volume } from './volume.ts'
+import { type SavedFile, Volume } from './volume.ts'
 import type { World } from './world.ts'
 
 export interface MachineOptions {
@@ -48,6 +48,11 @@ export interface MachinePorts {
   readonly compute: <Table extends CodecTable>(table: Table) => SimCompute<Table>
   readonly openDatabase: (name: string) => DatabaseSync
   readonly setDatabaseAside: (name: string) => void
+}
+
+export interface SavedState {
+  readonly files: readonly SavedFile[]
+  readonly databases: ReadonlyMap<string, Uint8Array | undefined>
 }
 
 export type CrashKind = 'kill' | 'power'
@@ -166,11 +171,28 @@ export class Machine {
     this.#world.trace.add(this.name, 'machine.boot', { life: this.#lives })
   }
 
+  /** A copy of all our own state, as a person's disk image has it. The machine must be down. */
+  saveState(): SavedState {
+    this.#assertDown()
+    return { files: this.volume.save(), databases: this.databases.save() }
+  }
+
+  /** Our own state is again what it was. The machine must be down. */
+  returnTo({ files, databases }: SavedState): void {
+    this.#assertDown()
+    this.volume.become(files)
+    this.databases.become(databases)
+  }
+
   /** Lose all of our own state; the person's files stay. The machine must be down. */
   wipe(): void {
-    if (this.isUp) throw new Error(`${this.name} is up`)
+    this.#assertDown()
     this.volume.wipe()
     this.databases.wipe()
+  }
+
+  #assertDown(): void {
+    if (this.isUp) throw new Error(`${this.name} is up`)
   }
 
   #makeClock(): SimClock {

@@ -41,9 +41,9 @@ async function main(options: MainOptions): Promise<void> {
 }
 
 function summaryOf(report: ScenarioReport): string {
-  const { seed, peers, days, snapshots, restores, crashes, events, digest } = report
+  const { seed, peers, days, runs, snapshots, restores, crashes, events, digest } = report
   return (
-    `seed ${seed}: ${peers} friends, ${days} days, ${snapshots} snapshots, ` +
+    `seed ${seed}: ${peers} friends, ${days} days, ${runs} runs, ${snapshots} snapshots, ` +
     `${restores} restores, ${crashes} crashes, ${events} events, trace ${digest.slice(0, 16)}`
   )
 }

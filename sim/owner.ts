@@ -5,6 +5,7 @@
  * one thing, closes it. What was published is remembered here, and must never be lost or wrong.
  */
 
+import { VaultExistsError } from '../src/store/keyring.ts'
 import { codecs } from '../src/codec/codecs.ts'
 import type { PathBytes } from '../src/ports/files.ts'
 import {
@@ -57,10 +58,28 @@ export class Owner {
     return [...this.#memories.keys()].toSorted((a, b) => a - b)
   }
 
-  async init(invite: string): Promise<void> {
-    const { words } = await this.machine.run((ports) => createVault(clientPorts(ports)))
-    this.#words = words
+  /** Make the vault, unless an earlier try got so far before it crashed. */
+  async init(): Promise<void> {
+    try {
+      await this.machine.run((ports) =>
+        createVault(clientPorts(ports), async (words) => {
+          this.#words = words
+        }),
+      )
+    } catch (error) {
+      if (!(error instanceof VaultExistsError)) throw error
+    }
+  }
+
+  async join(invite: string): Promise<void> {
     await this.#withClient((client, signal) => client.join(invite, signal))
+  }
+
+  /** Nothing may wait any more: all that was queued is published, all that was spooled is placed. */
+  async assertIdle(): Promise<void> {
+    const { queue, spool } = await this.#withClient((client, signal) => client.status(signal))
+    if (queue.files > 0) throw new StoryError(`${queue.files} files still wait in the queue`)
+    if (spool.packs > 0) throw new StoryError(`${spool.packs} packs still wait in the spool`)
   }
 
   /**
@@ -143,26 +162,29 @@ export class Owner {
     }
   }
 
-  /** Lose all state of the client, and come back with the words alone. The files stay. */
-  async recoverHere(invite: string): Promise<void> {
+  /** The machine loses all state of the client. The files stay. */
+  wipe(): void {
     this.machine.crash('kill')
     this.machine.wipe()
     this.machine.boot()
-    await this.#recover(invite)
   }
 
-  /** Move to an empty machine with the words alone. */
-  async recoverOn(machine: Machine, invite: string): Promise<void> {
+  /** Go on with an empty machine. */
+  moveTo(machine: Machine): void {
     this.machine = machine
     machine.tree.make(toBytes('/restore'), 'folder', 0o755)
-    await this.#recover(invite)
   }
 
-  async #recover(invite: string): Promise<void> {
+  /** Come back with the words alone, unless an earlier try got so far before it crashed. */
+  async recover(invite: string): Promise<void> {
     const words = this.#words.join(' ')
-    await this.machine.run((ports, signal) =>
-      recover(clientPorts(ports), { words, invite }, signal),
-    )
+    try {
+      await this.machine.run((ports, signal) =>
+        recover(clientPorts(ports), { words, invite }, signal),
+      )
+    } catch (error) {
+      if (!(error instanceof VaultExistsError)) throw error
+    }
   }
 
   #begin(): Attempt {

@@ -7,13 +7,14 @@
  * nothing but the words.
  */
 
-import { PeerError, RecoveryError } from '../src/base/errors.ts'
+import { DiskError, PeerError, RecoveryError } from '../src/base/errors.ts'
 import type { BackupSummary } from '../src/node/client.ts'
 import { MachineCrashed, StoryError } from './errors.ts'
-import { type Friend, Friends } from './grid.ts'
-import type { MachineOptions } from './machine.ts'
+import { Friends } from './grid.ts'
+import type { MachineOptions, SavedState } from './machine.ts'
 import { Owner } from './owner.ts'
 import type { SimRandom } from './random.ts'
+import { Weather } from './weather.ts'
 import { World } from './world.ts'
 
 const MINUTE_MS = 60_000
@@ -30,7 +31,7 @@ export interface ScenarioOptions {
   readonly peers?: number | undefined
   readonly days?: number | undefined
   /** Hears each line of the story as it happens. */
-  readonly onLine?: (line: string) => void
+  readonly onLine?: ((line: string) => void) | undefined
 }
 
 export interface ScenarioReport {
@@ -40,6 +41,7 @@ export interface ScenarioReport {
   readonly lines: readonly string[]
   readonly digest: string
   readonly events: number
+  readonly runs: number
   readonly snapshots: number
   readonly restores: number
   readonly crashes: number
@@ -52,11 +54,11 @@ export async function playScenario(options: ScenarioOptions): Promise<ScenarioRe
   const world = new World(options.seed)
   const draw = world.random.fork('scenario')
   const peers = options.peers ?? draw.between(5, NAMES.length)
-  const days = options.days ?? draw.between(2, 5)
+  const days = options.days ?? draw.between(2, 4)
   const story = new Story(world, { peers, days, onLine: options.onLine })
   let failure: Error | undefined
   try {
-    await world.run(() => story.tell(), { durationMax: (days + 60) * 24 * HOUR_MS })
+    await world.run(() => story.tell(), { durationMax: (days + 1) * 100 * 24 * HOUR_MS })
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error))
   }
@@ -72,30 +74,18 @@ export async function playScenario(options: ScenarioOptions): Promise<ScenarioRe
   }
 }
 
-/** Something that goes wrong while the client runs. */
-type Fault =
-  'clientTime' | 'clientStep' | 'clientKill' | 'friend' | 'split' | 'oneWay' | 'disturb' | 'slow'
-
-const FAULTS: Readonly<Record<Fault, number>> = {
-  clientTime: 3,
-  clientStep: 3,
-  clientKill: 1,
-  friend: 3,
-  split: 2,
-  oneWay: 1,
-  disturb: 2,
-  slow: 1,
-}
-
 class Story {
   readonly lines: string[] = []
-  readonly counts = { snapshots: 0, restores: 0, crashes: 0 }
+  readonly counts = { runs: 0, snapshots: 0, restores: 0, crashes: 0 }
   readonly #world: World
   readonly #random: SimRandom
   readonly #days: number
   readonly #onLine: ((line: string) => void) | undefined
   readonly #friends: Friends
   readonly #owner: Owner
+  readonly #weather: Weather
+  /** An old copy of the client's state, as a person has who images a disk. */
+  #image: SavedState | undefined
 
   constructor(
     world: World,
@@ -109,12 +99,15 @@ class Story {
     const laptop = world.addMachine('laptop', drawLaptop(this.#random.fork('laptop')))
     laptop.databases.faults = { losesCommits: 0.15, losesAll: 0.05, damages: 0.05 }
     this.#owner = new Owner(world, laptop)
+    const say = (line: string): void => this.#say(line)
+    this.#weather = new Weather({ world, friends: this.#friends, owner: this.#owner, say })
   }
 
   async tell(): Promise<void> {
     this.#friends.startAll()
     await this.#sleep(MINUTE_MS)
-    await this.#owner.init(this.#friends.invite)
+    await this.#throughPowerCuts(() => this.#owner.init())
+    await this.#throughPowerCuts(() => this.#owner.join(this.#friends.invite))
     this.#say('a vault is made, and joins the grid')
     this.#owner.person.edits(this.#random.between(10, 40))
     for (let day = 1; day <= this.#days; day++) await this.#tellDay()
@@ -122,15 +115,16 @@ class Story {
   }
 
   async #tellDay(): Promise<void> {
-    await this.#work()
-    for (let run = 0; run < 3; run++) {
-      const summary = await this.#backUp(this.#drawFaults())
-      if (summary?.published === true) break
+    for (let run = this.#random.between(1, 3); run > 0; run--) {
+      await this.#work()
+      await this.#backUp()
+      if (this.#random.chance(0.3)) await this.#checkSome()
     }
-    if (this.#random.chance(0.3)) await this.#checkSome()
-    if (this.#random.chance(0.15)) await this.#loseClientState()
-    if (this.#random.chance(0.15)) this.#loseFriend()
-    await this.#sleep(this.#random.between(2, 30) * HOUR_MS)
+    if (this.#random.chance(0.2)) await this.#loseClientState()
+    if (this.#random.chance(0.2)) await this.#returnToImage()
+    if (this.#random.chance(0.15)) this.#weather.loseFriend()
+    if (this.#random.chance(0.15)) await this.#weather.holiday()
+    await this.#sleep(this.#random.between(2, 12) * HOUR_MS)
     this.#friends.assertHealthy()
   }
 
@@ -144,127 +138,68 @@ class Story {
     this.#say(`${count} edits`)
   }
 
-  /** @returns nothing if the run did not live to tell */
-  async #backUp(faults: readonly Fault[]): Promise<BackupSummary | undefined> {
+  async #backUp(): Promise<void> {
     const { machine } = this.#owner
     const isBusy = this.#random.chance(0.3)
-    const timers = faults.map((fault) => this.#strike(fault))
+    const start = { ms: this.#world.scheduler.elapsed, steps: machine.diskTrouble.steps }
+    this.#weather.threaten()
+    this.counts.runs++
     try {
       const summary = await this.#owner.backUp(isBusy)
       this.#sayOf(summary, isBusy)
-      return summary
+      this.#weather.learn({
+        ms: this.#world.scheduler.elapsed - start.ms,
+        steps: machine.diskTrouble.steps - start.steps,
+      })
     } catch (error) {
-      if (!(error instanceof MachineCrashed) && !isExcused(error)) throw error
-      this.#say(`backup ended: ${(error as Error).message}`)
-      return undefined
+      this.#excuse(error, 'the backup ends')
     } finally {
-      for (const timer of timers) timer.cancel()
-      machine.diskTrouble.onStep = undefined
-      await this.#afterCrash()
+      this.#weather.relent()
+      await this.#bootAgain()
     }
-  }
-
-  /** A machine that crashed is started again, and what it finds there is looked at. */
-  async #afterCrash(): Promise<void> {
-    const { machine } = this.#owner
-    if (machine.isUp) return
-    this.counts.crashes++
-    await this.#sleep(this.#random.between(1, 60) * MINUTE_MS)
-    machine.boot()
-  }
-
-  #drawFaults(): Fault[] {
-    const count = this.#random.weighted({ none: 3, one: 4, two: 2, three: 1 })
-    const length = { none: 0, one: 1, two: 2, three: 3 }[count]
-    return Array.from({ length }, () => this.#random.weighted(FAULTS))
-  }
-
-  /** Arrange for trouble in the coming run. */
-  #strike(fault: Fault): { cancel(): void } {
-    const { machine } = this.#owner
-    if (fault === 'clientStep') {
-      const at = machine.diskTrouble.steps + this.#random.below(400)
-      machine.diskTrouble.onStep = (step) => {
-        if (step.index !== at) return 'pass'
-        this.#say(`the laptop loses power at ${step.operation} ${step.path}`)
-        return 'cut'
-      }
-      return { cancel: () => undefined }
-    }
-    const ms = this.#random.exponential(fault.startsWith('client') ? 6000 : 3000)
-    return this.#world.scheduler.after(ms, () => this.#happen(fault))
-  }
-
-  #happen(fault: Fault): void {
-    const { machine } = this.#owner
-    const { internet } = this.#world
-    if (fault === 'clientTime' || fault === 'clientKill') {
-      if (!machine.isUp) return
-      this.#say(fault === 'clientKill' ? 'the client is killed' : 'the laptop loses power')
-      machine.databases.picture()
-      machine.crash(fault === 'clientKill' ? 'kill' : 'power')
-      return
-    }
-    const friend = this.#drawFriendUp()
-    if (friend === undefined) return
-    const { name } = friend
-    if (fault === 'friend') this.#crashFriend(friend)
-    if (fault === 'disturb') internet.disturb('laptop', name)
-    if (fault === 'slow') internet.line(name).upload = internet.line(name).download = 20_000
-    if (fault === 'oneWay') internet.block(name, 'laptop')
-    if (fault === 'split') {
-      const others = this.#friends.left.filter(() => this.#random.chance(0.4))
-      internet.split([name, ...others.filter((one) => one !== friend).map((one) => one.name)])
-    }
-    if (fault !== 'friend') this.#say(`${fault} ${name}`)
-    if (fault === 'split' || fault === 'oneWay') {
-      this.#world.scheduler.after(this.#random.exponential(5 * MINUTE_MS), () => internet.heal())
-    }
-  }
-
-  #crashFriend(friend: Friend): void {
-    const kind = this.#random.chance(0.7) ? 'power' : 'kill'
-    this.#say(`${friend.name} crashes (${kind})`)
-    this.counts.crashes++
-    this.#friends.crash(friend, kind)
-    this.#world.scheduler.after(this.#random.exponential(20 * MINUTE_MS), () => {
-      if (!friend.isLost && !friend.machine.isUp) this.#friends.start(friend)
-    })
-  }
-
-  /** One friend may go for good at any time; more than that no head promises. */
-  #loseFriend(): void {
-    if (this.#friends.left.length < this.#friends.all.length) return
-    const friend = this.#random.pick(this.#friends.left)
-    this.#say(`${friend.name} is gone for good`)
-    this.#friends.lose(friend)
-  }
-
-  async #loseClientState(): Promise<void> {
-    this.#say('the laptop loses its state, and recovers with the words')
-    await this.#calmDown()
-    await this.#owner.recoverHere(this.#friends.invite)
-    await this.#owner.takeStock()
   }
 
   /** Restore something in the middle of trouble: it may fail, it may not be wrong. */
   async #checkSome(): Promise<void> {
     if (this.#owner.remembered.length === 0) return
     const sequence = this.#random.pick(this.#owner.remembered)
+    this.#weather.threaten()
     try {
       await this.#owner.checkRestore(sequence, false)
       this.#say(`snapshot ${sequence} restores`)
       this.counts.restores++
     } catch (error) {
-      if (!isExcused(error)) throw error
-      this.#say(`snapshot ${sequence} does not restore now: ${(error as Error).message}`)
+      this.#excuse(error, `snapshot ${sequence} does not restore now`)
+    } finally {
+      this.#weather.relent()
+      await this.#bootAgain()
     }
+  }
+
+  async #loseClientState(): Promise<void> {
+    if (this.#owner.remembered.length === 0) return
+    this.#say('the laptop loses its state, and recovers with the words')
+    await this.#weather.calmDown()
+    this.#owner.wipe()
+    this.#image = undefined
+    await this.#throughPowerCuts(() => this.#owner.recover(this.#friends.invite))
+    await this.#owner.takeStock()
+  }
+
+  /** Come back to an old copy of the client's state, as after a disk was replaced; or take one. */
+  async #returnToImage(): Promise<void> {
+    const { machine } = this.#owner
+    machine.crash('kill')
+    if (this.#image !== undefined && this.#random.chance(0.7)) {
+      this.#say('the laptop returns to an old copy of its state')
+      machine.returnTo(this.#image)
+    } else this.#image = machine.saveState()
+    machine.boot()
   }
 
   async #tellCalm(): Promise<void> {
     this.#say('calm')
-    await this.#calmDown()
-    await this.#owner.takeStock()
+    await this.#weather.calmDown()
     for (let run = 1; ; run++) {
       const summary = await this.#owner.backUp(false)
       this.#sayOf(summary, false)
@@ -273,15 +208,11 @@ class Story {
       await this.#sleep(HOUR_MS)
     }
     await this.#owner.takeStock()
+    if (this.#friends.left.length === this.#friends.all.length) await this.#owner.assertIdle()
     await this.#checkAll()
-
-    await this.#owner.recoverOn(this.#world.addMachine('spare'), this.#friends.invite)
-    this.#say('a new machine recovers with the words')
-    await this.#owner.takeStock()
-    const newest = this.#owner.remembered.at(-1)
-    if (newest !== undefined) await this.#owner.checkRestore(newest, true)
-    this.counts.restores++
+    await this.#moveOn()
     this.#friends.assertHealthy()
+    this.counts.crashes += this.#weather.crashes
     this.#say('all is well')
   }
 
@@ -294,24 +225,56 @@ class Story {
     this.#say(`all ${this.counts.snapshots} snapshots restore`)
   }
 
-  /** Everybody who may come back is back, and every way is open. */
-  async #calmDown(): Promise<void> {
-    const { internet } = this.#world
-    internet.heal()
-    for (const { name } of this.#friends.all) {
-      internet.line(name).upload = internet.line(name).download = 10_000_000
+  /** To an empty machine, with nothing but the words. */
+  async #moveOn(): Promise<void> {
+    this.#owner.moveTo(this.#world.addMachine('spare'))
+    await this.#owner.recover(this.#friends.invite)
+    this.#say('a new machine recovers with the words')
+    await this.#owner.takeStock()
+    const newest = this.#owner.remembered.at(-1)
+    if (newest !== undefined) await this.#owner.checkRestore(newest, true)
+    this.counts.restores++
+  }
+
+  /** Try until it works, cutting the power at some step of the first tries. */
+  async #throughPowerCuts(work: () => Promise<void>): Promise<void> {
+    for (let cuts = this.#random.below(3); ; cuts--) {
+      if (cuts > 0) this.#weather.threatenPower(60)
+      try {
+        await work()
+        return
+      } catch (error) {
+        this.#excuse(error, 'it ends')
+      } finally {
+        this.#weather.relent()
+        await this.#bootAgain()
+      }
     }
-    for (const friend of this.#friends.left) if (!friend.machine.isUp) this.#friends.start(friend)
-    await this.#sleep(10 * MINUTE_MS)
+  }
+
+  /** A machine that crashed is started again. */
+  async #bootAgain(): Promise<void> {
+    const { machine } = this.#owner
+    if (machine.isUp) return
+    this.counts.crashes++
+    await this.#sleep(this.#random.between(1, 60) * MINUTE_MS)
+    machine.boot()
+  }
+
+  /** Trouble of the kinds that a person is told of and that pass; anything else is a bug. */
+  #excuse(error: unknown, what: string): void {
+    const isExcused =
+      error instanceof MachineCrashed ||
+      error instanceof PeerError ||
+      error instanceof RecoveryError ||
+      (error instanceof DiskError && this.#weather.isDiskInTrouble)
+    if (!isExcused) throw error
+    this.#say(`${what}: ${error.message}`)
   }
 
   /** With all friends there everything finds its place; without one, all that matters is safe. */
   #isPlaced(summary: BackupSummary): boolean {
     return summary.settling === 0 || this.#friends.left.length < this.#friends.all.length
-  }
-
-  #drawFriendUp(): Friend | undefined {
-    return this.#friends.up.length === 0 ? undefined : this.#random.pick(this.#friends.up)
   }
 
   #sayOf(summary: BackupSummary, isBusy: boolean): void {
@@ -333,11 +296,6 @@ class Story {
     this.lines.push(line)
     this.#onLine?.(line)
   }
-}
-
-/** Trouble of the kinds that a person is told of and that pass. */
-function isExcused(error: unknown): boolean {
-  return error instanceof PeerError || error instanceof RecoveryError
 }
 
 function drawFriend(random: SimRandom): MachineOptions {

@@ -76,6 +76,11 @@ export class VolumeFolder {
 
 export type VolumeNode = VolumeFile | VolumeFolder
 
+export interface SavedFile {
+  readonly path: string
+  readonly bytes: Uint8Array
+}
+
 /** One change of one name; a rename is two of them in one operation. */
 interface NameChange {
   readonly folder: VolumeFolder
@@ -161,6 +166,30 @@ export class Volume {
     this.#journal = []
     const seen = new Set<VolumeNode>()
     restart(this.root, this.#random, seen)
+  }
+
+  /** Copies of all files, to come back to with `become`. */
+  save(): SavedFile[] {
+    return this.files().map(({ path, file }) => ({ path, bytes: file.read(0, file.size) }))
+  }
+
+  /** Hold these files and nothing else, all of it durable. */
+  become(files: readonly SavedFile[]): void {
+    this.wipe()
+    for (const { path, bytes } of files) {
+      const names = path.split('/')
+      let folder = this.root
+      for (const name of names.slice(0, -1)) {
+        const below = folder.names.get(name)
+        const next = below instanceof VolumeFolder ? below : new VolumeFolder()
+        for (const image of [folder.names, folder.durable]) image.set(name, next)
+        folder = next
+      }
+      const file = new VolumeFile()
+      file.append(bytes)
+      file.sync()
+      for (const image of [folder.names, folder.durable]) image.set(names.at(-1) ?? '', file)
+    }
   }
 
   /** Lose everything. */
