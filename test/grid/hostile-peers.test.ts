@@ -124,7 +124,7 @@ describe('a reader', () => {
       for (const share of [0, 1]) test.peer(holders.get(share)).machine.crash('power')
       const other = await test.client(test.keys.recoveryKey)
       const location = (await other.have([pack.id], forever)).get(pack.id)!
-      expect([...location.holders.keys()].toSorted()).toEqual([2, 3])
+      expect(new Set(location.holders.keys())).toEqual(new Set([2, 3]))
       expect(digestOf(await other.read(location, 0, 300_000, forever))).toBe(digestOf(pack.bytes))
 
       test.peer(holders.get(2)).machine.crash('power')
