@@ -5,7 +5,8 @@
  * Format: docs/formats/page.md, "Attributes"
  */
 
-import { ByteReader, ByteWriter, fromUtf8, toHex, utf8 } from './bytes.ts'
+import { ByteWriter, fromUtf8, toHex, utf8 } from './bytes.ts'
+import type { ByteReader } from './bytes.ts'
 import { COLUMN } from './columns.ts'
 import type { ColumnsReader, ColumnsWriter } from './columns.ts'
 import { FormatError, VersionError } from './errors.ts'
@@ -149,12 +150,13 @@ export class AttributeReader {
     const known = this.#table[number]
     if (known !== undefined) return known
     const table = this.#columns.part(COLUMN.attributeTable)
+    const ids = { mode: table.varint(), uid: table.varint(), gid: table.varint() }
+    const userName = takeText(table)
+    const groupName = takeText(table)
     const shared = {
-      mode: table.varint(),
-      uid: table.varint(),
-      gid: table.varint(),
-      ...named('userName', takeText(table)),
-      ...named('groupName', takeText(table)),
+      ...ids,
+      ...(userName === undefined ? {} : { userName }),
+      ...(groupName === undefined ? {} : { groupName }),
       extra: takeExtra(table),
     }
     checkShared(shared)
@@ -234,8 +236,4 @@ function takeText(reader: ByteReader): string | undefined {
   if (size === 0) return undefined
   if (size > ACCOUNT_NAME_SIZE_MAX + 1) throw new FormatError('attributes: name too long')
   return fromUtf8(reader.take(size - 1))
-}
-
-function named<K extends string>(key: K, text: string | undefined): Partial<Record<K, string>> {
-  return (text === undefined ? {} : { [key]: text }) as Partial<Record<K, string>>
 }

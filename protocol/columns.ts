@@ -101,7 +101,8 @@ export class ColumnsWriter {
     const body = new ByteWriter().u8(VERSION).u8(SHAPE_WHOLE)
     putBlock(body, this.#block())
     body.varint(this.raw.size).put(this.raw.finish())
-    for (const { type, bytes } of checkSections(sections)) {
+    checkSections(sections)
+    for (const { type, bytes } of sections) {
       body.varint(type).varint(bytes.length).put(bytes)
     }
     return body.finish()
@@ -229,17 +230,17 @@ function openSections(reader: ByteReader): Section[] {
     sections.push({ type, bytes: reader.take(reader.varint()).slice() })
     if (sections.length > SECTION_COUNT_MAX) throw new FormatError('columns: too many sections')
   }
-  return checkSections(sections) as Section[]
+  checkSections(sections)
+  return sections
 }
 
-function checkSections(sections: readonly Section[]): readonly Section[] {
+function checkSections(sections: readonly Section[]): void {
   let before = -1
   for (const { type } of sections) {
     if (type <= before) throw new FormatError('columns: sections are out of order')
     if (type < SECTION_OPTIONAL_MIN) throw new VersionError(`columns: section ${type} is unknown`)
     before = type
   }
-  return sections
 }
 
 /** Zigzag and LEB128 beyond 53 bits: as ByteWriter's varint, up to ten bytes. */

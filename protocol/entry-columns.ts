@@ -12,7 +12,7 @@ import { COLUMN } from './columns.ts'
 import type { ColumnsReader, ColumnsWriter } from './columns.ts'
 import { FormatError, VersionError } from './errors.ts'
 import { NameReader, NameWriter } from './name-columns.ts'
-import { ReferenceReader, ReferenceWriter } from './reference-columns.ts'
+import type { ReferenceReader, ReferenceWriter } from './reference-columns.ts'
 import { INLINE_DEPTH_MAX, SEQUENCE_MAX, TARGET_SIZE_MAX, VERSIONS_PER_SNAPSHOT } from './tree.ts'
 import type { Entry, FolderNode, History, Span, Version, What } from './tree.ts'
 import { VERSION_ID_MAX, VersionReader, VersionWriter } from './version-columns.ts'
@@ -290,8 +290,7 @@ function checkEntry({ spans, history }: Entry, rules: EntryRules): void {
   if (history?.type === 'inline' && history.versions.length === 0) {
     throw new FormatError('entry: empty history')
   }
-  for (let index = 0; index < spans.length; index++) {
-    const span = spans[index] as Span
+  for (const [index, span] of spans.entries()) {
     checkSpan(span, spans[index + 1])
     if (rules === 'past' && span.until === undefined) throw new FormatError('past: an open span')
     const isNext = span.what.kind === 'folder' && span.what.node.type === 'next'

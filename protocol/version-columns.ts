@@ -11,7 +11,7 @@ import type { ColumnsReader, ColumnsWriter } from './columns.ts'
 import { FormatError, VersionError } from './errors.ts'
 import { DIGEST_SIZE } from './hash.ts'
 import { OBJECT_OVERHEAD, SEALED_SIZE_MAX } from './object.ts'
-import { ReferenceReader, ReferenceWriter } from './reference-columns.ts'
+import type { ReferenceReader, ReferenceWriter } from './reference-columns.ts'
 import { PARTS_DEPTH_MAX, PARTS_DIRECT_MAX, SEQUENCE_MAX, VERSIONS_PER_SNAPSHOT } from './tree.ts'
 import type { Parts, Version, VersionContent, VersionLabel } from './tree.ts'
 

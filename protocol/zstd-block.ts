@@ -55,8 +55,13 @@ function unpack(packed: Uint8Array, size: number): Unpacked {
       maxOutputLength: size,
       params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
     })
-    return result as Unpacked
+    if (isUnpacked(result)) return result
   } catch (cause) {
     throw new FormatError('block is not zstd of the stated size', { cause })
   }
+  throw new TypeError('zlib no longer tells how much it has read')
+}
+
+function isUnpacked(result: unknown): result is Unpacked {
+  return typeof result === 'object' && result !== null && 'buffer' in result && 'engine' in result
 }

@@ -2,7 +2,7 @@
  * A sorted stream of changes with one change in sight.
  */
 
-import { compare } from '../../protocol/bytes.ts'
+import { compare, equal } from '../../protocol/bytes.ts'
 import { checkName } from '../../protocol/name-columns.ts'
 import { assert } from '../base/assert.ts'
 import type { Change } from './change.ts'
@@ -53,8 +53,9 @@ export class ChangeCursor {
 
 /** Component by component, each byte by byte; a folder comes before what is in it. */
 export function comparePaths(a: Path, b: Path): number {
-  for (let index = 0; index < Math.min(a.length, b.length); index++) {
-    const order = compare(a[index] as Uint8Array, b[index] as Uint8Array)
+  for (const [index, name] of a.entries()) {
+    const other = b[index]
+    const order = other === undefined ? 1 : compare(name, other)
     if (order !== 0) return order
   }
   return a.length - b.length
@@ -63,9 +64,9 @@ export function comparePaths(a: Path, b: Path): number {
 function isPrefix(prefix: Path, path: Path): boolean {
   // From the end, where neighbours differ first.
   for (let index = prefix.length - 1; index >= 0; index--) {
-    const a = prefix[index] as Uint8Array
-    const b = path[index] as Uint8Array
-    if (a !== b && compare(a, b) !== 0) return false
+    const a = prefix[index]
+    const b = path[index]
+    if (a === undefined || b === undefined || !equal(a, b)) return false
   }
   return true
 }

@@ -8,6 +8,7 @@
 import { encodeHistory } from '../../protocol/history.ts'
 import type { Reference } from '../../protocol/reference.ts'
 import type { History, Version } from '../../protocol/tree.ts'
+import { assert } from '../base/assert.ts'
 import type { NodeStore } from './node-store.ts'
 import type { ObjectSink } from './objects.ts'
 import { same } from './same.ts'
@@ -74,15 +75,28 @@ async function putPages(
   sink: ObjectSink,
 ): Promise<Reference> {
   let older = before
-  let page: Version[] = []
-  for (let index = 0; index < versions.length; index++) {
-    page.push(versions[index] as Version)
-    const after = versions[index + 1]
-    if (after !== undefined && count(page) + weight(after) <= HISTORY_PAGE_MAX) continue
+  for (const page of pagesOf(versions)) {
     older = await sink.put('history', encodeHistory({ versions: page, older, sections: [] }))
-    page = []
   }
-  return older as Reference
+  assert(older !== undefined, 'there are versions to write')
+  return older
+}
+
+/** Cut versions into pages that are full, except the last. */
+function pagesOf(versions: readonly Version[]): readonly (readonly Version[])[] {
+  const pages: Version[][] = []
+  let room = 0
+  for (const version of versions) {
+    const page = pages.at(-1)
+    room -= weight(version)
+    if (page !== undefined && room >= 0) {
+      page.push(version)
+    } else {
+      pages.push([version])
+      room = HISTORY_PAGE_MAX - weight(version)
+    }
+  }
+  return pages
 }
 
 function merge(before: readonly Version[], added: readonly Version[]): readonly Version[] {

@@ -219,7 +219,9 @@ export class FolderOutput {
     for (let next = this.#levels.length; next <= index; next++) {
       this.#levels.push({ rows: [], sections: [], input: undefined })
     }
-    return this.#levels[index] as Level
+    const level = this.#levels[index]
+    assert(level !== undefined, 'it was made just now')
+    return level
   }
 }
 
@@ -258,8 +260,9 @@ function isAsRead({ rows, input }: Level): boolean {
   return (
     old?.length === rows.length &&
     rows.every(({ lower, reference }, index) => {
-      const row = old[index] as IndexRow
-      return equal(lower, row.lower) && referenceId(reference) === referenceId(row.reference)
+      const row = old[index]
+      if (row === undefined || !equal(lower, row.lower)) return false
+      return referenceId(reference) === referenceId(row.reference)
     })
   )
 }

@@ -11,7 +11,6 @@ import { covers } from '../../protocol/tree.ts'
 import type {
   Entry,
   FolderNode,
-  IndexRow,
   Page,
   PastLink,
   Span,
@@ -56,13 +55,8 @@ export class FolderReader {
   /** @returns all that ever stood under the name; a folder's spans have their nodes */
   async spans(name: Uint8Array): Promise<readonly Span[]> {
     const page = await this.#pageOf(name)
-    const spans = [...uniteSpans(await page.entriesOf(name))]
-    for (let index = spans.length - 2; index >= 0; index--) {
-      const span = spans[index] as Span
-      if (span.what.kind !== 'folder' || span.what.node.type !== 'next') continue
-      spans[index] = { ...span, what: { kind: 'folder', node: nodeAfter(span, spans) } }
-    }
-    return spans
+    const spans = uniteSpans(await page.entriesOf(name))
+    return spans.map((span) => withOwnNode(span, spans))
   }
 
   /** @returns every version under the name, ids ascending */
@@ -90,7 +84,8 @@ export class FolderReader {
         0,
         rows.findLastIndex((row) => compare(row.lower, name) <= 0),
       )
-      const row = rows[index] as IndexRow
+      const row = rows[index]
+      if (row === undefined) throw new FormatError('index: no rows')
       if (index > 0) lower = row.lower
       upper = rows[index + 1]?.lower ?? upper
       node = { type: 'stored', level: node.level - 1, reference: row.reference }
@@ -104,8 +99,7 @@ export class FolderReader {
       return
     }
     const { rows } = await this.#nodes.index(node.reference, node.level)
-    for (let index = 0; index < rows.length; index++) {
-      const { lower, reference } = rows[index] as IndexRow
+    for (const [index, { lower, reference }] of rows.entries()) {
       const child = { type: 'stored' as const, level: node.level - 1, reference }
       yield* this.#pages(child, {
         lower: index === 0 ? range.lower : lower,
@@ -145,10 +139,11 @@ class PageReader {
       entries.push(...past.entries.filter(({ name }) => isWithin(name, this.#range)))
     }
     const groups: Entry[][] = []
+    let before: Uint8Array | undefined
     for (const entry of entries.toSorted((a, b) => compare(a.name, b.name))) {
-      const group = groups.at(-1)
-      if (group !== undefined && equal((group[0] as Entry).name, entry.name)) group.push(entry)
+      if (before !== undefined && equal(before, entry.name)) groups.at(-1)?.push(entry)
       else groups.push([entry])
+      before = entry.name
     }
     return groups
   }
@@ -173,8 +168,7 @@ class PageReader {
       return { name, span, version: await this.#version(span.what.version, name, entries) }
     }
     if (span.what.kind !== 'folder' || span.what.node.type !== 'next') return { name, span }
-    const node = nodeAfter(span, uniteSpans(await this.entriesOf(name)))
-    return { name, span: { ...span, what: { kind: 'folder', node } } }
+    return { name, span: withOwnNode(span, uniteSpans(await this.entriesOf(name))) }
   }
 
   async #version(id: VersionId, name: Uint8Array, entries: readonly Entry[]): Promise<Version> {
@@ -198,6 +192,12 @@ class PageReader {
 
 function isAbout({ from, until }: PastLink, at: number): boolean {
   return from <= at && at < until
+}
+
+/** @returns the span; for a folder that lived on, with the node it has by then */
+function withOwnNode(span: Span, spans: readonly Span[]): Span {
+  if (span.what.kind !== 'folder' || span.what.node.type !== 'next') return span
+  return { ...span, what: { kind: 'folder', node: nodeAfter(span, spans) } }
 }
 
 /** @returns the node of a folder that lived on: that of the first span after which has one */

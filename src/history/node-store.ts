@@ -15,52 +15,62 @@ import type { IndexPage, Page } from '../../protocol/tree.ts'
 import { FormatError } from '../base/errors.ts'
 import type { ObjectSource } from './objects.ts'
 
-/** Decoded objects kept: some 20 KiB each, and enough for every page between a root and a file. */
-const KEPT_MAX = 64
+/** Decoded objects kept of each kind: some 20 KiB each, and enough for every page between a root and a file. */
+const KEPT_MAX = 32
 
 export class NodeStore {
-  readonly #source: ObjectSource
-  readonly #kept = new Map<string, unknown>()
+  readonly #pages: DecodedObjects<Page>
+  readonly #indexes: DecodedObjects<IndexPage>
+  readonly #pasts: DecodedObjects<PastPage>
+  readonly #histories: DecodedObjects<HistoryPage>
 
   constructor(source: ObjectSource) {
-    this.#source = source
+    this.#pages = new DecodedObjects(source, 'page', decodePage)
+    this.#indexes = new DecodedObjects(source, 'index', decodeIndexPage)
+    this.#pasts = new DecodedObjects(source, 'past', decodePastPage)
+    this.#histories = new DecodedObjects(source, 'history', decodeHistory)
   }
 
   page(reference: Reference): Promise<Page> {
-    return this.#get(reference, 'page', decodePage)
+    return this.#pages.get(reference)
   }
 
   /** @throws {FormatError} also for an index page of another level */
   async index(reference: Reference, level: number): Promise<IndexPage> {
-    const page = await this.#get(reference, 'index', decodeIndexPage)
+    const page = await this.#indexes.get(reference)
     if (page.level !== level) throw new FormatError(`index: level ${page.level}, not ${level}`)
     return page
   }
 
   past(reference: Reference): Promise<PastPage> {
-    return this.#get(reference, 'past', decodePastPage)
+    return this.#pasts.get(reference)
   }
 
   history(reference: Reference): Promise<HistoryPage> {
-    return this.#get(reference, 'history', decodeHistory)
+    return this.#histories.get(reference)
+  }
+}
+
+/** Objects of one kind; the least recently used one is forgotten first. */
+class DecodedObjects<T extends object> {
+  readonly #source: ObjectSource
+  readonly #kind: ObjectKind
+  readonly #decode: (body: Uint8Array) => T
+  readonly #kept = new Map<string, T>()
+
+  constructor(source: ObjectSource, kind: ObjectKind, decode: (body: Uint8Array) => T) {
+    this.#source = source
+    this.#kind = kind
+    this.#decode = decode
   }
 
-  async #get<T>(
-    reference: Reference,
-    kind: ObjectKind,
-    decode: (body: Uint8Array) => T,
-  ): Promise<T> {
-    const id = `${kind} ${referenceId(reference)}`
-    const kept = this.#kept.get(id) as T | undefined
-    const value = kept ?? decode(await this.#source.read(reference, kind))
+  async get(reference: Reference): Promise<T> {
+    const id = referenceId(reference)
+    const value = this.#kept.get(id) ?? this.#decode(await this.#source.read(reference, this.#kind))
     this.#kept.delete(id)
     this.#kept.set(id, value)
-    if (this.#kept.size > KEPT_MAX) {
-      for (const oldest of this.#kept.keys()) {
-        this.#kept.delete(oldest)
-        break
-      }
-    }
+    const [oldest] = this.#kept.keys()
+    if (this.#kept.size > KEPT_MAX && oldest !== undefined) this.#kept.delete(oldest)
     return value
   }
 }

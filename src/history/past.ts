@@ -143,7 +143,8 @@ function uniteEntries(entries: readonly Entry[]): readonly Entry[] {
   const united: Entry[] = []
   for (const group of groups.values()) {
     const [first, ...others] = uniteHistories(group)
-    const name = (group[0] as Entry).name
+    const name = group[0]?.name
+    if (name === undefined) continue
     const spans = uniteSpans(group)
     if (first !== undefined || spans.length > 0) united.push({ name, spans, history: first })
     for (const history of others) united.push({ name, spans: [], history })

@@ -7,14 +7,16 @@ import { equal } from '../../protocol/bytes.ts'
 /** For plain objects, arrays, bytes and primitives; an absent field equals one that is `undefined`. */
 export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (a instanceof Uint8Array || b instanceof Uint8Array) {
     return a instanceof Uint8Array && b instanceof Uint8Array && equal(a, b)
   }
-  const first = a as Readonly<Record<string, unknown>>
-  const second = b as Readonly<Record<string, unknown>>
+  if (!isObject(a) || !isObject(b)) return false
   if (Array.isArray(a) && (!Array.isArray(b) || a.length !== b.length)) return false
-  for (const key in first) if (!same(first[key], second[key])) return false
-  for (const key in second) if (second[key] !== undefined && first[key] === undefined) return false
+  for (const key in a) if (!same(a[key], b[key])) return false
+  for (const key in b) if (b[key] !== undefined && a[key] === undefined) return false
   return true
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }

@@ -98,8 +98,7 @@ class TreeWriter {
     }
     const page = await this.#parts.nodes.index(reference, level)
     output.openIndex(page, reference)
-    for (let index = 0; index < page.rows.length; index++) {
-      const row = page.rows[index] as IndexRow
+    for (const [index, row] of page.rows.entries()) {
       const end = page.rows[index + 1]?.lower ?? upper
       checkBounds(row, lower, end)
       const child = { level: level - 1, reference: row.reference }

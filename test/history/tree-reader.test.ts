@@ -11,7 +11,7 @@ import type { Change, ChangedWhat } from '../../src/history/change.ts'
 import { BadHistoryError } from '../../src/history/errors.ts'
 import { CHAIN_LENGTH_MAX, TreeReader } from '../../src/history/tree-reader.ts'
 import { writeTree } from '../../src/history/tree-writer.ts'
-import { pathOf, textOf } from '../reference/tree-model.ts'
+import { nameOf, pathOf, textOf } from '../reference/tree-model.ts'
 import { MemoryObjects } from '../support/memory-objects.ts'
 
 const CUT_KEY = new Uint8Array(32).fill(1)
@@ -110,14 +110,14 @@ describe('a chain', () => {
 
   it(`has at most ${CHAIN_LENGTH_MAX} versions, in however many history objects`, async () => {
     const story = new Story()
-    const versions = [original(1, 0)]
-    for (let index = 1; index <= CHAIN_LENGTH_MAX; index++) {
+    const id = (index: number): number => versionId(1 + Math.floor(index / 1000), index % 1000)
+    const versions = Array.from({ length: CHAIN_LENGTH_MAX + 1 }, (_, index) => {
       const sequence = 1 + Math.floor(index / 1000)
-      versions.push(delta(sequence, (versions.at(-1) as Version).id, index % 1000))
-    }
+      return index === 0 ? original(1) : delta(sequence, id(index - 1), index % 1000)
+    })
     await story.write(2, file('f', ...versions))
     const at = (index: number): Promise<readonly Version[]> =>
-      story.reader.chain(story.root, pathOf('f'), (versions[index] as Version).id)
+      story.reader.chain(story.root, pathOf('f'), id(index))
     expect(await at(CHAIN_LENGTH_MAX - 1)).toEqual(versions.slice(0, CHAIN_LENGTH_MAX))
     await expect(at(CHAIN_LENGTH_MAX)).rejects.toThrow(BadHistoryError)
   })
@@ -194,7 +194,6 @@ describe('the writer', () => {
   })
 
   it('takes changes in order only, under live folders only', async () => {
-    const attempt = (...changes: Change[]): Promise<void> => new Story().write(1, ...changes)
     await expect(attempt(file('b', original(1)), file('a', original(1)))).rejects.toThrow(
       AssertionError,
     )
@@ -242,13 +241,18 @@ describe('the writer', () => {
   })
 })
 
+function attempt(...changes: Change[]): Promise<void> {
+  return new Story().write(1, ...changes)
+}
+
 /** A tree that grows, and who reads it. */
 class Story {
   readonly objects = new MemoryObjects()
   #root: FolderNode | undefined
 
   get root(): FolderNode {
-    return this.#root as FolderNode
+    if (this.#root === undefined) throw new Error('nothing was written')
+    return this.#root
   }
 
   get reader(): TreeReader {
@@ -295,7 +299,7 @@ function folder(path: string, time?: number): Change {
 }
 
 function link(path: string, target: string): Change {
-  return set(path, { kind: 'symlink', target: pathOf(target)[0] as Uint8Array })
+  return set(path, { kind: 'symlink', target: nameOf(target) })
 }
 
 function gone(path: string): Change {

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { encodeCbor } from '../../protocol/cbor.ts'
@@ -62,13 +62,11 @@ describe('roots and snapshots', () => {
   })
 
   it('meet damage with nothing but a FormatError', () => {
-    survives(root.map(encodeRoot), decodeRoot)
-    survives(snapshotPage.map(encodeSnapshots), decodeSnapshots)
+    expect(() => survives(root.map(encodeRoot), decodeRoot)).not.toThrow()
+    expect(() => survives(snapshotPage.map(encodeSnapshots), decodeSnapshots)).not.toThrow()
   })
 
   it('hold 32 rows in the root and 512 in an object', () => {
-    const many = (length: number): SnapshotRow[] =>
-      Array.from({ length }, (_, index) => ({ ...ROW, sequence: length - index }))
     for (const length of [ROOT_ROWS_MAX - 1, ROOT_ROWS_MAX]) {
       const value = { ...ROOT, snapshots: { rows: many(length), older: null } }
       expect(decodeRoot(encodeRoot(value))).toEqual(value)
@@ -130,6 +128,10 @@ const ROOT: Root = {
   snapshots: { rows: [], older: null },
   backupdb: [],
   extra: [],
+}
+
+function many(length: number): SnapshotRow[] {
+  return Array.from({ length }, (_, index) => ({ ...ROW, sequence: length - index }))
 }
 
 function survives(bodies: fc.Arbitrary<Uint8Array>, decode: (bytes: Uint8Array) => unknown): void {

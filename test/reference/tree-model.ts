@@ -42,7 +42,9 @@ export class TreeModel {
       else if (what.kind === 'symlink') {
         next.set(path, { kind: 'symlink', attributes, target: decode(what.target) })
       } else {
-        const version = what.versions.at(-1) ?? (before as { version: Version }).version
+        const version =
+          what.versions.at(-1) ?? (before?.kind === 'file' ? before.version : undefined)
+        if (version === undefined) throw new Error(`${path} never had content`)
         next.set(path, { kind: 'file', attributes, version })
       }
     }
@@ -56,13 +58,20 @@ export function textOf(path: readonly Uint8Array[]): string {
 }
 
 export function pathOf(text: string): Uint8Array[] {
-  return text.split('/').map((name) => new Uint8Array(Buffer.from(name, 'latin1')))
+  return text.split('/').map(nameOf)
+}
+
+/** @returns one name's bytes */
+export function nameOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'latin1'))
 }
 
 /** Path order of the tree: component by component, byte by byte. */
 export function inOrder(paths: Iterable<string>): string[] {
-  const key = (path: string): string => path.replaceAll('/', '\0')
-  return [...paths].toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0))
+  const keyed = [...paths].map((path) => ({ path, key: path.replaceAll('/', '\0') }))
+  return keyed
+    .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ path }) => path)
 }
 
 function removeTree(map: Map<string, Standing>, path: string): void {

@@ -2,7 +2,7 @@
  * Arbitrary values of the tree: anything its formats can hold, for properties.
  */
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 
 import { compare, equal } from '../../protocol/bytes.ts'
 import { SEALED_SIZE_MAX, SEALED_SIZE_MIN } from '../../protocol/object.ts'
@@ -217,9 +217,10 @@ export function entries(rules: 'live' | 'past', depth = 0): fc.Arbitrary<readonl
   return fc.array(entry(rules, depth), { maxLength: 5 }).map((list) => {
     const sorted = list.toSorted((a, b) => compare(a.name, b.name))
     if (rules === 'past') return sorted
-    return sorted.filter(
-      (one, index) => index === 0 || !equal(one.name, (sorted[index - 1] as Entry).name),
-    )
+    return sorted.filter(({ name: one }, index) => {
+      const before = sorted[index - 1]
+      return before === undefined || !equal(before.name, one)
+    })
   })
 }
 

@@ -7,9 +7,11 @@ import type { Version } from '../../protocol/tree.ts'
 import { LABELS, VERSION_ID_MAX } from '../../protocol/version-columns.ts'
 import { putBlock, takeBlock } from '../../protocol/zstd-block.ts'
 
+import { withBlock } from '../support/columns.ts'
+
 import { sample } from './format.ts'
 import type { Scenario } from './format.ts'
-import { columnarFaults, place, scenario, version, withBlock } from './tree-values.ts'
+import { columnarFaults, place, scenario, version } from './tree-values.ts'
 
 export const decode = decodeHistory
 

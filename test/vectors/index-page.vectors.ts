@@ -3,8 +3,10 @@
 import { decodeIndexPage, encodeIndexPage } from '../../protocol/index-page.ts'
 import type { IndexPage } from '../../protocol/tree.ts'
 
+import { withBlock } from '../support/columns.ts'
+
 import type { Scenario } from './format.ts'
-import { columnarFaults, place, scenario, text, withBlock } from './tree-values.ts'
+import { columnarFaults, place, scenario, text } from './tree-values.ts'
 
 export const decode = decodeIndexPage
 

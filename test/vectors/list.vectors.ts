@@ -2,8 +2,10 @@
 
 import { decodeList, encodeList } from '../../protocol/list.ts'
 
+import { withBlock } from '../support/columns.ts'
+
 import type { Scenario } from './format.ts'
-import { columnarFaults, place, placeInRun, scenario, withBlock } from './tree-values.ts'
+import { columnarFaults, place, placeInRun, scenario } from './tree-values.ts'
 
 export const decode = decodeList
 

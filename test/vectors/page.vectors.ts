@@ -4,6 +4,8 @@ import { decodePage, encodePage } from '../../protocol/page.ts'
 import { NAME_SIZE_MAX } from '../../protocol/tree.ts'
 import type { Entry, Page } from '../../protocol/tree.ts'
 
+import { withBlock } from '../support/columns.ts'
+
 import { sample } from './format.ts'
 import type { Scenario } from './format.ts'
 import {
@@ -15,8 +17,7 @@ import {
   scenario,
   span,
   text,
-  version,
-  withBlock,
+  version
 } from './tree-values.ts'
 
 export const decode = decodePage

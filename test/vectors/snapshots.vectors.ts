@@ -25,6 +25,8 @@ export const ROW = {
   skipped: 1,
 }
 
+const { host, ...withoutHost } = ROW
+
 const many = (count: number): unknown[] =>
   Array.from({ length: count }, (_, index) => ({ ...ROW, sequence: count - index, sources: [] }))
 
@@ -49,9 +51,10 @@ export const scenarios: Scenario[] = [
   bad('too-many-sources', '257 sources', [{ ...ROW, sources: many(257).map(() => text('/')) }]),
   bad('too-many-tags', '65 tags', [{ ...ROW, tags: many(65).map(() => 't') }]),
   bad('tag-too-long', '258 bytes of UTF-8', [{ ...ROW, tags: ['é'.repeat(129)] }]),
+  bad('host-too-long', '258 bytes of UTF-8', [{ ...ROW, host: host.repeat(43) }]),
   bad('files-negative', 'less than no files', [{ ...ROW, files: -1 }]),
   bad('unknown-field', 'a key that this version does not know', [{ ...ROW, other: 1 }]),
-  bad('field-missing', 'no host', [{ ...ROW, host: undefined }].map(withoutHost)),
+  bad('field-missing', 'no host', [withoutHost]),
   scenario('VersionError', 'version-2', 'a later version', encodeCbor({ version: 2 })),
   scenario('FormatError', 'empty', 'no bytes', new Uint8Array(0)),
 ]
@@ -62,8 +65,4 @@ function good(name: string, comment: string, rows: unknown[], older: unknown = n
 
 function bad(name: string, comment: string, rows: unknown[]): Scenario {
   return scenario('FormatError', name, comment, encodeCbor({ version: 1, rows, older: null }))
-}
-
-function withoutHost({ host: _, ...row }: Record<string, unknown>): unknown {
-  return row
 }

@@ -3,12 +3,10 @@
 import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import type { Reference } from '../../protocol/reference.ts'
 import type { Attributes, Entry, Span, Version } from '../../protocol/tree.ts'
-import { takeBlock } from '../../protocol/zstd-block.ts'
+import { withBlock } from '../support/columns.ts'
 
 import { sample } from './format.ts'
 import type { Scenario } from './format.ts'
-
-const BLOCK_SIZE_MAX = 4 * 1024 * 1024
 
 export function text(value: string): Uint8Array {
   return new TextEncoder().encode(value)
@@ -63,23 +61,12 @@ export function file(name: string, sequence: number, until?: number): Entry {
   }
 }
 
-/** @returns the body with its block not compressed and changed */
-export function withBlock(body: Uint8Array, change: (block: Uint8Array) => Uint8Array): Uint8Array {
-  const reader = new ByteReader(body)
-  const head = reader.take(2)
-  const block = change(takeBlock(reader, BLOCK_SIZE_MAX))
-  const writer = new ByteWriter().put(head).varint(block.length).varint(0).put(block)
-  return writer.put(reader.take(reader.remaining)).finish()
-}
-
 /** What is wrong with any columnar body in the same way. */
 export function columnarFaults(body: Uint8Array): Scenario[] {
   const with0 = (byte: number): Uint8Array => body.map((old, at) => (at === 0 ? byte : old))
   const with1 = (byte: number): Uint8Array => body.map((old, at) => (at === 1 ? byte : old))
   const section = (type: number): Uint8Array =>
     new ByteWriter().put(body).varint(type).varint(2).put(Uint8Array.of(1, 2)).finish()
-  const declared = (size: number): Uint8Array =>
-    new ByteWriter().u8(1).u8(0).varint(size).varint(0).put(sample(40)).finish()
   return [
     scenario('VersionError', 'version-2', 'a later version', with0(2)),
     scenario('VersionError', 'shape-overlay', 'shape 1 is kept for overlays', with1(1)),
@@ -111,6 +98,11 @@ export function scenario(
   bytes: Uint8Array,
 ): Scenario {
   return { name, expect, comment, bytes }
+}
+
+/** A block that says how large it is and then is not. */
+function declared(size: number): Uint8Array {
+  return new ByteWriter().u8(1).u8(0).varint(size).varint(0).put(sample(40)).finish()
 }
 
 /** 28 columns of one byte. */
