@@ -306,7 +306,7 @@ export class PeerSession {
     })
   }
 
-  /** Send a piece, but stop as soon as the peer answers: then it does not want the rest. */
+  /** Send a piece, but stop as soon as the peer refuses: then it does not want the rest. */
   async #sendPiece(
     stream: MessageStream,
     piece: Uint8Array,
@@ -315,17 +315,19 @@ export class PeerSession {
   ): Promise<Response> {
     let answer: Response | undefined
     const answered = receiveResponse(stream).then((response) => (answer = response))
-    answered.catch(() => undefined)
-    const isWanted = () => answer === undefined
+    const isWanted = () => answer?.type !== 'error'
     const send = async () => {
       for await (const size of stream.sendBody(piece, isWanted)) onSent(size)
     }
-    const response = await stream.within(BODY, signal, async () => {
-      // An error that the peer sent before it broke the stream says more than the broken stream.
-      await Promise.race([send().catch(() => answered), answered])
-      return answer
+    await stream.within(BODY, signal, async () => {
+      const sent = send()
+      for (const either of [sent, answered]) either.catch(() => undefined)
+      // A refusal that came before the stream broke says more than the broken stream.
+      await Promise.race([sent.catch(() => answered), answered])
+      // Whatever else is said early: the whole body goes out, or the stream is of no more use.
+      if (isWanted()) await sent
     })
-    const last = response ?? (await stream.within(STORE, signal, () => answered))
+    const last = await stream.within(STORE, signal, () => answered)
     if (last.type !== 'error') return last
     throw new PeerRefusedError(last.code, `${this.peer}: ${last.message}`)
   }

@@ -90,6 +90,8 @@ export class PeerService {
   async #serve(stream: ByteStream): Promise<void> {
     const { remote } = stream
     const signal = this.#signal
+    // Removed since it connected; on the streams it had it was told so in words.
+    if (!this.#parts.roster.isAdmitted(remote)) return await this.#parts.network.hangUp(remote)
     const messages = new MessageStream(stream, this.#parts.clock)
     const count = this.#streams.get(remote) ?? 0
     const total = [...this.#streams.values()].reduce((sum, each) => sum + each, 0)

@@ -15,6 +15,7 @@ import {
 import { signStatement } from '../../protocol/roster.ts'
 import {
   DiskFullError,
+  PeerError,
   PeerRefusedError,
   PeerUnreachableError,
   StreamResetError,
@@ -48,6 +49,8 @@ describe('admission', () => {
       const common = { version: 1, grid: test.id, issuer, issuedAt, subject } as const
       await peer.node.roster.merge([signStatement({ ...common, type: 'remove' }, test.founder)])
       await expect(session.status(forever)).rejects.toThrow('not a member')
+      await expect(session.status(forever)).rejects.toThrow(PeerError)
+      expect(peer.node.roster.isAdmitted(subject)).toBe(false)
     })
   })
 
