@@ -36,7 +36,13 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
   const { database, wasSetAside } = openSound(ports)
   const settings = new Settings(database)
   const spool = new Spool(ports.disk)
-  await spool.open()
+  try {
+    // Only now: what is swept here may be another process's work until the database is ours.
+    await spool.open()
+  } catch (error) {
+    database.close()
+    throw error
+  }
   return {
     database,
     entries: new Entries(database),
