@@ -230,8 +230,14 @@ export class ShareStore {
       if (this.#isHeld(key)) return 'held'
       await this.#disk.rename(path, pathOf(key))
       await this.#disk.syncFolder(folderOf(key))
-      const receivedAt = this.#clock.now()
-      this.#accounts.put({ ...key, size, receivedAt, adoptedBy: null, isDamaged: false })
+      try {
+        const receivedAt = this.#clock.now()
+        this.#accounts.put({ ...key, size, receivedAt, adoptedBy: null, isDamaged: false })
+      } catch (cause) {
+        // A share that nobody accounts for would take room unseen.
+        await this.#disk.remove(pathOf(key))
+        throw new DiskError('the accounts of shares cannot be written', { cause })
+      }
       return 'stored'
     })
   }

@@ -255,6 +255,21 @@ describe('the accounts of shares', () => {
     })
   })
 
+  it('that cannot be written fail the put, and leave no share behind that nobody counts', async () => {
+    await onMachine(async (_, machine) => {
+      const database = machine.ports.openDatabase('accounts')
+      const options = { capacity: 1e9, reserve: 0 }
+      const store = await ShareStore.open({ ...machine.ports, database }, options)
+      database.exec(
+        `CREATE TRIGGER no BEFORE INSERT ON shares BEGIN SELECT RAISE(ABORT, 'no'); END`,
+      )
+      await expect(put(store, 0)).rejects.toThrow(DiskError)
+      expect(await filesOf(machine)).toEqual([])
+      database.exec('DROP TRIGGER no')
+      expect(await put(store, 0)).toBe('stored')
+    })
+  })
+
   it('of a newer version are left alone', async () => {
     await onMachine(async (open, machine) => {
       await open()
