@@ -36,8 +36,9 @@ export class NotSafeError extends CairnError {
       [
         `Not safe yet: ${what} on ${facts.happiness} separate peers, ${facts.needed} are needed.`,
         ...(peers.length > 0 ? ['These peers did not take part:', ...peers] : []),
-        `Bring ${more} of them back online or invite ${more} more ${more === 1 ? 'peer' : 'peers'}, ` +
-          'then run the same command again: the queue and the spool are kept.',
+        `Bring ${more} of them back online, have them make room, or invite ${more} more ` +
+          `${more === 1 ? 'peer' : 'peers'}; then run the same command again: the queue and the ` +
+          'spool are kept.',
       ].join('\n'),
     )
     this.happiness = facts.happiness
@@ -49,7 +50,8 @@ export class NotSafeError extends CairnError {
     const worst = placements.toSorted((a, b) => a.happiness - b.happiness)[0]
     const missing = new Map<PeerId, string>()
     for (const { failures } of placements) {
-      for (const { peer, error } of failures) missing.set(peer, error.message)
+      for (const { peer, error } of failures)
+        missing.set(peer, error.message.replace(`${peer}: `, ''))
     }
     return new NotSafeError(`${packs} ${packs === 1 ? 'pack lies' : 'packs lie'}`, {
       happiness: worst?.happiness ?? 0,

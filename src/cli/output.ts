@@ -63,9 +63,10 @@ export class Output {
 
   /** One item that failed while the rest goes on. `item` is already escaped. */
   itemFailed(item: string, error: Error, fields: Readonly<Record<string, unknown>>): void {
-    const record = { message_type: 'error', error: errorFields(error), item, ...fields }
+    const told = { ...errorFields(error), message: describeItem(error) }
+    const record = { message_type: 'error', error: told, item, ...fields }
     if (this.isJson) this.#stderr.write(`${JSON.stringify(record, withoutBigints)}\n`)
-    else this.#stderr.write(`${item}: ${escapeText(describe(error))}\n`)
+    else this.#stderr.write(`${item}: ${escapeText(describeItem(error))}\n`)
   }
 
   /** Something worth knowing that stops nothing. */
@@ -82,11 +83,10 @@ export class Output {
         message_type: 'exit_error',
         code,
         ...errorFields(error),
-        message: sentence(error),
       }
       this.#stderr.write(`${JSON.stringify({ ...record, advice }, withoutBigints)}\n`)
     } else {
-      this.#stderr.write(`cairn: ${escapeText(sentence(error))}\n`)
+      this.#stderr.write(`cairn: ${escapeText(describe(error))}\n`)
       if (advice !== undefined) this.#stderr.write(`${escapeText(advice)}\n`)
     }
     if (this.#showStack && error instanceof Error) this.#stderr.write(`${stackOf(error)}\n`)
@@ -95,21 +95,25 @@ export class Output {
 
 /** @returns one sentence; the class name too when the error is none of ours, since that helps a report */
 export function describe(error: unknown): string {
-  if (error instanceof FilesError) {
-    const words = systemWords(error.code)
-    // `path: CODE`: whoever lists items has said the path already.
-    if (words !== undefined && error.message.endsWith(`: ${error.code}`)) return words
-  }
-  if (error instanceof CairnError) return error.message
+  if (error instanceof CairnError) return inWords(error.message)
   if (error instanceof Error) return `${error.name}: ${error.message}`
   return String(error)
 }
 
-/** The same where nobody has said yet which file it is about. */
-function sentence(error: unknown): string {
-  const text = describe(error)
-  if (!(error instanceof FilesError) || text === error.message) return text
-  return `${error.message.slice(0, -error.code.length)}${text}`
+/** The same where the item it is about stands beside it. */
+function describeItem(error: Error): string {
+  if (!(error instanceof FilesError) || !error.message.endsWith(`: ${error.code}`)) {
+    return describe(error)
+  }
+  return systemWords(error.code) ?? error.message
+}
+
+/** Where the system made one of our errors, the message ends with its code. */
+function inWords(message: string): string {
+  return message.replace(/: (E[A-Z0-9]+)$/, (whole, code: string) => {
+    const words = systemWords(code)
+    return words === undefined ? whole : `: ${words}`
+  })
 }
 
 function errorFields(error: unknown): { name: string; message: string } {

@@ -5,10 +5,11 @@
  */
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { compareManifests, takeManifest } from '../../src/cli/demo/tree-manifest.ts'
 import { removeTree } from '../../src/cli/demo/remove-tree.ts'
 import { killPeer } from '../../src/cli/grid/peer-process.ts'
 import { PeerStore } from '../../src/cli/grid/peer-store.ts'
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly input?: string
   readonly cwd?: string
+  /** Run as this user; the place must be its own. */
+  readonly uid?: number
 }
 
 export class Place {
@@ -56,6 +59,7 @@ export class Place {
       cwd: options.cwd ?? this.folder,
       env: { ...process.env, CAIRN_HOME: this.at(options.home ?? 'home'), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     })
     this.#running.add(child)
     const text = { stdout: '', stderr: '' }
@@ -116,6 +120,21 @@ export class Place {
     await this.records(['init', '--words-to', this.at('kit.txt')])
     await this.records(['join', '--code-from', this.at('grid', 'invite')])
     return stores
+  }
+
+  /** Write a file, with the folders above it. */
+  write(name: string, content: string | Uint8Array): string {
+    mkdirSync(dirname(this.at(name)), { recursive: true })
+    writeFileSync(this.at(name), content)
+    return this.at(name)
+  }
+
+  /** What is different between a folder of the place and what was restored of it. */
+  differences(source: string, target: string): string[] {
+    const restored = takeManifest(join(this.at(target), this.at(source)))
+    return compareManifests(takeManifest(this.at(source)), restored).map(
+      ({ path, what, expected, actual }) => `${path}: ${what}: ${expected}, now ${actual}`,
+    )
   }
 
   read(...names: readonly string[]): string {

@@ -69,7 +69,7 @@ export async function stopPeer(store: PeerStore): Promise<boolean> {
   if (pid !== undefined) {
     send(pid, 'SIGTERM')
     const deadline = performance.now() + STOP_MS_MAX
-    while (runningPid(store) === pid && performance.now() < deadline) await sleep(POLL_MS)
+    while (!hasEnded(pid) && performance.now() < deadline) await sleep(POLL_MS)
     if (runningPid(store) === pid) await killPeer(store)
   }
   store.setStopped()
@@ -81,7 +81,7 @@ export async function killPeer(store: PeerStore): Promise<void> {
   const pid = runningPid(store)
   if (pid === undefined) return
   send(pid, 'SIGKILL')
-  while (runningPid(store) === pid) await sleep(POLL_MS)
+  while (!hasEnded(pid)) await sleep(POLL_MS)
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {
@@ -115,6 +115,19 @@ function commandOf(pid: number): string[] {
   })
   // Joined by spaces; enough to look for our own words in it.
   return typeof stdout === 'string' ? [stdout, ...stdout.trim().split(' ')] : []
+}
+
+/** Whether the process has given everything back, its port above all; a zombie has. */
+function hasEnded(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    if (process.platform !== 'linux') return false
+    // The state follows the command's name, which is in brackets and may hold anything.
+    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.[0]
+    return state === 'Z' || state === 'X'
+  } catch {
+    return true
+  }
 }
 
 function lastWords(store: PeerStore): string {
