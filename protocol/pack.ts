@@ -9,6 +9,7 @@
 
 import { createCipheriv } from 'node:crypto'
 
+import { concat } from './bytes.ts'
 import { FormatError } from './errors.ts'
 import { hmac } from './hash.ts'
 import { PACK_SIZE_MAX } from './manifest.ts'
@@ -38,21 +39,32 @@ export function padme(size: number): number {
 }
 
 /**
- * Content and keystream after it: ChaCha20 (RFC 8439) under HMAC-SHA256(padKey, last ≤ 48 bytes of
- * the content), counter and nonce 0.
- *
- * The same content under the same key is padded the same, so a retry makes the same pack.
+ * Content and keystream after it.
  *
  * @param content - sealed objects, up to {@link PACK_SIZE_MAX} bytes; none at all becomes one byte
  * @param padKey - 32 bytes
  * @throws {FormatError} if there is too much content
  */
 export function padPack(content: Uint8Array, padKey: Uint8Array): Uint8Array {
-  if (content.length > PACK_SIZE_MAX) throw new FormatError(`pack: ${content.length} bytes`)
-  const pack = new Uint8Array(Math.max(1, padme(content.length)))
-  pack.set(content)
-  const key = hmac(padKey, content.subarray(-TAIL_SIZE))
-  const padding = pack.subarray(content.length)
+  const padding = packPadding(content.length, content.subarray(-TAIL_SIZE), padKey)
+  return concat(content, padding)
+}
+
+/**
+ * What follows a pack's content: ChaCha20 (RFC 8439) under HMAC-SHA256(padKey, last ≤ 48 bytes of the
+ * content), counter and nonce 0.
+ *
+ * The same content under the same key is padded the same, so a retry makes the same pack.
+ *
+ * @param size - bytes of content, up to {@link PACK_SIZE_MAX}
+ * @param end - how the content ends: its last 48 bytes at least, or all of it
+ * @param padKey - 32 bytes
+ * @throws {FormatError} if there is too much content
+ */
+export function packPadding(size: number, end: Uint8Array, padKey: Uint8Array): Uint8Array {
+  if (size > PACK_SIZE_MAX) throw new FormatError(`pack: ${size} bytes`)
+  const padding = new Uint8Array(Math.max(1, padme(size)) - size)
+  const key = hmac(padKey, end.subarray(-TAIL_SIZE))
   padding.set(createCipheriv('chacha20', key, START).update(padding))
-  return pack
+  return padding
 }

@@ -249,16 +249,23 @@ export class Backup {
     const waiting = this.#parts.queue.totals('waiting')
     let filesDone = 0
     let bytesDone = 0
+    const tell = (current: Uint8Array, bytesOfFile: number) =>
+      events.onProgress({
+        phase: 'upload',
+        filesDone,
+        filesTotal: waiting.files,
+        bytesDone: Math.min(bytesDone + bytesOfFile, waiting.bytes),
+        bytesTotal: waiting.bytes,
+        current,
+      })
     const onFile = (path: Uint8Array, size: number) => {
       filesDone += 1
       bytesDone += size
-      const { files: filesTotal, bytes: bytesTotal } = waiting
-      const current = path
-      events.onProgress({ phase: 'upload', filesDone, filesTotal, bytesDone, bytesTotal, current })
+      tell(path, 0)
     }
     const onFailure = (path: Uint8Array, error: CairnError) =>
       this.#fail({ path, error, during: 'read' }, events)
-    await drain.run({ onFile, onFailure }, signal)
+    await drain.run({ onRead: tell, onFile, onFailure }, signal)
     return drain
   }
 

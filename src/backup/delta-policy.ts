@@ -40,9 +40,12 @@ export function isDeltaWorth(deltaSize: number, size: number): boolean {
   return deltaSize <= size * DELTA_PART_MAX
 }
 
+/** Blocks in a signature: a delta holds some 70 bytes of memory for each. */
+const BLOCKS_MAX = 1_000_000
+
 /**
- * 4 KiB blocks fit databases and disk images (measured); small files take smaller blocks, and very
- * large ones larger, so that a signature stays within 0.5 % of its file and some 100 MB.
+ * 4 KiB blocks fit databases and disk images (measured); small files take smaller blocks, and those
+ * above 4 GB larger ones, so that memory stays flat.
  *
  * @param isHot - the file has changed before
  * @returns bytes in a block, or null where no signature is made
@@ -52,6 +55,6 @@ export function blockSizeFor(size: number, { isHot }: { isHot: boolean }): numbe
   if (size < SIGNED_AT_ONCE_SIZE_MIN) return isHot ? 512 : null
   if (size < 1024 ** 2) return 1_024
   let blockSize = 4_096
-  while (size / blockSize > 4_000_000) blockSize *= 2
+  while (size / blockSize > BLOCKS_MAX) blockSize *= 2
   return blockSize
 }

@@ -22,6 +22,7 @@ import { inTransaction } from '../store/database.ts'
 import { toEntryStatus, type Entries, type EntryRow, type EntryStatus } from '../store/entries.ts'
 import type { Queue, QueueResult, QueueRow } from '../store/queue.ts'
 import type { Signatures } from '../store/signatures.ts'
+import type { Spool } from '../store/spool.ts'
 import { encodeVersions } from '../store/version-record.ts'
 import { DeltaBuffer } from './delta-buffer.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
@@ -41,6 +42,7 @@ export interface DrainParts {
   readonly queue: Queue
   readonly contents: Contents
   readonly signatures: Signatures
+  readonly spool: Spool
   readonly uploader: Uploader
   readonly nextPackNumber: () => number
   readonly chainOf: (entry: EntryRow) => Promise<readonly Version[] | undefined>
@@ -56,6 +58,8 @@ export interface DrainOptions {
 }
 
 export interface DrainEvents {
+  /** So many bytes of the file under way were read in this attempt. */
+  readonly onRead: (path: Uint8Array, size: number) => void
   /** A file was read, or failed. */
   readonly onFile: (path: Uint8Array, size: number) => void
   readonly onFailure: (path: Uint8Array, error: FilesError) => void
@@ -85,6 +89,8 @@ export class Drain {
   readonly #writer: ObjectWriter
   readonly #reader: FileReader
   #signal: AbortSignal = new AbortController().signal
+  #onRead: () => void = () => undefined
+  #path: Uint8Array = new Uint8Array(0)
   #pending: Finished[] = []
   /** Sealed, but its pack is not yet durable. */
   readonly #fresh = new Map<string, NewContent>()
@@ -97,6 +103,7 @@ export class Drain {
     this.#packer = new Packer({
       kind: 'data',
       padKey: options.padKey,
+      spool: parts.spool,
       nextNumber: parts.nextPackNumber,
       onPack: (pack) => this.#onPack(pack),
     })
@@ -115,6 +122,7 @@ export class Drain {
         writer: this.#writer,
         signatures: parts.signatures,
         deltaBuffer: new DeltaBuffer(parts.disk),
+        onRead: () => this.#onRead(),
         contentId: (digest) => parts.contents.id(digest),
         hasChainedOfSize: (size) => parts.entries.hasChainedOfSize(size),
         findContent: (content) => parts.entries.findContent(content),
@@ -136,6 +144,15 @@ export class Drain {
   /** Resolves when no file waits any more, and all packs are on their way. */
   async run(events: DrainEvents, signal: AbortSignal): Promise<void> {
     this.#signal = signal
+    this.#onRead = () => events.onRead(this.#path, this.#reader.bytesOfFile)
+    try {
+      await this.#run(events, signal)
+    } finally {
+      await this.#packer.abandon()
+    }
+  }
+
+  async #run(events: DrainEvents, signal: AbortSignal): Promise<void> {
     let folder: string | undefined
     for (const row of this.#parts.queue.rows('waiting')) {
       signal.throwIfAborted()
@@ -156,6 +173,7 @@ export class Drain {
   async #file(row: QueueRow, path: Uint8Array, events: DrainEvents): Promise<void> {
     const known = this.#parts.entries.get(row.key)
     const file = known?.kind === 'file' ? known : undefined
+    this.#path = path
     try {
       const read = await this.#reader.read(path, file, this.#signal)
       this.#pending.push(this.#finished(row, file, read))

@@ -61,6 +61,8 @@ export interface FileReaderParts {
   readonly writer: ObjectWriter
   readonly signatures: Signatures
   readonly deltaBuffer: DeltaBuffer
+  /** Called before each piece of a file is read: a heartbeat within large files. */
+  readonly onRead: () => void
   /** The keyed id that stands for these bytes in local state. */
   readonly contentId: (digest: Uint8Array) => Uint8Array
   /** Whether some file of this size is stored as a chain of deltas. */
@@ -82,6 +84,8 @@ export class FileReader {
   readonly #cutKey: Uint8Array
   /** Bytes read from the person's files. */
   bytesRead = 0
+  /** Bytes of the file under way read in this attempt. */
+  bytesOfFile = 0
 
   constructor(parts: FileReaderParts, cutKey: Uint8Array) {
     this.#parts = parts

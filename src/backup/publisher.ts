@@ -33,6 +33,7 @@ import type { Keyring } from '../store/keyring.ts'
 import type { PackKind, Packs } from '../store/packs.ts'
 import type { Published, PublishedState } from '../store/published.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
+import type { Spool } from '../store/spool.ts'
 import { decodeVersions } from '../store/version-record.ts'
 import { addExport, readExport } from './export.ts'
 import { writeLedger } from './ledger-writer.ts'
@@ -50,6 +51,7 @@ export interface PublisherParts {
   readonly queue: Queue
   readonly packs: Packs
   readonly published: Published
+  readonly spool: Spool
   readonly uploader: Uploader
   readonly grid: Grid
   readonly source: ObjectSource
@@ -294,10 +296,11 @@ export class Publisher {
     secret: Uint8Array,
     signal: AbortSignal,
   ): { sink: MetadataSink; settle: () => Promise<void> } {
-    const { uploader, nextPackNumber } = this.#parts
+    const { uploader, spool, nextPackNumber } = this.#parts
     const packer = new Packer({
       kind,
       padKey: this.#keys.readKeys.padKey,
+      spool,
       nextNumber: nextPackNumber,
       onPack: (pack) => uploader.submit(pack, () => undefined, signal),
     })

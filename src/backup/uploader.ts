@@ -23,8 +23,11 @@ import { SPOOL_SIZE_MAX, type Spool } from '../store/spool.ts'
 import { NotSafeError } from './not-safe.ts'
 import type { SealedPack } from './packer.ts'
 
-/** Packs being encoded and sent at once: with 16 MiB packs and 3-of-5 about 45 MB each. */
-const PLACING_MAX = 2
+/**
+ * Packs being encoded and sent at once. With its shares a pack takes some 60 MB here and as much again
+ * in the worker that encodes it; the next one is read, cut and sealed meanwhile.
+ */
+const PLACING_MAX = 1
 
 /** Leaves of what is browsed are small, so that a listing fetches little (design §4). */
 const LEAF_SIZE = { data: 16_384, metadata: 4_096, ledger: 4_096 } as const
@@ -73,7 +76,7 @@ export class Uploader {
     for (const pack of [...packs.inState('sealed'), ...packs.inState('safe')]) {
       if (await spool.has(pack.number)) {
         this.#spooledSize += pack.size
-        await this.#start(pack, undefined, signal)
+        await this.#start(pack, signal)
       } else if (pack.state === 'sealed') {
         onLost(pack)
       } else {
@@ -84,21 +87,17 @@ export class Uploader {
   }
 
   /**
-   * Make a pack durable here, record what rests on it, and start sending it.
+   * Record a pack and what rests on it, and start sending it.
    *
    * @param record - runs in the same transaction as the pack's own row
    * @throws {NotSafeError} when the spool is full of packs that find no peers
    */
   async submit(pack: SealedPack, record: () => void, signal: AbortSignal): Promise<void> {
-    const { database, packs, spool } = this.#parts
+    const { database, packs } = this.#parts
     this.#throwFailure()
-    await this.#waitForSpool(pack.bytes.length)
-    await spool.put(pack.number, pack.bytes)
     const row: PackRow = {
-      number: pack.number,
-      kind: pack.kind,
+      ...pack,
       state: 'sealed',
-      size: pack.bytes.length,
       ...this.#options.code,
       id: undefined,
       base: 0,
@@ -110,7 +109,8 @@ export class Uploader {
     })
     this.#spooledSize += row.size
     this.packCount += 1
-    await this.#start(row, pack.bytes, signal)
+    await this.#start(row, signal)
+    await this.#waitForSpool()
   }
 
   /**
@@ -142,9 +142,9 @@ export class Uploader {
     return open.reduce((sum, pack) => sum + pack.total - packs.holders(pack.number).size, 0)
   }
 
-  async #waitForSpool(size: number): Promise<void> {
+  async #waitForSpool(): Promise<void> {
     const sizeMax = this.#options.spoolSizeMax ?? SPOOL_SIZE_MAX
-    while (this.#spooledSize + size > sizeMax) {
+    while (this.#spooledSize > sizeMax) {
       if (this.#placing.size === 0) throw this.#notSafe(this.#parts.packs.inState('sealed').length)
       await Promise.race(this.#placing)
       this.#throwFailure()
@@ -152,12 +152,12 @@ export class Uploader {
   }
 
   /** Resolves once the pack has one of the few places for sending; the sending itself goes on. */
-  async #start(pack: PackRow, bytes: Uint8Array | undefined, signal: AbortSignal): Promise<void> {
+  async #start(pack: PackRow, signal: AbortSignal): Promise<void> {
     const started = Promise.withResolvers<void>()
     const placing = this.#places
       .run(async () => {
         started.resolve()
-        await this.#place(pack, bytes, signal)
+        await this.#place(pack, signal)
       }, signal)
       .catch((error: unknown) => {
         this.#failure ??= { error }
@@ -169,11 +169,9 @@ export class Uploader {
     this.#throwFailure()
   }
 
-  async #place(pack: PackRow, bytes: Uint8Array | undefined, signal: AbortSignal): Promise<void> {
+  async #place(pack: PackRow, signal: AbortSignal): Promise<void> {
     const { packs, spool, grid, log, database } = this.#parts
-    const content = bytes ?? (await spool.readWhole(pack.number, pack.size))
-    assert(content !== undefined, 'a pack waits in the spool until it is complete')
-    const encoded = await this.#encode(pack, content)
+    const encoded = await this.#encode(pack)
     const held = packs.holders(pack.number)
     const placement = await grid.place(encoded, this.#options.vault, held, signal)
 
@@ -197,7 +195,9 @@ export class Uploader {
     this.#spooledSize -= pack.size
   }
 
-  async #encode(pack: PackRow, content: Uint8Array): Promise<EncodedPack> {
+  async #encode(pack: PackRow): Promise<EncodedPack> {
+    const content = await this.#parts.spool.readWhole(pack.number, pack.size)
+    assert(content !== undefined, 'a pack waits in the spool until it is complete')
     const run = await this.#parts.compute.open('encodePack', {
       needed: pack.needed,
       total: pack.total,

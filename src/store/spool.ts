@@ -5,7 +5,7 @@
  * A pack's file appears whole or not at all. Shares are made again from it, as often as needed.
  */
 
-import type { Disk } from '../ports/disk.ts'
+import type { Disk, DiskFile } from '../ports/disk.ts'
 import { makeDurableFolder } from './durable-folder.ts'
 import type { PackRow } from './packs.ts'
 
@@ -32,9 +32,11 @@ export class Spool {
     }
   }
 
-  /** Resolves when the pack would survive a power cut. */
-  async put(number: number, pack: Uint8Array): Promise<void> {
-    await this.#write(SPOOL_FOLDER, number, pack, { isDurable: true })
+  /** Begin a pack; it is there once it is finished. */
+  async begin(number: number): Promise<PackDraft> {
+    const path = `${SPOOL_FOLDER}/${number}`
+    await this.#disk.remove(`${path}.new`)
+    return new PackDraft(this.#disk, path, await this.#disk.create(`${path}.new`))
   }
 
   async read(number: number, offset: number, length: number): Promise<Uint8Array | undefined> {
@@ -82,31 +84,37 @@ export class Spool {
   async uncache(number: number): Promise<void> {
     await this.#disk.remove(`${CACHE_FOLDER}/${number}`)
   }
+}
 
-  /** Keep a pack fetched from the grid; losing it costs a fetch. */
-  async cache(number: number, pack: Uint8Array): Promise<void> {
-    await this.#write(CACHE_FOLDER, number, pack, { isDurable: false })
+/** A pack being written; memory holds little of it. */
+export class PackDraft {
+  readonly #disk: Disk
+  readonly #path: string
+  readonly #file: DiskFile
+
+  constructor(disk: Disk, path: string, file: DiskFile) {
+    this.#disk = disk
+    this.#path = path
+    this.#file = file
   }
 
-  async #write(
-    folder: string,
-    number: number,
-    pack: Uint8Array,
-    { isDurable }: { isDurable: boolean },
-  ): Promise<void> {
-    const temporary = `${folder}/${number}.new`
-    await this.#disk.remove(temporary)
-    const file = await this.#disk.create(temporary)
+  async append(bytes: Uint8Array): Promise<void> {
+    await this.#file.append(bytes)
+  }
+
+  /** Resolves when the pack has its name and would survive a power cut. */
+  async finish(): Promise<void> {
     try {
-      await file.append(pack)
-      if (isDurable) await file.sync()
-    } catch (error) {
-      await this.#disk.remove(temporary)
-      throw error
+      await this.#file.sync()
     } finally {
-      await file.close()
+      await this.#file.close()
     }
-    await this.#disk.rename(temporary, `${folder}/${number}`)
-    if (isDurable) await this.#disk.syncFolder(folder)
+    await this.#disk.rename(`${this.#path}.new`, this.#path)
+    await this.#disk.syncFolder(SPOOL_FOLDER)
+  }
+
+  async discard(): Promise<void> {
+    await this.#file.close()
+    await this.#disk.remove(`${this.#path}.new`)
   }
 }
