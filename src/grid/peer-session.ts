@@ -1,48 +1,22 @@
 /**
- * Peer session: typed questions to one peer.
- *
- * Keeps a few streams and says one thing at a time on each. Every wait has a limit; a stream that
- * missed one, or said something odd, is never used again. All requests may be repeated without harm,
- * so one that fails on a stream kept from before is tried once more on a new one.
- *
- * A peer that could not be reached is left alone for a while, so that a dead friend costs one time
- * limit and not one for every pack.
+ * Peer session: typed questions to one peer, each with its limits of time.
  */
 
 import { FormatError } from '../../protocol/errors.ts'
-import type { VaultId } from '../../protocol/ids.ts'
-import { vaultIdToBytes } from '../../protocol/ids.ts'
+import { vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
 import { packIdToBytes, type PackId } from '../../protocol/manifest.ts'
-import {
-  decodeResponse,
-  encodeRequest,
-  PACKS_MAX,
-  PROTOCOL,
-  type Request,
-  type Response,
-  type ResponseOf,
-} from '../../protocol/messages.ts'
-import { withDeadline, type PaceLimits } from '../base/deadline.ts'
-import {
-  PeerRefusedError,
-  PeerTimeoutError,
-  PeerUnreachableError,
-  StreamResetError,
-} from '../base/errors.ts'
+import { PACKS_MAX, type Request, type Response, type ResponseOf } from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
-import { Semaphore } from '../base/semaphore.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Network, PeerId } from '../ports/network.ts'
-import { MessageStream } from './message-stream.ts'
-
-/** Exchanges with one peer at a time: enough to fill a line, few enough for a small box. */
-export const STREAMS_MAX = 4
-
-/** Reaching a peer, all its addresses together. */
-export const DIAL_MS_MAX = 15_000
-
-/** Silence in answer to a small question. */
-export const ANSWER_MS_MAX = 30_000
+import type { PaceLimits } from '../base/deadline.ts'
+import { PeerRefusedError } from '../base/errors.ts'
+import type { PeerId } from '../ports/network.ts'
+import type { MessageStream } from './message-stream.ts'
+import {
+  ANSWER_MS_MAX,
+  PeerStreams,
+  receiveResponse,
+  type PeerStreamsParts,
+} from './peer-streams.ts'
 
 /** Silence after a whole share was sent: the peer syncs it, on a slow disk perhaps. */
 export const STORE_MS_MAX = 60_000
@@ -51,23 +25,8 @@ export const STORE_MS_MAX = 60_000
 export const BODY_RATE_MIN = 4096
 export const BODY_GRACE_MS = 30_000
 
-/** An unused stream older than this is not trusted to be open: peers close theirs after a minute. */
-const STREAM_KEPT_MS = 45_000
-
-/** How long an unreachable peer is left alone: doubles from the least to the most. */
-const AWAY_MS_MIN = 5_000
-const AWAY_MS_MAX = 300_000
-
-const ANSWER: PaceLimits = { idleMs: ANSWER_MS_MAX }
 const STORE: PaceLimits = { idleMs: STORE_MS_MAX }
 const BODY: PaceLimits = { idleMs: ANSWER_MS_MAX, rateMin: BODY_RATE_MIN, graceMs: BODY_GRACE_MS }
-
-export interface PeerSessionParts {
-  readonly network: Network
-  readonly clock: Clock
-  /** The newest addresses known of the peer. */
-  readonly addresses: () => readonly string[]
-}
 
 /** A share to be stored. */
 export interface SharePut {
@@ -83,38 +42,28 @@ export interface LeavesAnswer {
   readonly bytes: Uint8Array
 }
 
-interface KeptStream {
-  readonly stream: MessageStream
-  readonly usedAt: number
-}
-
 export class PeerSession {
   readonly peer: PeerId
-  readonly #parts: PeerSessionParts
-  readonly #places = new Semaphore(STREAMS_MAX)
-  #kept: KeptStream[] = []
-  #busy = 0
-  /** Until when, in monotonic ms, the peer is taken to be away, and why. */
-  #away: { readonly until: number; readonly delay: number; readonly cause: unknown } | undefined
+  readonly #streams: PeerStreams
 
-  constructor(peer: PeerId, parts: PeerSessionParts) {
+  constructor(peer: PeerId, parts: PeerStreamsParts) {
     this.peer = peer
-    this.#parts = parts
+    this.#streams = new PeerStreams(peer, parts)
   }
 
   /** Exchanges under way or waiting. */
   get load(): number {
-    return this.#busy
+    return this.#streams.load
   }
 
   /** Whether the peer was found unreachable a moment ago. */
   get isAway(): boolean {
-    return this.#away !== undefined && this.#parts.clock.monotonic() < this.#away.until
+    return this.#streams.isAway
   }
 
   /** Try the peer again at the next question, however it was a moment ago. */
   forgive(): void {
-    if (this.#away !== undefined) this.#away = { ...this.#away, until: 0 }
+    this.#streams.forgive()
   }
 
   async status(signal: AbortSignal): Promise<ResponseOf<'status'>> {
@@ -136,7 +85,7 @@ export class PeerSession {
     const vault = vaultIdToBytes(put.vault)
     const bodySize = piece.length
     const request = { type: 'put', vault, manifest, shareNumber, bodySize } as const
-    return await this.#exchange(request, signal, async (stream, response) => {
+    return await this.#streams.exchange(request, signal, async (stream, response) => {
       if (response.type === 'held') return 'held'
       expectType(response, 'go')
       const answer = await this.#sendPiece(stream, piece, signal, onSent)
@@ -179,7 +128,7 @@ export class PeerSession {
     const { shareNumber, first, count, size } = range
     const pack = packIdToBytes(range.pack)
     const request = { type: 'read', pack, shareNumber, first, count } as const
-    return await this.#exchange(request, signal, async (stream, response) => {
+    return await this.#streams.exchange(request, signal, async (stream, response) => {
       const { proof, bodySize } = expectType(response, 'leaves')
       if (bodySize !== size) throw new FormatError(`response, field bodySize: not ${size}`)
       const bytes = new Uint8Array(size)
@@ -228,9 +177,9 @@ export class PeerSession {
     return (await this.#ask({ type: 'roster', statements }, 'roster', signal)).statements
   }
 
-  /** Break all streams. */
+  /** Break all streams that are not in use. */
   close(): void {
-    for (const { stream } of this.#kept.splice(0)) stream.reset()
+    this.#streams.close()
   }
 
   async #ask<Type extends Response['type']>(
@@ -238,72 +187,9 @@ export class PeerSession {
     type: Type,
     signal: AbortSignal,
   ): Promise<ResponseOf<Type>> {
-    return await this.#exchange(request, signal, (_, response) =>
+    return await this.#streams.exchange(request, signal, (_, response) =>
       Promise.resolve(expectType(response, type)),
     )
-  }
-
-  /** One whole exchange: the request, its first response, and what `rest` makes of it. */
-  async #exchange<T>(
-    request: Request,
-    signal: AbortSignal,
-    rest: (stream: MessageStream, response: Response) => Promise<T>,
-  ): Promise<T> {
-    this.#busy += 1
-    try {
-      return await this.#places.run(async () => {
-        const [stream, response] = await this.#begin(encodeRequest(request), signal)
-        let isClean = false
-        try {
-          if (response.type === 'error') {
-            isClean = true
-            throw new PeerRefusedError(response.code, `${this.peer}: ${response.message}`)
-          }
-          const result = await rest(stream, response)
-          isClean = true
-          return result
-        } finally {
-          if (isClean) this.#keep(stream)
-          else stream.reset()
-        }
-      }, signal)
-    } catch (error) {
-      if (error instanceof PeerTimeoutError) this.#missed(error)
-      throw error
-    } finally {
-      this.#busy -= 1
-    }
-  }
-
-  /** Send the request on a kept stream, or if that turns out to be closed, or there is none, a new one. */
-  async #begin(payload: Uint8Array, signal: AbortSignal): Promise<[MessageStream, Response]> {
-    const kept = this.#takeKept()
-    if (kept !== undefined) {
-      try {
-        return [kept, await this.#firstAnswer(kept, payload, signal)]
-      } catch (error) {
-        kept.reset()
-        if (!(error instanceof StreamResetError)) throw error
-      }
-    }
-    const stream = await this.#dial(signal)
-    try {
-      return [stream, await this.#firstAnswer(stream, payload, signal)]
-    } catch (error) {
-      stream.reset()
-      throw error
-    }
-  }
-
-  async #firstAnswer(
-    stream: MessageStream,
-    payload: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    return await stream.within(ANSWER, signal, async () => {
-      await stream.send(payload)
-      return await receiveResponse(stream)
-    })
   }
 
   /** Send a piece, but stop as soon as the peer refuses: then it does not want the rest. */
@@ -331,52 +217,6 @@ export class PeerSession {
     if (last.type !== 'error') return last
     throw new PeerRefusedError(last.code, `${this.peer}: ${last.message}`)
   }
-
-  async #dial(signal: AbortSignal): Promise<MessageStream> {
-    const { network, clock, addresses } = this.#parts
-    if (this.isAway) {
-      const options = { cause: this.#away?.cause }
-      throw new PeerUnreachableError(`${this.peer}: not reached a moment ago`, options)
-    }
-    try {
-      const stream = await withDeadline(
-        clock,
-        DIAL_MS_MAX,
-        signal,
-        (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
-        () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
-      )
-      this.#away = undefined
-      return new MessageStream(stream, clock)
-    } catch (error) {
-      if (!signal.aborted) this.#missed(error)
-      throw error
-    }
-  }
-
-  #missed(cause: unknown): void {
-    const delay = Math.min(AWAY_MS_MAX, Math.max(AWAY_MS_MIN, 2 * (this.#away?.delay ?? 0)))
-    this.#away = { until: this.#parts.clock.monotonic() + delay, delay, cause }
-  }
-
-  #takeKept(): MessageStream | undefined {
-    const oldest = this.#parts.clock.monotonic() - STREAM_KEPT_MS
-    const kept = this.#kept.pop()
-    if (kept === undefined || kept.usedAt >= oldest) return kept?.stream
-    kept.stream.reset()
-    this.close()
-    return undefined
-  }
-
-  #keep(stream: MessageStream): void {
-    this.#kept.push({ stream, usedAt: this.#parts.clock.monotonic() })
-  }
-}
-
-async function receiveResponse(stream: MessageStream): Promise<Response> {
-  const payload = await stream.receive()
-  if (payload === undefined) throw new StreamResetError('the peer ended the stream, no answer')
-  return decodeResponse(payload)
 }
 
 function expectType<Type extends Response['type']>(

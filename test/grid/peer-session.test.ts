@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import { PeerError, PeerUnreachableError } from '../../src/base/errors.ts'
-import { PeerSession, STREAMS_MAX } from '../../src/grid/peer-session.ts'
+import { PeerSession } from '../../src/grid/peer-session.ts'
+import { STREAMS_MAX } from '../../src/grid/peer-streams.ts'
 import type { Network } from '../../src/ports/network.ts'
 import { forever, makePack, TestGrid, type TestPeer } from '../support/test-grid.ts'
 

@@ -1,0 +1,208 @@
+/**
+ * Peer streams: a few streams to one peer, each used for one exchange at a time.
+ *
+ * Every wait has a limit; a stream that missed one, or on which something odd was said, is never used
+ * again. All requests may be repeated without harm, so one that fails on a stream kept from before is
+ * tried once more on a new one.
+ *
+ * A peer that could not be reached is left alone for a while, so that a dead friend costs one time
+ * limit and not one for every pack.
+ */
+
+import {
+  decodeResponse,
+  encodeRequest,
+  PROTOCOL,
+  type Request,
+  type Response,
+} from '../../protocol/messages.ts'
+import { withDeadline, type PaceLimits } from '../base/deadline.ts'
+import {
+  PeerRefusedError,
+  PeerTimeoutError,
+  PeerUnreachableError,
+  StreamResetError,
+} from '../base/errors.ts'
+import { Semaphore } from '../base/semaphore.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Network, PeerId } from '../ports/network.ts'
+import { MessageStream } from './message-stream.ts'
+
+/** Exchanges with one peer at a time: enough to fill a line, few enough for a small box. */
+export const STREAMS_MAX = 4
+
+/** Reaching a peer, all its addresses together. */
+export const DIAL_MS_MAX = 15_000
+
+/** Silence in answer to a small question. */
+export const ANSWER_MS_MAX = 30_000
+
+/** An unused stream older than this is not trusted to be open: peers close theirs after a minute. */
+const STREAM_KEPT_MS = 45_000
+
+/** How long an unreachable peer is left alone: doubles from the least to the most. */
+const AWAY_MS_MIN = 5_000
+const AWAY_MS_MAX = 300_000
+
+const ANSWER: PaceLimits = { idleMs: ANSWER_MS_MAX }
+
+export interface PeerStreamsParts {
+  readonly network: Network
+  readonly clock: Clock
+  /** The newest addresses known of the peer. */
+  readonly addresses: () => readonly string[]
+}
+
+interface KeptStream {
+  readonly stream: MessageStream
+  readonly usedAt: number
+}
+
+export class PeerStreams {
+  readonly peer: PeerId
+  readonly #parts: PeerStreamsParts
+  readonly #places = new Semaphore(STREAMS_MAX)
+  readonly #kept: KeptStream[] = []
+  #busy = 0
+  /** Until when, in monotonic ms, the peer is taken to be away, and why. */
+  #away: { readonly until: number; readonly delay: number; readonly cause: unknown } | undefined
+
+  constructor(peer: PeerId, parts: PeerStreamsParts) {
+    this.peer = peer
+    this.#parts = parts
+  }
+
+  /** Exchanges under way or waiting. */
+  get load(): number {
+    return this.#busy
+  }
+
+  /** Whether the peer was found unreachable a moment ago. */
+  get isAway(): boolean {
+    return this.#away !== undefined && this.#parts.clock.monotonic() < this.#away.until
+  }
+
+  /** Try the peer again at the next question, however it was a moment ago. */
+  forgive(): void {
+    if (this.#away !== undefined) this.#away = { ...this.#away, until: 0 }
+  }
+
+  /** Break all streams that are not in use. */
+  close(): void {
+    for (const { stream } of this.#kept.splice(0)) stream.reset()
+  }
+
+  /**
+   * One whole exchange: the request, its first response, and what `rest` makes of it.
+   *
+   * @throws {PeerRefusedError} if the first response is an error
+   */
+  async exchange<T>(
+    request: Request,
+    signal: AbortSignal,
+    rest: (stream: MessageStream, response: Response) => Promise<T>,
+  ): Promise<T> {
+    this.#busy += 1
+    try {
+      return await this.#places.run(async () => {
+        const [stream, response] = await this.#begin(encodeRequest(request), signal)
+        let isClean = false
+        try {
+          if (response.type === 'error') {
+            isClean = true
+            throw new PeerRefusedError(response.code, `${this.peer}: ${response.message}`)
+          }
+          const result = await rest(stream, response)
+          isClean = true
+          return result
+        } finally {
+          if (isClean) this.#keep(stream)
+          else stream.reset()
+        }
+      }, signal)
+    } catch (error) {
+      if (error instanceof PeerTimeoutError) this.#missed(error)
+      throw error
+    } finally {
+      this.#busy -= 1
+    }
+  }
+
+  /** Send the request on a kept stream, or if that turns out to be closed, or there is none, a new one. */
+  async #begin(payload: Uint8Array, signal: AbortSignal): Promise<[MessageStream, Response]> {
+    const kept = this.#takeKept()
+    if (kept !== undefined) {
+      try {
+        return [kept, await this.#firstAnswer(kept, payload, signal)]
+      } catch (error) {
+        kept.reset()
+        if (!(error instanceof StreamResetError)) throw error
+      }
+    }
+    const stream = await this.#dial(signal)
+    try {
+      return [stream, await this.#firstAnswer(stream, payload, signal)]
+    } catch (error) {
+      stream.reset()
+      throw error
+    }
+  }
+
+  async #firstAnswer(
+    stream: MessageStream,
+    payload: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    return await stream.within(ANSWER, signal, async () => {
+      await stream.send(payload)
+      return await receiveResponse(stream)
+    })
+  }
+
+  async #dial(signal: AbortSignal): Promise<MessageStream> {
+    const { network, clock, addresses } = this.#parts
+    if (this.isAway) {
+      const options = { cause: this.#away?.cause }
+      throw new PeerUnreachableError(`${this.peer}: not reached a moment ago`, options)
+    }
+    try {
+      const stream = await withDeadline(
+        clock,
+        DIAL_MS_MAX,
+        signal,
+        (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
+        () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
+      )
+      this.#away = undefined
+      return new MessageStream(stream, clock)
+    } catch (error) {
+      if (!signal.aborted) this.#missed(error)
+      throw error
+    }
+  }
+
+  #missed(cause: unknown): void {
+    const delay = Math.min(AWAY_MS_MAX, Math.max(AWAY_MS_MIN, 2 * (this.#away?.delay ?? 0)))
+    this.#away = { until: this.#parts.clock.monotonic() + delay, delay, cause }
+  }
+
+  #takeKept(): MessageStream | undefined {
+    const oldest = this.#parts.clock.monotonic() - STREAM_KEPT_MS
+    const kept = this.#kept.pop()
+    if (kept === undefined || kept.usedAt >= oldest) return kept?.stream
+    kept.stream.reset()
+    this.close()
+    return undefined
+  }
+
+  #keep(stream: MessageStream): void {
+    this.#kept.push({ stream, usedAt: this.#parts.clock.monotonic() })
+  }
+}
+
+/** @throws {StreamResetError} if the peer ends the stream instead */
+export async function receiveResponse(stream: MessageStream): Promise<Response> {
+  const payload = await stream.receive()
+  if (payload === undefined) throw new StreamResetError('the peer ended the stream, no answer')
+  return decodeResponse(payload)
+}
