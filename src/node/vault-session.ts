@@ -114,7 +114,16 @@ export class VaultSession {
     const { answers } = await grid.heads(this.keyring.vault, signal)
     const newest = newestHead(answers, this.keyring.vault)
     const known = Math.max(published.current()?.sequence ?? 0, published.pending()?.sequence ?? 0)
-    if (newest === undefined || newest.head.sequence <= known) return
+    const source = this.objects(grid, signal)
+    const tree = new TreeReader({ source })
+    const state = new LocalState({ ...this.stores, grid, source, tree }, this.readKeys)
+    if (newest === undefined || newest.head.sequence <= known) {
+      const current = published.current()
+      if (current === undefined || !state.lacksEntries) return
+      // An earlier refresh was cut short: the snapshot is known, what it holds is not.
+      await state.rebuildEntries(decodeRoot(await source.read(current.root, 'root')), signal)
+      return
+    }
 
     const { sequence } = newest.head
     this.ports.log.warn('local state behind the grid', { known, newest: sequence })
@@ -125,9 +134,6 @@ export class VaultSession {
       )
     }
     this.#warnings.push(...warningsOf(newest))
-    const source = this.objects(grid, signal)
-    const tree = new TreeReader({ source })
-    const state = new LocalState({ ...this.stores, grid, source, tree }, this.readKeys)
     await state.rebuildEntries(await state.follow(newest.head, signal), signal)
   }
 

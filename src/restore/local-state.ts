@@ -6,6 +6,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { z } from 'zod'
 import {
   decodeLedgerSegment,
   type LedgerPointer,
@@ -33,6 +34,9 @@ import type { Settings } from '../store/settings.ts'
 
 /** Entries written in one transaction. */
 const BATCH_SIZE = 2_000
+
+/** Setting: the entries are being filled, and what was removed since cannot be told from them. */
+const ENTRIES_MISSING = 'entries missing'
 
 /** Bytes of a ledger row, about: as the ledger writer counts them. */
 const ROW_SIZE = 64
@@ -84,35 +88,48 @@ export class LocalState {
         segments: segments.map(({ record }) => record),
       })
       published.clearPending()
+      // Entries of another snapshot would hide what was removed since: none are better.
+      this.#clearEntries()
     })
     return decodeRoot(await source.read(root, 'root'))
   }
 
+  /** Whether `follow` was not followed by a `rebuildEntries` to its end: do it again. */
+  get lacksEntries(): boolean {
+    return this.#parts.settings.get(ENTRIES_MISSING, z.boolean()) ?? false
+  }
+
   /** Fill the entries from the tree. What the queue held is found again by the next scan. */
   async rebuildEntries(root: Root, signal: AbortSignal): Promise<number> {
-    const { database, entries, queue, tree } = this.#parts
-    inTransaction(database, () => {
-      entries.clear()
-      queue.clear()
-    })
-    if (root.tree === null) return 0
-    const node = { type: 'stored', ...root.tree } as const
+    const { database, entries, settings, tree } = this.#parts
+    inTransaction(database, () => this.#clearEntries())
     let count = 0
     let batch: EntryRow[] = []
     const flush = () => {
-      inTransaction(database, () => {
-        for (const row of batch) entries.put(row)
-      })
+      for (const row of batch) entries.put(row)
       count += batch.length
       batch = []
     }
-    for await (const found of tree.walk(node, [], root.sequence)) {
-      signal.throwIfAborted()
-      batch.push(await this.#entry(node, found))
-      if (batch.length >= BATCH_SIZE) flush()
+    if (root.tree !== null) {
+      const node = { type: 'stored', ...root.tree } as const
+      for await (const found of tree.walk(node, [], root.sequence)) {
+        signal.throwIfAborted()
+        batch.push(await this.#entry(node, found))
+        if (batch.length >= BATCH_SIZE) inTransaction(database, flush)
+      }
     }
-    flush()
+    inTransaction(database, () => {
+      flush()
+      settings.remove(ENTRIES_MISSING)
+    })
     return count
+  }
+
+  #clearEntries(): void {
+    const { entries, queue, settings } = this.#parts
+    entries.clear()
+    queue.clear()
+    settings.set(ENTRIES_MISSING, true)
   }
 
   async #entry(root: FolderNode, { path, entry }: FoundEntry): Promise<EntryRow> {
