@@ -1,0 +1,103 @@
+/** The README's five-minute tour, as a person would type it. */
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { appendFileSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LAUNCHER, Place, recordOf } from './cairn.ts'
+
+const place = new Place()
+beforeAll(() => {
+  place.write('Documents/big.db', randomBytes(3_000_000))
+  place.write('Documents/letters/first.txt', 'Dear friend\n')
+})
+afterAll(() => place.remove())
+
+/** One story: each step stands on the ones before. */
+describe('the tour', () => {
+  const documents = place.at('Documents')
+
+  it('starts peers, makes a vault and joins', async () => {
+    await place.grid(7)
+    await said(['init', '--words-to', place.at('kit.txt')], '')
+    expect(statSync(place.at('kit.txt')).mode & 0o777).toBe(0o600)
+    await said(['join', '--code-from', place.at('grid/invite')], 'up')
+  })
+
+  it('backs up, twice', async () => {
+    await said(['backup', documents], 'snapshot 1 saved')
+    appendFileSync(place.at('Documents/big.db'), 'one more row')
+    rmSync(place.at('Documents/letters/first.txt'))
+    await said(['backup', '--tag', 'after', documents], 'snapshot 2 saved')
+  })
+
+  it('lists snapshots, files and versions', async () => {
+    const listed = await said(['snapshots'], '#after')
+    expect(listed.trim().split('\n')).toHaveLength(2)
+    await said(['ls', '--at', '1', '-r', documents], 'letters/first.txt')
+    expect(await said(['ls', '-r', documents], 'big.db')).not.toContain('first.txt')
+    const history = await said(['history', place.at('Documents/big.db')], 'original')
+    expect(history).toContain('delta on v1')
+    await said(['history', place.at('Documents/letters/first.txt')], 'snapshot 1')
+    await said(['status'], 'peer 7')
+  })
+
+  it('restores what was there, and a single file', async () => {
+    await said(['restore', '--at', '1', documents, '--target', place.at('out')], 'restored 2 files')
+    const back = readFileSync(
+      join(place.at('out'), place.at('Documents/letters/first.txt')),
+      'utf8',
+    )
+    expect(back).toBe('Dear friend\n')
+    const one = ['restore', place.at('Documents/big.db'), '--target', place.at('one')]
+    await said(one, 'restored 1 files')
+  })
+
+  it('recovers on another computer, by invite and by one address', async () => {
+    const words = ['--words-from', place.at('kit.txt')]
+    const byInvite = await place.cairn(
+      ['recover', ...words, '--code-from', place.at('grid/invite')],
+      { home: 'by invite' },
+    )
+    expect(byInvite.stdout).toContain('recovered 2 snapshots')
+    const address = place.stores('grid', 7)[4]?.addresses()[0] ?? ''
+    const byPeer = await place.records(['recover', ...words, '--peer', address], {
+      home: 'by peer',
+    })
+    expect(recordOf(byPeer, 'recovered')).toMatchObject({ snapshots: 2, peers_answered: 7 })
+
+    const target = place.at('recovered')
+    await place.records(['restore', documents, '--target', target], { home: 'by peer' })
+    expect(place.differences('Documents', 'recovered')).toEqual([])
+    // And goes on with the backups there, reading nothing that did not change.
+    const next = await place.records(['backup', documents], { home: 'by peer' })
+    expect(recordOf(next, 'summary')).toMatchObject({ snapshot_id: '3', bytes_read: 0 })
+  })
+
+  it('starts on the Node that npm was run with, however old', () => {
+    const version = execFileSync(oldNode(), [LAUNCHER, '--version'], { encoding: 'utf8' })
+    expect(version).toMatch(/^cairn \d+\.\d+\.\d+\n$/)
+  })
+
+  async function said(args: readonly string[], wanted: string): Promise<string> {
+    const { code, stdout, stderr } = await place.cairn(args)
+    expect(stderr).not.toMatch(/ {4}at /)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain(wanted)
+    return stdout
+  }
+})
+
+/** The Node beside npm, older perhaps than ours. */
+function oldNode(): string {
+  const path = (process.env['PATH'] ?? '')
+    .split(':')
+    .filter((folder) => !folder.includes('node_modules'))
+    .join(':')
+  const { stdout } = spawnSync('sh', ['-c', 'command -v node'], {
+    env: { ...process.env, PATH: path },
+    encoding: 'utf8',
+  })
+  return stdout.trim() || process.execPath
+}
