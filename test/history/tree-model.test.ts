@@ -80,7 +80,7 @@ describe('the tree against its twin', () => {
           expect(await world.differences(9)).toEqual([])
         },
       ),
-      { numRuns: 6, endOnFailure: true },
+      { numRuns: 4, endOnFailure: true },
     )
   })
 
