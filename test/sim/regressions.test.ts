@@ -1,0 +1,29 @@
+/** Seeds that once broke a promise. One line each: what it was. */
+
+import { describe, expect, it } from 'vitest'
+import { playScenario } from '../../sim/scenario.ts'
+
+const FOUND: readonly { seed: number; peers: number; days: number; what: string }[] = [
+  {
+    seed: 42,
+    peers: 6,
+    days: 3,
+    what: 'a power cut after init lost the vault: a folder was not synced',
+  },
+  {
+    seed: 28,
+    peers: 6,
+    days: 2,
+    what: 'a spool that could not be opened kept the backupdb locked',
+  },
+  { seed: 63, peers: 6, days: 4, what: 'a refresh cut short let removed files stay in snapshots' },
+]
+
+describe('a promise once broken', () => {
+  for (const { seed, peers, days, what } of FOUND) {
+    it(`holds: ${what}`, async () => {
+      const { failure, lines } = await playScenario({ seed, peers, days })
+      expect(failure, lines.join('\n')).toBeUndefined()
+    })
+  }
+})
