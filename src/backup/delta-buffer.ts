@@ -26,7 +26,7 @@ export class DeltaBuffer {
     return this.#fileSize + this.#memorySize
   }
 
-  /** Begin with nothing. */
+  /** Begin with nothing, and leave nothing behind. */
   async reset(): Promise<void> {
     this.#memory = []
     this.#memorySize = 0

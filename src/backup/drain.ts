@@ -13,6 +13,7 @@ import { versionId, type Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
 import type { codecs } from '../codec/codecs.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Compute } from '../ports/compute.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Files } from '../ports/files.ts'
@@ -28,12 +29,17 @@ import { DeltaBuffer } from './delta-buffer.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
 import { ObjectWriter, type NewContent, type Slot } from './object-writer.ts'
 import { Packer, type SealedPack } from './packer.ts'
+import { isRacy } from './racy.ts'
 import type { Uploader } from './uploader.ts'
 
-/** Finished files kept in memory before those that can be recorded are. */
-const PENDING_MAX = 1_000
+/** Finished files between two looks at which of them can be recorded. */
+const PENDING_STEP = 1_000
+
+/** Finished files that wait for the open pack: tiny ones would pile up before it is full. */
+const PENDING_MAX = 20_000
 
 export interface DrainParts {
+  readonly clock: Clock
   readonly database: DatabaseSync
   readonly disk: Disk
   readonly files: Files
@@ -77,6 +83,7 @@ export interface DrainTotals {
 interface Finished {
   readonly row: QueueRow
   readonly status: EntryStatus
+  readonly isRacy: boolean
   readonly slots: readonly Slot[]
   readonly signature: Uint8Array | undefined
   readonly result: () => QueueResult
@@ -92,6 +99,7 @@ export class Drain {
   #onRead: () => void = () => undefined
   #path: Uint8Array = new Uint8Array(0)
   #pending: Finished[] = []
+  #pendingNext = PENDING_STEP
   /** Sealed, but its pack is not yet durable. */
   readonly #fresh = new Map<string, NewContent>()
 
@@ -161,22 +169,34 @@ export class Drain {
       if (folder !== undefined && parent !== folder) await this.#writer.endRun()
       folder = parent
       await this.#file(row, toPath(names), events)
-      if (this.#pending.length >= PENDING_MAX) this.#recordReady()
+      if (this.#pending.length >= this.#pendingNext) await this.#lookAtPending()
     }
+    await this.#flush()
+    assert(this.#pending.length === 0, 'with every pack durable, every file can be recorded')
+    this.#parts.signatures.trim()
+  }
+
+  /** Looking costs as much as there is, so it is done once for so many files. */
+  async #lookAtPending(): Promise<void> {
+    this.#recordReady()
+    if (this.#pending.length >= PENDING_MAX) await this.#flush()
+    this.#pendingNext = this.#pending.length + PENDING_STEP
+  }
+
+  async #flush(): Promise<void> {
     await this.#writer.endRun()
     await this.#packer.flush()
     this.#recordReady()
-    assert(this.#pending.length === 0, 'with every pack durable, every file can be recorded')
-    this.#parts.signatures.trim()
   }
 
   async #file(row: QueueRow, path: Uint8Array, events: DrainEvents): Promise<void> {
     const known = this.#parts.entries.get(row.key)
     const file = known?.kind === 'file' ? known : undefined
     this.#path = path
+    const seenAt = this.#parts.clock.now()
     try {
       const read = await this.#reader.read(path, file, this.#signal)
-      this.#pending.push(this.#finished(row, file, read))
+      this.#pending.push(this.#finished(row, file, { read, seenAt }))
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
       events.onFailure(path, error)
@@ -188,7 +208,11 @@ export class Drain {
     events.onFile(path, row.status.size)
   }
 
-  #finished(row: QueueRow, known: EntryRow | undefined, read: ReadVersion): Finished {
+  #finished(
+    row: QueueRow,
+    known: EntryRow | undefined,
+    { read, seenAt }: { read: ReadVersion; seenAt: number },
+  ): Finished {
     const status = toEntryStatus(read.status)
     assert(status !== undefined, 'only regular files are read')
     const { content } = read
@@ -198,7 +222,8 @@ export class Drain {
     if (content.type === 'delta') this.totals.deltas += 1
     const slots = content.type === 'original' || content.type === 'delta' ? content.slots : []
     const result = () => this.#result(known, read)
-    return { row, status, slots, signature: read.signature, result }
+    const racy = isRacy(status.ctime, seenAt)
+    return { row, status, isRacy: racy, slots, signature: read.signature, result }
   }
 
   #result(known: EntryRow | undefined, read: ReadVersion): QueueResult {
@@ -284,7 +309,7 @@ export class Drain {
         continue
       }
       const result = finished.result()
-      queue.finish(finished.row.key, finished.status, result)
+      queue.finish(finished.row.key, finished, result)
       if (finished.signature !== undefined && result.content !== undefined) {
         signatures.put(result.content, finished.signature)
       }

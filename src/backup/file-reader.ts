@@ -116,6 +116,7 @@ export class FileReader {
       }
     } finally {
       await file.close()
+      await this.#parts.deltaBuffer.reset()
     }
   }
 

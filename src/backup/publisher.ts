@@ -24,7 +24,7 @@ import { makeParts } from '../history/parts.ts'
 import { appendSnapshot } from '../history/snapshot-list.ts'
 import { writeTree } from '../history/tree-writer.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Files } from '../ports/files.ts'
+import type { Files, FileTime } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { fromKey, keysBelow } from '../source/path.ts'
 import { inTransaction } from '../store/database.ts'
@@ -40,10 +40,8 @@ import { writeLedger } from './ledger-writer.ts'
 import { MetadataSink } from './metadata-sink.ts'
 import { NotSafeError } from './not-safe.ts'
 import { Packer } from './packer.ts'
+import { beforeRacy } from './racy.ts'
 import { idsOf, type Uploader } from './uploader.ts'
-
-/** Marks a row whose change time says too little: no real time has these nanoseconds. */
-const RACY_NANOSECONDS = -1
 
 export interface PublisherParts {
   readonly database: DatabaseSync
@@ -166,10 +164,9 @@ export class Publisher {
     const isGone = row.state === 'gone'
     if (isGone || status.kind !== 'folder') entries.removeTree(key, keysBelow(key))
     if (isGone) return
-    const ctime = row.isRacy ? { ...status.ctime, nanoseconds: RACY_NANOSECONDS } : status.ctime
     entries.put({
       ...status,
-      ctime,
+      ctime: recordedCtime(row),
       key,
       content: result?.content,
       version: result?.version ?? 0,
@@ -238,11 +235,12 @@ export class Publisher {
   }
 
   async #set(
-    { status, target, result }: QueueRow,
+    row: QueueRow,
     sink: MetadataSink,
   ): Promise<Omit<Extract<Change, { type: 'set' }>, 'path' | 'type'>> {
     const { files } = this.#parts
-    const { kind, mode, uid, gid, mtime, ctime, inode, size } = status
+    const { status, target, result } = row
+    const { kind, mode, uid, gid, mtime, inode, size } = status
     const attributes = {
       mode,
       uid,
@@ -250,7 +248,8 @@ export class Publisher {
       userName: files.userName(uid),
       groupName: files.groupName(gid),
       mtime,
-      ctime,
+      // A backupdb made again from the tree must doubt the file as this one does.
+      ctime: recordedCtime(row),
       inode,
       size,
       extra: [],
@@ -261,7 +260,9 @@ export class Publisher {
     const found = result?.versions === undefined ? [] : decodeVersions(result.versions)
     const versions: Version[] = []
     for (const version of found) {
-      const parts = await makeParts(version.content.parts.references, sink)
+      // A version that was copied from another path may lie in lists already.
+      const { parts: listed } = version.content
+      const parts = listed.depth > 0 ? listed : await makeParts(listed.references, sink)
       versions.push({ ...version, content: { ...version.content, parts } })
     }
     return { attributes, what: { kind, versions } }
@@ -310,4 +311,9 @@ export class Publisher {
     }
     return { sink: new MetadataSink(packer, secret), settle }
   }
+}
+
+/** A change time that says too little is recorded as an earlier one, so that the file is read again. */
+function recordedCtime({ status, isRacy }: QueueRow): FileTime {
+  return isRacy ? beforeRacy(status.ctime) : status.ctime
 }

@@ -9,7 +9,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { compare, equal } from '../../protocol/bytes.ts'
 import { FilesError } from '../base/errors.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Files, FileStatus } from '../ports/files.ts'
+import type { Files } from '../ports/files.ts'
 import type { Found, FolderSource } from '../source/folder-source.ts'
 import { keysBelow, toKey, toNames } from '../source/path.ts'
 import { inTransaction } from '../store/database.ts'
@@ -21,12 +21,12 @@ import {
   type EntryStatus,
 } from '../store/entries.ts'
 import type { Queue } from '../store/queue.ts'
+import { isRacy } from './racy.ts'
 
-/**
- * A change time this near to the scan may hide a later change within the same tick of the file
- * system's clock: 10 ms is Linux's coarsest tick, doubled for the error of our own clock.
- */
-const GRANULARITY_MS = 20
+/** Seconds since 1970 that a snapshot can hold, either way: as protocol/columns has it. */
+const SECONDS_MAX = 2 ** 52
+
+const UNSTORABLE = 'Its size or its times are beyond what a snapshot can hold'
 
 /** Found paths between two commits of the queue. */
 const BATCH_SIZE = 2_000
@@ -73,7 +73,7 @@ export class Scanner {
     unsupported: 0,
   }
   readonly #failures: ScanFailure[] = []
-  #known: Iterator<EntryRow>
+  readonly #known: Generator<EntryRow>
   #next: EntryRow | undefined
   /** Below this key the backupdb's rows mean nothing: the folder is gone, or could not be listed. */
   #silent: Uint8Array | undefined
@@ -89,6 +89,15 @@ export class Scanner {
 
   /** @param onProgress - called after each batch */
   async scan(onProgress: (totals: ScanTotals) => void, signal: AbortSignal): Promise<ScanReport> {
+    try {
+      return await this.#scan(onProgress, signal)
+    } finally {
+      // A half-read statement would hold back the database's checkpoints.
+      this.#known.return(undefined)
+    }
+  }
+
+  async #scan(onProgress: (totals: ScanTotals) => void, signal: AbortSignal): Promise<ScanReport> {
     let batch: { found: Found; target: Uint8Array | undefined }[] = []
     for await (const found of this.#source.walk(signal)) {
       batch.push({ found, target: await this.#target(found) })
@@ -134,7 +143,15 @@ export class Scanner {
       if (known !== undefined) this.#gone(known)
       return
     }
-    if (status.kind === 'symlink' && target === undefined) return
+    if (status.kind === 'symlink' && target === undefined) {
+      this.#silent = found.key
+      return
+    }
+    if (!isStorable(status)) {
+      this.#failures.push({ path: found.path, error: new FilesError('EOVERFLOW', UNSTORABLE) })
+      this.#silent = found.key
+      return
+    }
     this.#count(status)
     // A folder that became something else takes everything below it along.
     if (known?.kind === 'folder' && status.kind !== 'folder') this.#silent = found.key
@@ -142,8 +159,11 @@ export class Scanner {
       this.totals.unmodified += status.kind === 'file' ? 1 : 0
       return
     }
-    const isRacy = this.#isRacy(found.status)
-    this.#parts.queue.add(this.#run, found.key, { status, isRacy, target })
+    this.#parts.queue.add(this.#run, found.key, {
+      status,
+      isRacy: isRacy(status.ctime, this.#startedAt),
+      target,
+    })
   }
 
   #takeFailure(found: Found & { type: 'failure' }, known: EntryRow | undefined): void {
@@ -178,15 +198,12 @@ export class Scanner {
     const silent = this.#silent
     return (
       silent !== undefined &&
-      key.length > silent.length &&
-      key[silent.length] === 0 &&
-      equal(key.subarray(0, silent.length), silent)
+      // Everything lies below the topmost folder, whose key is empty.
+      (silent.length === 0 ||
+        (key.length > silent.length &&
+          key[silent.length] === 0 &&
+          equal(key.subarray(0, silent.length), silent)))
     )
-  }
-
-  #isRacy(status: FileStatus): boolean {
-    const changedMs = status.ctime.seconds * 1000 + status.ctime.nanoseconds / 1e6
-    return changedMs >= this.#startedAt - GRANULARITY_MS
   }
 
   #count(status: EntryStatus): void {
@@ -212,4 +229,10 @@ export class Scanner {
       yield* this.#parts.entries.range(from, until)
     }
   }
+}
+
+/** Sparse files and broken clocks can claim anything; one such file must not stop the snapshot. */
+function isStorable({ size, mtime, ctime }: EntryStatus): boolean {
+  const times = [mtime.seconds, ctime.seconds]
+  return Number.isSafeInteger(size) && times.every((seconds) => Math.abs(seconds) < SECONDS_MAX)
 }

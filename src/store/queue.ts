@@ -116,14 +116,23 @@ export class Queue {
     }
   }
 
-  /** All of a file's content is in packs on our disk. `status` is what was true while it was read. */
-  finish(key: Uint8Array, status: EntryStatus, result: QueueResult): void {
+  /**
+   * All of a file's content is in packs on our disk.
+   *
+   * @param found - what was true while it was read
+   */
+  finish(
+    key: Uint8Array,
+    found: { status: EntryStatus; isRacy: boolean },
+    result: QueueResult,
+  ): void {
     statement(
       this.#database,
       `UPDATE queue SET state = 'done', (${STATUS_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?),
-           versions = ?, content = ?, version = ?, chain_length = ?, chain_size = ? WHERE key = ?`,
+           is_racy = ?, versions = ?, content = ?, version = ?, chain_length = ?, chain_size = ? WHERE key = ?`,
     ).run(
-      ...statusValues(status),
+      ...statusValues(found.status),
+      found.isRacy ? 1 : 0,
       result.versions ?? null,
       result.content ?? null,
       result.version,

@@ -1,0 +1,29 @@
+/**
+ * Racy files: those that changed so lately that a later change could bear the same time.
+ *
+ * A file system's clock goes in ticks. A change within the tick of the one before leaves size and
+ * times as they were, so a file seen that soon after its change is compared by content next time.
+ */
+
+import type { FileTime } from '../ports/files.ts'
+
+/** Linux's coarsest tick is 10 ms; doubled for the error between the file system's clock and ours. */
+const GRANULARITY_MS = 20
+
+/** FAT counts in 2 s, older systems in 1 s: a time without a fraction may be one of theirs. */
+const COARSE_GRANULARITY_MS = 2_020
+
+/**
+ * @param ctime - when the file last changed
+ * @param seenAt - when looking at it, or reading it, began: milliseconds since 1970
+ */
+export function isRacy(ctime: FileTime, seenAt: number): boolean {
+  const isCoarse = ctime.nanoseconds === 0
+  const changedAt = ctime.seconds * 1000 + ctime.nanoseconds / 1e6
+  return changedAt >= seenAt - (isCoarse ? COARSE_GRANULARITY_MS : GRANULARITY_MS)
+}
+
+/** A change time for the record that the file's own next status cannot equal: it is read again. */
+export function beforeRacy(ctime: FileTime): FileTime {
+  return { seconds: ctime.seconds - 1, nanoseconds: 999_999_999 }
+}
