@@ -15,6 +15,7 @@ import {
 import { openLedger, openRoot, type OpenedHead } from '../../protocol/head.ts'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import { decodeRoot, type Root } from '../../protocol/root.ts'
+import type { PackId } from '../../protocol/manifest.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
 import { FormatError } from '../base/errors.ts'
 import { open } from '../codec/seal.ts'
@@ -78,7 +79,9 @@ export class LocalState {
     const root = openRoot(head, this.#keys.headKey)
     inTransaction(database, () => {
       // Oldest first: where two segments give the same number, the newer one holds.
-      for (const { segment } of segments.toReversed()) this.#putPacks(segment)
+      const older = segments.map(({ segment }) => segment).toReversed()
+      this.#forgetOthers(older)
+      for (const segment of older) this.#putPacks(segment)
       const numberMax = packs.numberMax()
       settings.set('pack number', Math.max(numberMax, settings.counter('pack number')))
       published.set('published', {
@@ -148,6 +151,23 @@ export class LocalState {
       version: version?.id ?? 0,
       chainLength: Math.max(0, chain.length - 1),
       chainSize: chain.reduce((sum, link) => sum + fetchSize(link), 0),
+    }
+  }
+
+  /**
+   * Packs that this ledger does not name lead nowhere: their numbers are or will be given to others,
+   * and content that is found in them would be looked for in the wrong pack. It is sent again.
+   */
+  #forgetOthers(segments: readonly LedgerSegment[]): void {
+    const { packs, contents } = this.#parts
+    const named = new Map<number, PackId>()
+    for (const segment of segments)
+      for (const { number, id } of segment.packs) named.set(number, id)
+    for (const number of packs.numbers()) {
+      const id = packs.get(number)?.id
+      if (id !== undefined && id === named.get(number)) continue
+      contents.forgetPack(number)
+      packs.remove(number)
     }
   }
 

@@ -98,6 +98,12 @@ export class Packs {
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
+  /** @returns the numbers of all packs, ascending */
+  numbers(): number[] {
+    const rows = statement(this.#database, 'SELECT number FROM packs ORDER BY number').all()
+    return rows.map((row) => row['number'] as number)
+  }
+
   /** @returns the highest number, 0 without any */
   numberMax(): number {
     const row = statement(this.#database, 'SELECT max(number) AS number FROM packs').get()
