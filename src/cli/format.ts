@@ -51,7 +51,9 @@ export function formatMoment(ms: number): string {
 
 /** @returns `drwxr-xr-x` as `ls -l` writes it */
 export function formatMode(kind: 'file' | 'folder' | 'symlink', mode: number): string {
-  const letters = [...'rwxrwxrwx'].map((letter, index) => (mode & (0o400 >> index) ? letter : '-'))
+  const letters = 'rwxrwxrwx'
+    .split('')
+    .map((letter, index) => (mode & (0o400 >> index) ? letter : '-'))
   const special = (bit: number, at: number, on: string, off: string) => {
     if (mode & bit) letters[at] = letters[at] === 'x' ? on : off
   }

@@ -81,7 +81,7 @@ export class ProgressLine {
     const width = Math.max(20, (this.#output.stderr.columns ?? 80) - 1)
     let line = progressText(state, elapsedMs)
     if (state.current !== undefined) line += `  ${escapeName(state.current)}`
-    this.#output.stderr.write(`\r\u001b[K${[...line].slice(0, width).join('')}`)
+    this.#output.stderr.write(`\r\u001b[K${Array.from(line).slice(0, width).join('')}`)
     this.#isDrawn = true
   }
 }

@@ -27,7 +27,7 @@ export interface Started {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
   /** Resolves once the word has stood on its stdout. */
-  said(word: string): Promise<void>
+  readonly said: (word: string) => Promise<void>
 }
 
 export interface RunOptions {

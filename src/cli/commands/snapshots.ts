@@ -26,7 +26,7 @@ export function snapshotsCommand(context: Context): Command {
 }
 
 function describeRow(row: SnapshotRow): string {
-  const marks = [...row.tags.map((tag) => `#${escapeText(tag)}`)]
+  const marks = row.tags.map((tag) => `#${escapeText(tag)}`)
   if (row.isPinned) marks.push('pinned')
   if (!row.isComplete) marks.push(`partial, ${formatCount(row.skipped)} left out`)
   return [

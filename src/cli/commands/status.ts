@@ -3,6 +3,7 @@
  */
 
 import type { Command } from 'commander'
+import type { ClientStatus } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeText } from '../escape.ts'
 import { formatBytes, formatCount } from '../format.ts'
@@ -33,7 +34,7 @@ export function statusCommand(context: Context): Command {
   })
 }
 
-type PeerRow = Awaited<ReturnType<import('../../node/client.ts').Client['status']>>['peers'][number]
+type PeerRow = ClientStatus['peers'][number]
 
 function describePeer(peer: PeerRow): string {
   const parts = [peer.reachable ? 'up  ' : 'down', peer.peer]

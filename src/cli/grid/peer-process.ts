@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { CairnError } from '../../base/errors.ts'
-import { PeerStore } from './peer-store.ts'
+import type { PeerStore } from './peer-store.ts'
 
 /** Whatever a starting peer does first (its database, its listener) fits into this many times. */
 const START_MS_MAX = 30_000
