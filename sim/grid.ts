@@ -5,7 +5,7 @@
  * said is stored must outlive its crashes; only loss for good may take it away.
  */
 
-import { signingKeyFromSeed, type SigningKey } from '../protocol/keys.ts'
+import { peerIdOf, signingKeyFromSeed, type SigningKey } from '../protocol/keys.ts'
 import type { GridId } from '../protocol/roster.ts'
 import { foundGrid } from '../src/node/found-grid.ts'
 import { startPeer } from '../src/node/peer-node.ts'
@@ -78,6 +78,11 @@ export class Friends {
 
   get up(): readonly Friend[] {
     return this.left.filter(({ machine }) => machine.isUp)
+  }
+
+  /** The friend's multiaddr with its identity, as it is told to others. */
+  addressOf({ machine, key }: Friend): string {
+    return `${machine.address}/p2p/${peerIdOf(key.publicKey)}`
   }
 
   startAll(): void {

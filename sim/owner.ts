@@ -176,11 +176,11 @@ export class Owner {
   }
 
   /** Come back with the words alone, unless an earlier try got so far before it crashed. */
-  async recover(invite: string): Promise<void> {
+  async recover(door: { invite: string } | { peer: string }): Promise<void> {
     const words = this.#words.join(' ')
     try {
       await this.machine.run((ports, signal) =>
-        recover(clientPorts(ports), { words, invite }, signal),
+        recover(clientPorts(ports), { words, ...door }, signal),
       )
     } catch (error) {
       if (!(error instanceof VaultExistsError)) throw error

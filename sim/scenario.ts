@@ -9,6 +9,7 @@
 
 import { DiskError, PeerError, RecoveryError } from '../src/base/errors.ts'
 import type { BackupSummary } from '../src/node/client.ts'
+import { GridNotFoundError } from '../src/node/grid-link.ts'
 import { MachineCrashed, StoryError } from './errors.ts'
 import { Friends } from './grid.ts'
 import type { MachineOptions, SavedState } from './machine.ts'
@@ -120,8 +121,8 @@ class Story {
       await this.#backUp()
       if (this.#random.chance(0.3)) await this.#checkSome()
     }
-    if (this.#random.chance(0.2)) await this.#loseClientState()
-    if (this.#random.chance(0.2)) await this.#returnToImage()
+    if (this.#weather.isLaptopRotten || this.#random.chance(0.2)) await this.#loseClientState()
+    if (this.#random.chance(0.35)) await this.#returnToImage()
     if (this.#random.chance(0.15)) this.#weather.loseFriend()
     if (this.#random.chance(0.15)) await this.#weather.holiday()
     await this.#sleep(this.#random.between(2, 12) * HOUR_MS)
@@ -181,8 +182,10 @@ class Story {
     this.#say('the laptop loses its state, and recovers with the words')
     await this.#weather.calmDown()
     this.#owner.wipe()
+    this.#weather.isLaptopRotten = false
     this.#image = undefined
-    await this.#throughPowerCuts(() => this.#owner.recover(this.#friends.invite))
+    const door = this.#drawDoor()
+    await this.#throughPowerCuts(() => this.#owner.recover(door))
     await this.#owner.takeStock()
   }
 
@@ -228,12 +231,18 @@ class Story {
   /** To an empty machine, with nothing but the words. */
   async #moveOn(): Promise<void> {
     this.#owner.moveTo(this.#world.addMachine('spare'))
-    await this.#owner.recover(this.#friends.invite)
+    await this.#owner.recover(this.#drawDoor())
     this.#say('a new machine recovers with the words')
     await this.#owner.takeStock()
     const newest = this.#owner.remembered.at(-1)
     if (newest !== undefined) await this.#owner.checkRestore(newest, true)
     this.counts.restores++
+  }
+
+  /** How somebody comes back in: with an invite, or with one friend's address. */
+  #drawDoor(): { invite: string } | { peer: string } {
+    if (this.#random.chance(0.5)) return { invite: this.#friends.invite }
+    return { peer: this.#friends.addressOf(this.#random.pick(this.#friends.left)) }
   }
 
   /** Try until it works, cutting the power at some step of the first tries. */
@@ -267,7 +276,8 @@ class Story {
       error instanceof MachineCrashed ||
       error instanceof PeerError ||
       error instanceof RecoveryError ||
-      (error instanceof DiskError && this.#weather.isDiskInTrouble)
+      (error instanceof DiskError && this.#weather.isDiskInTrouble) ||
+      (this.#weather.isLaptopRotten && isOfRot(error))
     if (!isExcused) throw error
     this.#say(`${what}: ${error.message}`)
   }
@@ -278,10 +288,11 @@ class Story {
   }
 
   #sayOf(summary: BackupSummary, isBusy: boolean): void {
-    const { sequence, filesNew, filesChanged, settling, published } = summary
+    const { sequence, filesNew, filesChanged, deltas, settling, published } = summary
     const state = published ? `snapshot ${sequence} is published` : 'nothing is published'
     const busy = isBusy ? ', the person at work' : ''
-    this.#say(`${state}: ${filesNew} new, ${filesChanged} changed, ${settling} settling${busy}`)
+    const files = `${filesNew} new, ${filesChanged} changed, ${deltas} as deltas`
+    this.#say(`${state}: ${files}, ${settling} settling${busy}`)
   }
 
   #sleep(ms: number): Promise<void> {
@@ -296,6 +307,11 @@ class Story {
     this.lines.push(line)
     this.#onLine?.(line)
   }
+}
+
+/** A damaged state is told as damage; without its roster a home belongs to no grid. */
+function isOfRot(error: unknown): error is Error {
+  return error instanceof DiskError || error instanceof GridNotFoundError
 }
 
 function drawFriend(random: SimRandom): MachineOptions {

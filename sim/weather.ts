@@ -10,6 +10,7 @@ import { DiskError } from '../src/base/errors.ts'
 import { codeFor, safeCount } from '../src/grid/code.ts'
 import type { Friend, Friends } from './grid.ts'
 import type { DiskStep, StepFate } from './disk.ts'
+import type { Machine } from './machine.ts'
 import type { Owner } from './owner.ts'
 import type { SimRandom } from './random.ts'
 import type { World } from './world.ts'
@@ -27,6 +28,7 @@ export type Fault =
   | 'clientKill'
   | 'laptopFull'
   | 'laptopDisk'
+  | 'laptopRot'
   | 'friendCrash'
   | 'friendFull'
   | 'friendRot'
@@ -42,6 +44,7 @@ const LIKELINESS: Readonly<Record<Fault, number>> = {
   clientKill: 1,
   laptopFull: 1,
   laptopDisk: 1,
+  laptopRot: 0.7,
   friendCrash: 5,
   friendFull: 1,
   friendRot: 1,
@@ -68,6 +71,8 @@ export class Weather {
   #length = { ms: 5000, steps: 200 }
   /** Whether our own disk is in trouble: then the client may say so and stop. */
   isDiskInTrouble = false
+  /** Whether our own disk holds wrong bytes: then the client may refuse to go on until it recovers. */
+  isLaptopRotten = false
   crashes = 0
 
   constructor(parts: WeatherParts) {
@@ -184,14 +189,18 @@ export class Weather {
 
   #strike(fault: Fault): void {
     if (fault === 'laptopPower' || fault === 'clientKill') return this.#crashLaptop(fault)
+    if (fault === 'laptopRot') {
+      this.isLaptopRotten = true
+      return this.#rot(this.#parts.owner.machine)
+    }
     const friend = this.#drawFriend(fault)
     if (friend === undefined) return
     const { internet, scheduler } = this.#parts.world
     const { name, machine } = friend
     if (fault === 'friendCrash') return this.#crashFriend(friend)
+    if (fault === 'friendRot') return this.#rot(machine)
     this.#parts.say(`${fault} ${name}`)
     if (fault === 'friendFull') machine.diskTrouble.capacity = machine.volume.used
-    if (fault === 'friendRot') this.#rot(friend)
     if (fault === 'friendClock') machine.clock.jump((this.#random.unit() - 0.5) * 1000 * DAY_MS)
     if (fault === 'disturb') internet.disturb('laptop', name)
     if (fault === 'slow') this.#setLine(friend, SLOW)
@@ -223,10 +232,11 @@ export class Weather {
     })
   }
 
-  #rot(friend: Friend): void {
-    const files = friend.machine.volume.files().filter(({ file }) => file.size > 0)
+  #rot({ name, volume }: Machine): void {
+    const files = volume.files().filter(({ file }) => file.size > 0)
     if (files.length === 0) return
-    const { file } = this.#random.pick(files)
+    const { path, file } = this.#random.pick(files)
+    this.#parts.say(`a bit of ${path} at ${name} turns over`)
     file.rot(this.#random.below(8 * file.size))
   }
 
