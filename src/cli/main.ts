@@ -3,6 +3,7 @@
  */
 
 import process from 'node:process'
+import { returnMemoryEarly } from '../adapters/malloc.ts'
 import { listenForShutdown } from '../adapters/shutdown-signal.ts'
 import { outputOf, type Context } from './context.ts'
 import { EXIT } from './exit-code.ts'
@@ -14,6 +15,7 @@ const CLOSED_PIPE = 141
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const ECHO_MS = 1_000
 
+returnMemoryEarly()
 const shutdown = listenForShutdown()
 const context: Context = {
   env: process.env,

@@ -32,9 +32,12 @@ export interface GridLink {
   readonly close: () => Promise<void>
 }
 
+/** What a link needs of the world; a peer that joins has that too. */
+export type GridLinkPorts = Pick<ClientPorts, 'clock' | 'log' | 'disk' | 'network'>
+
 /** @param save - keeps the roster whenever it grew */
 export async function openGridLink(
-  ports: ClientPorts,
+  ports: GridLinkPorts,
   seed: Uint8Array,
   file: GridFile,
   save: (file: GridFile) => Promise<void> = (grown) => writeGridFile(ports.disk, grown),

@@ -94,6 +94,28 @@ describe('a storage peer on its own', () => {
     expect(second.map((record) => record['message_type'])).toEqual(['peer_started'])
   })
 
+  it('joins a grid with an invite, and the members learn of it', async () => {
+    await place.grid(2)
+    const options = ['--capacity', '1GB', '--listen', '/ip4/127.0.0.1/tcp/0', '--name', 'newcomer']
+    const code = ['--code-from', place.at('grid', 'invite')]
+    const args = ['peer', 'run', '--store', place.at('store'), ...options, ...code, '--json']
+    const { child, ended, said } = place.start(args)
+    await said('peer_started')
+
+    await place.records(['init', '--words-to', place.at('kit.txt')])
+    const joined = recordOf(
+      await place.records(['join', '--code-from', place.at('grid', 'invite')]),
+      'joined',
+    )
+    expect(joined).toMatchObject({ peers_total: 3, peers_reachable: 3 })
+    place.write('files/a', 'a')
+    const backup = await place.records(['backup', place.at('files')])
+    expect(recordOf(backup, 'summary')).toMatchObject({ is_published: true })
+
+    child.kill('SIGTERM')
+    expect(recordOf(jsonLines((await ended).stdout), 'grid_joined')['grid']).toBe(joined['grid'])
+  })
+
   it('has its store to itself', async () => {
     const { child, said } = startPeer()
     await said('peer_started')

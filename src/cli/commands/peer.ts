@@ -14,7 +14,8 @@ import { openDatabase } from '../../adapters/open-database.ts'
 import { PinoLog } from '../../adapters/pino-log.ts'
 import type { SigningKey } from '../../../protocol/keys.ts'
 import { foundGrid } from '../../node/found-grid.ts'
-import { startPeer } from '../../node/peer-node.ts'
+import { joinAsPeer } from '../../node/join-as-peer.ts'
+import { startPeer, type PeerPorts } from '../../node/peer-node.ts'
 import type { Network } from '../../ports/network.ts'
 import { isDebugging, makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
 import { formatBytes } from '../format.ts'
@@ -22,6 +23,7 @@ import { PeerStore, type Founding } from '../grid/peer-store.ts'
 import { collect, sizeOption } from '../options.ts'
 import type { Output } from '../output.ts'
 import { openNetwork } from '../ports.ts'
+import { readInviteFile } from '../secret-file.ts'
 import { untilAborted } from './grid.ts'
 
 /** What stays free on the disk unless told otherwise: room for its owner to go on working. */
@@ -36,6 +38,7 @@ interface RunOptions extends CommonOptions {
   readonly reserve: number
   readonly name?: string
   readonly domain?: string
+  readonly codeFrom?: string
 }
 
 export function peerCommand(context: Context): Command {
@@ -49,9 +52,13 @@ function runCommand(context: Context): Command {
   return makeCommand('run', {
     summary: 'run a storage peer until it is stopped',
     details:
-      'At its first run the peer makes its key and founds a grid of its own; the invite to it is\n' +
-      'written into the store. It sees encrypted shares only, and serves members of its grid only.',
-    examples: ['cairn peer run --store /srv/cairn --capacity 20GB --listen /ip4/0.0.0.0/tcp/4280'],
+      'At its first run the peer makes its key, and joins the grid of --code-from or founds one of\n' +
+      'its own; the invite to that is written into the store. It sees encrypted shares only, and\n' +
+      'serves members of its grid only.',
+    examples: [
+      'cairn peer run --store /srv/cairn --capacity 20GB --listen /ip4/0.0.0.0/tcp/4280',
+      'cairn peer run --store /srv/cairn --capacity 20GB --listen /ip4/0.0.0.0/tcp/4280 --code-from invite.txt',
+    ],
   })
     .requiredOption('--store <folder>', 'where shares are kept')
     .requiredOption('--capacity <size>', 'how much to lend', sizeOption)
@@ -72,7 +79,8 @@ function runCommand(context: Context): Command {
         .argParser(sizeOption)
         .default(DEFAULT_RESERVE, '1GB'),
     )
-    .option('--name <name>', 'what friends see (when the grid is founded)')
+    .option('--code-from <file>', 'join a grid with an invite (at the first run)')
+    .option('--name <name>', 'what friends see (at the first run)')
     .option('--domain <name>', 'what fails together with it: a house, a provider')
     .action(async (options: RunOptions) => runPeer(context, options))
 }
@@ -100,30 +108,25 @@ async function serve(
   context: Context,
   output: Output,
   store: PeerStore,
-  parts: { network: Network; key: SigningKey; options: RunOptions },
+  { network, key, options }: { network: Network; key: SigningKey; options: RunOptions },
 ): Promise<void> {
-  const { network, key, options } = parts
+  const ports = {
+    network,
+    disk: await NodeDisk.open(store.folder),
+    clock: new NodeClock(),
+    random: new NodeRandom(),
+    log: new PinoLog({
+      level: isDebugging(context.env) ? 'debug' : 'info',
+      file: join(store.folder, 'log'),
+    }),
+  }
+  const grid = await gridOf(context, output, store, { ports, key, options })
   const database = openDatabase(join(store.folder, 'accounts.db'))
   try {
+    const { capacity, reserve, domain } = options
     const node = await startPeer(
-      {
-        network,
-        disk: await NodeDisk.open(store.folder),
-        database,
-        clock: new NodeClock(),
-        random: new NodeRandom(),
-        log: new PinoLog({
-          level: isDebugging(context.env) ? 'debug' : 'info',
-          file: join(store.folder, 'log'),
-        }),
-      },
-      {
-        key,
-        ...(store.grid() ?? found(store, output, parts)),
-        capacity: options.capacity,
-        reserve: options.reserve,
-        ...(options.domain === undefined ? {} : { domain: options.domain }),
-      },
+      { ...ports, database },
+      { key, ...grid, capacity, reserve, ...(domain === undefined ? {} : { domain }) },
       context.signal,
     )
     store.setRunning(process.pid, withIdentity(network))
@@ -136,25 +139,41 @@ async function serve(
   }
 }
 
-/** Without a grid to belong to, found one; its invite brings others in. */
-function found(
-  store: PeerStore,
+/** The grid it was in before; else the one it is invited to; else a new one, whose invite brings others in. */
+async function gridOf(
+  context: Context,
   output: Output,
-  { network, key, options }: { network: Network; key: SigningKey; options: RunOptions },
-): Founding {
+  store: PeerStore,
+  parts: { ports: Omit<PeerPorts, 'database'>; key: SigningKey; options: RunOptions },
+): Promise<Founding> {
+  const known = store.grid()
+  if (known !== undefined) return known
+  const { ports, key, options } = parts
+  const newcomer = {
+    key,
+    name: options.name ?? hostname(),
+    ...(options.domain === undefined ? {} : { domain: options.domain }),
+    addresses: ports.network.addresses(),
+  }
+
+  if (options.codeFrom !== undefined) {
+    const invite = readInviteFile(options.codeFrom)
+    const dialling = (seed: Uint8Array) => openNetwork({ seed, listen: [] })
+    const joined = await joinAsPeer(
+      { ...ports, network: dialling },
+      newcomer,
+      invite,
+      context.signal,
+    )
+    store.setGrid(joined)
+    output.json({ message_type: 'grid_joined', grid: joined.grid })
+    output.say(`Joined grid ${joined.grid.slice(0, 16)} as a peer`)
+    return joined
+  }
+
   const now = Date.now()
-  const founded = foundGrid(
-    [
-      {
-        key,
-        name: options.name ?? hostname(),
-        ...(options.domain === undefined ? {} : { domain: options.domain }),
-        addresses: network.addresses(),
-      },
-    ],
-    { seed: new Uint8Array(randomBytes(32)), expiresAt: now + INVITE_MS },
-    now,
-  )
+  const invite = { seed: new Uint8Array(randomBytes(32)), expiresAt: now + INVITE_MS }
+  const founded = foundGrid([newcomer], invite, now)
   const inviteFile = store.setInvite(founded.invite)
   store.setGrid(founded)
   output.json({ message_type: 'grid_founded', grid: founded.grid, invite_file: inviteFile })

@@ -95,7 +95,7 @@ export class Account {
         : `${formatCount(differences.length)} DIFFERENCES`
     this.#output.data(
       `${formatDuration(durationMs).padStart(8)}  snapshot ${figures.snapshot} restored: ` +
-        `${formatCount(figures.files)} files, ${formatBytes(figures.bytes)} ` +
+        `${formatCount(figures.files)} files and links, ${formatBytes(figures.bytes)} ` +
         `(${formatBytes(figures.fetched)} fetched): ${verdict}`,
     )
     for (const difference of differences.slice(0, SHOWN_MAX)) this.#difference(difference)

@@ -33,9 +33,9 @@ export const TREE_SIZES = {
   normal: {
     documents: 1_100,
     photos: 50,
-    photoSize: 1_300_000,
+    photoSize: 1_450_000,
     copies: 60,
-    mails: 650,
+    mails: 720,
     largeSize: 100_000_000,
   },
 } as const satisfies Record<string, TreeSize>
