@@ -33,6 +33,7 @@ import type { Keyring } from '../store/keyring.ts'
 import type { PackKind, Packs } from '../store/packs.ts'
 import type { Published, PublishedState } from '../store/published.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
+import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { decodeVersions } from '../store/version-record.ts'
 import { addExport, readExport } from './export.ts'
@@ -50,6 +51,7 @@ export interface PublisherParts {
   readonly packs: Packs
   readonly published: Published
   readonly spool: Spool
+  readonly signatures: Pick<Signatures, 'remove'>
   readonly uploader: Uploader
   readonly grid: Grid
   readonly source: ObjectSource
@@ -76,6 +78,7 @@ export class Publisher {
   readonly #code: Code
   /** Sealed bytes of tree and ledger. */
   metadataAdded = 0
+  readonly #packers: Packer[] = []
 
   constructor(parts: PublisherParts, keys: PublisherKeys, code: Code) {
     this.#parts = parts
@@ -93,8 +96,21 @@ export class Publisher {
     exported: Uint8Array,
     signal: AbortSignal,
   ): Promise<SnapshotRow> {
-    const { uploader, published, packs } = this.#parts
-    await uploader.settle()
+    await this.#parts.uploader.settle()
+    try {
+      return await this.#publish(sequence, facts, exported, signal)
+    } finally {
+      for (const packer of this.#packers.splice(0)) await packer.abandon()
+    }
+  }
+
+  async #publish(
+    sequence: number,
+    facts: SnapshotFacts,
+    exported: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<SnapshotRow> {
+    const { published, packs } = this.#parts
     const before = published.current()
     const { root, row } = await this.#writeRoot(sequence, facts, exported, before, signal)
 
@@ -122,7 +138,7 @@ export class Publisher {
    * @throws {NotSafeError}
    */
   async finish(signal: AbortSignal): Promise<boolean> {
-    const { published, grid, packs } = this.#parts
+    const { published, grid } = this.#parts
     const head = await published.pendingHead()
     const state = published.pending()
     if (head === undefined || state === undefined) return false
@@ -135,33 +151,43 @@ export class Publisher {
         missing: failures.map(({ peer, error }) => ({ peer, reason: error.message })),
       })
     }
-    const adopted = packs.unpublished()
-    this.#follow(
-      state,
-      adopted.map(({ number }) => number),
-    )
+    this.#follow(state)
     await published.settleHead()
-    // Forgotten adoptions are made good later: provisional shares live for weeks.
-    await grid.adopt(idsOf(adopted), state.sequence, this.#keys.keyring.vault, signal)
+    await this.#adopt(state.sequence, signal)
     return true
   }
 
-  #follow(state: PublishedState, adopted: readonly number[]): void {
+  /**
+   * Tell peers which of their shares a head needs: others live for a month only. Shares placed later
+   * than their head, and peers that were away, have their turn at the next head.
+   */
+  async #adopt(sequence: number, signal: AbortSignal): Promise<void> {
+    const { database, grid, packs } = this.#parts
+    const adopted = packs.unadopted()
+    const { vault } = this.#keys.keyring
+    const { failures } = await grid.adopt(idsOf(adopted), sequence, vault, signal)
+    const away = new Set(failures.map(({ peer }) => peer))
+    const numbers = adopted.map(({ number }) => number)
+    inTransaction(database, () => packs.markAdopted(numbers, away))
+  }
+
+  #follow(state: PublishedState): void {
     const { database, queue, packs, published } = this.#parts
     inTransaction(database, () => {
       for (const row of queue.rows()) this.#apply(row)
       queue.clear()
-      packs.markPublished(adopted)
+      packs.markPublished()
       published.set('published', state)
       published.clearPending()
     })
   }
 
   #apply(row: QueueRow): void {
-    const { entries } = this.#parts
+    const { entries, signatures } = this.#parts
     if (row.state === 'waiting') return
     const { key, status, result } = row
     const isGone = row.state === 'gone'
+    const before = entries.get(key)?.content
     if (isGone || status.kind !== 'folder') entries.removeTree(key, keysBelow(key))
     if (isGone) return
     entries.put({
@@ -173,6 +199,9 @@ export class Publisher {
       chainLength: result?.chainLength ?? 0,
       chainSize: result?.chainSize ?? 0,
     })
+    // What was the newest version is none any more; its signature would only crowd out others.
+    const isOld = before !== undefined && entries.findContent(before) === undefined
+    if (isOld) signatures.remove(before)
   }
 
   async #writeRoot(
@@ -305,6 +334,7 @@ export class Publisher {
       nextNumber: nextPackNumber,
       onPack: (pack) => uploader.submit(pack, () => undefined, signal),
     })
+    this.#packers.push(packer)
     const settle = async () => {
       await packer.flush()
       await uploader.settle()

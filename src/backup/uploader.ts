@@ -10,6 +10,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { PackId } from '../../protocol/manifest.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { assert } from '../base/assert.ts'
+import { DiskError } from '../base/errors.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
@@ -52,6 +53,7 @@ export class Uploader {
   readonly #options: UploaderOptions
   readonly #places = new Semaphore(PLACING_MAX)
   readonly #placing = new Set<Promise<void>>()
+  /** Of packs that lack a place for some share: what can be told about why. */
   readonly #placements = new Map<number, Placement>()
   #failure: { readonly error: unknown } | undefined
   #spooledSize = 0
@@ -68,21 +70,22 @@ export class Uploader {
   /**
    * Take up again what earlier runs left in the spool.
    *
-   * @param onLost - told of packs that were not safe yet and whose only copy, ours, is gone
+   * @param onLost - told of packs that were not safe yet and whose only copy, ours, is gone or
+   *   damaged
    */
   async resume(onLost: (pack: PackRow) => void, signal: AbortSignal): Promise<void> {
     const { packs, spool } = this.#parts
     await spool.sweep((number) => packs.get(number))
     for (const pack of [...packs.inState('sealed'), ...packs.inState('safe')]) {
-      if (await spool.has(pack.number)) {
+      if ((await spool.readWhole(pack.number, pack.size)) !== undefined) {
         this.#spooledSize += pack.size
         await this.#start(pack, signal)
-      } else if (pack.state === 'sealed') {
-        onLost(pack)
-      } else {
-        // Safe, but our copy is gone: the shares still missing are repair's work.
-        packs.put({ ...pack, state: 'complete' })
+        continue
       }
+      await spool.remove(pack.number)
+      if (pack.state === 'sealed') onLost(pack)
+      // Safe, but our copy is gone or damaged: the shares still missing are repair's work.
+      else packs.put({ ...pack, state: 'complete' })
     }
   }
 
@@ -145,7 +148,7 @@ export class Uploader {
   async #waitForSpool(): Promise<void> {
     const sizeMax = this.#options.spoolSizeMax ?? SPOOL_SIZE_MAX
     while (this.#spooledSize > sizeMax) {
-      if (this.#placing.size === 0) throw this.#notSafe(this.#parts.packs.inState('sealed').length)
+      if (this.#placing.size === 0) throw this.#spoolFull()
       await Promise.race(this.#placing)
       this.#throwFailure()
     }
@@ -176,8 +179,9 @@ export class Uploader {
     const placement = await grid.place(encoded, this.#options.vault, held, signal)
 
     this.bytesSent += placement.bytesSent
-    this.#placements.set(pack.number, placement)
     const isComplete = placement.holders.size === pack.total
+    if (isComplete) this.#placements.delete(pack.number)
+    else this.#placements.set(pack.number, placement)
     const state = isComplete ? 'complete' : placement.safe ? 'safe' : pack.state
     inTransaction(database, () => {
       packs.put({ ...pack, id: encoded.id, state })
@@ -197,7 +201,11 @@ export class Uploader {
 
   async #encode(pack: PackRow): Promise<EncodedPack> {
     const content = await this.#parts.spool.readWhole(pack.number, pack.size)
-    assert(content !== undefined, 'a pack waits in the spool until it is complete')
+    if (content === undefined) {
+      throw new DiskError(
+        `Pack ${pack.number} in the spool is not what was written: check this disk, then run again`,
+      )
+    }
     const run = await this.#parts.compute.open('encodePack', {
       needed: pack.needed,
       total: pack.total,
@@ -218,6 +226,14 @@ export class Uploader {
   #notSafe(unsafePacks: number): NotSafeError {
     const placements = [...this.#placements.values()].filter((placement) => !placement.safe)
     return NotSafeError.ofPlacements(placements, unsafePacks)
+  }
+
+  #spoolFull(): NotSafeError {
+    const unsafe = this.#parts.packs.inState('sealed').length
+    if (unsafe > 0) return this.#notSafe(unsafe)
+    const open = [...this.#placements.values()]
+    const settling = open.map((one) => ({ ...one, needed: one.wanted }))
+    return NotSafeError.ofPlacements(settling, open.length, 'in the full spool ')
   }
 
   #throwFailure(): void {

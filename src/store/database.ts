@@ -74,8 +74,11 @@ const SCHEMA = `
   );
   CREATE TABLE placed (
     pack INTEGER NOT NULL, share INTEGER NOT NULL, peer TEXT NOT NULL,
+    -- the peer knows that a head needs the share, and keeps it for longer than a month
+    is_adopted INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (pack, share)
   ) WITHOUT ROWID;
+  CREATE INDEX placed_unadopted ON placed (pack) WHERE is_adopted = 0;
 `
 
 /**

@@ -119,9 +119,9 @@ export class Packs {
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
-  markPublished(numbers: readonly number[]): void {
-    const mark = statement(this.#database, 'UPDATE packs SET is_published = 1 WHERE number = ?')
-    for (const number of numbers) mark.run(number)
+  /** All packs that are here: everything a head rests on was safe before it. */
+  markPublished(): void {
+    this.#database.exec('UPDATE packs SET is_published = 1 WHERE is_published = 0')
   }
 
   remove(number: number): void {
@@ -139,12 +139,37 @@ export class Packs {
   }
 
   setHolders(number: number, holders: ReadonlyMap<number, PeerId>): void {
-    statement(this.#database, 'DELETE FROM placed WHERE pack = ?').run(number)
+    const before = this.holders(number)
+    const drop = statement(this.#database, 'DELETE FROM placed WHERE pack = ? AND share = ?')
+    for (const [share, peer] of before) if (holders.get(share) !== peer) drop.run(number, share)
     const insert = statement(
       this.#database,
-      'INSERT INTO placed (pack, share, peer) VALUES (?, ?, ?)',
+      'INSERT OR IGNORE INTO placed (pack, share, peer) VALUES (?, ?, ?)',
     )
     for (const [share, peer] of holders) insert.run(number, share, peer)
+  }
+
+  /** @returns published packs with shares whose holders do not know yet that a head needs them */
+  unadopted(): PackRow[] {
+    const rows = statement(
+      this.#database,
+      `SELECT * FROM packs WHERE is_published = 1 AND id IS NOT NULL
+         AND number IN (SELECT pack FROM placed WHERE is_adopted = 0) ORDER BY number`,
+    ).all()
+    return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
+  /** @param away - peers that could not be told */
+  markAdopted(numbers: readonly number[], away: ReadonlySet<PeerId>): void {
+    const mark = statement(
+      this.#database,
+      'UPDATE placed SET is_adopted = 1 WHERE pack = ? AND share = ?',
+    )
+    for (const number of numbers) {
+      for (const [share, peer] of this.holders(number)) {
+        if (!away.has(peer)) mark.run(number, share)
+      }
+    }
   }
 }
 

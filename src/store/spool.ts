@@ -5,12 +5,19 @@
  * A pack's file appears whole or not at all. Shares are made again from it, as often as needed.
  */
 
+import { createHash } from 'node:crypto'
+import { equal } from '../../protocol/bytes.ts'
+import { sha256 } from '../../protocol/hash.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import { makeDurableFolder } from './durable-folder.ts'
 import type { PackRow } from './packs.ts'
 
 const SPOOL_FOLDER = 'spool'
 const CACHE_FOLDER = 'cache'
+const PACK_NAME = /^\d{1,15}$/
+
+/** Behind each pack: shares are made from these bytes, so damage must not pass for content. */
+const HASH_SIZE = 32
 
 /** Most that sealed packs may occupy before the uploader pauses, bytes (design §5). */
 export const SPOOL_SIZE_MAX = 10 * 1024 ** 3
@@ -53,17 +60,18 @@ export class Spool {
     return undefined
   }
 
+  /** @returns the pack's bytes, `undefined` if it is not there or not what was written */
   async readWhole(number: number, size: number): Promise<Uint8Array | undefined> {
-    return this.read(number, 0, size)
-  }
-
-  async has(number: number): Promise<boolean> {
-    return (await this.#disk.list(SPOOL_FOLDER)).includes(String(number))
+    const stored = await this.read(number, 0, size + HASH_SIZE)
+    if (stored === undefined) return undefined
+    const pack = stored.subarray(0, size)
+    return equal(stored.subarray(size), sha256(pack)) ? pack.slice() : undefined
   }
 
   /** Put right what a crash left between the database and the folder. */
   async sweep(find: (number: number) => PackRow | undefined): Promise<void> {
     for (const name of await this.#disk.list(SPOOL_FOLDER)) {
+      if (!PACK_NAME.test(name)) continue
       const pack = find(Number(name))
       if (pack === undefined) await this.remove(Number(name))
       else if (pack.state === 'complete') await this.retire(pack.number, pack.kind === 'metadata')
@@ -91,6 +99,7 @@ export class PackDraft {
   readonly #disk: Disk
   readonly #path: string
   readonly #file: DiskFile
+  readonly #hash = createHash('sha256')
 
   constructor(disk: Disk, path: string, file: DiskFile) {
     this.#disk = disk
@@ -99,12 +108,14 @@ export class PackDraft {
   }
 
   async append(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes)
     await this.#file.append(bytes)
   }
 
   /** Resolves when the pack has its name and would survive a power cut. */
   async finish(): Promise<void> {
     try {
+      await this.#file.append(new Uint8Array(this.#hash.digest()))
       await this.#file.sync()
     } finally {
       await this.#file.close()
