@@ -17,7 +17,7 @@ import { PACK_SIZE_MAX } from './manifest.ts'
 export { PACK_SIZE_MAX } from './manifest.ts'
 
 /** Bytes at which a pack is closed: large enough for few requests, small enough to hold several. */
-export const PACK_SIZE_TARGET = 16 * 1024 * 1024
+export const PACK_SIZE_TARGET = 8 * 1024 * 1024
 
 const TAIL_SIZE = 48 // the last object's tag is in it, and no two packs end in the same object
 const START = new Uint8Array(16) // ChaCha20's block counter and nonce
