@@ -5,7 +5,7 @@
  * friends are called. Stored as an original plus deltas, like any file.
  */
 
-import { concat, fromUtf8, utf8 } from '../../protocol/bytes.ts'
+import { concat, equal, fromUtf8, utf8 } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { versionId, type Version } from '../../protocol/tree.ts'
 import { FormatError } from '../base/errors.ts'
@@ -65,12 +65,7 @@ export async function addExport(
   const newest = history.at(-1)
   const about = { id: versionId(sequence, 0), size: bytes.length, digest, label: 'stable' as const }
   if (newest !== undefined && before !== undefined) {
-    if (
-      newest.size === bytes.length &&
-      sha256(before).every((byte, index) => byte === digest[index])
-    ) {
-      return history
-    }
+    if (equal(before, bytes)) return history
     const delta = makeDelta(parseSignature(makeSignature(before, { blockSize: BLOCK_SIZE })), bytes)
     if (history.length <= CHAIN_LENGTH_MAX && isDeltaWorth(delta.length, bytes.length)) {
       const parts = { depth: 0, references: [await sink.put('delta', delta)] }
@@ -83,7 +78,11 @@ export async function addExport(
   return [{ ...about, content, extra: [] }]
 }
 
-/** @returns the newest version's bytes; `undefined` where there is none */
+/**
+ * @returns the newest version's bytes; `undefined` where there is none
+ * @throws {FormatError} what is stored is not what was exported
+ * @throws {RecoveryError}
+ */
 export async function readExport(
   history: readonly Version[],
   source: ObjectSource,
@@ -98,6 +97,10 @@ export async function readExport(
     const stored = concat(...parts)
     bytes =
       kind === 'content' ? stored : await patch(bytes ?? new Uint8Array(0), stored, version.size)
+  }
+  const digest = history.at(-1)?.digest
+  if (bytes !== undefined && digest !== undefined && !equal(sha256(bytes), digest)) {
+    throw new FormatError('backupdb export: its digest does not match its bytes')
   }
   return bytes
 }

@@ -16,6 +16,7 @@ import { decodeRoot, encodeRoot, type Root } from '../../protocol/root.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
+import { FormatError, RecoveryError } from '../base/errors.ts'
 import type { Grid } from '../grid/grid.ts'
 import { safeCount, type Code } from '../grid/code.ts'
 import type { Change } from '../history/change.ts'
@@ -226,7 +227,7 @@ export class Publisher {
       sequence,
       {
         history: old?.backupdb ?? [],
-        before: old === undefined ? undefined : await readExport(old.backupdb, source),
+        before: old === undefined ? undefined : await this.#exportBefore(old),
       },
       sink,
     )
@@ -253,6 +254,16 @@ export class Publisher {
     await settle()
     this.metadataAdded += sink.sealedSize
     return { root: reference, row }
+  }
+
+  /** @returns undefined too where it cannot be read: then it is stored anew, and stops no backup */
+  async #exportBefore({ backupdb }: Root): Promise<Uint8Array | undefined> {
+    try {
+      return await readExport(backupdb, this.#parts.source)
+    } catch (error) {
+      if (!(error instanceof FormatError || error instanceof RecoveryError)) throw error
+      return undefined
+    }
   }
 
   async *#changes(sink: MetadataSink): AsyncGenerator<Change> {

@@ -5,7 +5,7 @@ import type { FolderNode } from '../../protocol/tree.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import { Restorer } from '../restore/restorer.ts'
 import { Target } from '../restore/target.ts'
-import { isWithin, toNames, toPath, type Names } from '../source/path.ts'
+import { isWithin, outermost, toNames, toPath, type Names } from '../source/path.ts'
 import type { FileFailure, ListedEntry, RestoreRequest, RestoreSummary } from './client-types.ts'
 import type { VaultSession } from './vault-session.ts'
 import { NoSuchSnapshotError } from './when.ts'
@@ -59,7 +59,8 @@ export async function runRestore(
   const { tree, source, node } = await session.openTree(signal)
   if (node === undefined) throw new NoSuchSnapshotError('There is no snapshot yet')
   const paths = await Promise.all(request.paths.map((path) => session.canonical(path)))
-  const wanted = (paths.length > 0 ? paths : request.at.sources).map(toNames)
+  // A path within another comes back with it.
+  const wanted = outermost((paths.length > 0 ? paths : request.at.sources).map(toNames))
   for (const names of wanted) await assertKept(tree, node, names, request.at)
 
   const target = await Target.open({ files, random }, request.target, toNames(request.target))
@@ -124,6 +125,9 @@ function targetWarnings({ warnings }: Target): string[] {
   const told: string[] = []
   if (warnings.owners > 0) {
     told.push(`The owner of ${warnings.owners} entries could not be set: only root may do that`)
+  }
+  if (warnings.modes > 0) {
+    told.push(`The rights of ${warnings.modes} entries could not be set on this file system`)
   }
   if (warnings.setIdBits > 0) {
     told.push(`${warnings.setIdBits} files had setuid or setgid rights, which were not restored`)

@@ -32,7 +32,11 @@ export interface NewestHead {
   readonly forks: number
 }
 
-/** @returns the head with the highest sequence that is truly this vault's; `undefined` if nobody has one */
+/**
+ * @returns of the heads that are truly this vault's the one that goes on furthest: the highest
+ *   sequence of the highest epoch, since a device that was replaced has no say any more; `undefined`
+ *   if nobody has one
+ */
 export function newestHead(answers: readonly HeadAnswer[], vault: VaultId): NewestHead | undefined {
   const shown = answers.flatMap(({ peer, heads }) =>
     heads.flatMap(({ head }) => {
@@ -40,9 +44,9 @@ export function newestHead(answers: readonly HeadAnswer[], vault: VaultId): Newe
       return opened === undefined ? [] : [{ peer, bytes: head, head: opened }]
     }),
   )
-  const highest = Math.max(0, ...shown.map(({ head }) => head.sequence))
+  const highest = shown.map(({ head }) => head).reduce((a, b) => (isBeyond(b, a) ? b : a), NONE)
   const candidates = new Map<string, typeof shown>()
-  for (const one of shown.filter(({ head }) => head.sequence === highest)) {
+  for (const one of shown.filter(({ head }) => !isBeyond(highest, head))) {
     const id = toHex(one.head.id)
     candidates.set(id, [...(candidates.get(id) ?? []), one])
   }
@@ -60,6 +64,12 @@ export function newestHead(answers: readonly HeadAnswer[], vault: VaultId): Newe
     stale: answers.map(({ peer }) => peer).filter((peer) => !witnesses.includes(peer)),
     forks: candidates.size - 1,
   }
+}
+
+const NONE = { epoch: 0, sequence: 0 }
+
+function isBeyond(a: typeof NONE, b: typeof NONE): boolean {
+  return a.epoch > b.epoch || (a.epoch === b.epoch && a.sequence > b.sequence)
 }
 
 function tryOpen(bytes: Uint8Array, vault: VaultId): OpenedHead | undefined {

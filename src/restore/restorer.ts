@@ -5,7 +5,7 @@
  * get their times and modes last, when nothing more is written into them.
  */
 
-import type { FolderNode, Version } from '../../protocol/tree.ts'
+import type { Attributes, FolderNode, Version } from '../../protocol/tree.ts'
 import { CairnError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
 import type { ObjectSource } from '../history/objects.ts'
@@ -33,6 +33,13 @@ export interface RestoreTotals {
 export interface RestoreEvents {
   readonly onEntry: (path: Uint8Array, size: number) => void
   readonly onFailure: (failure: RestoreFailure) => void
+}
+
+/** All that is kept of a folder until the end: there may be a million. */
+interface MadeFolder {
+  readonly path: Names
+  readonly attributes: Attributes
+  isMade: boolean
 }
 
 export interface RestoreParts {
@@ -63,11 +70,14 @@ export class Restorer {
     events: RestoreEvents,
     signal: AbortSignal,
   ): Promise<void> {
-    const folders: FoundEntry[] = []
+    const folders: MadeFolder[] = []
     const work = async (found: FoundEntry) => {
+      const { attributes, what } = found.entry.span
+      const folder = { path: found.path, attributes, isMade: false }
+      if (what.kind === 'folder') folders.push(folder)
       try {
-        if (found.entry.span.what.kind === 'folder') folders.push(found)
         await this.#entry(found, signal)
+        folder.isMade = true
         events.onEntry(toPath(found.path), sizeOf(found.entry))
       } catch (error) {
         signal.throwIfAborted()
@@ -80,9 +90,11 @@ export class Restorer {
     await mapPool(this.#found(paths, onUnreadable), FILES_MAX, work, signal)
 
     // Deepest first: writing a folder's times must come after all that changes them.
-    for (const { path, entry } of folders.toReversed()) {
+    for (const { path, attributes, isMade } of folders.toReversed()) {
+      // Where something else is in the way, that something is not ours to change.
+      if (!isMade) continue
       try {
-        await this.#parts.target.finishFolder(path, entry.span.attributes)
+        await this.#parts.target.finishFolder(path, attributes)
       } catch (error) {
         if (!(error instanceof CairnError)) throw error
         events.onFailure({ path: toPath(path), error })

@@ -26,9 +26,13 @@ export class UnsafeNameError extends FilesError {
 const MODE_MASK = 0o1777
 const RIGHTS_MASK = 0o6000
 
+/** Not ours to set; an account that this container does not have; a file system without such a thing. */
+const REFUSALS = ['EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP']
+
 /** What could not be set, counted, for the person. */
 export interface TargetWarnings {
   owners: number
+  modes: number
   setIdBits: number
 }
 
@@ -37,7 +41,7 @@ export class Target {
   readonly #random: Random
   readonly #root: Uint8Array
   readonly #folders = new Set<string>()
-  readonly warnings: TargetWarnings = { owners: 0, setIdBits: 0 }
+  readonly warnings: TargetWarnings = { owners: 0, modes: 0, setIdBits: 0 }
 
   private constructor(files: Files, random: Random, root: Uint8Array) {
     this.#files = files
@@ -54,7 +58,7 @@ export class Target {
     let folder: Uint8Array = Uint8Array.of(0x2f)
     for (const name of names) {
       folder = join(folder, name)
-      await ignoring('EEXIST', () => parts.files.makeFolder(folder))
+      await ignoring(['EEXIST'], () => parts.files.makeFolder(folder))
     }
     return new Target(parts.files, parts.random, await parts.files.resolve(path))
   }
@@ -66,7 +70,7 @@ export class Target {
       path = this.#child(path, name)
       const id = toHex(path)
       if (this.#folders.has(id)) continue
-      await ignoring('EEXIST', () => this.#files.makeFolder(path))
+      await ignoring(['EEXIST'], () => this.#files.makeFolder(path))
       const { kind } = await this.#files.status(path)
       if (kind !== 'folder') {
         throw new FilesError('ENOTDIR', 'A folder belongs here and something else is in the way')
@@ -83,33 +87,41 @@ export class Target {
     fill: (temporary: () => Promise<Temporary>) => Promise<Temporary>,
   ): Promise<void> {
     const { path, folder } = await this.#free(names)
-    const made: Temporary[] = []
+    const made = new Set<Temporary>()
     const temporary = async () => {
       const name = new TextEncoder().encode(`.cairn-${toHex(this.#random.bytes(8))}.part`)
       const temporaryPath = join(folder, name)
-      const one = { path: temporaryPath, writer: await this.#files.create(temporaryPath) }
-      made.push(one)
+      const writer = await this.#files.create(temporaryPath)
+      const discard = async () => {
+        if (!made.delete(one)) return
+        await writer.close()
+        await ignoring(['ENOENT'], () => this.#files.remove(temporaryPath))
+      }
+      const one: Temporary = { path: temporaryPath, writer, discard }
+      made.add(one)
       return one
     }
-    let kept: Temporary | undefined
     try {
       const whole = await fill(temporary)
       await this.#setAttributes(whole.path, attributes)
       await this.#files.rename(whole.path, path)
-      kept = whole
+      made.delete(whole)
+      await whole.writer.close()
     } finally {
-      for (const one of made) {
-        await one.writer.close()
-        if (one !== kept) await ignoring('ENOENT', () => this.#files.remove(one.path))
-      }
+      for (const one of made) await one.discard()
     }
   }
 
   async symlink(names: Names, target: Uint8Array, attributes: Attributes): Promise<void> {
     const { path } = await this.#free(names)
     await this.#files.makeSymlink(target, path)
-    await this.#setOwner(path, attributes)
-    await this.#files.setModified(path, attributes.mtime)
+    try {
+      await this.#setOwner(path, attributes)
+      await this.#files.setModified(path, attributes.mtime)
+    } catch (error) {
+      await ignoring(['ENOENT'], () => this.#files.remove(path))
+      throw error
+    }
   }
 
   /** Give a folder its attributes, once nothing more is written into it. */
@@ -122,7 +134,7 @@ export class Target {
   async #free(names: Names): Promise<{ path: Uint8Array; folder: Uint8Array }> {
     const folder = await this.folder(names.slice(0, -1))
     const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
-    const isTaken = await ignoring('ENOENT', async () => {
+    const isTaken = await ignoring(['ENOENT'], async () => {
       await this.#files.status(path)
       return true
     })
@@ -140,7 +152,11 @@ export class Target {
   async #setAttributes(path: Uint8Array, attributes: Attributes): Promise<void> {
     await this.#setOwner(path, attributes)
     if ((attributes.mode & RIGHTS_MASK) !== 0) this.warnings.setIdBits += 1
-    await this.#files.setMode(path, attributes.mode & MODE_MASK)
+    const isSet = await ignoring(REFUSALS, async () => {
+      await this.#files.setMode(path, attributes.mode & MODE_MASK)
+      return true
+    })
+    if (isSet !== true) this.warnings.modes += 1
     await this.#files.setModified(path, attributes.mtime)
   }
 
@@ -153,7 +169,7 @@ export class Target {
       (groupName === undefined ? undefined : this.#files.groupId(groupName)) ?? attributes.gid
     const now = await this.#files.status(path)
     if (now.uid === uid && now.gid === gid) return
-    const isSet = await ignoring('EPERM', async () => {
+    const isSet = await ignoring(REFUSALS, async () => {
       await this.#files.setOwner(path, { uid, gid })
       return true
     })
@@ -165,13 +181,18 @@ export class Target {
 export interface Temporary {
   readonly path: Uint8Array
   readonly writer: FileWriter
+  /** It is not needed any more. */
+  readonly discard: () => Promise<void>
 }
 
-async function ignoring<T>(code: string, work: () => Promise<T>): Promise<T | undefined> {
+async function ignoring<T>(
+  codes: readonly string[],
+  work: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof FilesError && error.code === code) return undefined
+    if (error instanceof FilesError && codes.includes(error.code)) return undefined
     throw error
   }
 }

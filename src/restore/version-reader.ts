@@ -52,6 +52,8 @@ export class VersionReader {
     for (const version of chain) {
       const next = await temporary()
       await this.#fill(next, version, this.#bytes(version, { base, baseSize }), signal)
+      // A chain of sixteen must not take sixteen times the room.
+      await base?.discard()
       base = next
       baseSize = version.size
     }

@@ -9,7 +9,7 @@
 import { compare, concat, equal } from '../../protocol/bytes.ts'
 import { FilesError } from '../base/errors.ts'
 import type { Files, FileStatus } from '../ports/files.ts'
-import { isWithin, join, toKey, toNames, toPath, type Names } from './path.ts'
+import { isWithin, join, outermost, toKey, toNames, toPath, type Names } from './path.ts'
 
 export type Found =
   | {
@@ -132,11 +132,4 @@ export class FolderSource {
       return { type: 'failure', key, path, error, what: 'listing' }
     }
   }
-}
-
-function outermost(sources: Names[]): Names[] {
-  const sorted = sources.toSorted((a, b) => compare(toKey(a), toKey(b)))
-  return sorted.filter(
-    (source, index) => !sorted.slice(0, index).some((other) => isWithin(other, source)),
-  )
 }

@@ -6,7 +6,7 @@
  * next sibling. Names are bytes throughout; nothing assumes UTF-8.
  */
 
-import { concat } from '../../protocol/bytes.ts'
+import { compare, concat } from '../../protocol/bytes.ts'
 import { UsageError } from '../base/errors.ts'
 
 export type Names = readonly Uint8Array[]
@@ -70,6 +70,17 @@ export function keysBelow(key: Uint8Array): { from: Uint8Array; until: Uint8Arra
 export function isWithin(folder: Names, path: Names): boolean {
   if (path.length < folder.length) return false
   return folder.every((name, index) => sameBytes(name, path[index] as Uint8Array))
+}
+
+/** @returns the paths without those within another, in tree order, each once */
+export function outermost(paths: readonly Names[]): Names[] {
+  const found: Names[] = []
+  for (const path of paths.toSorted((a, b) => compare(toKey(a), toKey(b)))) {
+    // In tree order, what holds a path comes last before it.
+    const before = found.at(-1)
+    if (before === undefined || !isWithin(before, path)) found.push(path)
+  }
+  return found
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
