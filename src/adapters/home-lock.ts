@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import { LockedError } from '../base/errors.ts'
-import { toDatabaseError } from './open-database.ts'
+import { toDatabaseError } from '../base/database-error.ts'
 
 const LOCK_FILE = 'lock'
 

@@ -4,11 +4,12 @@
 
 import { toHex } from '../../protocol/bytes.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import { toDatabaseError, withDatabaseErrors } from '../base/database-error.ts'
 import { snapshots } from '../history/snapshot-list.ts'
 import type { FileHistory } from '../history/visible.ts'
 import { toNames } from '../source/path.ts'
 import { readGridFile, writeGridFile } from '../store/grid-file.ts'
-import type { ClientPorts } from './client-ports.ts'
+import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import type {
   BackupRequest,
   BackupSummary,
@@ -41,7 +42,7 @@ export class Client {
    * @throws {LockedError} another process uses this home
    */
   static async open(ports: ClientPorts, signal: AbortSignal): Promise<Client> {
-    return new Client(await VaultSession.open(ports, signal))
+    return translated(async () => new Client(await VaultSession.open(ports, signal)))
   }
 
   async close(): Promise<void> {
@@ -83,11 +84,15 @@ export class Client {
    * @throws {FilesError} a path is not there
    */
   backup(request: BackupRequest, signal: AbortSignal): Promise<BackupSummary> {
-    return runBackup(this.#session, request, signal)
+    return translated(() => runBackup(this.#session, request, signal))
   }
 
   /** @returns every snapshot, newest first */
-  async snapshots(signal: AbortSignal): Promise<SnapshotRow[]> {
+  snapshots(signal: AbortSignal): Promise<SnapshotRow[]> {
+    return translated(() => this.#snapshots(signal))
+  }
+
+  async #snapshots(signal: AbortSignal): Promise<SnapshotRow[]> {
     const { root, source } = await this.#session.openTree(signal)
     if (root === undefined) return []
     const rows: SnapshotRow[] = []
@@ -108,20 +113,26 @@ export class Client {
    * @returns what the snapshot shows there, names ascending
    * @throws {NoSuchSnapshotError} nothing was there
    */
-  list(
+  async *list(
     row: SnapshotRow,
     path: Uint8Array,
     options: { readonly recursive: boolean },
     signal: AbortSignal,
   ): AsyncGenerator<ListedEntry> {
-    return listSnapshot(this.#session, row, path, options, signal)
+    try {
+      yield* listSnapshot(this.#session, row, path, options, signal)
+    } catch (error) {
+      throw toDatabaseError(DATABASE_NAME, error)
+    }
   }
 
   /** @returns all that was ever kept under a path, through every snapshot */
   async history(path: Uint8Array, signal: AbortSignal): Promise<FileHistory | undefined> {
-    const { tree, node } = await this.#session.openTree(signal)
-    if (node === undefined) return undefined
-    return tree.history(node, toNames(await this.#session.canonical(path)))
+    return translated(async () => {
+      const { tree, node } = await this.#session.openTree(signal)
+      if (node === undefined) return undefined
+      return tree.history(node, toNames(await this.#session.canonical(path)))
+    })
   }
 
   /**
@@ -131,10 +142,14 @@ export class Client {
    * @throws {FilesError} the target cannot be made
    */
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreSummary> {
-    return runRestore(this.#session, request, signal)
+    return translated(() => runRestore(this.#session, request, signal))
   }
 
-  async status(signal: AbortSignal): Promise<ClientStatus> {
+  status(signal: AbortSignal): Promise<ClientStatus> {
+    return translated(() => this.#status(signal))
+  }
+
+  async #status(signal: AbortSignal): Promise<ClientStatus> {
     const { ports, stores, keyring } = this.#session
     const { queue, packs, published } = stores
     const file = await readGridFile(ports.disk)
@@ -170,4 +185,9 @@ export class Client {
       }
     })
   }
+}
+
+/** What SQLite throws must not reach the person raw. */
+function translated<T>(work: () => Promise<T>): Promise<T> {
+  return withDatabaseErrors(DATABASE_NAME, work)
 }
