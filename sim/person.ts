@@ -37,6 +37,7 @@ type Edit =
   | 'append'
   | 'changePages'
   | 'saveByRename'
+  | 'changeQuietly'
   | 'touch'
   | 'truncate'
   | 'rename'
@@ -56,6 +57,7 @@ const LIKELINESS: Readonly<Record<Edit, number>> = {
   append: 12,
   changePages: 5,
   saveByRename: 6,
+  changeQuietly: 2,
   touch: 4,
   truncate: 2,
   rename: 6,
@@ -132,6 +134,9 @@ export class Person {
       case 'changePages':
         this.#changePages(node)
         break
+      case 'changeQuietly':
+        this.#changeQuietly(node)
+        break
       case 'saveByRename':
         return this.#saveByRename(path, node)
       case 'touch':
@@ -191,6 +196,14 @@ export class Person {
       const offset = this.#random.below(pages) * PAGE_SIZE
       this.#tree.write(node, offset, this.#random.bytes(this.#random.between(1, PAGE_SIZE)))
     }
+  }
+
+  /** Size and time stay as they were; only ctime tells, which nobody can set. */
+  #changeQuietly(node: FileNode): void {
+    if (node.size === 0) return
+    const { mtime } = node
+    this.#tree.write(node, this.#random.below(node.size), this.#random.bytes(1))
+    this.#tree.setAttributes(node, { mtime })
   }
 
   #saveByRename(path: string, node: FileNode): string {
