@@ -17,7 +17,7 @@ import type {
   Version,
   VersionId,
 } from '../../protocol/tree.ts'
-import { FormatError } from '../base/errors.ts'
+import { CairnError, FormatError } from '../base/errors.ts'
 import { BadHistoryError } from './errors.ts'
 import { versionPages } from './file-history.ts'
 import type { NodeStore } from './node-store.ts'
@@ -26,6 +26,9 @@ import type { NameRange } from './past.ts'
 import type { VisibleEntry } from './visible.ts'
 
 const FIRST = new Uint8Array(0)
+
+/** Told of what cannot be read; may throw to end it all. */
+export type OnUnreadable = (error: CairnError) => void
 
 export class FolderReader {
   readonly #nodes: NodeStore
@@ -42,11 +45,16 @@ export class FolderReader {
     return page.visible(await page.entriesOf(name, at), at)
   }
 
-  /** @returns everything that stood here at snapshot `at`, names ascending */
-  async *list(at: number): AsyncGenerator<VisibleEntry> {
-    for await (const page of this.#pages(this.#node, { lower: FIRST, upper: undefined })) {
-      for (const entries of await page.names(at)) {
-        const visible = await page.visible(entries, at)
+  /**
+   * @param onUnreadable - told of each page, past page or history that cannot be read, and the list
+   *   goes on with the next; without it the list ends with the error
+   * @returns everything that stood here at snapshot `at`, names ascending
+   */
+  async *list(at: number, onUnreadable: OnUnreadable = rethrow): AsyncGenerator<VisibleEntry> {
+    const whole = { lower: FIRST, upper: undefined }
+    for await (const page of this.#pages(this.#node, whole, onUnreadable)) {
+      for (const entries of await page.names(at, onUnreadable)) {
+        const visible = await unless(onUnreadable, () => page.visible(entries, at))
         if (visible !== undefined) yield visible
       }
     }
@@ -93,18 +101,25 @@ export class FolderReader {
     return this.#page(node, { lower, upper })
   }
 
-  async *#pages(node: FolderNode, range: NameRange): AsyncGenerator<PageReader> {
+  async *#pages(
+    node: FolderNode,
+    range: NameRange,
+    onUnreadable: OnUnreadable,
+  ): AsyncGenerator<PageReader> {
     if (node.type !== 'stored' || node.level === 0) {
-      yield await this.#page(node, range)
+      const page = await unless(onUnreadable, () => this.#page(node, range))
+      if (page !== undefined) yield page
       return
     }
-    const { rows } = await this.#nodes.index(node.reference, node.level)
+    const { level, reference: top } = node
+    const rows = (await unless(onUnreadable, () => this.#nodes.index(top, level)))?.rows ?? []
     for (const [index, { lower, reference }] of rows.entries()) {
-      const child = { type: 'stored' as const, level: node.level - 1, reference }
-      yield* this.#pages(child, {
+      const child = { type: 'stored' as const, level: level - 1, reference }
+      const within = {
         lower: index === 0 ? range.lower : lower,
         upper: rows[index + 1]?.lower ?? range.upper,
-      })
+      }
+      yield* this.#pages(child, within, onUnreadable)
     }
   }
 
@@ -131,11 +146,12 @@ class PageReader {
   }
 
   /** @returns the entries, from the live page and past pages that cover `at`, grouped by name */
-  async names(at: number): Promise<readonly (readonly Entry[])[]> {
+  async names(at: number, onUnreadable: OnUnreadable): Promise<readonly (readonly Entry[])[]> {
     const entries = [...this.#page.entries]
     for (const link of this.#page.past) {
       if (!isAbout(link, at)) continue
-      const past = await this.#nodes.past(link.reference)
+      const past = await unless(onUnreadable, () => this.#nodes.past(link.reference))
+      if (past === undefined) continue
       entries.push(...past.entries.filter(({ name }) => isWithin(name, this.#range)))
     }
     const groups: Entry[][] = []
@@ -186,6 +202,24 @@ class PageReader {
         if (version !== undefined) return version
       }
     }
+    return undefined
+  }
+}
+
+function rethrow(error: CairnError): never {
+  throw error
+}
+
+/** @returns what `read` gives, or nothing where it fails and that was told */
+async function unless<T>(
+  onUnreadable: OnUnreadable,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!(error instanceof CairnError)) throw error
+    onUnreadable(error)
     return undefined
   }
 }

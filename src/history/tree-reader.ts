@@ -10,7 +10,7 @@ import type { FolderNode, Parts, Span, Version, VersionId } from '../../protocol
 import { BadHistoryError } from './errors.ts'
 import { FolderReader } from './folder-reader.ts'
 import { NodeStore } from './node-store.ts'
-import { CairnError } from '../base/errors.ts'
+import type { CairnError } from '../base/errors.ts'
 import type { ObjectSource } from './objects.ts'
 import { readParts } from './parts.ts'
 import type { FileHistory, FoundEntry, VisibleEntry } from './visible.ts'
@@ -65,8 +65,8 @@ export class TreeReader {
    * Everything that stood under a path at snapshot `at`: the entry itself first (unless the path is
    * the topmost folder's), then all below it, folders before what is in them, names ascending.
    *
-   * @param onUnreadable - told of a folder below which the rest cannot be read, and the walk goes on;
-   *   without it the walk ends with the error
+   * @param onUnreadable - told of a folder part of which cannot be read, once for each part, and the
+   *   walk goes on; without it the walk ends with the error
    */
   async *walk(
     root: FolderNode,
@@ -81,11 +81,15 @@ export class TreeReader {
       yield { path, entry }
       node = folderNode(entry.span)
     }
+    const listing = (folder: FolderNode, here: Path): Listing => {
+      const onError = onUnreadable && ((error: CairnError) => onUnreadable(here, error))
+      return { path: here, list: this.#folderReader(folder).list(at, onError) }
+    }
     // One open listing per level, innermost last.
     const open: Listing[] = []
-    if (node !== undefined) open.push({ path, list: this.#folderReader(node).list(at) })
+    if (node !== undefined) open.push(listing(node, path))
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-      const { done, value } = await nextOf(top, onUnreadable)
+      const { done, value } = await top.list.next()
       if (done === true) {
         open.pop()
         continue
@@ -94,7 +98,7 @@ export class TreeReader {
       const here = [...top.path, entry.name]
       yield { path: here, entry }
       const below = folderNode(entry.span)
-      if (below !== undefined) open.push({ path: here, list: this.#folderReader(below).list(at) })
+      if (below !== undefined) open.push(listing(below, here))
     }
   }
 
@@ -202,18 +206,5 @@ function join(lives: Life[], life: Life): void {
     lives[lives.length - 1] = { ...last, until: life.until }
   } else {
     lives.push(life)
-  }
-}
-
-async function nextOf(
-  { path, list }: Listing,
-  onUnreadable: ((path: Path, error: CairnError) => void) | undefined,
-): Promise<IteratorResult<VisibleEntry>> {
-  try {
-    return await list.next()
-  } catch (error) {
-    if (onUnreadable === undefined || !(error instanceof CairnError)) throw error
-    onUnreadable(path, error)
-    return { done: true, value: undefined }
   }
 }

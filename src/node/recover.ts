@@ -154,7 +154,7 @@ async function followHead(
   try {
     const source = new VaultObjects({ ...stores, grid }, signal)
     const tree = new TreeReader({ source })
-    const state = new LocalState({ ...stores, grid, source, tree }, readKeys)
+    const state = new LocalState({ ...stores, grid, source, tree, log: ports.log }, readKeys)
     const root = await state.follow(head, signal)
     await state.rebuildEntries(root, signal)
     const rows: SnapshotRow[] = []

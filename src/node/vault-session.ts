@@ -94,6 +94,7 @@ export class VaultSession {
     const tree = new TreeReader({ source })
     const state = published.current()
     if (state === undefined) return { tree, source, root: undefined, node: undefined }
+    await this.#localState(grid, source, tree).fillGaps(signal)
     const root = decodeRoot(await source.read(state.root, 'root'))
     return { tree, source, root, node: nodeOf(root) }
   }
@@ -116,8 +117,9 @@ export class VaultSession {
     const known = Math.max(published.current()?.sequence ?? 0, published.pending()?.sequence ?? 0)
     const source = this.objects(grid, signal)
     const tree = new TreeReader({ source })
-    const state = new LocalState({ ...this.stores, grid, source, tree }, this.readKeys)
+    const state = this.#localState(grid, source, tree)
     if (newest === undefined || newest.head.sequence <= known) {
+      await state.fillGaps(signal)
       const current = published.current()
       if (current === undefined || !state.lacksEntries) return
       // An earlier refresh was cut short: the snapshot is known, what it holds is not.
@@ -149,6 +151,11 @@ export class VaultSession {
       if (error instanceof CairnError) return undefined
       throw error
     }
+  }
+
+  #localState(grid: GridLink['grid'], source: VaultObjects, tree: TreeReader): LocalState {
+    const { log } = this.ports
+    return new LocalState({ ...this.stores, grid, source, tree, log }, this.readKeys)
   }
 
   objects(grid: GridLink['grid'], signal: AbortSignal): VaultObjects {

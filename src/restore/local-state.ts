@@ -8,6 +8,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import {
+  LEDGER_SEGMENT_SIZE_MAX,
   decodeLedgerSegment,
   type LedgerPointer,
   type LedgerSegment,
@@ -17,14 +18,15 @@ import type { ReadKeys } from '../../protocol/keys.ts'
 import { decodeRoot, type Root } from '../../protocol/root.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
-import { FormatError } from '../base/errors.ts'
+import { CairnError, FormatError } from '../base/errors.ts'
 import { open } from '../codec/seal.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { ObjectSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { FoundEntry } from '../history/visible.ts'
 import { PackNotFoundError } from '../history/vault-objects.ts'
-import { toKey } from '../source/path.ts'
+import type { Log } from '../ports/log.ts'
+import { toKey, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
@@ -42,6 +44,9 @@ const ENTRIES_MISSING = 'entries missing'
 /** Bytes of a ledger row, about: as the ledger writer counts them. */
 const ROW_SIZE = 64
 
+/** The size noted for an older segment that could not be read: too large to be merged with others. */
+const GAP_SIZE = LEDGER_SEGMENT_SIZE_MAX
+
 /** A ledger segment names at most this many older ones, so no ledger has more. */
 const SEGMENTS_MAX = 64
 
@@ -56,6 +61,7 @@ export interface LocalStateParts {
   readonly grid: Grid
   readonly source: ObjectSource
   readonly tree: TreeReader
+  readonly log: Log
 }
 
 export class LocalState {
@@ -70,6 +76,9 @@ export class LocalState {
   /**
    * Take over what a head leads to: pack table and root, enough to list and restore.
    *
+   * An older part of the ledger that cannot be read leaves a gap: what lies in its packs cannot be
+   * read, and all else can. The newest part has the highest numbers, so none is given twice.
+   *
    * @throws {RecoveryError}
    * @throws {FormatError}
    */
@@ -79,7 +88,7 @@ export class LocalState {
     const root = openRoot(head, this.#keys.headKey)
     inTransaction(database, () => {
       // Oldest first: where two segments give the same number, the newer one holds.
-      const older = segments.map(({ segment }) => segment).toReversed()
+      const older = segments.flatMap(({ segment }) => segment ?? []).toReversed()
       this.#forgetOthers(older)
       for (const segment of older) this.#putPacks(segment)
       const numberMax = packs.numberMax()
@@ -97,16 +106,45 @@ export class LocalState {
     return decodeRoot(await source.read(root, 'root'))
   }
 
+  /** Read the parts of the ledger that could not be read before, if there are any. */
+  async fillGaps(signal: AbortSignal): Promise<void> {
+    const { database, packs, published } = this.#parts
+    const state = published.current()
+    if (state === undefined) return
+    for (const [index, { pointer, size }] of state.segments.entries()) {
+      if (size !== GAP_SIZE) continue
+      const segment = await this.#tryReadSegment(pointer, signal)
+      if (segment === undefined) continue
+      const missing = segment.packs.filter(({ number }) => packs.get(number) === undefined)
+      inTransaction(database, () => {
+        this.#putPacks({ ...segment, packs: missing })
+        const now = published.current() ?? state
+        published.set('published', {
+          ...now,
+          segments: now.segments.with(index, recordOf(pointer, segment)),
+        })
+      })
+    }
+  }
+
   /** Whether `follow` was not followed by a `rebuildEntries` to its end: do it again. */
   get lacksEntries(): boolean {
     return this.#parts.settings.get(ENTRIES_MISSING, z.boolean()) ?? false
   }
 
-  /** Fill the entries from the tree. What the queue held is found again by the next scan. */
+  /**
+   * Fill the entries from the tree. What the queue held is found again by the next scan. What cannot
+   * be read is left out, and tried again at the next refresh.
+   */
   async rebuildEntries(root: Root, signal: AbortSignal): Promise<number> {
-    const { database, entries, settings, tree } = this.#parts
+    const { database, entries, settings, tree, log } = this.#parts
     inTransaction(database, () => this.#clearEntries())
     let count = 0
+    let isWhole = true
+    const onUnreadable = (_: Names, error: CairnError) => {
+      isWhole = false
+      log.warn('tree unreadable', { error: error.name, why: error.message })
+    }
     let batch: EntryRow[] = []
     const flush = () => {
       for (const row of batch) entries.put(row)
@@ -115,15 +153,16 @@ export class LocalState {
     }
     if (root.tree !== null) {
       const node = { type: 'stored', ...root.tree } as const
-      for await (const found of tree.walk(node, [], root.sequence)) {
+      for await (const found of tree.walk(node, [], root.sequence, onUnreadable)) {
         signal.throwIfAborted()
-        batch.push(await this.#entry(node, found))
+        const entry = await this.#tryEntry(node, found, onUnreadable)
+        if (entry !== undefined) batch.push(entry)
         if (batch.length >= BATCH_SIZE) inTransaction(database, flush)
       }
     }
     inTransaction(database, () => {
       flush()
-      settings.remove(ENTRIES_MISSING)
+      if (isWhole) settings.remove(ENTRIES_MISSING)
     })
     return count
   }
@@ -133,6 +172,21 @@ export class LocalState {
     entries.clear()
     queue.clear()
     settings.set(ENTRIES_MISSING, true)
+  }
+
+  /** A file whose chain cannot be read is left out, so that the next backup keeps it anew. */
+  async #tryEntry(
+    root: FolderNode,
+    found: FoundEntry,
+    onUnreadable: (path: Names, error: CairnError) => void,
+  ): Promise<EntryRow | undefined> {
+    try {
+      return await this.#entry(root, found)
+    } catch (error) {
+      if (!(error instanceof CairnError)) throw error
+      onUnreadable(found.path, error)
+      return undefined
+    }
   }
 
   async #entry(root: FolderNode, { path, entry }: FoundEntry): Promise<EntryRow> {
@@ -193,24 +247,36 @@ export class LocalState {
     }
   }
 
+  /** @returns the segments, newest first; without the `segment` where an older one cannot be read */
   async #readLedger(
     newest: LedgerPointer,
     signal: AbortSignal,
-  ): Promise<{ segment: LedgerSegment; record: SegmentRecord }[]> {
+  ): Promise<{ segment: LedgerSegment | undefined; record: SegmentRecord }[]> {
     const first = await this.#readSegment(newest, signal)
     if (first.previous.length > SEGMENTS_MAX) throw new FormatError('ledger: too many segments')
-    const pointers = [newest, ...first.previous]
-    const segments: { segment: LedgerSegment; record: SegmentRecord }[] = []
-    for (const pointer of pointers) {
-      const segment = pointer === newest ? first : await this.#readSegment(pointer, signal)
-      const record = {
-        pointer,
-        size: segment.packs.length * ROW_SIZE,
-        first: segment.packs[0]?.number ?? 0,
-      }
-      segments.push({ segment, record })
+    const segments: { segment: LedgerSegment | undefined; record: SegmentRecord }[] = [
+      { segment: first, record: recordOf(newest, first) },
+    ]
+    for (const pointer of first.previous) {
+      const segment = await this.#tryReadSegment(pointer, signal)
+      segments.push({ segment, record: recordOf(pointer, segment) })
     }
     return segments
+  }
+
+  async #tryReadSegment(
+    pointer: LedgerPointer,
+    signal: AbortSignal,
+  ): Promise<LedgerSegment | undefined> {
+    try {
+      return await this.#readSegment(pointer, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof CairnError)) throw error
+      const { pack } = pointer
+      this.#parts.log.warn('ledger unreadable', { pack, error: error.name, why: error.message })
+      return undefined
+    }
   }
 
   async #readSegment(pointer: LedgerPointer, signal: AbortSignal): Promise<LedgerSegment> {
@@ -224,6 +290,12 @@ export class LocalState {
     if (kind !== 'ledger') throw new FormatError(`An object of kind ${kind} stands for the ledger`)
     return decodeLedgerSegment(body)
   }
+}
+
+function recordOf(pointer: LedgerPointer, segment: LedgerSegment | undefined): SegmentRecord {
+  if (segment === undefined) return { pointer, size: GAP_SIZE, first: 0 }
+  const { packs } = segment
+  return { pointer, size: packs.length * ROW_SIZE, first: packs[0]?.number ?? 0 }
 }
 
 /** Sealed bytes of a version; where lists stand between, the size of the content is near enough. */

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest'
+import { packIdFromBytes } from '../../protocol/manifest.ts'
+import { toText } from '../../sim/file-tree.ts'
+import { HOME, TestVault } from '../support/test-vault.ts'
+
+const PHOTO_COUNT = 1_200
+
+function photo(index: number): string {
+  return `photos/img_${String(index).padStart(5, '0')}.jpg`
+}
+
+/** Ids of the packs that the laptop made; those of the ledger, or all others. */
+function packsOf({ laptop }: TestVault, isLedger: boolean): Promise<string[]> {
+  return laptop.run(async ({ openDatabase }) => {
+    const database = openDatabase('backupdb')
+    try {
+      const rows = database
+        .prepare(`SELECT id FROM packs WHERE (kind = 'ledger') = ?`)
+        .all(isLedger ? 1 : 0)
+      return rows.map(({ id }) => packIdFromBytes(id as Uint8Array))
+    } finally {
+      database.close()
+    }
+  })
+}
+
+/** Every share of these packs is lost; the friends go on with the rest. */
+function lose({ friends }: TestVault, packs: readonly string[]): void {
+  for (const friend of friends.all) {
+    const { machine } = friend
+    friends.crash(friend, 'kill')
+    const isKept = (path: string) => !packs.some((pack) => path.includes(pack))
+    machine.volume.become(machine.volume.save().filter(({ path }) => isKept(path)))
+    friends.start(friend)
+  }
+}
+
+/** Three snapshots; what only the second one wrote is lost. */
+async function loseSecond(vault: TestVault, isLedger: boolean): Promise<void> {
+  for (let index = 0; index < PHOTO_COUNT; index += 1) vault.write(photo(index), `${index}`)
+  vault.write('zoo/elephant', 'grey')
+  await vault.backUp()
+  const before = await packsOf(vault, isLedger)
+  vault.write(photo(300), 'retouched')
+  await vault.backUp()
+  const lost = (await packsOf(vault, isLedger)).filter((pack) => !before.includes(pack))
+  vault.write(photo(1_100), 'retouched too')
+  await vault.backUp()
+  lose(vault, lost)
+}
+
+describe('a tree of which one page is lost', () => {
+  it('gives back everything else, on a new machine, and names the folder it lay in', async () => {
+    const vault = new TestVault({ peers: 3 })
+    await vault.tell(async () => {
+      await loseSecond(vault, false)
+      await vault.recoverElsewhere()
+      const { picture, summary } = await vault.restore()
+      expect(picture.size).toBeGreaterThan(PHOTO_COUNT - 300)
+      expect(picture.has('/zoo/elephant')).toBe(true)
+      expect(picture.has('/photos/img_01199.jpg')).toBe(true)
+      expect(summary.failures.map(({ path }) => toText(path))).toEqual([`${HOME}/photos`])
+    })
+  })
+})
+
+describe('a ledger of which an older part is lost', () => {
+  it('still leads to what the newest part names', async () => {
+    const vault = new TestVault({ peers: 3 })
+    await vault.tell(async () => {
+      await loseSecond(vault, true)
+      await vault.recoverElsewhere()
+      const { picture, summary } = await vault.restore()
+      expect(picture.has('/photos')).toBe(true)
+      expect(summary.failures.length).toBeGreaterThan(0)
+    })
+  })
+})
