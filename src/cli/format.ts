@@ -20,6 +20,11 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en-US')
 }
 
+/** @returns for instance `1 file`, `2,012 files` */
+export function formatItems(count: number, item: string): string {
+  return `${formatCount(count)} ${item}${count === 1 ? '' : 's'}`
+}
+
 /** @returns for instance `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min` */
 export function formatDuration(ms: number): string {
   const seconds = ms / 1000

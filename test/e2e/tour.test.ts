@@ -34,7 +34,7 @@ describe('the tour', () => {
 
   it('lists snapshots, files and versions', async () => {
     const listed = await expectSaid(['snapshots'], '#after')
-    expect(listed.trim().split('\n')).toHaveLength(2)
+    expect(listed.trim().split('\n')).toHaveLength(3)
     await expectSaid(['ls', '--at', '1', '-r', documents], 'letters/first.txt')
     expect(await expectSaid(['ls', '-r', documents], 'big.db')).not.toContain('first.txt')
     const history = await expectSaid(['history', place.at('Documents/big.db')], 'original')
@@ -46,7 +46,7 @@ describe('the tour', () => {
   it('restores what was there, and a single file', async () => {
     await expectSaid(
       ['restore', '--at', '1', documents, '--target', place.at('out')],
-      'restored 2 files',
+      'restored 2 files,',
     )
     const back = readFileSync(
       join(place.at('out'), place.at('Documents/letters/first.txt')),
@@ -54,7 +54,7 @@ describe('the tour', () => {
     )
     expect(back).toBe('Dear friend\n')
     const one = ['restore', place.at('Documents/big.db'), '--target', place.at('one')]
-    await expectSaid(one, 'restored 1 files')
+    await expectSaid(one, 'restored 1 file,')
   })
 
   it('recovers on another computer, by invite and by one address', async () => {

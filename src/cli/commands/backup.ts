@@ -10,7 +10,7 @@ import type { BackupSummary } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
-import { formatBytes, formatCount, formatDuration, formatMoment } from '../format.ts'
+import { formatBytes, formatCount, formatDuration, formatItems, formatMoment } from '../format.ts'
 import { codeOption, collect, parseCode, pathBytes, type CodeOption } from '../options.ts'
 import type { Output } from '../output.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
@@ -92,7 +92,7 @@ function report(output: Output, summary: BackupSummary, durationMs: number): voi
       `${formatCount(summary.filesUnmodified)} unchanged: ${formatCount(summary.filesTotal)} in all, ` +
       formatBytes(summary.bytesTotal),
     `read     ${formatBytes(summary.bytesRead)} in ${formatDuration(durationMs)}`,
-    `stored   ${formatBytes(summary.bytesAdded)} new, ${formatCount(summary.deltas)} files as deltas`,
+    `stored   ${formatBytes(summary.bytesAdded)} new, ${formatItems(summary.deltas, 'file')} as delta`,
     `sent     ${formatBytes(summary.bytesSent)} to peers`,
   ]
   for (const line of lines) output.data(line)
@@ -101,15 +101,13 @@ function report(output: Output, summary: BackupSummary, durationMs: number): voi
   }
   if (summary.settling > 0) {
     output.data(
-      `settling ${formatCount(summary.settling)} shares wait for their peers to come back`,
+      `settling ${formatItems(summary.settling, 'share')} without a peer yet; the next backup places them`,
     )
   }
   if (summary.notSafe !== undefined) output.failed(summary.notSafe)
   else if (summary.published) output.data(`snapshot ${summary.sequence} saved`)
   if (summary.skipped.length > 0) {
-    output.say(
-      `${formatCount(summary.skipped.length)} items could not be read; they are listed above.`,
-    )
+    output.say(`${formatItems(summary.skipped.length, 'item')} could not be read: see above`)
   }
 }
 

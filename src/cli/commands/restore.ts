@@ -8,7 +8,7 @@ import type { FileFailure, RestoreSummary } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
-import { formatBytes, formatCount, formatDuration } from '../format.ts'
+import { formatBytes, formatDuration, formatItems } from '../format.ts'
 import { pathBytes } from '../options.ts'
 import type { Output } from '../output.ts'
 import { echoSnapshot } from '../snapshot-fields.ts'
@@ -81,15 +81,13 @@ function report(output: Output, summary: RestoreSummary, durationMs: number): vo
     seconds_elapsed: durationMs / 1000,
   })
   output.data(
-    `restored ${formatCount(summary.filesRestored)} files, ${formatCount(summary.foldersRestored)} folders, ` +
-      `${formatCount(summary.symlinksRestored)} links: ${formatBytes(summary.bytesRestored)} ` +
+    `restored ${formatItems(summary.filesRestored, 'file')}, ${formatItems(summary.foldersRestored, 'folder')}, ` +
+      `${formatItems(summary.symlinksRestored, 'link')}: ${formatBytes(summary.bytesRestored)} ` +
       `in ${formatDuration(durationMs)}`,
   )
   output.data(`fetched  ${formatBytes(summary.bytesFetched)} from peers`)
   if (summary.failures.length > 0) {
-    output.say(
-      `${formatCount(summary.failures.length)} items could not be restored; they are listed above.`,
-    )
+    output.say(`${formatItems(summary.failures.length, 'item')} could not be restored: see above`)
   }
 }
 

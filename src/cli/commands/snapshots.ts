@@ -5,9 +5,11 @@
 import type { Command } from 'commander'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, escapeText } from '../escape.ts'
-import { formatBytes, formatCount, formatTime } from '../format.ts'
+import { formatBytes, formatCount, formatItems, formatTime } from '../format.ts'
 import { snapshotFields, type SnapshotRow } from '../snapshot-fields.ts'
 import { withClient } from '../with-client.ts'
+
+const HEADING = '  id  started              on: files, size, + new, sources'
 
 export function snapshotsCommand(context: Context): Command {
   return makeCommand('snapshots', {
@@ -16,6 +18,7 @@ export function snapshotsCommand(context: Context): Command {
   }).action(async (options: CommonOptions) => {
     await withClient(context, options, async ({ client, output }) => {
       const rows = (await client.snapshots(context.signal)).toReversed()
+      if (rows.length > 0) output.data(HEADING)
       for (const row of rows) {
         output.json(snapshotFields(row))
         output.data(describeRow(row))
@@ -32,10 +35,9 @@ function describeRow(row: SnapshotRow): string {
   return [
     String(row.sequence).padStart(4),
     formatTime(row.startedAt),
-    escapeText(row.host),
-    `${formatCount(row.files)} files`,
+    `${escapeText(row.host)}: ${formatItems(row.files, 'file')}`,
     formatBytes(row.bytes),
-    `+${formatBytes(row.added)}`,
+    `+ ${formatBytes(row.added)}`,
     row.sources.map(escapeName).join(' '),
     ...marks,
   ].join('  ')
