@@ -30,7 +30,6 @@ import {
 import { peerIdOf, publicKeyOf, type PeerId } from './peer-id.ts'
 import { PACK_NUMBER_MAX } from './reference.ts'
 
-export { PackTable } from './pack-table.ts'
 export {
   decodeLedgerPointer,
   encodeLedgerPointer,

@@ -19,11 +19,8 @@ import type { PackRow, Packs } from '../store/packs.ts'
 import type { SegmentRecord } from '../store/published.ts'
 import type { MetadataSink } from './metadata-sink.ts'
 
-/** Rows in one segment: at 60 bytes each well below a segment's largest size. */
-const ROWS_MAX = 32_768
-
-/** What a row takes, about: for deciding on merging, as a segment's size. */
-const ROW_SIZE = 64
+/** Bytes of rows in one segment: well below its largest size, which holds peers and addresses too. */
+const ROWS_SIZE_MAX = 2 * 1024 * 1024
 
 export interface LedgerParts {
   readonly packs: Packs
@@ -44,7 +41,7 @@ export async function writeLedger(
   older: readonly SegmentRecord[],
 ): Promise<SegmentRecord[]> {
   const sizes = older.map(({ size }) => size)
-  const mergedCount = segmentsToMerge(added.length * ROW_SIZE, sizes)
+  const mergedCount = segmentsToMerge(rowsSize(added), sizes)
   const first = Math.min(
     ...added.map(({ number }) => number),
     ...older.slice(0, mergedCount).map((segment) => segment.first),
@@ -52,12 +49,35 @@ export async function writeLedger(
   const rows = added.length === 0 && mergedCount === 0 ? [] : parts.packs.encodedFrom(first)
 
   let segments = older.slice(mergedCount)
-  for (let start = 0; start === 0 || start < rows.length; start += ROWS_MAX) {
-    const part = rows.slice(start, start + ROWS_MAX)
+  for (const part of parted(rows)) {
     segments = [await writeSegment(parts, part, segments), ...segments]
   }
   assert(segments.length <= LEDGER_PREVIOUS_MAX, 'merging keeps segments few')
   return segments
+}
+
+/** At least one part, since every head has a segment of its own. */
+function parted(rows: readonly PackRow[]): PackRow[][] {
+  const parts: PackRow[][] = [[]]
+  let size = 0
+  for (const row of rows) {
+    size += rowSize(row)
+    if (size > ROWS_SIZE_MAX) {
+      parts.push([])
+      size = rowSize(row)
+    }
+    parts.at(-1)?.push(row)
+  }
+  return parts
+}
+
+/** What a row takes at most: id, a few numbers, a holder for each share. */
+function rowSize({ total }: PackRow): number {
+  return 56 + 2 * total
+}
+
+function rowsSize(rows: readonly PackRow[]): number {
+  return rows.reduce((sum, row) => sum + rowSize(row), 0)
 }
 
 async function writeSegment(
@@ -102,7 +122,7 @@ async function writeSegment(
       length: reference.length,
       key: reference.key.secret,
     },
-    size: rows.length * ROW_SIZE,
+    size: rowsSize(rows),
     first: rows[0]?.number ?? 0,
   }
 }

@@ -97,7 +97,7 @@ export class Publisher {
     exported: Uint8Array,
     signal: AbortSignal,
   ): Promise<SnapshotRow> {
-    await this.#parts.uploader.settle()
+    await this.#parts.uploader.settle(signal)
     try {
       return await this.#publish(sequence, facts, exported, signal)
     } finally {
@@ -348,7 +348,7 @@ export class Publisher {
     this.#packers.push(packer)
     const settle = async () => {
       await packer.flush()
-      await uploader.settle()
+      await uploader.settle(signal)
     }
     return { sink: new MetadataSink(packer, secret), settle }
   }

@@ -183,7 +183,8 @@ export class Scanner {
   }
 
   #passTo(key: Uint8Array | undefined): void {
-    while (this.#next !== undefined && (key === undefined || compare(this.#next.key, key) < 0)) {
+    const isBefore = (row: EntryRow) => key === undefined || compare(row.key, key) < 0
+    while (this.#next !== undefined && isBefore(this.#next)) {
       if (!this.#isSilent(this.#next.key)) this.#gone(this.#next)
       this.#next = this.#advance()
     }

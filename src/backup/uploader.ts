@@ -11,13 +11,16 @@ import type { PackId } from '../../protocol/manifest.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { assert } from '../base/assert.ts'
 import { DiskError } from '../base/errors.ts'
+import { retry, type RetryPlan } from '../base/retry.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Code } from '../grid/code.ts'
 import type { Grid, Placement } from '../grid/grid.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Compute } from '../ports/compute.ts'
 import type { Log } from '../ports/log.ts'
+import type { Random } from '../ports/random.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Packs, PackRow } from '../store/packs.ts'
 import { SPOOL_SIZE_MAX, type Spool } from '../store/spool.ts'
@@ -30,6 +33,9 @@ import type { SealedPack } from './packer.ts'
  */
 const PLACING_MAX = 1
 
+/** A peer that was away is left alone for 5 seconds; after that it may be asked again. */
+const SECOND_CHANCE: RetryPlan = { triesMax: 2, delayMsMin: 12_000, delayMsMax: 12_000 }
+
 /** Leaves of what is browsed are small, so that a listing fetches little (design §4). */
 const LEAF_SIZE = { data: 16_384, metadata: 4_096, ledger: 4_096 } as const
 
@@ -39,6 +45,8 @@ export interface UploaderParts {
   readonly spool: Spool
   readonly grid: Grid
   readonly compute: Compute<typeof codecs>
+  readonly clock: Clock
+  readonly random: Random
   readonly log: Log
 }
 
@@ -117,15 +125,23 @@ export class Uploader {
   }
 
   /**
-   * Wait until everything on its way arrived.
+   * Wait until everything on its way arrived. What found too few peers is sent once more, a little
+   * later: somebody may just have been restarting.
    *
    * @throws {NotSafeError} if a pack that no head names yet has too few peers
    */
-  async settle(): Promise<void> {
-    await Promise.all(this.#placing)
-    this.#throwFailure()
-    const unsafe = this.#parts.packs.unpublished().filter((pack) => pack.state === 'sealed')
-    if (unsafe.length > 0) throw this.#notSafe(unsafe.length)
+  async settle(signal: AbortSignal): Promise<void> {
+    let isAgain = false
+    const arrive = async () => {
+      if (isAgain) for (const pack of this.#unsafe()) await this.#start(pack, signal)
+      isAgain = true
+      await Promise.all(this.#placing)
+      this.#throwFailure()
+      const { length } = this.#unsafe()
+      if (length > 0) throw this.#notSafe(length)
+    }
+    const isWorthIt = (error: unknown) => error instanceof NotSafeError
+    await retry(this.#parts, SECOND_CHANCE, isWorthIt, arrive, signal)
   }
 
   /** @returns whether the pack is durable here or on the grid */
@@ -143,6 +159,11 @@ export class Uploader {
     const { packs } = this.#parts
     const open = [...packs.inState('sealed'), ...packs.inState('safe')]
     return open.reduce((sum, pack) => sum + pack.total - packs.holders(pack.number).size, 0)
+  }
+
+  /** Packs that the next head would rest on and may not. */
+  #unsafe(): PackRow[] {
+    return this.#parts.packs.unpublished().filter((pack) => pack.state === 'sealed')
   }
 
   async #waitForSpool(): Promise<void> {

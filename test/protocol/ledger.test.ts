@@ -13,7 +13,6 @@ import {
   LEDGER_PREVIOUS_MAX,
   LEDGER_SEGMENT_SIZE_MAX,
   NO_HOLDER,
-  PackTable,
   segmentsToMerge,
   type LedgerPointer,
   type LedgerSegment,
@@ -184,73 +183,6 @@ describe('ledger pointers', () => {
     expect(() => encodeLedgerPointer({ ...pointer(1), key: new Uint8Array(31) })).toThrow(
       FormatError,
     )
-  })
-})
-
-describe('pack tables', () => {
-  it('answer as a plain map filled from oldest to newest would', () => {
-    fc.assert(
-      fc.property(fc.array(segments, { maxLength: 5 }), (newestFirst) => {
-        const table = PackTable.fromSegments(newestFirst)
-        const twin = new Map<number, PackEntry & { peers: readonly PeerId[] }>()
-        for (const { packs, peers } of newestFirst.toReversed()) {
-          for (const pack of packs) twin.set(pack.number, { ...pack, peers })
-        }
-        for (const [number, { id, base, size, needed, total, ...hints }] of twin) {
-          expect(table.resolve(number)).toEqual({ id, base })
-          const holders = new Map(
-            hints.holders.flatMap((holder, share) => {
-              const peer = hints.peers[holder]
-              return peer === undefined ? [] : [[share, peer] as const]
-            }),
-          )
-          expect(table.row(number)).toEqual({ number, id, base, size, needed, total, holders })
-        }
-        expect([...table.rows()].map((row) => row.number).toSorted((a, b) => a - b)).toEqual(
-          [...twin.keys()].toSorted((a, b) => a - b),
-        )
-        expect(table.numberMax).toBe(Math.max(-1, ...twin.keys()))
-      }),
-      { numRuns: 50 },
-    )
-  })
-
-  it('do not know numbers that no segment has', () => {
-    const table = PackTable.fromSegments([{ ...empty(), packs: [entry(4), entry(6)] }])
-    for (const number of [-1, 0, 3, 5, 7, 4.5, Number.NaN, Infinity]) {
-      expect(table.resolve(number)).toBeUndefined()
-      expect(table.row(number)).toBeUndefined()
-    }
-    expect(new PackTable().resolve(0)).toBeUndefined()
-  })
-
-  it('follow a pack that was merged into another', () => {
-    const merged = { ...entry(1), id: packId(utf8('merged')), base: 600 }
-    const table = PackTable.fromSegments([{ ...empty(), packs: [entry(1)] }])
-    table.addNewer({ packs: [merged], peers: [] })
-    expect(table.resolve(1)).toEqual({ id: merged.id, base: 600 })
-    table.addOlder({ packs: [entry(1), entry(2)], peers: [] })
-    expect(table.resolve(1)).toEqual({ id: merged.id, base: 600 })
-    expect(table.resolve(2)).toEqual({ id: entry(2).id, base: 0 })
-  })
-
-  it('take less than 100 bytes a pack of ten shares: 100 MB for a million', () => {
-    const peers = manyPeers(10)
-    const id = packId(utf8('any'))
-    const holders = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-    const table = new PackTable()
-    for (let first = 80_000; first >= 0; first -= 20_000) {
-      const packs = Array.from({ length: 20_000 }, (_, index) => {
-        const row = { number: first + index, id, base: 0, size: 1000, needed: 4, total: 10 }
-        return { ...row, holders }
-      })
-      table.addOlder({ packs, peers })
-    }
-    expect(table.size / 100_000).toBeLessThan(100)
-    for (const number of [0, 19_999, 20_000, 55_555, 99_999]) {
-      expect(table.resolve(number)).toEqual({ id, base: 0 })
-    }
-    expect(table.resolve(100_000)).toBeUndefined()
   })
 })
 
