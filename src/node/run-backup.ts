@@ -1,5 +1,8 @@
 /** A backup as the client is asked for it: from paths to a summary. */
 
+import { utf8 } from '../../protocol/bytes.ts'
+import { LABEL_SIZE_MAX, SOURCES_MAX, SOURCE_SIZE_MAX, TAGS_MAX } from '../../protocol/snapshots.ts'
+import { UsageError } from '../base/errors.ts'
 import { Backup, type Progress } from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
@@ -9,6 +12,7 @@ import type { GridLink } from './grid-link.ts'
 import type { VaultSession } from './vault-session.ts'
 
 /**
+ * @throws {UsageError} more sources or tags, or longer ones, than a snapshot's row holds
  * @throws {GridNotFoundError}
  * @throws {TooFewPeersError}
  * @throws {FilesError} a path is not there
@@ -23,6 +27,7 @@ export async function runBackup(
   const paths = await Promise.all(request.paths.map((path) => session.canonical(path)))
   const exclude = await Promise.all((request.exclude ?? []).map((path) => session.canonical(path)))
   const source = new FolderSource(ports.files, paths, exclude)
+  assertFits(request, source)
   await source.assertPresent()
   const { grid, roster } = await session.link()
   await session.refresh(signal)
@@ -79,6 +84,20 @@ export async function runBackup(
       endedAt: ports.clock.now(),
       warnings: session.takeWarnings(),
     }
+  }
+}
+
+/** A snapshot's row has bounds; hours of work must not end at them. */
+function assertFits({ host, tags = [] }: BackupRequest, source: FolderSource): void {
+  if (source.paths.length > SOURCES_MAX) {
+    throw new UsageError(`A backup takes up to ${SOURCES_MAX} paths; name a folder that holds them`)
+  }
+  if (source.paths.some((path) => path.length > SOURCE_SIZE_MAX)) {
+    throw new UsageError(`A path to back up has up to ${SOURCE_SIZE_MAX} bytes`)
+  }
+  if (tags.length > TAGS_MAX) throw new UsageError(`A snapshot takes up to ${TAGS_MAX} tags`)
+  if ([host, ...tags].some((text) => utf8(text).length > LABEL_SIZE_MAX)) {
+    throw new UsageError(`The host and each tag have up to ${LABEL_SIZE_MAX} bytes`)
   }
 }
 
