@@ -15,8 +15,9 @@ import { retry, type RetryPlan } from '../base/retry.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
-import type { Code } from '../grid/code.ts'
+import { safeCount, type Code } from '../grid/code.ts'
 import type { Grid, Placement } from '../grid/grid.ts'
+import { happinessOf } from '../grid/place-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Compute } from '../ports/compute.ts'
 import type { Log } from '../ports/log.ts'
@@ -84,6 +85,7 @@ export class Uploader {
   async resume(onLost: (pack: PackRow) => void, signal: AbortSignal): Promise<void> {
     const { packs, spool } = this.#parts
     await spool.sweep((number) => packs.get(number))
+    this.#doubt(onLost)
     for (const pack of [...packs.inState('sealed'), ...packs.inState('safe')]) {
       if ((await spool.readWhole(pack.number, pack.size)) !== undefined) {
         this.#spooledSize += pack.size
@@ -94,6 +96,30 @@ export class Uploader {
       if (pack.state === 'sealed') onLost(pack)
       // Safe, but our copy is gone or damaged: the shares still missing are repair's work.
       else packs.put({ ...pack, state: 'complete' })
+    }
+  }
+
+  /**
+   * Peers may have left the grid since they took shares of packs that no head names yet. What is not
+   * safe any more is placed again where our copy is still here, and otherwise counts as lost.
+   */
+  #doubt(onLost: (pack: PackRow) => void): void {
+    const { packs, grid } = this.#parts
+    const candidates = grid.roster.candidates()
+    const domains = new Set(candidates.map(({ domain }) => domain))
+    for (const pack of packs.unpublished()) {
+      const needed = safeCount(pack)
+      const isSafe = happinessOf(candidates, packs.holders(pack.number)) >= needed
+      if (isSafe) continue
+      if (pack.state === 'complete') {
+        onLost(pack)
+      } else if (domains.size < needed) {
+        // Its code asks for more friends than there are: it is encoded anew.
+        packs.put({ ...pack, ...this.#options.code, state: 'sealed', id: undefined })
+        packs.setHolders(pack.number, new Map())
+      } else {
+        packs.put({ ...pack, state: 'sealed' })
+      }
     }
   }
 

@@ -82,19 +82,31 @@ export async function placePack(
   return { ...judge(pack, parts.candidates, holders), bytesSent, failures }
 }
 
+/**
+ * Shares on failure domains of their own.
+ *
+ * @param holders - those that are no candidates any more count for nothing
+ */
+export function happinessOf(
+  candidates: readonly Candidate[],
+  holders: ReadonlyMap<number, PeerId>,
+): number {
+  const domains = new Map(candidates.map(({ peer, domain }) => [peer, domain]))
+  const layout = new Map<string, number[]>()
+  for (const [share, peer] of holders) {
+    const domain = domains.get(peer)
+    if (domain !== undefined) layout.set(domain, [...(layout.get(domain) ?? []), share])
+  }
+  return happiness(layout)
+}
+
 /** How good a placement is, by what holds what. */
 function judge(
   { id, manifest }: EncodedPack,
   candidates: readonly Candidate[],
   holders: ReadonlyMap<number, PeerId>,
 ): Omit<Placement, 'bytesSent' | 'failures'> {
-  const domains = new Map(candidates.map(({ peer, domain }) => [peer, domain]))
-  const layout = new Map<string, number[]>()
-  for (const [share, peer] of holders) {
-    const domain = domains.get(peer) ?? peer
-    layout.set(domain, [...(layout.get(domain) ?? []), share])
-  }
   const needed = safeCount(manifest)
-  const happy = happiness(layout)
+  const happy = happinessOf(candidates, holders)
   return { id, holders, needed, happiness: happy, safe: happy >= needed, wanted: manifest.total }
 }
