@@ -19,7 +19,7 @@ returnMemoryEarly()
 const shutdown = listenForShutdown()
 const context: Context = {
   env: process.env,
-  workingFolder: process.cwd(),
+  workingFolder: workingFolder(),
   stdout: process.stdout,
   stderr: process.stderr,
   signal: shutdown.signal,
@@ -49,3 +49,12 @@ process.on('uncaughtException', (error) => {
 })
 
 process.exit(await run(process.argv.slice(2), context))
+
+function workingFolder(): string {
+  try {
+    return process.cwd()
+  } catch {
+    process.stderr.write('cairn: the folder you are in is gone; go to another one\n')
+    process.exit(EXIT.error)
+  }
+}
