@@ -69,18 +69,24 @@ export async function runRestore(
   const { totals } = restorer
   const failures: FileFailure[] = []
   const { files: filesTotal, bytes: bytesTotal } = request.at
+  let bytesWritten = 0
+  const tell = (current: Uint8Array) =>
+    request.onProgress?.({
+      phase: 'restore',
+      filesDone: totals.files,
+      filesTotal,
+      bytesDone: Math.min(bytesWritten, bytesTotal),
+      bytesTotal,
+      current,
+    })
   await restorer.restore(
     wanted,
     {
-      onEntry: (current) =>
-        request.onProgress?.({
-          phase: 'restore',
-          filesDone: totals.files,
-          filesTotal,
-          bytesDone: totals.bytes,
-          bytesTotal,
-          current,
-        }),
+      onBytes: (current, size) => {
+        bytesWritten += size
+        tell(current)
+      },
+      onEntry: tell,
       onFailure: (failure) => {
         failures.push({ ...failure, during: 'restore' })
         request.onFileError?.({ ...failure, during: 'restore' })

@@ -31,6 +31,8 @@ export interface RestoreTotals {
 }
 
 export interface RestoreEvents {
+  /** A piece of a file was written: a heartbeat within large files. */
+  readonly onBytes: (path: Uint8Array, size: number) => void
   readonly onEntry: (path: Uint8Array, size: number) => void
   readonly onFailure: (failure: RestoreFailure) => void
 }
@@ -76,7 +78,7 @@ export class Restorer {
       const folder = { path: found.path, attributes, isMade: false }
       if (what.kind === 'folder') folders.push(folder)
       try {
-        await this.#entry(found, signal)
+        await this.#entry(found, events, signal)
         folder.isMade = true
         events.onEntry(toPath(found.path), sizeOf(found.entry))
       } catch (error) {
@@ -124,7 +126,11 @@ export class Restorer {
     }
   }
 
-  async #entry({ path, entry }: FoundEntry, signal: AbortSignal): Promise<void> {
+  async #entry(
+    { path, entry }: FoundEntry,
+    events: RestoreEvents,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { target } = this.#parts
     const { attributes, what } = entry.span
     switch (what.kind) {
@@ -138,8 +144,9 @@ export class Restorer {
         return
       case 'file': {
         const chain = await this.#chain(path, entry)
+        const onBytes = (size: number) => events.onBytes(toPath(path), size)
         await target.file(path, attributes, (temporary) =>
-          this.#versions.write(chain, temporary, signal),
+          this.#versions.write(chain, temporary, onBytes, signal),
         )
         this.totals.files += 1
         this.totals.bytes += sizeOf(entry)

@@ -37,6 +37,7 @@ export class VersionReader {
    *
    * @param chain - the original first
    * @param temporary - makes a file to write to; each step of the chain takes one
+   * @param onBytes - told of each piece of the last version, once it is written
    * @returns the file that holds the whole version
    * @throws {DigestMismatchError}
    * @throws {RecoveryError}
@@ -45,13 +46,16 @@ export class VersionReader {
   async write(
     chain: readonly Version[],
     temporary: () => Promise<Temporary>,
+    onBytes: (size: number) => void,
     signal: AbortSignal,
   ): Promise<Temporary> {
     let base: Temporary | undefined
     let baseSize = 0
     for (const version of chain) {
       const next = await temporary()
-      await this.#fill(next, version, this.#bytes(version, { base, baseSize }), signal)
+      const bytes = this.#bytes(version, { base, baseSize })
+      const isLast = version === chain.at(-1)
+      await this.#fill(next, version, bytes, isLast ? onBytes : () => undefined, signal)
       // A chain of sixteen must not take sixteen times the room.
       await base?.discard()
       base = next
@@ -89,6 +93,7 @@ export class VersionReader {
     target: Temporary,
     version: Version,
     bytes: AsyncGenerator<Uint8Array>,
+    onBytes: (size: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const hash = createHash('sha256')
@@ -99,6 +104,7 @@ export class VersionReader {
       if (size > version.size) break
       hash.update(part)
       await target.writer.write(part)
+      onBytes(part.length)
     }
     const isRight =
       size === version.size &&
