@@ -5,6 +5,10 @@
  * from its own state, and from the grid where that state is gone or behind.
  */
 
+import { equal } from '../../protocol/bytes.ts'
+import { sha256 } from '../../protocol/hash.ts'
+import { openHead } from '../../protocol/head.ts'
+import type { VaultId } from '../../protocol/ids.ts'
 import { deriveReadKeys, type ReadKeys } from '../../protocol/keys.ts'
 import { decodeRoot, type Root } from '../../protocol/root.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
@@ -12,9 +16,10 @@ import { CairnError, FilesError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
 import { LocalState } from '../restore/local-state.ts'
-import { newestHead } from '../restore/newest-head.ts'
+import { newestHead, type HeadAnswer, type NewestHead } from '../restore/newest-head.ts'
 import { fromKey, join, toNames, toPath } from '../source/path.ts'
 import type { EntryRow } from '../store/entries.ts'
+import type { PublishedState } from '../store/published.ts'
 import { readGridFile } from '../store/grid-file.ts'
 import { readKeyring, type Keyring } from '../store/keyring.ts'
 import type { ClientPorts } from './client-ports.ts'
@@ -106,15 +111,15 @@ export class VaultSession {
   async refresh(signal: AbortSignal): Promise<void> {
     const { published } = this.stores
     const { grid } = await this.link()
-    // A head that was on its way when the backupdb was lost: all it names is safe, so it counts.
-    const pending = await published.pendingHead()
-    if (pending !== undefined && published.pending() === undefined) {
-      await grid.publish(pending, signal)
-      await published.settleHead()
-    }
+    await this.#sendOrphan(grid, signal)
     const { answers } = await grid.heads(this.keyring.vault, signal)
-    const newest = newestHead(answers, this.keyring.vault)
-    const known = Math.max(published.current()?.sequence ?? 0, published.pending()?.sequence ?? 0)
+    const pending = published.pending()
+    const overtaking = pending && rivalOf(pending, answers, this.keyring.vault)
+    const newest = overtaking ?? newestHead(answers, this.keyring.vault)
+    const known = Math.max(
+      published.current()?.sequence ?? 0,
+      overtaking === undefined ? (pending?.sequence ?? 0) : 0,
+    )
     const source = this.objects(grid, signal)
     const tree = new TreeReader({ source })
     const state = this.#localState(grid, source, tree)
@@ -136,7 +141,22 @@ export class VaultSession {
       )
     }
     this.#warnings.push(...warningsOf(newest))
-    await state.rebuildEntries(await state.follow(newest.head, signal), signal)
+    const root = await state.follow(newest.head, signal)
+    // What waited to be sent leads nowhere now; what it held is found by the next scan.
+    if (pending !== undefined) await published.dropPendingHead()
+    await state.rebuildEntries(root, signal)
+  }
+
+  /** A head that was on its way when the backupdb was lost: all it names is safe, so it counts. */
+  async #sendOrphan(grid: GridLink['grid'], signal: AbortSignal): Promise<void> {
+    const { published } = this.stores
+    const bytes = await published.pendingHead()
+    if (bytes === undefined) return published.clearPending()
+    const pending = published.pending()
+    if (pending !== undefined && equal(openHead(bytes).id, pending.head)) return
+    await grid.publish(bytes, signal)
+    published.clearPending()
+    await published.settleHead()
   }
 
   /** @returns a path's newest version with all it rests on; `undefined` if that cannot be read */
@@ -179,6 +199,24 @@ export class VaultSession {
   takeWarnings(): string[] {
     return this.#warnings.splice(0)
   }
+}
+
+/**
+ * A head that stands in the way of one that waits here: a home that came back from an old copy wrote
+ * it in its former life, or a copy of this home did. What it names is safe, and may have been promised
+ * to a person; what waits here was not.
+ */
+function rivalOf(
+  pending: PublishedState,
+  answers: readonly HeadAnswer[],
+  vault: VaultId,
+): NewestHead | undefined {
+  const others = answers.map(({ peer, heads }) => ({
+    peer,
+    heads: heads.filter(({ head }) => !equal(sha256(head), pending.head)),
+  }))
+  const rival = newestHead(others, vault)
+  return rival !== undefined && rival.head.sequence >= pending.sequence ? rival : undefined
 }
 
 function nodeOf(root: Root): FolderNode | undefined {

@@ -15,7 +15,7 @@ import {
 import { referenceSchema, referenceToCbor, type Reference } from '../../protocol/reference.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Settings } from './settings.ts'
-import { readWhole, writeWhole } from './whole-file.ts'
+import { StateDamagedError, readWhole, writeWhole } from './whole-file.ts'
 
 /** A ledger segment as this device knows it. */
 export interface SegmentRecord {
@@ -89,9 +89,17 @@ export class Published {
     this.#settings.remove('publishing')
   }
 
-  /** @returns a head that was written and perhaps sent, and is not known to be published */
+  /**
+   * @returns a head that was written and perhaps sent, and is not known to be published; a damaged one
+   *   is as good as none, since whoever it was sent to has it
+   */
   async pendingHead(): Promise<Uint8Array | undefined> {
-    return readWhole(this.#disk, HEAD_PENDING)
+    try {
+      return await readWhole(this.#disk, HEAD_PENDING)
+    } catch (error) {
+      if (error instanceof StateDamagedError) return undefined
+      throw error
+    }
   }
 
   /** Resolves when the head would survive a power cut. */
