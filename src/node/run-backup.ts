@@ -14,6 +14,7 @@ import type { VaultSession } from './vault-session.ts'
 /**
  * @throws {UsageError} more sources or tags, or longer ones, than a snapshot's row holds
  * @throws {GridNotFoundError}
+ * @throws {DeviceReplacedError}
  * @throws {TooFewPeersError}
  * @throws {FilesError} a path is not there
  */
@@ -31,6 +32,7 @@ export async function runBackup(
   await source.assertPresent()
   const { grid, roster } = await session.link()
   await session.refresh(signal)
+  session.assertInOffice()
 
   const objects = session.objects(grid, signal)
   const backup = new Backup(

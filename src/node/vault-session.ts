@@ -12,7 +12,7 @@ import type { VaultId } from '../../protocol/ids.ts'
 import { deriveReadKeys, type ReadKeys } from '../../protocol/keys.ts'
 import { decodeRoot, type Root } from '../../protocol/root.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
-import { CairnError, FilesError } from '../base/errors.ts'
+import { CairnError, FilesError, UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
 import { LocalState } from '../restore/local-state.ts'
@@ -21,11 +21,16 @@ import { fromKey, join, toNames, toPath } from '../source/path.ts'
 import type { EntryRow } from '../store/entries.ts'
 import type { PublishedState } from '../store/published.ts'
 import { readGridFile } from '../store/grid-file.ts'
-import { readKeyring, type Keyring } from '../store/keyring.ts'
+import { certificateOf, readKeyring, type Keyring } from '../store/keyring.ts'
 import type { ClientPorts } from './client-ports.ts'
 import { openStores, type ClientStores } from './client-stores.ts'
 import { GridNotFoundError, openGridLink, type GridLink } from './grid-link.ts'
 import { warningsOf } from './recover.ts'
+
+/** Another device took this one's place: peers take no more heads of it. */
+export class DeviceReplacedError extends UsageError {
+  override readonly name = 'DeviceReplacedError'
+}
 
 /** The newest tree, open for reading. */
 export interface OpenTree {
@@ -44,6 +49,7 @@ export class VaultSession {
   readonly stores: ClientStores
   #link: GridLink | undefined
   readonly #warnings: string[] = []
+  #newestEpoch = 0
 
   private constructor(ports: ClientPorts, keyring: Keyring, stores: ClientStores) {
     this.ports = ports
@@ -116,6 +122,7 @@ export class VaultSession {
     const pending = published.pending()
     const overtaking = pending && rivalOf(pending, answers, this.keyring.vault)
     const newest = overtaking ?? newestHead(answers, this.keyring.vault)
+    this.#newestEpoch = newest?.head.epoch ?? 0
     const known = Math.max(
       published.current()?.sequence ?? 0,
       overtaking === undefined ? (pending?.sequence ?? 0) : 0,
@@ -145,6 +152,20 @@ export class VaultSession {
     // What waited to be sent leads nowhere now; what it held is found by the next scan.
     if (pending !== undefined) await published.dropPendingHead()
     await state.rebuildEntries(root, signal)
+  }
+
+  /**
+   * As of the last refresh.
+   *
+   * @throws {DeviceReplacedError}
+   */
+  assertInOffice(): void {
+    if (this.#newestEpoch <= certificateOf(this.keyring).epoch) return
+    throw new DeviceReplacedError(
+      'This vault was brought back on another machine, and backups go on from there. From here it can ' +
+        'be listed and restored; to back up from here again, run "cairn recover" with the 24 words ' +
+        'into a new home',
+    )
   }
 
   /** A head that was on its way when the backupdb was lost: all it names is safe, so it counts. */
