@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import {
+  CHAIN_LENGTH_MAX,
+  blockSizeFor,
+  isDeltaWorth,
+  mayBeDelta,
+} from '../../src/backup/delta-policy.ts'
+import { isRacy } from '../../src/backup/racy.ts'
+
+const KIB = 1024
+const MIB = 1024 ** 2
+
+describe('a chain', () => {
+  it('ends at 16 deltas', () => {
+    const chain = (chainLength: number) => ({ chainLength, chainSize: 0 })
+    expect(mayBeDelta(chain(CHAIN_LENGTH_MAX - 1), MIB)).toBe(true)
+    expect(mayBeDelta(chain(CHAIN_LENGTH_MAX), MIB)).toBe(false)
+  })
+
+  it('costs to fetch at most twice the file and 64 KiB', () => {
+    const most = 2 * MIB + 64 * KIB
+    const may = (chainSize: number, deltaSize: number) =>
+      mayBeDelta({ chainLength: 1, chainSize }, MIB, { deltaSize })
+    expect([may(most, 0), may(most + 1, 0)]).toEqual([true, false])
+    expect([may(most - 100, 100), may(most - 100, 101)]).toEqual([true, false])
+  })
+})
+
+describe('a delta', () => {
+  it.each([
+    [50, 100, true],
+    [51, 100, false],
+    [0, 0, true],
+    [1, 1, false],
+  ])('of %i bytes for %i is worth it: %s', (deltaSize, size, isWorth) => {
+    expect(isDeltaWorth(deltaSize, size)).toBe(isWorth)
+  })
+})
+
+describe('blocks', () => {
+  it.each([
+    [4 * KIB - 1, true, null],
+    [4 * KIB, false, null],
+    [4 * KIB, true, 512],
+    [32 * KIB - 1, false, null],
+    [32 * KIB, false, 1_024],
+    [MIB - 1, true, 1_024],
+    [MIB, false, 4_096],
+    [4_096_000_000, false, 4_096],
+    [4_096_000_001, false, 8_192],
+    [2 ** 43, true, 2 ** 24],
+  ])('of a file of %i bytes, changed before: %s, have %s', (size, isHot, blockSize) => {
+    expect(blockSizeFor(size, { isHot })).toBe(blockSize)
+  })
+})
+
+describe('a file is racy', () => {
+  const second = 1_700_000_000
+  it.each([
+    ['20 ms after its change', 500_000_000, 520, true],
+    ['21 ms after it', 500_000_000, 521, false],
+    ['before it, by our clock', 500_000_000, 400, true],
+    ['2 s after a change without a fraction: it may be FAT’s', 0, 2_020, true],
+    ['later than that', 0, 2_021, false],
+  ])('%s', (_, nanoseconds, ms, expected) => {
+    expect(isRacy({ seconds: second, nanoseconds }, second * 1_000 + ms)).toBe(expected)
+  })
+})
