@@ -1,0 +1,268 @@
+import { describe, expect, it } from 'vitest'
+import { sha256 } from '../../protocol/hash.ts'
+import { equal } from '../../protocol/bytes.ts'
+import { versionId, type Version } from '../../protocol/tree.ts'
+import { toBytes, toText, type FileTree } from '../../sim/file-tree.ts'
+import type { Machine } from '../../sim/machine.ts'
+import { DeltaBuffer } from '../../src/backup/delta-buffer.ts'
+import { FileReader, type ReadVersion } from '../../src/backup/file-reader.ts'
+import { ObjectWriter } from '../../src/backup/object-writer.ts'
+import { codecs } from '../../src/codec/codecs.ts'
+import { applyDelta } from '../../src/codec/rdiff.ts'
+import { Contents } from '../../src/store/contents.ts'
+import type { EntryRow } from '../../src/store/entries.ts'
+import { Signatures } from '../../src/store/signatures.ts'
+import { fileStatus, memoryDatabase } from '../support/memory-database.ts'
+import { forever, onMachine } from '../support/on-machine.ts'
+import { contentSecret, cutKey, startPacking } from '../support/packing.ts'
+import { noise } from '../support/test-vault.ts'
+
+const KIB = 1024
+const PATH = '/file'
+
+describe('a file', () => {
+  it.each([0, 1, 256 * KIB, 256 * KIB + 1, 1024 * KIB, 2_500 * KIB])(
+    'of %i bytes becomes an original that reads back',
+    async (size) => {
+      await reading(noise(size), async ({ read, content }) => {
+        const version = await read()
+        expect(version).toMatchObject({ label: 'stable', size, content: { type: 'original' } })
+        expect(version.digest).toEqual(sha256(noise(size)))
+        expect(equal(await content(version), noise(size))).toBe(true)
+      })
+    },
+  )
+
+  it('that changes while it is read is read again', async () => {
+    await reading(noise(300 * KIB), async ({ read, content, machine, tree, reader }) => {
+      changeOnce(machine, () => tree.write(tree.node(toBytes(PATH)), 5, toBytes('changed')))
+      const version = await read()
+      expect(version.label).toBe('retried')
+      const now = tree.node(toBytes(PATH)).read(0, 1e9)
+      expect(equal(await content(version), now)).toBe(true)
+      expect(reader.bytesRead).toBe(600 * KIB)
+    })
+  })
+
+  it('that grows while it is read is what was read, with that digest', async () => {
+    await reading(noise(300 * KIB), async ({ read, content, machine, tree }) => {
+      let count = 0
+      machine.filesTrouble.onStep = (operation) => {
+        if (operation !== 'read') return
+        const node = tree.node(toBytes(PATH))
+        tree.write(node, node.size, noise(1_000, ++count))
+      }
+      const version = await read()
+      expect(version.label).toBe('fuzzy')
+      const bytes = await content(version)
+      expect([bytes.length, sha256(bytes)]).toEqual([version.size, version.digest])
+    })
+  })
+
+  it('whose mode alone changes while it is read is read again, for its times say no more', async () => {
+    await reading(noise(100), async ({ read, machine, tree }) => {
+      changeOnce(machine, () => tree.setAttributes(tree.node(toBytes(PATH)), { mode: 0o600 }))
+      expect(await read()).toMatchObject({ label: 'retried', status: { mode: 0o600 } })
+    })
+  })
+
+  it('becomes a delta of its former version where that is smaller', async () => {
+    const before = noise(900 * KIB)
+    await reading(before, async ({ read, know, content, change }) => {
+      const known = know(await read())
+      change(400 * KIB, noise(300, 2))
+      const version = await read(known)
+      expect(version).toMatchObject({ label: 'stable', content: { type: 'delta' } })
+      const after = before.slice()
+      after.set(noise(300, 2), 400 * KIB)
+      expect(version.digest).toEqual(sha256(after))
+      const delta = await content(version)
+      expect(delta.length).toBeLessThan(10 * KIB)
+      expect(equal(await patched(before, delta), after)).toBe(true)
+    })
+  })
+
+  it('becomes an original once its delta is not worth it, and no delta is left behind', async () => {
+    await reading(noise(9_000 * KIB), async ({ read, know, change, machine }) => {
+      const known = know(await read())
+      change(0, noise(8_900 * KIB, 2))
+      expect((await read(known)).content.type).toBe('original')
+      expect(machine.volume.files().filter(({ path }) => path.includes('delta'))).toEqual([])
+    })
+  })
+
+  it('becomes an original where its chain is long, or costs too much to fetch', async () => {
+    await reading(noise(100 * KIB), async ({ read, know, change }) => {
+      const known = know(await read())
+      change(0, toBytes('x'))
+      expect((await read({ ...known, chainLength: 16 })).content.type).toBe('original')
+      expect((await read({ ...known, chainSize: 300 * KIB })).content.type).toBe('original')
+      expect((await read({ ...known, chainLength: 15 })).content.type).toBe('delta')
+    })
+  })
+
+  it.each([2 * KIB, 100 * KIB, 2_000 * KIB])(
+    'of %i bytes that was only touched is unchanged',
+    async (size) => {
+      await reading(noise(size), async ({ read, know }) => {
+        const known = know(await read())
+        expect((await read(known)).content.type).toBe('unchanged')
+      })
+    },
+  )
+
+  it('is a copy of another path that is stored as a chain', async () => {
+    await reading(noise(50 * KIB), async ({ read, chains }) => {
+      const { digest } = await read()
+      const of = { ...row, size: 50 * KIB, content: chains.contentId(digest), chainLength: 1 }
+      chains.of = of
+      expect((await read()).content).toEqual({ type: 'copy', of, chain })
+      chains.chain = undefined
+      expect((await read()).content.type).toBe('original')
+    })
+  })
+
+  it('is read whole again when another of its size turns out to be another', async () => {
+    await reading(noise(50 * KIB), async ({ read, chains }) => {
+      chains.of = { ...row, size: 50 * KIB, content: Uint8Array.of(1), chainLength: 1 }
+      expect((await read()).content.type).toBe('original')
+    })
+  })
+
+  it('that is a folder or a link by now, or gone, is an error of that file', async () => {
+    await reading(noise(10), async ({ read, tree }) => {
+      tree.remove(toBytes(PATH))
+      await expect(read()).rejects.toMatchObject({ code: 'ENOENT' })
+      tree.make(toBytes(PATH), 'symlink', 0o777)
+      await expect(read()).rejects.toMatchObject({ code: 'ELOOP' })
+      tree.remove(toBytes(PATH))
+      tree.make(toBytes(PATH), 'fifo', 0o600)
+      await expect(read()).rejects.toMatchObject({ code: 'EINVAL' })
+    })
+  })
+
+  it('stops being read when it is told to', async () => {
+    await reading(noise(5_000 * KIB), async ({ read, machine }) => {
+      const controller = new AbortController()
+      changeOnce(machine, () => controller.abort(new Error('enough')))
+      await expect(read(undefined, controller.signal)).rejects.toThrow('enough')
+    })
+  })
+})
+
+const row: EntryRow = {
+  ...fileStatus(),
+  key: toBytes('other'),
+  content: undefined,
+  version: versionId(1, 0),
+  chainLength: 0,
+  chainSize: 10,
+}
+const chain: readonly Version[] = []
+
+interface Reading {
+  readonly machine: Machine
+  readonly tree: FileTree
+  readonly reader: FileReader
+  /** What the backupdb says of chains elsewhere. */
+  readonly chains: {
+    of: EntryRow | undefined
+    chain: readonly Version[] | undefined
+    contentId(digest: Uint8Array): Uint8Array
+  }
+  read(known?: EntryRow, signal?: AbortSignal): Promise<ReadVersion>
+  /** The version is published: its signature is kept. @returns its entry */
+  know(version: ReadVersion): EntryRow
+  /** The objects of an original or a delta, one behind the other. */
+  content(version: ReadVersion): Promise<Uint8Array>
+  change(offset: number, bytes: Uint8Array): void
+}
+
+async function reading(
+  bytes: Uint8Array,
+  story: (reading: Reading) => Promise<void>,
+): Promise<void> {
+  await onMachine(async ({ files, disk, clock, compute }, machine) => {
+    const { tree } = machine
+    tree.write(tree.make(toBytes(PATH), 'file', 0o644), 0, bytes)
+    await clock.sleep(60_000)
+    const packing = await startPacking(disk)
+    const { packer } = packing
+    const database = memoryDatabase()
+    const contents = new Contents(database, new Uint8Array(32))
+    const signatures = new Signatures(database)
+    const writer = new ObjectWriter(
+      { packer, find: () => undefined, onSealed: () => undefined },
+      contentSecret,
+    )
+    const chains: Reading['chains'] = {
+      of: undefined,
+      chain,
+      contentId: (digest) => contents.id(digest),
+    }
+    const reader = new FileReader(
+      {
+        files,
+        compute: compute(codecs),
+        writer,
+        signatures,
+        deltaBuffer: new DeltaBuffer(disk),
+        onRead: () => undefined,
+        contentId: chains.contentId,
+        hasChainedOfSize: (size) => chains.of?.size === size,
+        findContent: (content) =>
+          chains.of?.content !== undefined && equal(chains.of.content, content)
+            ? chains.of
+            : undefined,
+        chainOf: async () => chains.chain,
+      },
+      cutKey,
+    )
+    await story({
+      machine,
+      tree,
+      reader,
+      chains,
+      read: (known, signal = forever) => reader.read(toBytes(PATH), known, signal),
+      know: ({ digest, size, signature }) => {
+        const content = contents.id(digest)
+        if (signature !== undefined) signatures.put(content, signature)
+        return { ...row, key: toBytes('file'), size, content, chainSize: size }
+      },
+      content: async ({ content }) => {
+        if (!('slots' in content)) throw new Error(`a version of type ${content.type}`)
+        await writer.endRun()
+        await packer.flush()
+        const parts: Uint8Array[] = []
+        for (const { reference } of content.slots) {
+          if (reference !== undefined) parts.push((await packing.read(reference)).body)
+        }
+        return new Uint8Array(Buffer.concat(parts))
+      },
+      change: (offset, changed) => tree.write(tree.node(toBytes(PATH)), offset, changed),
+    })
+  })
+}
+
+/** Change something during the first read of the file. */
+function changeOnce(machine: Machine, change: () => void): void {
+  let isDone = false
+  machine.filesTrouble.onStep = (operation, path) => {
+    if (isDone || operation !== 'read' || toText(path) !== PATH) return
+    isDone = true
+    change()
+  }
+}
+
+async function patched(before: Uint8Array, delta: Uint8Array): Promise<Uint8Array> {
+  const base = {
+    size: before.length,
+    read: async (offset: number, length: number) => before.slice(offset, offset + length),
+  }
+  async function* whole() {
+    yield delta
+  }
+  const parts: Uint8Array[] = []
+  for await (const part of applyDelta(base, whole(), { sizeMax: 1e9 })) parts.push(part)
+  return new Uint8Array(Buffer.concat(parts))
+}

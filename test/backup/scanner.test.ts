@@ -1,0 +1,238 @@
+import { describe, expect, it } from 'vitest'
+import { failure, toBytes, toText, type FileTree } from '../../sim/file-tree.ts'
+import type { Machine } from '../../sim/machine.ts'
+import { Scanner, type ScanReport } from '../../src/backup/scanner.ts'
+import { FolderSource } from '../../src/source/folder-source.ts'
+import { fromKey, keysBelow, toPath } from '../../src/source/path.ts'
+import { Entries, type EntryRow } from '../../src/store/entries.ts'
+import { Queue } from '../../src/store/queue.ts'
+import { memoryDatabase } from '../support/memory-database.ts'
+import { forever, onMachine } from '../support/on-machine.ts'
+
+const HOUR_MS = 3_600_000
+
+describe('a scan', () => {
+  it('queues all of what is new', async () => {
+    await scanning(['/a/b/c', '/a/d'], async ({ scan }) => {
+      const { queued, report } = await scan(['/a'])
+      expect(queued).toEqual(['done /a', 'done /a/b', 'waiting /a/b/c', 'waiting /a/d'])
+      expect(report.totals).toMatchObject({ files: 2, folders: 2, unmodified: 0 })
+    })
+  })
+
+  it('queues nothing where nothing changed, and twice the same where it did', async () => {
+    await scanning(['/a/b', '/a/c'], async ({ scan, publish, tree }) => {
+      await scan(['/a'])
+      await publish()
+      expect((await scan(['/a'])).queued).toEqual([])
+      tree.write(tree.node(toBytes('/a/b')), 0, toBytes('x'))
+      const once = await scan(['/a'])
+      expect(once.queued).toEqual(['waiting /a/b'])
+      expect((await scan(['/a'])).queued).toEqual(once.queued)
+    })
+  })
+
+  it('tells a folder that is gone once, not all that was in it', async () => {
+    await scanning(['/a/b/c/d', '/a/b/e', '/a/b-', '/a/z'], async ({ scan, publish, tree }) => {
+      await scan(['/a'])
+      await publish()
+      for (const path of ['/a/b/c/d', '/a/b/c', '/a/b/e', '/a/b']) tree.remove(toBytes(path))
+      expect((await scan(['/a'])).queued).toEqual(['done /a', 'gone /a/b'])
+    })
+  })
+
+  it('sees a folder become a file, and back', async () => {
+    await scanning(['/a/b/c', '/a/d'], async ({ scan, publish, tree }) => {
+      await scan(['/a'])
+      await publish()
+      tree.remove(toBytes('/a/b/c'))
+      tree.remove(toBytes('/a/b'))
+      tree.make(toBytes('/a/b'), 'file', 0o644)
+      expect((await scan(['/a'])).queued).toEqual(['done /a', 'waiting /a/b'])
+      await publish()
+      tree.remove(toBytes('/a/b'))
+      tree.make(toBytes('/a/b'), 'folder', 0o755)
+      tree.make(toBytes('/a/b/c'), 'file', 0o644)
+      expect((await scan(['/a'])).queued).toEqual(['done /a', 'done /a/b', 'waiting /a/b/c'])
+    })
+  })
+
+  it('takes what became a socket for gone', async () => {
+    await scanning(['/a/b/c', '/a/d'], async ({ scan, publish, tree }) => {
+      await scan(['/a'])
+      await publish()
+      for (const path of ['/a/b/c', '/a/b', '/a/d']) tree.remove(toBytes(path))
+      for (const path of ['/a/b', '/a/d']) tree.make(toBytes(path), 'socket', 0o600)
+      const { queued, report } = await scan(['/a'])
+      expect(queued).toEqual(['done /a', 'gone /a/b', 'gone /a/d'])
+      expect(report.totals.unsupported).toBe(2)
+    })
+  })
+
+  it('keeps what lies below a folder that cannot be listed', async () => {
+    await scanning(['/a/b/c/d', '/a/b/e', '/a/f'], async ({ scan, publish, tree }) => {
+      await scan(['/a'])
+      await publish()
+      const node = tree.node(toBytes('/a/b'))
+      node.mode = 0o000
+      const { queued, failed } = await scan(['/a'])
+      expect([queued, failed]).toEqual([['done /a/b'], ['/a/b EACCES']])
+    })
+  })
+
+  it('keeps everything when not even the topmost folder can be listed', async () => {
+    await scanning(['/a/b', '/c'], async ({ scan, publish, machine }) => {
+      await scan(['/'])
+      await publish()
+      machine.filesTrouble.onStep = (operation, path) => {
+        if (operation === 'list') throw failure('EIO', path)
+      }
+      const { queued, failed } = await scan(['/'])
+      expect([queued, failed]).toEqual([[], ['/ EIO']])
+    })
+  })
+
+  it('keeps what cannot be seen, and takes what vanished for gone', async () => {
+    await scanning(['/a/b/c', '/a/d', '/a/e'], async ({ scan, publish, machine }) => {
+      await scan(['/a'])
+      await publish()
+      machine.filesTrouble.onStep = (operation, path) => {
+        if (operation !== 'status') return
+        if (toText(path) === '/a/b') throw failure('EIO', path)
+        if (toText(path) === '/a/d') throw failure('ENOENT', path)
+      }
+      const { queued, failed } = await scan(['/a'])
+      expect([queued, failed]).toEqual([['gone /a/d'], ['/a/b EIO', '/a/d ENOENT']])
+    })
+  })
+
+  it('keeps a folder and what was in it when the link in its place cannot be read', async () => {
+    await scanning(['/a/b/c', '/a/d'], async ({ scan, publish, machine, tree }) => {
+      await scan(['/a'])
+      await publish()
+      tree.remove(toBytes('/a/b/c'))
+      tree.remove(toBytes('/a/b'))
+      tree.make(toBytes('/a/b'), 'symlink', 0o777)
+      machine.filesTrouble.onStep = (operation, path) => {
+        if (operation === 'readLink') throw failure('EIO', path)
+      }
+      const { queued, failed } = await scan(['/a'])
+      expect([queued, failed]).toEqual([['done /a'], ['/a/b EIO']])
+    })
+  })
+
+  it('leaves out a file whose times no snapshot can hold, and only that', async () => {
+    await scanning(['/a/b', '/a/c'], async ({ scan, tree }) => {
+      tree.node(toBytes('/a/b')).mtime = { seconds: 2 ** 52, nanoseconds: 0 }
+      const { queued, failed } = await scan(['/a'])
+      expect([queued, failed]).toEqual([['done /a', 'waiting /a/c'], ['/a/b EOVERFLOW']])
+    })
+  })
+
+  it('leaves alone what its sources do not cover', async () => {
+    await scanning(['/a/b/c', '/a/d', '/e'], async ({ scan, publish, tree }) => {
+      await scan(['/'])
+      await publish()
+      for (const path of ['/a/b/c', '/a/d', '/e']) tree.remove(toBytes(path))
+      expect((await scan(['/a/b'])).queued).toEqual(['done /a', 'done /a/b', 'gone /a/b/c'])
+      await publish()
+      expect((await scan(['/'])).queued).toEqual(['gone /a/d', 'gone /e'])
+    })
+  })
+
+  it('forgets the rows of sources that are not asked for any more', async () => {
+    await scanning(['/a/b', '/c/d'], async ({ scan }) => {
+      await scan(['/a'])
+      expect((await scan(['/c'])).queued).toEqual(['done /c', 'waiting /c/d'])
+    })
+  })
+
+  it('notes what changed too near to the scan', async () => {
+    await scanning(['/a/old'], async ({ scan, tree, queue }) => {
+      tree.make(toBytes('/a/new'), 'file', 0o644)
+      await scan(['/a'])
+      const racy = [...queue.rows()].filter(({ isRacy }) => isRacy)
+      expect(racy.map(({ key }) => toText(toPath(fromKey(key))))).toEqual(['/a', '/a/new'])
+    })
+  })
+
+  it('knows that some file systems count in seconds', async () => {
+    await scanning(
+      ['/a/old'],
+      async ({ scan, tree, queue, machine }) => {
+        tree.write(tree.node(toBytes('/a/old')), 0, toBytes('x'))
+        await machine.ports.clock.sleep(1_000)
+        await scan(['/a'])
+        const racy = [...queue.rows('waiting')].filter(({ isRacy }) => isRacy)
+        expect(racy).toHaveLength(1)
+      },
+      { fileTimeStep: 2_000_000_000 },
+    )
+  })
+})
+
+interface Scanning {
+  readonly machine: Machine
+  readonly tree: FileTree
+  readonly queue: Queue
+  scan(sources: readonly string[]): Promise<{
+    report: ScanReport
+    /** State and path of every queued row. */
+    queued: string[]
+    /** Path and code of every failure. */
+    failed: string[]
+  }>
+  /** As if what is queued had become a snapshot; time passes. */
+  publish(): Promise<void>
+}
+
+async function scanning(
+  files: readonly string[],
+  story: (scanning: Scanning) => Promise<void>,
+  options: { readonly fileTimeStep?: number } = {},
+): Promise<void> {
+  await onMachine(async ({ files: port, clock }, machine) => {
+    const { tree } = machine
+    for (const file of files) {
+      const names = file.split('/').slice(1)
+      for (let depth = 1; depth < names.length; depth += 1) {
+        const folder = toBytes(`/${names.slice(0, depth).join('/')}`)
+        if (!tree.has(folder)) tree.make(folder, 'folder', 0o755)
+      }
+      tree.make(toBytes(file), 'file', 0o644)
+    }
+    await clock.sleep(HOUR_MS)
+    const database = memoryDatabase()
+    const [entries, queue] = [new Entries(database), new Queue(database)]
+    let run = 0
+    const scan = async (sources: readonly string[]) => {
+      const parts = { clock, files: port, database, entries, queue }
+      const source = new FolderSource(port, sources.map(toBytes))
+      const report = await new Scanner(parts, source, ++run).scan(() => undefined, forever)
+      return {
+        report,
+        queued: [...queue.rows()].map(
+          ({ state, key }) => `${state} ${toText(toPath(fromKey(key)))}`,
+        ),
+        failed: report.failures.map(({ path, error }) => `${toText(path)} ${error.code}`),
+      }
+    }
+    const publish = async () => {
+      for (const { key, state, status } of queue.rows()) {
+        if (state === 'gone' || status.kind !== 'folder') entries.removeTree(key, keysBelow(key))
+        const row: EntryRow = {
+          ...status,
+          key,
+          content: undefined,
+          version: 1,
+          chainLength: 0,
+          chainSize: 0,
+        }
+        if (state !== 'gone') entries.put(row)
+      }
+      queue.clear()
+      await clock.sleep(HOUR_MS)
+    }
+    await story({ machine, tree, queue, scan, publish })
+  }, options)
+}
