@@ -27,14 +27,15 @@ const context: Context = {
   exit: EXIT.ok,
 }
 
-// Ctrl-C reaches the launcher and us; what the launcher then forwards is the same wish, not a second.
-shutdown.signal.addEventListener('abort', () => {
-  const ignore = () => undefined
-  for (const name of STOP_SIGNALS) process.on(name, ignore)
-  setTimeout(() => {
-    for (const name of STOP_SIGNALS) process.removeListener(name, ignore)
-  }, ECHO_MS).unref()
-})
+// Ctrl-C reaches the launcher and us, and what the launcher then forwards is the same wish, not a
+// second one. A second one ends us at once: whatever is left over is for the next run.
+let stoppedAt = Infinity
+shutdown.signal.addEventListener('abort', () => (stoppedAt = context.now()))
+for (const name of STOP_SIGNALS) {
+  process.on(name, () => {
+    if (context.now() - stoppedAt > ECHO_MS) process.exit(EXIT.interrupted)
+  })
+}
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -55,6 +56,6 @@ function workingFolder(): string {
     return process.cwd()
   } catch {
     process.stderr.write('cairn: the folder you are in is gone; go to another one\n')
-    process.exit(EXIT.error)
+    return process.exit(EXIT.error)
   }
 }

@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly input?: string
   readonly cwd?: string
+  /** As leader of a process group, as from a terminal. */
+  readonly isGroup?: boolean
   /** Run as this user; the place must be its own. */
   readonly uid?: number
 }
@@ -59,6 +61,7 @@ export class Place {
       cwd: options.cwd ?? this.folder,
       env: { ...process.env, CAIRN_HOME: this.at(options.home ?? 'home'), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
+      detached: options.isGroup === true,
       ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     })
     this.#running.add(child)

@@ -34,8 +34,10 @@ export function spawnPeer(store: PeerStore, args: readonly string[]): void {
     stdio: ['ignore', output, output],
     cwd: store.folder,
   })
-  // How it went is told by the store's files.
+  // How it went is told by the store's files. The number is there from the first moment on, so that
+  // whoever changes their mind while the peer starts finds it.
   child.on('error', () => undefined)
+  if (child.pid !== undefined) store.setStarting(child.pid)
   child.unref()
   closeSync(output)
 }
@@ -48,7 +50,9 @@ export async function awaitPeer(store: PeerStore, signal: AbortSignal): Promise<
   const deadline = performance.now() + START_MS_MAX
   while (performance.now() < deadline) {
     const addresses = store.addresses()
-    if (addresses.length > 0 && runningPid(store) !== undefined) return addresses
+    const isRunning = runningPid(store) !== undefined
+    if (addresses.length > 0 && isRunning) return addresses
+    if (!isRunning) break
     await sleep(POLL_MS, undefined, { signal })
   }
   throw new PeerStartError(`the peer in ${store.folder} does not answer: ${lastWords(store)}`)

@@ -93,9 +93,14 @@ export class PeerStore {
     return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
   }
 
+  /** Say which process will answer. */
+  setStarting(pid: number): void {
+    this.#write('pid', `${pid}\n`)
+  }
+
   /** Say that the peer answers from now on. */
   setRunning(pid: number, addresses: readonly string[]): void {
-    this.#write('pid', `${pid}\n`)
+    this.setStarting(pid)
     this.#write('addresses', `${addresses.join('\n')}\n`)
   }
 
