@@ -47,6 +47,8 @@ function see(node: FileNode): Seen | undefined {
 
 /** What is known of one run of the backup. */
 export interface Memory {
+  /** The folder that was backed up; paths are below it. */
+  readonly root: string
   /** Pictures from its start to its end, one after each change; one only, if all was quiet. */
   readonly pictures: readonly Picture[]
   /** Paths that the run itself said it could not read. */

@@ -83,12 +83,13 @@ export class Owner {
   }
 
   /**
-   * Back everything up once.
+   * Back up once.
    *
    * @param isBusy - whether the person goes on working meanwhile
+   * @param folder - the home, or a folder below it
    */
-  async backUp(isBusy: boolean): Promise<BackupSummary> {
-    const attempt = this.#begin()
+  async backUp(isBusy: boolean, folder = HOME): Promise<BackupSummary> {
+    const attempt = this.#begin(folder)
     this.#attempts.push(attempt)
     let isOver = false
     const work = async (): Promise<void> => {
@@ -96,16 +97,17 @@ export class Owner {
       for (;;) {
         await this.#world.scheduler.sleep(random.exponential(300))
         if (isOver) return
-        this.person.edit()
-        attempt.pictures.push(this.#picture())
+        if (random.chance(0.5)) this.person.edit()
+        else this.person.fidget()
+        attempt.pictures.push(this.#picture(folder))
       }
     }
     const working = isBusy ? work() : Promise.resolve()
     try {
       const summary = await this.#withClient((client, signal) =>
-        client.backup({ paths: [toBytes(HOME)], host: HOST }, signal),
+        client.backup({ paths: [toBytes(folder)], host: HOST }, signal),
       )
-      for (const { path } of summary.skipped) attempt.skipped.add(below(path))
+      for (const { path } of summary.skipped) attempt.skipped.add(below(folder, path))
       if (summary.published) this.#remember(summary.sequence, attempt)
       return summary
     } finally {
@@ -137,16 +139,17 @@ export class Owner {
         const rows = await client.snapshots(signal)
         const row = rows.find((one) => one.sequence === sequence)
         if (row === undefined) throw new StoryError(`snapshot ${sequence} is gone`)
-        const paths = [toBytes(HOME)]
+        const { root } = this.#memory(sequence)
+        const paths = [toBytes(root)]
         const summary = await client.restore({ at: row, paths, target: toBytes(target) }, signal)
         const fuzzy = new Set<string>()
         for await (const { path, entry } of client.list(
           row,
-          toBytes(HOME),
+          toBytes(root),
           { recursive: true },
           signal,
         )) {
-          if (entry.version?.label === 'fuzzy') fuzzy.add(below(path))
+          if (entry.version?.label === 'fuzzy') fuzzy.add(below(root, path))
         }
         const [failure] = summary.failures
         if (isWhole && failure !== undefined) {
@@ -155,7 +158,7 @@ export class Owner {
             { cause: failure.error },
           )
         }
-        this.#judge(sequence, takePicture(this.machine.tree, target + HOME), fuzzy, isWhole)
+        this.#judge(sequence, takePicture(this.machine.tree, target + root), fuzzy, isWhole)
       })
     } finally {
       this.#clear(target)
@@ -187,18 +190,26 @@ export class Owner {
     }
   }
 
-  #begin(): Attempt {
+  #begin(root: string): Attempt {
     const now = this.machine.clock.now()
     return {
+      root,
       startedAt: now,
       endedAt: Number.POSITIVE_INFINITY,
-      pictures: [this.#picture()],
+      pictures: [this.#picture(root)],
       skipped: new Set(),
     }
   }
 
-  #picture(): Picture {
-    return takePicture(this.machine.tree, HOME)
+  /** Of a folder that may have gone meanwhile. */
+  #picture(root: string): Picture {
+    return this.machine.tree.has(toBytes(root)) ? takePicture(this.machine.tree, root) : new Map()
+  }
+
+  #memory(sequence: number): Memory {
+    const memory = this.#memories.get(sequence)
+    if (memory === undefined) throw new StoryError(`nobody remembers snapshot ${sequence}`)
+    return memory
   }
 
   #remember(sequence: number, memory: Memory): void {
@@ -222,8 +233,7 @@ export class Owner {
   }
 
   #judge(sequence: number, restored: Picture, fuzzy: ReadonlySet<string>, isWhole: boolean): void {
-    const memory = this.#memories.get(sequence)
-    if (memory === undefined) throw new StoryError(`nobody remembers snapshot ${sequence}`)
+    const memory = this.#memory(sequence)
     const differences = compareWith(memory, restored, (path) => fuzzy.has(path)).filter(
       ({ path }) => isWhole || restored.has(path),
     )
@@ -255,7 +265,7 @@ function clientPorts(ports: MachinePorts): ClientPorts {
   return { ...ports, compute: ports.compute(codecs) }
 }
 
-/** A path of the home, as the oracle has it. */
-function below(path: PathBytes): string {
-  return toText(path).slice(HOME.length)
+/** A path below a root, as the oracle has it. */
+function below(root: string, path: PathBytes): string {
+  return toText(path).slice(root.length)
 }

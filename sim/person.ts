@@ -96,6 +96,16 @@ export class Person {
     return this.#do(this.#random.weighted(LIKELINESS))
   }
 
+  /** Make one edit of the kind that a backup may miss while it reads: small, and of few traces. */
+  fidget(): string {
+    return this.#do(this.#random.pick(['changeQuietly', 'changePages', 'editText', 'touch']))
+  }
+
+  /** @returns a folder below the home, or the home itself */
+  someFolder(): string {
+    return this.#pick((node) => node.kind === 'folder') ?? this.#home
+  }
+
   edits(count: number): void {
     for (let left = count; left > 0; left--) this.edit()
   }

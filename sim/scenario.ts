@@ -87,6 +87,8 @@ class Story {
   readonly #weather: Weather
   /** An old copy of the client's state, as a person has who images a disk. */
   #image: SavedState | undefined
+  /** Whether the client's state is an old one that no backup has brought up to date yet. */
+  #isBehind = false
 
   constructor(
     world: World,
@@ -141,13 +143,15 @@ class Story {
 
   async #backUp(): Promise<void> {
     const { machine } = this.#owner
-    const isBusy = this.#random.chance(0.3)
+    const folder = this.#random.chance(0.2) ? this.#owner.person.someFolder() : undefined
+    const isBusy = folder === undefined && this.#random.chance(0.3)
     const start = { ms: this.#world.scheduler.elapsed, steps: machine.diskTrouble.steps }
     this.#weather.threaten()
     this.counts.runs++
     try {
-      const summary = await this.#owner.backUp(isBusy)
-      this.#sayOf(summary, isBusy)
+      const summary = await this.#owner.backUp(isBusy, folder)
+      this.#isBehind = false
+      this.#sayOf(summary, { isBusy, isPartial: folder !== undefined })
       this.#weather.learn({
         ms: this.#world.scheduler.elapsed - start.ms,
         steps: machine.diskTrouble.steps - start.steps,
@@ -162,7 +166,8 @@ class Story {
 
   /** Restore something in the middle of trouble: it may fail, it may not be wrong. */
   async #checkSome(): Promise<void> {
-    if (this.#owner.remembered.length === 0) return
+    // A client asks for news when it backs up; until then it lists what it knows.
+    if (this.#owner.remembered.length === 0 || this.#isBehind) return
     const sequence = this.#random.pick(this.#owner.remembered)
     this.#weather.threaten()
     try {
@@ -183,6 +188,7 @@ class Story {
     await this.#weather.calmDown()
     this.#owner.wipe()
     this.#weather.isLaptopRotten = false
+    this.#isBehind = false
     this.#image = undefined
     const door = this.#drawDoor()
     await this.#throughPowerCuts(() => this.#owner.recover(door))
@@ -196,6 +202,7 @@ class Story {
     if (this.#image !== undefined && this.#random.chance(0.7)) {
       this.#say('the laptop returns to an old copy of its state')
       machine.returnTo(this.#image)
+      this.#isBehind = true
     } else this.#image = machine.saveState()
     machine.boot()
   }
@@ -205,7 +212,7 @@ class Story {
     await this.#weather.calmDown()
     for (let run = 1; ; run++) {
       const summary = await this.#owner.backUp(false)
-      this.#sayOf(summary, false)
+      this.#sayOf(summary, {})
       if (summary.published && this.#isPlaced(summary)) break
       if (run === CALM_RUNS_MAX) throw new StoryError('the calm does not settle')
       await this.#sleep(HOUR_MS)
@@ -253,6 +260,7 @@ class Story {
         await work()
         return
       } catch (error) {
+        if (cuts <= 0) throw error
         this.#excuse(error, 'it ends')
       } finally {
         this.#weather.relent()
@@ -287,12 +295,13 @@ class Story {
     return summary.settling === 0 || this.#friends.left.length < this.#friends.all.length
   }
 
-  #sayOf(summary: BackupSummary, isBusy: boolean): void {
+  #sayOf(summary: BackupSummary, how: { isBusy?: boolean; isPartial?: boolean }): void {
     const { sequence, filesNew, filesChanged, deltas, settling, published } = summary
     const state = published ? `snapshot ${sequence} is published` : 'nothing is published'
-    const busy = isBusy ? ', the person at work' : ''
+    const busy = how.isBusy === true ? ', the person at work' : ''
+    const partial = how.isPartial === true ? ', of one folder' : ''
     const files = `${filesNew} new, ${filesChanged} changed, ${deltas} as deltas`
-    this.#say(`${state}: ${files}, ${settling} settling${busy}`)
+    this.#say(`${state}: ${files}, ${settling} settling${busy}${partial}`)
   }
 
   #sleep(ms: number): Promise<void> {
