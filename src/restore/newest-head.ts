@@ -48,7 +48,9 @@ export function newestHead(answers: readonly HeadAnswer[], vault: VaultId): Newe
   const candidates = new Map<string, typeof shown>()
   for (const one of shown.filter(({ head }) => !isBeyond(highest, head))) {
     const id = toHex(one.head.id)
-    candidates.set(id, [...(candidates.get(id) ?? []), one])
+    const before = candidates.get(id) ?? []
+    // A peer that shows a head twice is still one peer.
+    if (!before.some(({ peer }) => peer === one.peer)) candidates.set(id, [...before, one])
   }
   // Of a fork the one that more peers took; then whichever, but always the same.
   const [best] = [...candidates].toSorted(

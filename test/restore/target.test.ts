@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest'
+import type { Attributes } from '../../protocol/tree.ts'
+import { failure, toBytes, toText, type FileTree } from '../../sim/file-tree.ts'
+import type { Machine, MachinePorts } from '../../sim/machine.ts'
+import { Target, UnsafeNameError } from '../../src/restore/target.ts'
+import { toNames, type Names } from '../../src/source/path.ts'
+import { onMachine } from '../support/on-machine.ts'
+
+const content = toBytes('restored')
+
+describe('a target', () => {
+  it('holds files, links and folders as they were, to the nanosecond', async () => {
+    await restoring(async ({ target, tree }) => {
+      const mtime = { seconds: -5, nanoseconds: 123_456_789 }
+      await target.folder(names('home/ada'))
+      await target.file(names('home/ada/file'), { ...attributes, mtime, mode: 0o1640 }, fill)
+      await target.symlink(names('home/link'), toBytes('../../etc'), { ...attributes, mtime })
+      await target.finishFolder(names('home/ada'), { ...attributes, mtime, mode: 0o500 })
+      const [file, link, folder] = ['home/ada/file', 'home/link', 'home/ada'].map((path) =>
+        tree.node(toBytes(`/target/${path}`)),
+      )
+      expect(file?.read(0, 100)).toEqual(content)
+      expect(file).toMatchObject({ kind: 'file', mode: 0o1640, mtime })
+      expect(link).toMatchObject({ kind: 'symlink', mtime })
+      expect(toText(link?.target ?? content)).toBe('../../etc')
+      expect(folder).toMatchObject({ kind: 'folder', mode: 0o500, mtime })
+      expect(target.warnings).toEqual({ owners: 0, modes: 0, setIdBits: 0 })
+    })
+  })
+
+  it('is made with those above it, and may be reached through a link of the person', async () => {
+    await onMachine(async (ports, { tree }) => {
+      tree.make(toBytes('/disk'), 'folder', 0o755)
+      tree.make(toBytes('/link'), 'symlink', 0o777).target = toBytes('/disk')
+      const target = await openTarget(ports, '/link/a/b')
+      await target.file(names('file'), attributes, fill)
+      expect(tree.has(toBytes('/disk/a/b/file'))).toBe(true)
+    })
+  })
+
+  it.each(['', '.', '..', 'a/b', '/etc/passwd', 'a\0b'])('takes no name like %j', async (name) => {
+    await restoring(async ({ target, paths }) => {
+      const before = paths()
+      for (const bad of [[name], ['x', name], [name, 'x']].map((all) => all.map(toBytes))) {
+        await expect(target.folder(bad)).rejects.toBeInstanceOf(UnsafeNameError)
+        await expect(target.file(bad, attributes, fill)).rejects.toBeInstanceOf(UnsafeNameError)
+        const link = target.symlink(bad, toBytes('x'), attributes)
+        await expect(link).rejects.toBeInstanceOf(UnsafeNameError)
+        await expect(target.finishFolder(bad, attributes)).rejects.toBeInstanceOf(UnsafeNameError)
+      }
+      expect(paths().filter((path) => path !== '/target/x')).toEqual(before)
+    })
+  })
+
+  it.each(['home', 'home/ada', 'home/ada/letters'])(
+    'writes nothing through a link that somebody planted at %s',
+    async (planted) => {
+      await restoring(async ({ target, tree, paths }) => {
+        tree.make(toBytes('/outside'), 'folder', 0o755)
+        for (const folder of ['ada', 'ada/letters', 'letters']) {
+          tree.make(toBytes(`/outside/${folder}`), 'folder', 0o755)
+        }
+        const parts = planted.split('/')
+        for (let depth = 1; depth < parts.length; depth += 1) {
+          tree.make(toBytes(`/target/${parts.slice(0, depth).join('/')}`), 'folder', 0o755)
+        }
+        tree.make(toBytes(`/target/${planted}`), 'symlink', 0o777).target = toBytes('/outside')
+        const outside = () => paths().filter((path) => path.startsWith('/outside'))
+        const before = outside()
+        const file = target.file(names('home/ada/letters/file'), attributes, fill)
+        await expect(file).rejects.toMatchObject({ code: 'ENOTDIR' })
+        const link = target.symlink(names('home/ada/letters/link'), toBytes('x'), attributes)
+        await expect(link).rejects.toMatchObject({ code: 'ENOTDIR' })
+        const folder = target.folder(names('home/ada/letters/folder'))
+        await expect(folder).rejects.toMatchObject({ code: 'ENOTDIR' })
+        expect(outside()).toEqual(before)
+      })
+    },
+  )
+
+  it('leaves what is there as it is, whatever it is', async () => {
+    await restoring(async ({ target, tree }) => {
+      tree.write(tree.make(toBytes('/target/file'), 'file', 0o644), 0, toBytes('mine'))
+      tree.make(toBytes('/target/folder'), 'folder', 0o755)
+      tree.make(toBytes('/target/dangling'), 'symlink', 0o777).target = toBytes('/nowhere')
+      for (const name of ['file', 'folder', 'dangling']) {
+        const file = target.file(names(name), attributes, fill)
+        await expect(file).rejects.toMatchObject({ code: 'EEXIST' })
+        const link = target.symlink(names(name), toBytes('x'), attributes)
+        await expect(link).rejects.toMatchObject({ code: 'EEXIST' })
+      }
+      expect(toText(tree.node(toBytes('/target/file')).read(0, 100))).toBe('mine')
+      expect(tree.has(toBytes('/nowhere'))).toBe(false)
+      await expect(target.folder(names('file/below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+    })
+  })
+
+  it.each(['create', 'write', 'setMode', 'setModified', 'rename', 'makeSymlink'])(
+    'holds nothing new after a failed %s',
+    async (failing) => {
+      await restoring(async ({ target, machine, paths }) => {
+        await target.folder(names('folder'))
+        const before = paths()
+        machine.filesTrouble.onStep = (operation, path) => {
+          if (operation === failing) throw failure('EIO', path)
+        }
+        const file = target.file(names('folder/file'), attributes, fill)
+        if (failing !== 'makeSymlink') await expect(file).rejects.toMatchObject({ code: 'EIO' })
+        else await file
+        const link = target.symlink(names('folder/link'), toBytes('x'), attributes)
+        await Promise.allSettled([link])
+        machine.filesTrouble.onStep = undefined
+        const isLink = ['setModified', 'makeSymlink'].includes(failing)
+        const made = isLink ? ['/target/folder/file'] : ['/target/folder/link']
+        const expected = failing === 'setModified' ? before : [...before, ...made]
+        expect(paths()).toEqual(expected)
+      })
+    },
+  )
+
+  it('holds only the last file of several that were written on the way', async () => {
+    await restoring(async ({ target, paths }) => {
+      await target.file(names('file'), attributes, async (temporary) => {
+        const first = await temporary()
+        await first.writer.write(toBytes('original'))
+        const second = await temporary()
+        await first.discard()
+        await first.discard()
+        await temporary()
+        await second.writer.write(content)
+        return second
+      })
+      expect(paths()).toEqual(['/target', '/target/file'])
+    })
+  })
+
+  it('gives files to accounts by their names here, and says where it may not', async () => {
+    await restoring(async ({ target, tree }) => {
+      const ada = { userName: 'ada', groupName: 'ada', uid: 77, gid: 77 }
+      await target.file(names('by name'), { ...attributes, ...ada }, fill)
+      expect(tree.node(toBytes('/target/by name'))).toMatchObject({ uid: 1000, gid: 1000 })
+      expect(target.warnings.owners).toBe(0)
+      const unknown = { userName: 'zoe', groupName: undefined, uid: 1001, gid: 1000 }
+      await target.file(names('by number'), { ...attributes, ...unknown }, fill)
+      expect(target.warnings.owners).toBe(1)
+    })
+  })
+
+  it.each(['EPERM', 'EINVAL', 'ENOTSUP'])(
+    'counts rights that are refused with %s, and keeps the content',
+    async (code) => {
+      await restoring(async ({ target, machine, tree }) => {
+        machine.filesTrouble.onStep = (operation, path) => {
+          if (operation === 'setMode' || operation === 'setOwner') throw failure(code, path)
+        }
+        await target.file(names('file'), { ...attributes, uid: 5, userName: undefined }, fill)
+        expect(target.warnings).toEqual({ owners: 1, modes: 1, setIdBits: 0 })
+        expect(tree.node(toBytes('/target/file')).read(0, 100)).toEqual(content)
+      })
+    },
+  )
+
+  it('gives no rights away: setuid and setgid are counted, not set', async () => {
+    await restoring(async ({ target, tree }) => {
+      await target.file(names('file'), { ...attributes, mode: 0o6755 }, fill)
+      expect(tree.node(toBytes('/target/file')).mode).toBe(0o755)
+      expect(target.warnings.setIdBits).toBe(1)
+    })
+  })
+})
+
+const attributes: Attributes = {
+  mode: 0o644,
+  uid: 1000,
+  gid: 1000,
+  userName: 'ada',
+  groupName: 'ada',
+  mtime: { seconds: 1_700_000_000, nanoseconds: 1 },
+  ctime: { seconds: 1_700_000_000, nanoseconds: 2 },
+  inode: 9n,
+  size: content.length,
+  extra: [],
+}
+
+const fill: Parameters<Target['file']>[2] = async (temporary) => {
+  const one = await temporary()
+  await one.writer.write(content)
+  return one
+}
+
+interface Restoring {
+  readonly machine: Machine
+  readonly tree: FileTree
+  readonly target: Target
+  /** Every path on the machine but the topmost. */
+  paths(): string[]
+}
+
+async function restoring(story: (restoring: Restoring) => Promise<void>): Promise<void> {
+  await onMachine(async (ports, machine) => {
+    const { tree } = machine
+    const target = await openTarget(ports, '/target')
+    const paths = () => [...tree.walk()].slice(1).map(({ path }) => toText(path))
+    await story({ machine, tree, target, paths })
+  })
+}
+
+function openTarget({ files, random }: MachinePorts, path: string): Promise<Target> {
+  return Target.open({ files, random }, toBytes(path), toNames(toBytes(path)))
+}
+
+function names(path: string): Names {
+  return path.split('/').map(toBytes)
+}
