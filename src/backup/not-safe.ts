@@ -46,25 +46,17 @@ export class NotSafeError extends CairnError {
     this.missing = facts.missing
   }
 
-  /** @param where - of the packs, with a space behind it */
-  static ofPlacements(
-    placements: readonly PlacementFacts[],
-    packs: number,
-    where = '',
-  ): NotSafeError {
+  static ofPlacements(placements: readonly PlacementFacts[], packs: number): NotSafeError {
     const worst = placements.toSorted((a, b) => a.happiness - b.happiness)[0]
     const missing = new Map<PeerId, string>()
     for (const { failures } of placements) {
       for (const { peer, error } of failures)
         missing.set(peer, error.message.replace(`${peer}: `, ''))
     }
-    return new NotSafeError(
-      `${packs} ${packs === 1 ? 'pack' : 'packs'} ${where}${packs === 1 ? 'lies' : 'lie'}`,
-      {
-        happiness: worst?.happiness ?? 0,
-        needed: worst?.needed ?? 1,
-        missing: [...missing].map(([peer, reason]) => ({ peer, reason })),
-      },
-    )
+    return new NotSafeError(`${packs} ${packs === 1 ? 'pack lies' : 'packs lie'}`, {
+      happiness: worst?.happiness ?? 0,
+      needed: worst?.needed ?? 1,
+      missing: [...missing].map(([peer, reason]) => ({ peer, reason })),
+    })
   }
 }

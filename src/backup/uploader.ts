@@ -66,6 +66,8 @@ export class Uploader {
   readonly #placements = new Map<number, Placement>()
   #failure: { readonly error: unknown } | undefined
   #spooledSize = 0
+  /** Shares that have no place, of packs whose copy here is gone. */
+  #givenUp = 0
 
   /** Bytes of shares sent, and of packs made, in this run. */
   bytesSent = 0
@@ -184,7 +186,8 @@ export class Uploader {
   settling(): number {
     const { packs } = this.#parts
     const open = [...packs.inState('sealed'), ...packs.inState('safe')]
-    return open.reduce((sum, pack) => sum + pack.total - packs.holders(pack.number).size, 0)
+    const missing = open.map(({ number, total }) => total - packs.holders(number).size)
+    return missing.reduce((sum, count) => sum + count, this.#givenUp)
   }
 
   /** Packs that the next head would rest on and may not. */
@@ -195,10 +198,32 @@ export class Uploader {
   async #waitForSpool(): Promise<void> {
     const sizeMax = this.#options.spoolSizeMax ?? SPOOL_SIZE_MAX
     while (this.#spooledSize > sizeMax) {
-      if (this.#placing.size === 0) throw this.#spoolFull()
-      await Promise.race(this.#placing)
-      this.#throwFailure()
+      if (this.#placing.size > 0) {
+        await Promise.race(this.#placing)
+        this.#throwFailure()
+      } else if (!(await this.#letOldestGo())) {
+        throw this.#notSafe(this.#parts.packs.inState('sealed').length)
+      }
     }
+  }
+
+  /**
+   * Make room by giving up our copy of the oldest pack that is safe. The shares it still lacks become
+   * repair's work: better than no backup for as long as some friends stay away.
+   *
+   * @returns whether there was one
+   */
+  async #letOldestGo(): Promise<boolean> {
+    const { packs, spool, log } = this.#parts
+    const [oldest] = packs.inState('safe')
+    if (oldest === undefined) return false
+    packs.put({ ...oldest, state: 'complete' })
+    await spool.retire(oldest.number, oldest.kind === 'metadata')
+    this.#spooledSize -= oldest.size
+    const missing = oldest.total - packs.holders(oldest.number).size
+    this.#givenUp += missing
+    log.warn('pack let go before all its shares had a place', { pack: oldest.number, missing })
+    return true
   }
 
   /** Resolves once the pack has one of the few places for sending; the sending itself goes on. */
@@ -273,14 +298,6 @@ export class Uploader {
   #notSafe(unsafePacks: number): NotSafeError {
     const placements = [...this.#placements.values()].filter((placement) => !placement.safe)
     return NotSafeError.ofPlacements(placements, unsafePacks)
-  }
-
-  #spoolFull(): NotSafeError {
-    const unsafe = this.#parts.packs.inState('sealed').length
-    if (unsafe > 0) return this.#notSafe(unsafe)
-    const open = [...this.#placements.values()]
-    const settling = open.map((one) => ({ ...one, needed: one.wanted }))
-    return NotSafeError.ofPlacements(settling, open.length, 'in the full spool ')
   }
 
   #throwFailure(): void {
