@@ -48,8 +48,10 @@ function summaryOf(report: ScenarioReport): string {
   )
 }
 
-function toJson({ lines: _, failure, ...report }: ScenarioReport): object {
-  return { ...report, failure: failure && `${failure.name}: ${failure.message}` }
+function toJson(report: ScenarioReport): object {
+  const { failure } = report
+  const told = failure && `${failure.name}: ${failure.message}`
+  return { ...report, lines: undefined, failure: told }
 }
 
 function commandFor({ seed, peers, days }: ScenarioReport): string {

@@ -42,6 +42,8 @@ export class Owner {
   readonly #attempts: Attempt[] = []
   /** Snapshots that are known to be published, by sequence. */
   readonly #memories = new Map<number, Memory>()
+  /** Between two edits of a person at work, on average. */
+  pauseMs = 300
   #words: readonly string[] = []
   #restores = 0
 
@@ -95,7 +97,7 @@ export class Owner {
     const work = async (): Promise<void> => {
       const random = this.#world.random.fork(`work ${this.#attempts.length}`)
       for (;;) {
-        await this.#world.scheduler.sleep(random.exponential(300))
+        await this.#world.scheduler.sleep(random.exponential(this.pauseMs))
         if (isOver) return
         if (random.chance(0.5)) this.person.edit()
         else this.person.fidget()
@@ -245,8 +247,8 @@ export class Owner {
 
   #clear(folder: string): void {
     const { tree } = this.machine
-    const below = [...tree.walk(toBytes(folder))].map(({ path }) => path)
-    for (const path of below.toReversed()) tree.remove(path)
+    const paths = [...tree.walk(toBytes(folder))].map(({ path }) => path)
+    for (const path of paths.toReversed()) tree.remove(path)
   }
 
   #withClient<T>(use: (client: Client, signal: AbortSignal) => Promise<T>): Promise<T> {

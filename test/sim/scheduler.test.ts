@@ -41,7 +41,7 @@ describe('virtual time', () => {
     await scheduler.run(async () => {
       scheduler.after(1, () => seen.push('event'))
       const chain = (async () => {
-        for (let turn = 0; turn < 1000; turn++) await null
+        for (let turn = 0; turn < 1000; turn++) await Promise.resolve()
         seen.push('chain')
       })()
       await scheduler.sleep(2)

@@ -52,7 +52,7 @@ describe('a world', () => {
           // Whoever swallows it is found out all the same.
         }
       })
-      await expect(run, String(one)).rejects.toThrow(PoisonError)
+      await expect(run).rejects.toThrow(PoisonError)
     }
     expect(Date.now()).toBeGreaterThan(0)
     expect(randomBytes(4)).toHaveLength(4)
@@ -159,7 +159,7 @@ describe('the internet between machines', () => {
       const stream = await dial()
       world.internet.split(['bob'])
       let answer: number | undefined
-      const exchange = (async () => {
+      const exchanging = (async () => {
         await stream.write(new Uint8Array(1000))
         await stream.end()
         answer = await collect(stream)
@@ -167,7 +167,7 @@ describe('the internet between machines', () => {
       await world.scheduler.sleep(10_000)
       expect(answer).toBeUndefined()
       world.internet.heal()
-      await exchange
+      await exchanging
       expect(answer).toBe(1000)
     })
   })
