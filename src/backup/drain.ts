@@ -237,7 +237,7 @@ export class Drain {
       content.type === 'copy' ? this.#copied(content.chain, read) : [this.#version(known, read)]
     const chain = chainCost(known, content, versions)
     return {
-      versions: encodeVersions(versions),
+      versions: this.#parts.contents.sealRecord(encodeVersions(versions)),
       content: this.#parts.contents.id(digest),
       version: versions.at(-1)?.id ?? 0,
       ...chain,

@@ -28,6 +28,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Files, FileTime } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { fromKey, keysBelow } from '../source/path.ts'
+import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries } from '../store/entries.ts'
 import type { Keyring } from '../store/keyring.ts'
@@ -49,6 +50,7 @@ export interface PublisherParts {
   readonly database: DatabaseSync
   readonly entries: Entries
   readonly queue: Queue
+  readonly contents: Pick<Contents, 'openRecord'>
   readonly packs: Packs
   readonly published: Published
   readonly spool: Spool
@@ -297,7 +299,8 @@ export class Publisher {
     if (kind === 'folder') return { attributes, what: { kind } }
     if (kind === 'symlink')
       return { attributes, what: { kind, target: target ?? new Uint8Array(0) } }
-    const found = result?.versions === undefined ? [] : decodeVersions(result.versions)
+    const record = result?.versions && this.#parts.contents.openRecord(result.versions)
+    const found = record === undefined ? [] : decodeVersions(record)
     const versions: Version[] = []
     for (const version of found) {
       // A version that was copied from another path may lie in lists already.

@@ -51,7 +51,7 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     packs: new Packs(database),
     signatures: new Signatures(database),
     settings,
-    published: new Published(settings, ports.disk),
+    published: new Published(settings, ports.disk, keys.localKey),
     spool,
     wasSetAside,
   }

@@ -7,6 +7,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { statement } from './database.ts'
+import { LocalSeal } from './local-seal.ts'
 import { hkdf, hmac } from '../../protocol/hash.ts'
 import type { Reference } from '../../protocol/reference.ts'
 
@@ -16,11 +17,13 @@ const KEY_SIZE = 32
 export class Contents {
   readonly #database: DatabaseSync
   readonly #localKey: Uint8Array
+  readonly #records: LocalSeal
 
   /** @param localKey - secret of this vault for local state, 32 bytes */
   constructor(database: DatabaseSync, localKey: Uint8Array) {
     this.#database = database
     this.#localKey = localKey
+    this.#records = new LocalSeal(localKey, 'versions')
   }
 
   /** @returns the keyed id (16 bytes) that stands for these bytes in local state */
@@ -56,6 +59,16 @@ export class Contents {
       `INSERT OR REPLACE INTO contents (id, pack, offset, length, sealed_key)
          VALUES (?, ?, ?, ?, ?)`,
     ).run(this.id(digest), place.pack, place.offset, place.length, this.#mask(digest, key))
+  }
+
+  /** A version record as the queue keeps it: it names digests and object keys. */
+  sealRecord(record: Uint8Array): Uint8Array {
+    return this.#records.seal(record)
+  }
+
+  /** @throws {SealedFieldError} */
+  openRecord(sealed: Uint8Array): Uint8Array {
+    return this.#records.open(sealed)
   }
 
   /** A pack is not to be relied on any more. */

@@ -6,7 +6,7 @@
  */
 
 import { z } from 'zod'
-import { bytesField, count } from '../../protocol/cbor.ts'
+import { bytesField, count, decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
 import {
   ledgerPointerSchema,
   ledgerPointerToCbor,
@@ -14,6 +14,7 @@ import {
 } from '../../protocol/ledger.ts'
 import { referenceSchema, referenceToCbor, type Reference } from '../../protocol/reference.ts'
 import type { Disk } from '../ports/disk.ts'
+import { LocalSeal } from './local-seal.ts'
 import type { Settings } from './settings.ts'
 import { StateDamagedError, readWhole, writeWhole } from './whole-file.ts'
 
@@ -34,6 +35,9 @@ export interface PublishedState {
   /** Newest first. */
   readonly segments: readonly SegmentRecord[]
 }
+
+/** Far above what 32 segments take. */
+const STATE_SIZE_MAX = 64 * 1024
 
 const HEAD_CURRENT = 'heads/current'
 const HEAD_PENDING = 'heads/pending'
@@ -56,24 +60,27 @@ type Name = 'published' | 'publishing'
 export class Published {
   readonly #settings: Settings
   readonly #disk: Disk
+  readonly #seal: LocalSeal
 
-  constructor(settings: Settings, disk: Disk) {
+  /** @param localKey - secret of this vault for local state, 32 bytes: the root's key opens the tree */
+  constructor(settings: Settings, disk: Disk, localKey: Uint8Array) {
     this.#settings = settings
     this.#disk = disk
+    this.#seal = new LocalSeal(localKey, 'published')
   }
 
   /** @returns the state after the newest head that enough peers have */
   current(): PublishedState | undefined {
-    return this.#settings.get('published', schema)
+    return this.#get('published')
   }
 
   /** @returns the state that a pending head will bring */
   pending(): PublishedState | undefined {
-    return this.#settings.get('publishing', schema)
+    return this.#get('publishing')
   }
 
   set(name: Name, state: PublishedState): void {
-    this.#settings.set(name, {
+    const plain = encodeCbor({
       sequence: state.sequence,
       head: state.head,
       root: referenceToCbor(state.root),
@@ -83,6 +90,14 @@ export class Published {
         first,
       })),
     })
+    this.#settings.set(name, this.#seal.seal(plain))
+  }
+
+  #get(name: Name): PublishedState | undefined {
+    const sealed = this.#settings.get(name, bytesField(1, STATE_SIZE_MAX))
+    if (sealed === undefined) return undefined
+    const what = { format: `setting ${name}`, sizeMax: STATE_SIZE_MAX }
+    return decodeCbor(this.#seal.open(sealed), schema, what)
   }
 
   clearPending(): void {

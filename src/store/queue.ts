@@ -26,7 +26,7 @@ export interface QueueRow {
   readonly isRacy: boolean
   /** Where a symbolic link points. */
   readonly target: Uint8Array | undefined
-  /** For a done file: its new versions (src/store/version-record.ts); `undefined` if the content is as before. */
+  /** For a done file: its new versions (src/store/version-record.ts), sealed; `undefined` if the content is as before. */
   readonly result: QueueResult | undefined
 }
 

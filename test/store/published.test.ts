@@ -81,5 +81,5 @@ describe('what is published', () => {
 })
 
 function newPublished(disk: Disk): Published {
-  return new Published(new Settings(memoryDatabase()), disk)
+  return new Published(new Settings(memoryDatabase()), disk, new Uint8Array(32).fill(7))
 }
