@@ -220,6 +220,7 @@ class Story {
     await this.#owner.takeStock()
     if (this.#friends.left.length === this.#friends.all.length) await this.#owner.assertIdle()
     await this.#checkAll()
+    if (!this.#weather.hasDestroyed) this.#weather.loseAllThatMayGo()
     await this.#moveOn()
     this.#friends.assertHealthy()
     this.counts.crashes += this.#weather.crashes

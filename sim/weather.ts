@@ -73,6 +73,7 @@ export class Weather {
   isDiskInTrouble = false
   /** Whether our own disk holds wrong bytes: then the client may refuse to go on until it recovers. */
   isLaptopRotten = false
+  #hasRotten = false
   crashes = 0
 
   constructor(parts: WeatherParts) {
@@ -128,6 +129,21 @@ export class Weather {
     if (friend === undefined) return
     this.#parts.say(`${friend.name} is gone for good`)
     this.#parts.friends.lose(friend)
+  }
+
+  /** Of all friends, so many that what is placed can just be brought back, are gone for good. */
+  loseAllThatMayGo(): void {
+    const { friends, say } = this.#parts
+    const code = codeFor(friends.all.length)
+    for (const friend of this.#random.shuffle(friends.all).slice(0, code.total - code.needed)) {
+      say(`${friend.name} is gone for good`)
+      friends.lose(friend)
+    }
+  }
+
+  /** Whether anything was ever destroyed for good. */
+  get hasDestroyed(): boolean {
+    return this.#hasRotten || this.#parts.friends.left.length < this.#parts.friends.all.length
   }
 
   /** Everybody switches off and goes away. */
@@ -198,7 +214,10 @@ export class Weather {
     const { internet, scheduler } = this.#parts.world
     const { name, machine } = friend
     if (fault === 'friendCrash') return this.#crashFriend(friend)
-    if (fault === 'friendRot') return this.#rot(machine)
+    if (fault === 'friendRot') {
+      this.#hasRotten = true
+      return this.#rot(machine)
+    }
     this.#parts.say(`${fault} ${name}`)
     if (fault === 'friendFull') machine.diskTrouble.capacity = machine.volume.used
     if (fault === 'friendClock') machine.clock.jump((this.#random.unit() - 0.5) * 1000 * DAY_MS)
