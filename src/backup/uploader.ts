@@ -251,7 +251,8 @@ export class Uploader {
     const placement = await grid.place(encoded, this.#options.vault, held, signal)
 
     this.bytesSent += placement.bytesSent
-    const isComplete = placement.holders.size === pack.total
+    // All shares under one roof are no more safe than one.
+    const isComplete = placement.safe && placement.holders.size === pack.total
     if (isComplete) this.#placements.delete(pack.number)
     else this.#placements.set(pack.number, placement)
     const state = isComplete ? 'complete' : placement.safe ? 'safe' : pack.state
