@@ -153,7 +153,7 @@ export class FileReader {
     const params = { signature: base.signature, blockSize }
     const run = await this.#open('delta', params, status.size)
     try {
-      for await (const bytes of this.#blocks(file, signal)) {
+      for await (const bytes of this.#blocks(file, status.size, signal)) {
         for (const output of await run.push(bytes)) {
           if (output.type !== 'delta') continue
           await deltaBuffer.append(output.bytes)
@@ -195,7 +195,7 @@ export class FileReader {
     const run = await this.#open('digest', {}, status.size)
     let end: FileDigest | undefined
     try {
-      for await (const bytes of this.#blocks(file, signal)) await run.push(bytes)
+      for await (const bytes of this.#blocks(file, status.size, signal)) await run.push(bytes)
       end = (await run.close())[0]
     } finally {
       run.cancel()
@@ -222,7 +222,7 @@ export class FileReader {
     const write = (chunk: Chunk) => this.#parts.writer.write('content', chunk.bytes, chunk.digest)
     const slots: Slot[] = []
     try {
-      for await (const bytes of this.#blocks(file, signal)) {
+      for await (const bytes of this.#blocks(file, status.size, signal)) {
         for (const output of await run.push(bytes)) {
           if (output.type === 'chunk') slots.push(await write(output))
         }
@@ -256,15 +256,19 @@ export class FileReader {
     return runInline(make(params))
   }
 
-  async *#blocks(file: OpenFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  /** @param size - as the file said before: what asks for the right amount, and bounds nothing */
+  async *#blocks(file: OpenFile, size: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     for (let offset = 0; ;) {
       signal.throwIfAborted()
-      const bytes = await file.read(offset, READ_SIZE)
-      const isEnd = bytes.length < READ_SIZE
+      this.bytesOfFile = offset
+      this.#parts.onRead()
+      // One byte more than is left: a short answer then is the end, without asking again.
+      const length = offset > size ? READ_SIZE : Math.min(READ_SIZE, size - offset + 1)
+      const bytes = await file.read(offset, length)
       offset += bytes.length
       this.bytesRead += bytes.length
       if (bytes.length > 0) yield bytes
-      if (isEnd) return
+      if (bytes.length < length) return
     }
   }
 
