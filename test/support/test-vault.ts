@@ -124,7 +124,7 @@ export class TestVault {
   /** @returns every way in which a whole restore differs from a picture taken earlier */
   async differences(at: string, expected: Picture): Promise<string[]> {
     const { picture, summary } = await this.restore(at)
-    const memory = { pictures: [expected], skipped: new Set<string>() }
+    const memory = { root: HOME, pictures: [expected], skipped: new Set<string>() }
     return [
       ...summary.failures.map(({ path, error }) => `${toText(path)}: ${error.message}`),
       ...compareWith(memory, picture, () => false).map(({ path, why }) => `${path}: ${why}`),
