@@ -6,7 +6,7 @@ import { decodeInvite, type Invite } from '../../protocol/invite.ts'
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { openStatement, signStatement, type GridId, type Role } from '../../protocol/roster.ts'
-import { PeerUnreachableError, UsageError } from '../base/errors.ts'
+import { FormatError, PeerUnreachableError, UsageError } from '../base/errors.ts'
 import { Grid } from '../grid/grid.ts'
 import { PeerSession } from '../grid/peer-session.ts'
 import { RosterBook } from '../grid/roster-book.ts'
@@ -17,6 +17,11 @@ import type { ClientPorts } from './client-ports.ts'
 /** This home belongs to no grid yet. */
 export class GridNotFoundError extends UsageError {
   override readonly name = 'GridNotFoundError'
+}
+
+/** The roster does not take the admission: it is full, or the vault's recovery was removed from it. */
+export class NotAdmittedError extends UsageError {
+  override readonly name = 'NotAdmittedError'
 }
 
 /** The invite's time is over. */
@@ -126,8 +131,18 @@ export async function learnGrid(
 function mostNamed(statements: readonly Uint8Array[]): GridId | undefined {
   const counts = new Map<GridId, number>()
   for (const bytes of statements) {
-    const { grid } = openStatement(bytes)
-    counts.set(grid, (counts.get(grid) ?? 0) + 1)
+    const grid = gridOf(bytes)
+    if (grid !== undefined) counts.set(grid, (counts.get(grid) ?? 0) + 1)
   }
   return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0]
+}
+
+/** @returns undefined for what is no statement, or one of a newer Cairn */
+function gridOf(bytes: Uint8Array): GridId | undefined {
+  try {
+    return openStatement(bytes).grid
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
 }

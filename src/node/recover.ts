@@ -22,6 +22,7 @@ import { assertNoKeyring, createKeyring } from '../store/keyring.ts'
 import type { ClientPorts } from './client-ports.ts'
 import { openStores } from './client-stores.ts'
 import {
+  NotAdmittedError,
   admission,
   gridFileOf,
   learnGrid,
@@ -54,6 +55,7 @@ export interface RecoverSummary {
  *
  * @throws {WrongWordsError}
  * @throws {VaultExistsError}
+ * @throws {NotAdmittedError}
  * @throws {NoHeadError} no peer that answers knows the vault
  */
 export async function recover(
@@ -139,6 +141,12 @@ async function admitDevice(
   const subject = peerIdOf(device)
   const about = { subject, role: 'device', vault: by.vault } as const
   await roster.merge([admission(roster.grid, about, by.recovery, by.now)])
+  if (!roster.isAdmitted(subject)) {
+    throw new NotAdmittedError(
+      "The grid's roster does not take this machine: it is full, or this vault was removed from it. " +
+        'Ask the friend who founded the grid; nothing was changed here',
+    )
+  }
   await grid.syncRoster(signal)
 }
 
