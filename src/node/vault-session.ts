@@ -73,8 +73,11 @@ export class VaultSession {
   }
 
   async close(): Promise<void> {
-    await this.unlink()
-    this.stores.database.close()
+    try {
+      await this.unlink()
+    } finally {
+      this.stores.database.close()
+    }
   }
 
   /** @throws {GridNotFoundError} */
@@ -208,11 +211,13 @@ export class VaultSession {
     const names = toNames(path)
     const name = names.at(-1)
     if (name === undefined) return toPath([])
+    const folder = toPath(names.slice(0, -1))
     try {
-      return join(await this.ports.files.resolve(toPath(names.slice(0, -1))), name)
+      return join(await this.ports.files.resolve(folder), name)
     } catch (error) {
-      if (error instanceof FilesError) return toPath(names)
-      throw error
+      if (!(error instanceof FilesError)) throw error
+      // A folder that is gone by now was once reached through whatever is above it.
+      return join(await this.canonical(folder), name)
     }
   }
 
