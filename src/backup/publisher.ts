@@ -329,7 +329,8 @@ export class Publisher {
         previous: before?.head ?? null,
         root: sealRoot(root, readKeys.headKey, place()),
         ledger: sealLedger(ledger, readKeys.ledgerKey, place()),
-        writtenAt: clock.now(),
+        // A clock may say a time before 1970; only the order of heads counts.
+        writtenAt: Math.max(0, clock.now()),
       },
       keyring.device,
     )
