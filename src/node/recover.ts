@@ -6,6 +6,7 @@
  * itself, and has the grid admit it. From then on it goes on where the lost machine stopped.
  */
 
+import { decodeInvite } from '../../protocol/invite.ts'
 import { peerIdOf, deriveReadKeys, deriveVaultKeys, type PeerId } from '../../protocol/keys.ts'
 import { parsePeerId } from '../../protocol/keys.ts'
 import { vaultIdFromBytes } from '../../protocol/ids.ts'
@@ -27,7 +28,6 @@ import {
   gridFileOf,
   learnGrid,
   openGridLink,
-  readInvite,
   type GridLink,
 } from './grid-link.ts'
 import { newDevice } from './vault.ts'
@@ -113,7 +113,8 @@ async function findGrid(
   seed: Uint8Array,
   signal: AbortSignal,
 ): Promise<GridFile> {
-  if (invite !== undefined) return gridFileOf(readInvite(invite, ports.clock.now()))
+  // Only its addresses are needed, not its right to admit: the words lie in a drawer for years.
+  if (invite !== undefined) return gridFileOf(decodeInvite(invite.trim()))
   return learnGrid(ports, seed, parseMultiaddr(peer ?? ''), signal)
 }
 
