@@ -126,7 +126,7 @@ export class FolderSource {
   async #list(key: Uint8Array, path: Uint8Array, depth: number): Promise<Uint8Array[] | Found> {
     try {
       if (depth >= DEPTH_MAX) throw new FilesError('ELOOP', 'Folders are nested too deep')
-      return [...(await this.#files.list(path))].sort(compare)
+      return (await this.#files.list(path)).toSorted(compare)
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
       return { type: 'failure', key, path, error, what: 'listing' }

@@ -168,14 +168,14 @@ interface Reading {
   readonly chains: {
     of: EntryRow | undefined
     chain: readonly Version[] | undefined
-    contentId(digest: Uint8Array): Uint8Array
+    readonly contentId: (digest: Uint8Array) => Uint8Array
   }
-  read(known?: EntryRow, signal?: AbortSignal): Promise<ReadVersion>
+  readonly read: (known?: EntryRow, signal?: AbortSignal) => Promise<ReadVersion>
   /** The version is published: its signature is kept. @returns its entry */
-  know(version: ReadVersion): EntryRow
+  readonly know: (version: ReadVersion) => EntryRow
   /** The objects of an original or a delta, one behind the other. */
-  content(version: ReadVersion): Promise<Uint8Array>
-  change(offset: number, bytes: Uint8Array): void
+  readonly content: (version: ReadVersion) => Promise<Uint8Array>
+  readonly change: (offset: number, bytes: Uint8Array) => void
 }
 
 async function reading(

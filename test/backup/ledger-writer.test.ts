@@ -60,13 +60,13 @@ describe('the ledger', () => {
 
 interface Writing {
   /** A pack that is placed. */
-  add(number: number, total?: number): NonNullable<ReturnType<Packs['get']>>
-  write(
+  readonly add: (number: number, total?: number) => NonNullable<ReturnType<Packs['get']>>
+  readonly write: (
     added: readonly NonNullable<ReturnType<Packs['get']>>[],
     older: readonly SegmentRecord[],
-  ): Promise<SegmentRecord[]>
-  read(segment: SegmentRecord): LedgerSegment
-  bytesOf(segment: SegmentRecord): number
+  ) => Promise<SegmentRecord[]>
+  readonly read: (segment: SegmentRecord) => LedgerSegment
+  readonly bytesOf: (segment: SegmentRecord) => number
 }
 
 async function writing(story: (writing: Writing) => Promise<void>): Promise<void> {

@@ -136,7 +136,7 @@ describe('an object writer', () => {
 interface Writing extends Packing {
   readonly writer: ObjectWriter
   readonly sealed: NewContent[]
-  write(body: Uint8Array, kind?: ObjectKind): Promise<Slot>
+  readonly write: (body: Uint8Array, kind?: ObjectKind) => Promise<Slot>
 }
 
 function writing<T>(story: (writing: Writing) => Promise<T>): Promise<T> {

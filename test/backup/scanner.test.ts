@@ -175,7 +175,7 @@ interface Scanning {
   readonly machine: Machine
   readonly tree: FileTree
   readonly queue: Queue
-  scan(sources: readonly string[]): Promise<{
+  readonly scan: (sources: readonly string[]) => Promise<{
     report: ScanReport
     /** State and path of every queued row. */
     queued: string[]
@@ -183,7 +183,7 @@ interface Scanning {
     failed: string[]
   }>
   /** As if what is queued had become a snapshot; time passes. */
-  publish(): Promise<void>
+  readonly publish: () => Promise<void>
 }
 
 async function scanning(

@@ -145,11 +145,11 @@ interface Uploading {
   readonly packs: Packs
   readonly uploader: Uploader
   /** A pack of some 100 KiB in the spool. */
-  seal(): Promise<SealedPack>
+  readonly seal: () => Promise<SealedPack>
   /** The uploader of a later run, with peers that may have come back. */
-  anew(): Promise<Uploader>
-  files(): string[]
-  spoil(number: number, fate: 'gone' | 'damaged'): void
+  readonly anew: () => Promise<Uploader>
+  readonly files: () => string[]
+  readonly spoil: (number: number, fate: 'gone' | 'damaged') => void
 }
 
 async function uploading(

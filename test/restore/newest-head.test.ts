@@ -7,8 +7,8 @@ import { issueCertificate } from '../../protocol/keys.ts'
 import { newestHead, type HeadAnswer } from '../../src/restore/newest-head.ts'
 import { person, vaultPapers } from '../protocol/people.ts'
 
-const ours = vaultPapers(1)
-const { vault } = ours
+const mine = vaultPapers(1)
+const { vault } = mine
 const peers = [10, 11, 12, 13].map((number) => person(number).peer)
 
 describe('the newest head', () => {
@@ -69,12 +69,12 @@ function answers(...shown: readonly Uint8Array[][]): HeadAnswer[] {
   })
 }
 
-function makeHead(sequence: number, { note = '', epoch = 1, papers = ours } = {}): Uint8Array {
-  const { device, keys, vault } = papers
+function makeHead(sequence: number, { note = '', epoch = 1, papers = mine } = {}): Uint8Array {
+  const { device, keys } = papers
   const id = deviceIdFromBytes(device.key.publicKey)
   return signHead(
     {
-      vault,
+      vault: papers.vault,
       certificate: issueCertificate(keys.vaultKey, { device: id, epoch, issuedAt: 1 }),
       device: id,
       sequence,

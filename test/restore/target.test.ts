@@ -193,7 +193,7 @@ interface Restoring {
   readonly tree: FileTree
   readonly target: Target
   /** Every path on the machine but the topmost. */
-  paths(): string[]
+  readonly paths: () => string[]
 }
 
 async function restoring(story: (restoring: Restoring) => Promise<void>): Promise<void> {

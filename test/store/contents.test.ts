@@ -14,11 +14,11 @@ describe('contents', () => {
     const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
     const number = fc.nat()
     fc.assert(
-      fc.property(bytes32, bytes32, number, number, number, (digest, key, pack, offset, length) => {
+      fc.property(bytes32, bytes32, number, number, number, (id, secret, pack, offset, length) => {
         const contents = new Contents(memoryDatabase(), localKey)
-        contents.add(digest, { pack, offset, length }, key)
-        const found = { pack, offset, length, key: { type: 'raw', secret: key } }
-        expect(contents.find(digest)).toEqual(found)
+        contents.add(id, { pack, offset, length }, secret)
+        const found = { pack, offset, length, key: { type: 'raw', secret } }
+        expect(contents.find(id)).toEqual(found)
       }),
       { numRuns: 20 },
     )

@@ -15,7 +15,7 @@ export interface Packing {
   readonly spool: Spool
   readonly packs: SealedPack[]
   /** @returns what lies behind a reference, opened with its key */
-  read(reference: Reference): Promise<{ kind: string; body: Uint8Array }>
+  readonly read: (reference: Reference) => Promise<{ kind: string; body: Uint8Array }>
 }
 
 export async function startPacking(disk: Disk): Promise<Packing> {
