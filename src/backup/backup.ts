@@ -117,6 +117,7 @@ export class Backup {
   readonly #uploader: Uploader
   readonly #publisher: Publisher
   readonly #failures: FileFailure[] = []
+  #onUnkept: (path: Uint8Array, error: CairnError) => void = () => undefined
   #scanned: ScanTotals | undefined
   #drained: Drain | undefined
 
@@ -130,7 +131,12 @@ export class Backup {
       ...(spoolSizeMax === undefined ? {} : { spoolSizeMax }),
     })
     this.#publisher = new Publisher(
-      { ...parts, uploader: this.#uploader, nextPackNumber: () => this.#nextPackNumber() },
+      {
+        ...parts,
+        uploader: this.#uploader,
+        nextPackNumber: () => this.#nextPackNumber(),
+        onFailure: (path, error) => this.#onUnkept(path, error),
+      },
       { keyring, readKeys },
       code,
     )
@@ -168,6 +174,7 @@ export class Backup {
     const scan = await this.#scan(source, run, events, signal)
     const drain = await this.#drain({ sequence, run }, events, signal)
     this.#progress(events, 'publish', scan)
+    this.#onUnkept = (path, error) => events.onFailure({ path, error, during: 'read' })
     const { totals } = scan
     const row = await this.#publisher.publish(
       sequence,

@@ -16,7 +16,7 @@ import { decodeRoot, encodeRoot, type Root } from '../../protocol/root.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
-import { FormatError, RecoveryError } from '../base/errors.ts'
+import { FormatError, RecoveryError, type CairnError } from '../base/errors.ts'
 import type { Grid } from '../grid/grid.ts'
 import { safeCount, type Code } from '../grid/code.ts'
 import type { Change } from '../history/change.ts'
@@ -27,7 +27,7 @@ import { writeTree } from '../history/tree-writer.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Files, FileTime } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
-import { fromKey, keysBelow } from '../source/path.ts'
+import { fromKey, keysBelow, toKey, toPath, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries } from '../store/entries.ts'
@@ -62,6 +62,8 @@ export interface PublisherParts {
   readonly clock: Clock
   readonly random: Random
   readonly nextPackNumber: () => number
+  /** Told of a path that is not kept this time, since the page it lies in cannot be read. */
+  readonly onFailure: (path: Uint8Array, error: CairnError) => void
 }
 
 export interface PublisherKeys {
@@ -214,7 +216,7 @@ export class Publisher {
     before: PublishedState | undefined,
     signal: AbortSignal,
   ): Promise<{ root: Reference; row: SnapshotRow }> {
-    const { source, clock } = this.#parts
+    const { source, clock, queue } = this.#parts
     const { cutKey, contentSecret } = this.#keys.readKeys
     const old =
       before === undefined ? undefined : decodeRoot(await source.read(before.root, 'root'))
@@ -222,7 +224,14 @@ export class Publisher {
 
     const oldTree: FolderNode | undefined = old?.tree ? { type: 'stored', ...old.tree } : undefined
     const changes = this.#changes(sink)
-    const tree = await writeTree(oldTree, sequence, changes, { source, sink, cutKey })
+    const skipped: Names[] = []
+    const onSkipped = (path: Names, error: CairnError) => {
+      skipped.push(path)
+      this.#parts.onFailure(toPath(path), error)
+    }
+    const tree = await writeTree(oldTree, sequence, changes, { source, sink, cutKey, onSkipped })
+    // The next scan finds them again: until then this machine does not know them either.
+    for (const path of skipped) queue.drop(toKey(path))
     assert(tree.type === 'stored', 'the topmost folder has an object of its own')
     const backupdb = await addExport(
       exported,
@@ -236,6 +245,8 @@ export class Publisher {
     const { dataAdded, ...rest } = facts
     const row: SnapshotRow = {
       ...rest,
+      isComplete: rest.isComplete && skipped.length === 0,
+      skipped: rest.skipped + skipped.length,
       sequence,
       endedAt: clock.now(),
       added: dataAdded + sink.sealedSize,

@@ -89,6 +89,15 @@ export class FolderOutput {
     await this.#pushRow(level + 1, row)
   }
 
+  /** Let an old node that cannot be read follow as it is, whatever is unfinished. */
+  async passUnread(level: number, row: IndexRow): Promise<void> {
+    if (this.#draft !== undefined) await this.#flush(row.lower)
+    for (let index = 1; index <= level; index++) {
+      if (this.#level(index).rows.length > 0) await this.#flushIndex(index)
+    }
+    await this.pass(level, row)
+  }
+
   /** An old page's entries will follow, with changes among them. */
   openPage(lower: Uint8Array, page: Page, reference: Reference | undefined): void {
     this.#input = { page, reference }

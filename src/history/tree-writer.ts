@@ -10,7 +10,7 @@ import { compare } from '../../protocol/bytes.ts'
 import type { Reference } from '../../protocol/reference.ts'
 import type { Entry, FolderNode, IndexRow, Page, Span, What } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
-import { FormatError } from '../base/errors.ts'
+import { FormatError, RecoveryError, type CairnError } from '../base/errors.ts'
 import { ChangeCursor } from './change-cursor.ts'
 import type { Change, ChangedWhat } from './change.ts'
 import { Cuts } from './cuts.ts'
@@ -22,6 +22,9 @@ import type { ObjectSink, ObjectSource } from './objects.ts'
 import { endSpan, openSpan, setSpan, withNode } from './spans.ts'
 
 type Path = readonly Uint8Array[]
+
+/** Told of a change that could not be made, and why. */
+export type OnSkipped = (path: Path, error: CairnError) => void
 
 const EMPTY: Page = { entries: [], past: [], sections: [] }
 const EMPTY_NODE: FolderNode = { type: 'inline', entries: [] }
@@ -38,6 +41,8 @@ const FIRST = new Uint8Array(0)
  * @param sequence - of this snapshot; not below any in the tree
  * @param changes - sorted (see change.ts); read at the writer's pace
  * @param parts.cutKey - the vault's key for page boundaries, 32 bytes
+ * @param parts.onSkipped - told of each change that lies in a page that cannot be read: the page stays
+ *   as it is, unread, and the change is not made; without it the writing ends with the error
  * @returns the topmost folder, always a stored node
  * @throws {FormatError} when an old object is not what it should be
  */
@@ -49,6 +54,7 @@ export async function writeTree(
     readonly source: ObjectSource
     readonly sink: ObjectSink
     readonly cutKey: Uint8Array
+    readonly onSkipped?: OnSkipped
   },
 ): Promise<FolderNode> {
   const nodes = new NodeStore(parts.source)
@@ -56,7 +62,8 @@ export async function writeTree(
   const cursor = new ChangeCursor(changes)
   try {
     await cursor.advance()
-    const writer = new TreeWriter(cursor, { nodes, sink: parts.sink, cuts, sequence })
+    const writeParts = { nodes, sink: parts.sink, cuts, sequence }
+    const writer = new TreeWriter(cursor, writeParts, parts.onSkipped)
     return await writer.writeFolder(old, [])
   } finally {
     await cursor.close()
@@ -66,10 +73,12 @@ export async function writeTree(
 class TreeWriter {
   readonly #cursor: ChangeCursor
   readonly #parts: WriteParts
+  readonly #onSkipped: OnSkipped | undefined
 
-  constructor(cursor: ChangeCursor, parts: WriteParts) {
+  constructor(cursor: ChangeCursor, parts: WriteParts, onSkipped: OnSkipped | undefined) {
     this.#cursor = cursor
     this.#parts = parts
+    this.#onSkipped = onSkipped
   }
 
   /** Write one folder and all below it, using up the changes in it. */
@@ -93,10 +102,13 @@ class TreeWriter {
     const { level, reference } = node
     const isTouched = this.#cursor.nameWithin(path, upper) !== undefined
     if (!isTouched && output.isAligned(level)) return output.pass(level, { lower, reference })
+    const { nodes } = this.#parts
     if (level === 0) {
-      return this.#mergePage(await this.#parts.nodes.page(reference), reference, stretch)
+      const leaf = await this.#read(() => nodes.page(reference), node, stretch)
+      return leaf && this.#mergePage(leaf, reference, stretch)
     }
-    const page = await this.#parts.nodes.index(reference, level)
+    const page = await this.#read(() => nodes.index(reference, level), node, stretch)
+    if (page === undefined) return
     output.openIndex(page, reference)
     for (const [index, row] of page.rows.entries()) {
       const end = page.rows[index + 1]?.lower ?? upper
@@ -106,6 +118,26 @@ class TreeWriter {
       await this.#visit(child, { path, lower: start, upper: end, output })
     }
     return output.closeIndex(level)
+  }
+
+  /** @returns undefined where it cannot be read, the old node following as it is */
+  async #read<T>(
+    read: () => Promise<T>,
+    node: { readonly level: number; readonly reference: Reference },
+    { path, lower, upper, output }: Stretch,
+  ): Promise<T | undefined> {
+    try {
+      return await read()
+    } catch (error) {
+      const isLost = error instanceof RecoveryError || error instanceof FormatError
+      if (!isLost || this.#onSkipped === undefined) throw error
+      await output.passUnread(node.level, { lower, reference: node.reference })
+      while (this.#cursor.nameWithin(path, upper) !== undefined) {
+        this.#onSkipped(this.#cursor.current?.path ?? path, error)
+        await this.#cursor.advance()
+      }
+      return undefined
+    }
   }
 
   /** Merge an old page's entries with the changes in its range. */

@@ -64,6 +64,28 @@ describe('a tree of which one page is lost', () => {
   })
 })
 
+describe('a backup upon a tree of which one page is lost', () => {
+  it('keeps everything else, and names what it could not keep', async () => {
+    const vault = new TestVault({ peers: 3 })
+    await vault.tell(async () => {
+      await loseSecond(vault, false)
+      await vault.recoverElsewhere()
+      for (let index = 0; index < PHOTO_COUNT; index += 1) vault.write(photo(index), `${index}!`)
+      vault.write('zoo/lion', 'yellow')
+      const summary = await vault.backUp()
+      expect(summary.published).toBe(true)
+      expect(summary.skipped.length).toBeGreaterThan(0)
+      const skipped = new Set(summary.skipped.map(({ path }) => toText(path)))
+      const { picture } = await vault.restore()
+      for (const [path, content] of vault.picture()) {
+        if (!skipped.has(HOME + path)) expect(picture.get(path)).toEqual(content)
+      }
+      expect(skipped.has(`${HOME}/photos/img_00300.jpg`)).toBe(true)
+      expect((await vault.backUp()).skipped).toHaveLength(summary.skipped.length)
+    })
+  })
+})
+
 describe('a ledger of which an older part is lost', () => {
   it('still leads to what the newest part names', async () => {
     const vault = new TestVault({ peers: 3 })
