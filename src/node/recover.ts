@@ -155,7 +155,7 @@ async function followHead(
   ports: ClientPorts,
   { grid }: GridLink,
   readSecret: Uint8Array,
-  { head }: NewestHead,
+  { head, bytes }: NewestHead,
   signal: AbortSignal,
 ): Promise<SnapshotRow[]> {
   const readKeys = deriveReadKeys(readSecret)
@@ -164,6 +164,7 @@ async function followHead(
     const source = new VaultObjects({ ...stores, grid }, signal)
     const tree = new TreeReader({ source })
     const state = new LocalState({ ...stores, grid, source, tree, log: ports.log }, readKeys)
+    await stores.published.keepHead(bytes)
     const root = await state.follow(head, signal)
     await state.rebuildEntries(root, signal)
     const rows: SnapshotRow[] = []

@@ -16,7 +16,13 @@ import { CairnError, FilesError, UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
 import { LocalState } from '../restore/local-state.ts'
-import { newestHead, type HeadAnswer, type NewestHead } from '../restore/newest-head.ts'
+import {
+  HeadOutOfReachError,
+  isBeyond,
+  newestHead,
+  type HeadAnswer,
+  type NewestHead,
+} from '../restore/newest-head.ts'
 import { fromKey, join, toNames, toPath } from '../source/path.ts'
 import type { EntryRow } from '../store/entries.ts'
 import type { PublishedState } from '../store/published.ts'
@@ -130,6 +136,7 @@ export class VaultSession {
       published.current()?.sequence ?? 0,
       overtaking === undefined ? (pending?.sequence ?? 0) : 0,
     )
+    await this.#assertInReach(known, newest)
     const source = this.objects(grid, signal)
     const tree = new TreeReader({ source })
     const state = this.#localState(grid, source, tree)
@@ -151,6 +158,7 @@ export class VaultSession {
       )
     }
     this.#warnings.push(...warningsOf(newest))
+    await published.keepHead(newest.bytes)
     const root = await state.follow(newest.head, signal)
     // What waited to be sent leads nowhere now; what it held is found by the next scan.
     if (pending !== undefined) await published.dropPendingHead()
@@ -178,9 +186,27 @@ export class VaultSession {
     if (bytes === undefined) return published.clearPending()
     const pending = published.pending()
     if (pending !== undefined && equal(openHead(bytes).id, pending.head)) return
-    await grid.publish(bytes, signal)
+    const { receipts } = await grid.publish(bytes, signal)
     published.clearPending()
-    await published.settleHead()
+    // With fewer it waits on: what only few peers have may go with them.
+    if (2 * receipts.length > grid.roster.storagePeers().length) await published.settleHead()
+  }
+
+  /**
+   * The database may be lost or an old one while the head on the disk tells that there was more.
+   *
+   * @throws {HeadOutOfReachError}
+   */
+  async #assertInReach(known: number, newest: NewestHead | undefined) {
+    const { published } = this.stores
+    const bytes = (await published.keptHead()) ?? (await published.pendingHead())
+    if (bytes === undefined) return
+    const kept = openHead(bytes)
+    if (kept.sequence <= known || (newest !== undefined && !isBeyond(kept, newest.head))) return
+    throw new HeadOutOfReachError(
+      `This home lost its record of snapshot ${kept.sequence}, and no peer that answers has it: ` +
+        'try again when more friends are there',
+    )
   }
 
   /** @returns a path's newest version with all it rests on; `undefined` if that cannot be read */

@@ -16,6 +16,14 @@ export class NoHeadError extends RecoveryError {
   override readonly name = 'NoHeadError'
 }
 
+/**
+ * This home lost its record of what is published, and no peer that answered knows it either: to go on
+ * would begin the vault's order anew.
+ */
+export class HeadOutOfReachError extends RecoveryError {
+  override readonly name = 'HeadOutOfReachError'
+}
+
 export interface HeadAnswer {
   readonly peer: PeerId
   readonly heads: readonly { readonly head: Uint8Array }[]
@@ -70,7 +78,8 @@ export function newestHead(answers: readonly HeadAnswer[], vault: VaultId): Newe
 
 const NONE = { epoch: 0, sequence: 0 }
 
-function isBeyond(a: typeof NONE, b: typeof NONE): boolean {
+/** @returns whether head `a` comes after head `b` */
+export function isBeyond(a: typeof NONE, b: typeof NONE): boolean {
   return a.epoch > b.epoch || (a.epoch === b.epoch && a.sequence > b.sequence)
 }
 

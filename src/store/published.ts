@@ -128,6 +128,24 @@ export class Published {
     await this.#disk.syncFolder('heads')
   }
 
+  /**
+   * @returns the newest head that this home knows to be published, whatever became of the database; a
+   *   damaged one is as good as none
+   */
+  async keptHead(): Promise<Uint8Array | undefined> {
+    try {
+      return await readWhole(this.#disk, HEAD_CURRENT)
+    } catch (error) {
+      if (error instanceof StateDamagedError) return undefined
+      throw error
+    }
+  }
+
+  /** The head that local state is made from is published already. */
+  async keepHead(head: Uint8Array): Promise<void> {
+    await writeWhole(this.#disk, HEAD_CURRENT, head)
+  }
+
   /** Another head took its place on the grid: what waits here leads nowhere. */
   async dropPendingHead(): Promise<void> {
     await this.#disk.remove(HEAD_PENDING)
