@@ -226,7 +226,7 @@ export class Owner {
     }
     for (const { sequence, startedAt } of rows) {
       if (this.#memories.has(sequence)) continue
-      const attempt = this.#attempts.find(
+      const attempt = this.#attempts.findLast(
         (one) => one.startedAt <= startedAt && startedAt <= one.endedAt,
       )
       if (attempt === undefined) throw new StoryError(`nobody made snapshot ${sequence}`)

@@ -29,6 +29,7 @@ export type Fault =
   | 'laptopFull'
   | 'laptopDisk'
   | 'laptopRot'
+  | 'laptopClock'
   | 'friendCrash'
   | 'friendFull'
   | 'friendRot'
@@ -45,6 +46,7 @@ const LIKELINESS: Readonly<Record<Fault, number>> = {
   laptopFull: 1,
   laptopDisk: 1,
   laptopRot: 0.7,
+  laptopClock: 0.7,
   friendCrash: 5,
   friendFull: 1,
   friendRot: 1,
@@ -209,6 +211,7 @@ export class Weather {
       this.isLaptopRotten = true
       return this.#rot(this.#parts.owner.machine)
     }
+    if (fault === 'laptopClock') return this.#setClock(this.#parts.owner.machine, 100)
     const friend = this.#drawFriend(fault)
     if (friend === undefined) return
     const { internet, scheduler } = this.#parts.world
@@ -220,7 +223,7 @@ export class Weather {
     }
     this.#parts.say(`${fault} ${name}`)
     if (fault === 'friendFull') machine.diskTrouble.capacity = machine.volume.used
-    if (fault === 'friendClock') machine.clock.jump((this.#random.unit() - 0.5) * 1000 * DAY_MS)
+    if (fault === 'friendClock') this.#setClock(machine, 500)
     if (fault === 'disturb') internet.disturb('laptop', name)
     if (fault === 'slow') this.#setLine(friend, SLOW)
     if (fault === 'oneWay') internet.block(name, 'laptop')
@@ -257,6 +260,13 @@ export class Weather {
     const { path, file } = this.#random.pick(files)
     this.#parts.say(`a bit of ${path} at ${name} turns over`)
     file.rot(this.#random.below(8 * file.size))
+  }
+
+  /** Somebody sets a clock; the next boot sets it right. */
+  #setClock({ name, clock }: Machine, daysMax: number): void {
+    const days = this.#random.between(-daysMax, daysMax)
+    this.#parts.say(`the clock of ${name} is set by ${days} days`)
+    clock.jump(days * DAY_MS)
   }
 
   #drawFriend(fault: Fault): Friend | undefined {

@@ -17,6 +17,12 @@ const FOUND: readonly { seed: number; peers: number; days: number; what: string 
     what: 'a spool that could not be opened kept the backupdb locked',
   },
   { seed: 63, peers: 6, days: 4, what: 'a refresh cut short let removed files stay in snapshots' },
+  {
+    seed: 7032,
+    peers: 5,
+    days: 2,
+    what: 'a home that lost its backupdb with no friend in reach began its snapshots anew',
+  },
 ]
 
 describe('a promise once broken', () => {
