@@ -6,6 +6,7 @@
  */
 
 import { CairnError } from '../base/errors.ts'
+import { systemSentence } from './system-words.ts'
 
 const BY_NAME: Readonly<Record<string, string>> = {
   DatabaseDamagedError:
@@ -25,5 +26,6 @@ const BY_NAME: Readonly<Record<string, string>> = {
 /** @returns a sentence for the person, or `undefined` where the message says it all */
 export function adviceFor(error: unknown): string | undefined {
   if (error instanceof CairnError) return BY_NAME[error.name]
+  if (error instanceof Error && systemSentence(error) !== undefined) return undefined
   return 'This is a mistake in Cairn. CAIRN_DEBUG=1 shows where; please report it.'
 }

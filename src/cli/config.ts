@@ -10,8 +10,9 @@ import { parse, TomlError } from 'smol-toml'
 import { z } from 'zod'
 import { UsageError } from '../base/errors.ts'
 import { parseCode } from './options.ts'
+import { systemWords } from './system-words.ts'
 
-const code = z
+const codeText = z
   .string()
   .refine((text) => parseCode(text) !== undefined, 'is no code such as "4-of-7"')
 
@@ -22,7 +23,7 @@ const schema = z.strictObject({
       paths: z.array(z.string().startsWith('/', 'is not an absolute path')).default([]),
       tags: z.array(z.string().min(1)).default([]),
       host: z.string().min(1).optional(),
-      code: code.optional(),
+      code: codeText.optional(),
     })
     .default({ paths: [], tags: [] }),
   log: z
@@ -49,8 +50,10 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw new UsageError(`${file}: cannot be read: ${(error as Error).message}`, { cause: error })
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return ''
+    const reason = systemWords(code ?? '') ?? message
+    throw new UsageError(`${file}: cannot be read: ${reason}`, { cause: error })
   }
 }
 

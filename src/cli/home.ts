@@ -6,10 +6,10 @@
  * `~/.local/state/cairn` for the log.
  */
 
-import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import envPaths from 'env-paths'
-import { UsageError } from '../base/errors.ts'
+import { DiskError, UsageError } from '../base/errors.ts'
 
 /** Absolute paths. */
 export interface Home {
@@ -37,7 +37,29 @@ export function findHome(env: NodeJS.ProcessEnv, workingFolder: string): Home {
   }
 }
 
-/** Make a folder that only its owner may enter, and those above it. */
+/**
+ * Make a folder that only its owner may enter, and those above it.
+ *
+ * @throws {DiskError}
+ */
 export function makePrivateFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  try {
+    makeFolders(path)
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new DiskError(`cannot use the folder ${path}: ${code ?? message}`, { cause: error })
+  }
+}
+
+/** One by one: Node's recursive mkdir never ends where a folder cannot hold any, as /proc. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return
+  if (dirname(path) !== path) makeFolders(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Somebody else was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }

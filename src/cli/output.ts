@@ -10,7 +10,7 @@ import { escapeText } from './escape.ts'
 import { adviceFor } from './advice.ts'
 import { exitCodeOf, type ExitCode } from './exit-code.ts'
 import { CairnError, FilesError } from '../base/errors.ts'
-import { systemWords } from './system-words.ts'
+import { systemSentence, systemWords } from './system-words.ts'
 
 /** A line of JSON: what it is, and its fields. */
 export interface JsonRecord {
@@ -96,7 +96,7 @@ export class Output {
 /** @returns one sentence; the class name too when the error is none of ours, since that helps a report */
 export function describe(error: unknown): string {
   if (error instanceof CairnError) return inWords(error.message)
-  if (error instanceof Error) return `${error.name}: ${error.message}`
+  if (error instanceof Error) return systemSentence(error) ?? `${error.name}: ${error.message}`
   return String(error)
 }
 

@@ -18,7 +18,6 @@ export interface ProgressState {
   readonly bytesDone: number
   readonly bytesTotal: number
   readonly current?: Uint8Array | undefined
-  readonly peersUp?: number
 }
 
 const INTERVAL_MS = { terminal: 100, plain: 10_000, json: 1_000 }
@@ -86,16 +85,13 @@ export class ProgressLine {
   }
 }
 
-/** @returns for instance `upload  12 of 200 files, 4.0 MiB of 20.0 MiB, 7 peers up, 0.5 s, 2.0 s to go` */
+/** @returns for instance `upload  12 of 200 files, 4.0 MiB of 20.0 MiB, 0.5 s, 2.0 s to go` */
 export function progressText(state: ProgressState, elapsedMs: number): string {
   const parts = [
     `${formatCount(state.filesDone)} of ${formatCount(state.filesTotal)} files`,
     `${formatBytes(state.bytesDone)} of ${formatBytes(state.bytesTotal)}`,
+    formatDuration(elapsedMs),
   ]
-  if (state.peersUp !== undefined) {
-    parts.push(`${state.peersUp} ${state.peersUp === 1 ? 'peer' : 'peers'} up`)
-  }
-  parts.push(formatDuration(elapsedMs))
   const restMs = remainingMs(state, elapsedMs)
   if (restMs !== undefined) parts.push(`${formatDuration(restMs)} to go`)
   return `${state.phase}  ${parts.join(', ')}`
@@ -117,7 +113,6 @@ function statusRecord(state: ProgressState, elapsedMs: number) {
     files_done: state.filesDone,
     total_bytes: state.bytesTotal,
     bytes_done: state.bytesDone,
-    peers_up: state.peersUp,
     current_files: state.current === undefined ? [] : [pathFields(state.current).path],
   }
 }

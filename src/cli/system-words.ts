@@ -23,3 +23,15 @@ export function systemWords(code: string): string | undefined {
   const words = WORDS[code]
   return words === undefined ? undefined : `${words} (${code})`
 }
+
+/**
+ * What the system refused to do for the command line itself: to write its output, say.
+ *
+ * @returns for instance `write: no space is left on the disk (ENOSPC)`; `undefined` for other errors
+ */
+export function systemSentence(error: Error): string | undefined {
+  const { code, syscall, path } = error as NodeJS.ErrnoException
+  const words = code === undefined ? undefined : systemWords(code)
+  if (words === undefined || syscall === undefined) return undefined
+  return `${syscall}${path === undefined ? '' : ` ${path}`}: ${words}`
+}

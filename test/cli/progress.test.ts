@@ -10,7 +10,6 @@ const STATE: ProgressState = {
   bytesDone: 5 * 2 ** 20,
   bytesTotal: 20 * 2 ** 20,
   current: new Uint8Array(Buffer.from('/home/a\u001b[2J')),
-  peersUp: 7,
 }
 
 describe('progress', () => {
@@ -59,14 +58,13 @@ describe('progress', () => {
       percent_done: 0.25,
       files_done: 12,
       total_files: 200,
-      peers_up: 7,
     })
   })
 
   it('says how long it will still take once there is something to go by', () => {
     expect(progressText(STATE, 1_000)).not.toContain('to go')
     expect(progressText(STATE, 10_000)).toBe(
-      'upload  12 of 200 files, 5.0 MiB of 20.0 MiB, 7 peers up, 10 s, 30 s to go',
+      'upload  12 of 200 files, 5.0 MiB of 20.0 MiB, 10 s, 30 s to go',
     )
   })
 })

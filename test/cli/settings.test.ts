@@ -2,9 +2,9 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { UsageError } from '../../src/base/errors.ts'
+import { DiskError, UsageError } from '../../src/base/errors.ts'
 import { readConfig } from '../../src/cli/config.ts'
-import { findHome } from '../../src/cli/home.ts'
+import { findHome, makePrivateFolder } from '../../src/cli/home.ts'
 import { kitText, wordsInKit } from '../../src/cli/kit.ts'
 import { codeOption, countOption, parseCode, pathBytes, sizeOption } from '../../src/cli/options.ts'
 import { readSecretFile, writeSecretFile } from '../../src/cli/secret-file.ts'
@@ -132,3 +132,20 @@ function written(text: string): string {
   chmodSync(file, 0o600)
   return file
 }
+
+describe('a private folder', () => {
+  it('is made with those above it, for its owner alone', () => {
+    const path = join(folder, 'a', 'b')
+    makePrivateFolder(path)
+    makePrivateFolder(path)
+    expect(statSync(path).mode & 0o777).toBe(0o700)
+  })
+
+  it('that cannot be made is named, with the reason', () => {
+    const file = written('')
+    expect(() => makePrivateFolder(join(file, 'below'))).toThrow(DiskError)
+    expect(() => makePrivateFolder(join(file, 'below'))).toThrow(/below: ENOTDIR/)
+    if (process.platform === 'linux')
+      expect(() => makePrivateFolder('/proc/x/y')).toThrow(DiskError)
+  })
+})
