@@ -169,7 +169,9 @@ export class Scanner {
   #takeFailure(found: Found & { type: 'failure' }, known: EntryRow | undefined): void {
     this.#failures.push({ path: found.path, error: found.error })
     this.#silent = found.key
-    const isVanished = found.what === 'entry' && found.error.code === 'ENOENT'
+    // A source that is not there is a disk not plugged in, more likely than a wish to forget it.
+    const isVanished =
+      found.what === 'entry' && found.error.code === 'ENOENT' && !this.#source.isSource(found.key)
     if (isVanished && known !== undefined) this.#gone(known)
   }
 

@@ -23,7 +23,7 @@ import type { Compute } from '../ports/compute.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 import { inTransaction } from '../store/database.ts'
-import type { Packs, PackRow } from '../store/packs.ts'
+import type { PackKind, Packs, PackRow } from '../store/packs.ts'
 import { SPOOL_SIZE_MAX, type Spool } from '../store/spool.ts'
 import { NotSafeError } from './not-safe.ts'
 import type { SealedPack } from './packer.ts'
@@ -117,7 +117,7 @@ export class Uploader {
         onLost(pack)
       } else if (domains.size < needed) {
         // Its code asks for more friends than there are: it is encoded anew.
-        packs.put({ ...pack, ...this.#options.code, state: 'sealed', id: undefined })
+        packs.put({ ...pack, ...this.#codeFor(pack.kind), state: 'sealed', id: undefined })
         packs.setHolders(pack.number, new Map())
       } else {
         packs.put({ ...pack, state: 'sealed' })
@@ -137,7 +137,7 @@ export class Uploader {
     const row: PackRow = {
       ...pack,
       state: 'sealed',
-      ...this.#options.code,
+      ...this.#codeFor(pack.kind),
       id: undefined,
       base: 0,
       isPublished: false,
@@ -188,6 +188,12 @@ export class Uploader {
     const open = [...packs.inState('sealed'), ...packs.inState('safe')]
     const missing = open.map(({ number, total }) => total - packs.holders(number).size)
     return missing.reduce((sum, count) => sum + count, this.#givenUp)
+  }
+
+  /** Every share of the ledger is whole: it is small, and a lost one loses the way to all packs. */
+  #codeFor(kind: PackKind): Code {
+    const { code } = this.#options
+    return kind === 'ledger' ? { ...code, needed: 1 } : code
   }
 
   /** Packs that the next head would rest on and may not. */

@@ -52,9 +52,9 @@ export class FolderSource {
     return this.#sources.map(toPath)
   }
 
-  /** @returns whether a source covers the path */
-  covers(names: Names): boolean {
-    return this.#sources.some((source) => isWithin(source, names))
+  /** @returns whether the path is itself a source, and not one of what lies in it */
+  isSource(key: Uint8Array): boolean {
+    return this.#sources.some((source) => equal(toKey(source), key))
   }
 
   /**

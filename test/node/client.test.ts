@@ -248,6 +248,18 @@ describe('a backup with trouble in the files', () => {
       expect(await vault.list(`${HOME}/folder`)).toEqual([`${HOME}/folder/file`])
     }))
 
+  it('lists a source that is not there and keeps what the last snapshot had of it', () =>
+    tell(async (vault) => {
+      vault.write('computer/file', 'x')
+      vault.write('disk/file', 'y')
+      const paths = [toBytes(`${HOME}/computer`), toBytes(`${HOME}/disk`)]
+      await vault.backUp({ paths })
+      vault.rename('disk', 'unplugged')
+      const summary = await vault.backUp({ paths })
+      expect(summary.skipped.map(({ path }) => toText(path))).toEqual([`${HOME}/disk`])
+      expect(await vault.list(`${HOME}/disk`)).toEqual([`${HOME}/disk/file`])
+    }))
+
   it('lists a file that vanishes before it is read', () =>
     tell(async (vault) => {
       vault.write('fleeting', 'x')

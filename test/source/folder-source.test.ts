@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { failure, toBytes, toText, type FileTree } from '../../sim/file-tree.ts'
 import type { Machine, MachinePorts } from '../../sim/machine.ts'
 import { FolderSource, type Found } from '../../src/source/folder-source.ts'
-import { toNames } from '../../src/source/path.ts'
+import { toKey, toNames } from '../../src/source/path.ts'
 import { forever, onMachine } from '../support/on-machine.ts'
 
 describe('a folder source', () => {
@@ -42,8 +42,8 @@ describe('a folder source', () => {
       expect(await walk(['/a/b', '/a', '/a/', '//a/b/c'])).toEqual(['/a', '/a/b', '/a/b/c'])
       const source = new FolderSource(ports.files, ['/a/b', '/a'].map(toBytes))
       expect(source.paths.map(toText)).toEqual(['/a'])
-      expect(source.covers(toNames(toBytes('/a/b')))).toBe(true)
-      expect(source.covers(toNames(toBytes('/ab')))).toBe(false)
+      expect(source.isSource(toKey(toNames(toBytes('/a'))))).toBe(true)
+      expect(source.isSource(toKey(toNames(toBytes('/a/b'))))).toBe(false)
     })
   })
 
