@@ -1,0 +1,33 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const MAIN = fileURLToPath(new URL('../../sim/main.ts', import.meta.url))
+const ARGUMENTS = ['--disable-warning=ExperimentalWarning', MAIN]
+
+describe('npm run sim', () => {
+  it('tells a story and its trace, and as JSON what it drew', () => {
+    const options = ['--seed', '7', '--peers', '5', '--days', '1']
+    const story = execFileSync(process.execPath, [...ARGUMENTS, ...options], { encoding: 'utf8' })
+    expect(story).toContain('all is well')
+    const line = execFileSync(process.execPath, [...ARGUMENTS, ...options, '--json'], {
+      encoding: 'utf8',
+    })
+    const report = JSON.parse(line) as { digest: string }
+    expect(report).toMatchObject({ seed: 7, peers: 5, days: 1 })
+    expect(story).toContain(report.digest.slice(0, 16))
+  })
+
+  it('refuses options that mean nothing', () => {
+    for (const options of [
+      ['--seed', 'x'],
+      ['--peers', '4'],
+      ['--days', '0'],
+      ['--seeds', '0'],
+    ]) {
+      const { status, stderr } = spawnSync(process.execPath, [...ARGUMENTS, ...options])
+      expect(status).not.toBe(0)
+      expect(String(stderr)).toContain('whole number')
+    }
+  })
+})
