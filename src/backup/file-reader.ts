@@ -265,10 +265,12 @@ export class FileReader {
       // One byte more than is left: a short answer then is the end, without asking again.
       const length = offset > size ? READ_SIZE : Math.min(READ_SIZE, size - offset + 1)
       const bytes = await file.read(offset, length)
+      // Whoever takes the bytes may move them to a worker: afterwards they have no length any more.
+      const isEnd = bytes.length < length
       offset += bytes.length
       this.bytesRead += bytes.length
       if (bytes.length > 0) yield bytes
-      if (bytes.length < length) return
+      if (isEnd) return
     }
   }
 
