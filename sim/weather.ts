@@ -87,6 +87,9 @@ export class Weather {
 
   /** Let as many faults strike in the coming run as are drawn. */
   threaten(): void {
+    for (const { machine } of this.#parts.friends.up) {
+      if (this.#random.chance(0.2)) machine.databases.picture()
+    }
     const count = this.#random.weighted({ 0: 3, 1: 4, 2: 3, 3: 1 })
     for (let left = Number(count); left > 0; left--) {
       this.#arrange(this.#random.weighted(LIKELINESS))
@@ -247,6 +250,8 @@ export class Weather {
     const kind = this.#random.chance(0.7) ? 'power' : 'kill'
     say(`${friend.name} crashes (${kind})`)
     this.crashes++
+    // The accounts are made again from the share files, whatever is left of them.
+    friend.machine.databases.faults = { losesCommits: 0.2, losesAll: 0.2, damages: 0 }
     friends.crash(friend, kind)
     const ms = this.#random.exponential(this.#random.chance(0.5) ? 2000 : 20 * MINUTE_MS)
     world.scheduler.after(ms, () => {
