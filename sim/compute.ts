@@ -2,7 +2,7 @@
  * SimCompute: the codecs, inline, each step taking a little virtual time.
  *
  * Inputs are handed over as they are to a worker thread: the codec gets a copy, and what the caller
- * still holds is scrambled, so that nobody goes on reading what is no longer his.
+ * still holds is scrambled or gone, so that nobody goes on reading what is no longer his, or its size.
  */
 
 import type {
@@ -109,7 +109,14 @@ function copyOf<T>(value: T): T {
 }
 
 function scramble(value: unknown): void {
-  if (value instanceof Uint8Array) value.fill(SCRAMBLED)
+  if (value instanceof Uint8Array) takeAway(value)
   else if (Array.isArray(value)) value.forEach(scramble)
   else if (value !== null && typeof value === 'object') Object.values(value).forEach(scramble)
+}
+
+/** What fills its whole buffer moves, and has no length afterwards; a view is copied. */
+function takeAway(bytes: Uint8Array): void {
+  bytes.fill(SCRAMBLED)
+  const { buffer } = bytes
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length) buffer.transfer()
 }
