@@ -6,7 +6,7 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -128,7 +128,9 @@ function hasEnded(pid: number): boolean {
     if (process.platform !== 'linux') return false
     // The state follows the command's name, which is in brackets and may hold anything.
     const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.[0]
-    return state === 'Z' || state === 'X'
+    if (state !== 'Z' && state !== 'X') return false
+    // The port is free only when the last thread is gone.
+    return readdirSync(`/proc/${pid}/task`).length <= 1
   } catch {
     return true
   }
