@@ -361,20 +361,22 @@ const ROWS: readonly Row[] = [
     given: 'a full disk below the client’s own state',
     asserts: 'exit 1, says so; with room again the same command ends well',
     run: async (place) => {
-      await place.joinedVault(PEERS)
-      place.write('files/large', randomBytes(30_000_000))
-      const disk = mountSmall(place, 'home/spool', '8m')
+      const disk = mountSmall(place, 'home', '8m')
       if (disk === undefined) return
       try {
+        await place.joinedVault(PEERS)
+        place.write('files/large', randomBytes(30_000_000))
         const { code, stderr } = await place.cairn(['backup', place.at('files')])
         expect(code).toBe(1)
         expect(stderr).toMatch(/space|full/)
         expect(stderr).not.toContain('    at ')
+
+        disk.resize('200m')
+        await place.records(['backup', place.at('files')])
+        await expectRestored(place)
       } finally {
         disk.unmount()
       }
-      await place.records(['backup', place.at('files')])
-      await expectRestored(place)
     },
   },
   {
@@ -516,7 +518,11 @@ async function revive(stores: readonly PeerStore[]): Promise<void> {
 }
 
 /** A small disk at the place's folder, where the system lets us; says so where it does not. */
-function mountSmall(place: Place, name: string, size: string): { unmount: () => void } | undefined {
+function mountSmall(
+  place: Place,
+  name: string,
+  size: string,
+): { resize: (size: string) => void; unmount: () => void } | undefined {
   mkdirSync(place.at(name), { recursive: true })
   const { status } = spawnSync('mount', [
     '-t',
@@ -526,7 +532,12 @@ function mountSmall(place: Place, name: string, size: string): { unmount: () => 
     'tmpfs',
     place.at(name),
   ])
-  if (status === 0) return { unmount: () => spawnSync('umount', [place.at(name)]) }
+  if (status === 0) {
+    return {
+      resize: (wanted) => spawnSync('mount', ['-o', `remount,size=${wanted}`, place.at(name)]),
+      unmount: () => spawnSync('umount', [place.at(name)]),
+    }
+  }
   console.warn(
     'SKIPPED: a small disk cannot be mounted here; test/sim does the same in virtual time',
   )
