@@ -93,6 +93,8 @@ export interface BackupTotals {
   readonly filesNew: number
   readonly filesChanged: number
   readonly filesUnmodified: number
+  /** Changed while they were read: kept as read, and labelled. */
+  readonly filesFuzzy: number
   /** Sockets, FIFOs and devices passed over. */
   readonly unsupported: number
   /** Versions stored as deltas. */
@@ -206,6 +208,7 @@ export class Backup {
       filesNew: drain?.totals.filesNew ?? 0,
       filesChanged: drain?.totals.filesChanged ?? 0,
       filesUnmodified: (scan?.unmodified ?? 0) + (drain?.totals.filesSame ?? 0),
+      filesFuzzy: drain?.totals.filesFuzzy ?? 0,
       unsupported: scan?.unsupported ?? 0,
       deltas: drain?.totals.deltas ?? 0,
       bytesRead: drain?.bytesRead ?? 0,

@@ -77,6 +77,8 @@ export interface DrainTotals {
   filesChanged: number
   /** Touched only: the content is as before. */
   filesSame: number
+  /** Changed while they were read, each time: what was read is kept, and labelled. */
+  filesFuzzy: number
   deltas: number
 }
 
@@ -103,7 +105,13 @@ export class Drain {
   /** Sealed, but its pack is not yet durable. */
   readonly #fresh = new Map<string, NewContent>()
 
-  readonly totals: DrainTotals = { filesNew: 0, filesChanged: 0, filesSame: 0, deltas: 0 }
+  readonly totals: DrainTotals = {
+    filesNew: 0,
+    filesChanged: 0,
+    filesSame: 0,
+    filesFuzzy: 0,
+    deltas: 0,
+  }
 
   constructor(parts: DrainParts, options: DrainOptions) {
     this.#parts = parts
@@ -220,6 +228,7 @@ export class Drain {
     else if (content.type === 'unchanged') this.totals.filesSame += 1
     else this.totals.filesChanged += 1
     if (content.type === 'delta') this.totals.deltas += 1
+    if (read.label === 'fuzzy') this.totals.filesFuzzy += 1
     const slots = content.type === 'original' || content.type === 'delta' ? content.slots : []
     const result = () => this.#result(known, read)
     const racy = isRacy(status.ctime, seenAt)

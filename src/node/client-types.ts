@@ -45,6 +45,8 @@ export interface BackupSummary {
   readonly filesNew: number
   readonly filesChanged: number
   readonly filesUnmodified: number
+  /** Changed while they were read: kept as read, and labelled. */
+  readonly filesFuzzy: number
   readonly filesTotal: number
   readonly foldersTotal: number
   readonly bytesTotal: number

@@ -3,7 +3,7 @@
 import { utf8 } from '../../protocol/bytes.ts'
 import { LABEL_SIZE_MAX, SOURCES_MAX, SOURCE_SIZE_MAX, TAGS_MAX } from '../../protocol/snapshots.ts'
 import { UsageError } from '../base/errors.ts'
-import { Backup, type Progress } from '../backup/backup.ts'
+import { Backup, type BackupTotals, type Progress } from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
 import { FolderSource } from '../source/folder-source.ts'
@@ -64,7 +64,7 @@ export async function runBackup(
   try {
     const { row, ...totals } = await backup.run(source, events, signal)
     const { sequence, endedAt } = row
-    const warnings = session.takeWarnings()
+    const warnings = warningsOf(session, backup.progress())
     return {
       ...totals,
       sequence,
@@ -84,7 +84,7 @@ export async function runBackup(
       notSafe: error,
       startedAt,
       endedAt: ports.clock.now(),
-      warnings: session.takeWarnings(),
+      warnings: warningsOf(session, backup.progress()),
     }
   }
 }
@@ -101,6 +101,16 @@ function assertFits({ host, tags = [] }: BackupRequest, source: FolderSource): v
   if ([host, ...tags].some((text) => utf8(text).length > LABEL_SIZE_MAX)) {
     throw new UsageError(`The host and each tag have up to ${LABEL_SIZE_MAX} bytes`)
   }
+}
+
+function warningsOf(session: VaultSession, { filesFuzzy }: BackupTotals): string[] {
+  const warnings = session.takeWarnings()
+  if (filesFuzzy === 0) return warnings
+  const files = filesFuzzy === 1 ? '1 file' : `${filesFuzzy} files`
+  return [
+    ...warnings,
+    `${files} changed while being read; "cairn history PATH" shows such a version as fuzzy`,
+  ]
 }
 
 /** What local state knows and the tree does not. */

@@ -197,7 +197,9 @@ export class LocalState {
     const chain =
       version?.content.type === 'delta'
         ? await this.#parts.tree.chain(root, path, version.id)
-        : [...(version === undefined ? [] : [version])]
+        : version === undefined
+          ? []
+          : [version]
     return {
       ...status,
       key: toKey(path),

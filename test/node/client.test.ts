@@ -282,8 +282,10 @@ describe('a backup with trouble in the files', () => {
           vault.write('busy', noise(20 * KIB, ++count))
         }
       }
-      await vault.backUp()
+      const summary = await vault.backUp()
       vault.laptop.filesTrouble.onStep = undefined
+      expect(summary.filesFuzzy).toBe(1)
+      expect(summary.warnings.join()).toContain('1 file changed while being read')
       const found = await vault.withClient((client, signal) =>
         client.history(toBytes(`${HOME}/busy`), signal),
       )
