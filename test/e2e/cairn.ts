@@ -5,6 +5,7 @@
  */
 
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -146,7 +147,10 @@ export class Place {
 
   /** End everything and leave nothing. */
   async remove(): Promise<void> {
-    for (const child of this.#running) child.kill('SIGKILL')
+    // The launcher passes this on; killed outright it would leave its program behind.
+    const ends = [...this.#running].map((child) => once(child, 'close'))
+    for (const child of this.#running) child.kill('SIGTERM')
+    await Promise.all(ends)
     for (const { name, count } of this.#grids) {
       await Promise.all(this.stores(name, count).map(killPeer))
     }
