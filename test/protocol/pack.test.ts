@@ -21,7 +21,7 @@ describe('Padmé sizes', () => {
     [1025, 1088],
     [50_000, 51_200],
     [PACK_SIZE_TARGET, PACK_SIZE_TARGET],
-    [PACK_SIZE_TARGET + 1, PACK_SIZE_TARGET + 2 ** 19],
+    [PACK_SIZE_TARGET + 1, PACK_SIZE_TARGET + 2 ** 18],
     [PACK_SIZE_MAX - 1, PACK_SIZE_MAX],
     [PACK_SIZE_MAX, PACK_SIZE_MAX],
   ])('of %d is %d', (size, padded) => {
