@@ -12,6 +12,7 @@ import { parsePeerId } from '../../protocol/keys.ts'
 import { vaultIdFromBytes } from '../../protocol/ids.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import { wordsToRoot } from '../../protocol/words.ts'
+import { withDatabaseErrors } from '../base/database-error.ts'
 import { UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
@@ -20,7 +21,7 @@ import { LocalState } from '../restore/local-state.ts'
 import { NoHeadError, newestHead, type NewestHead } from '../restore/newest-head.ts'
 import { writeGridFile, type GridFile } from '../store/grid-file.ts'
 import { assertNoKeyring, createKeyring } from '../store/keyring.ts'
-import type { ClientPorts } from './client-ports.ts'
+import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import { openStores } from './client-stores.ts'
 import {
   NotAdmittedError,
@@ -58,7 +59,15 @@ export interface RecoverSummary {
  * @throws {NotAdmittedError}
  * @throws {NoHeadError} no peer that answers knows the vault
  */
-export async function recover(
+export function recover(
+  ports: ClientPorts,
+  request: RecoverRequest,
+  signal: AbortSignal,
+): Promise<RecoverSummary> {
+  return withDatabaseErrors(DATABASE_NAME, () => makeHome(ports, request, signal))
+}
+
+async function makeHome(
   ports: ClientPorts,
   request: RecoverRequest,
   signal: AbortSignal,
