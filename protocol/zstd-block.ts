@@ -35,10 +35,20 @@ export function takeBlock(reader: ByteReader, sizeMax: number): Uint8Array {
   if (size > sizeMax) throw new FormatError(`block of ${size} bytes, at most ${sizeMax} allowed`)
   if (packedSize === 0) return reader.take(size)
   if (packedSize >= size) throw new FormatError('compressed block is not smaller')
-  const packed = reader.take(packedSize)
+  return unpackFrame(reader.take(packedSize), size)
+}
+
+/**
+ * Unpack one zstd frame that came from anywhere.
+ *
+ * @param size - bytes that must come out; no more are ever made, so the caller bounds it
+ * @throws {FormatError} unless it is one frame of exactly this size, and nothing else
+ */
+export function unpackFrame(packed: Uint8Array, size: number): Uint8Array {
   const { buffer, engine } = unpack(packed, size)
-  if (buffer.length !== size) throw new FormatError(`block of ${buffer.length} bytes, not ${size}`)
-  if (engine.bytesWritten !== packedSize) throw new FormatError('bytes left over after the block')
+  if (buffer.length !== size) throw new FormatError(`frame of ${buffer.length} bytes, not ${size}`)
+  if (engine.bytesWritten !== packed.length)
+    throw new FormatError('bytes left over after the frame')
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }
 
@@ -52,12 +62,12 @@ function unpack(packed: Uint8Array, size: number): Unpacked {
   try {
     const result: unknown = zstdDecompressSync(packed, {
       info: true, // Node ignores what follows a frame; this tells how much it has read.
-      maxOutputLength: size,
+      maxOutputLength: Math.max(1, size),
       params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
     })
     if (isUnpacked(result)) return result
   } catch (cause) {
-    throw new FormatError('block is not zstd of the stated size', { cause })
+    throw new FormatError('not a zstd frame of the stated size', { cause })
   }
   throw new TypeError('zlib no longer tells how much it has read')
 }
