@@ -85,6 +85,13 @@ class Story {
   readonly #friends: Friends
   readonly #owner: Owner
   readonly #weather: Weather
+  /** Shares of published packs wait in the laptop's spool for friends who are away or full. */
+  #isSettling = false
+  /**
+   * Such shares went with the laptop's state. What is published is safe, with H shares of n; that it
+   * outlives n − k friends again is for repair to see to.
+   */
+  #hasLostShares = false
   /** An old copy of the client's state, as a person has who images a disk. */
   #image: SavedState | undefined
   /** Whether the client's state is an old one that no backup has brought up to date yet. */
@@ -148,9 +155,12 @@ class Story {
     const start = { ms: this.#world.scheduler.elapsed, steps: machine.diskTrouble.steps }
     this.#weather.threaten()
     this.counts.runs++
+    // A run that ends early may have published, and left shares to be placed.
+    this.#isSettling = true
     try {
       const summary = await this.#owner.backUp(isBusy, folder)
       this.#isBehind = false
+      this.#isSettling = summary.settling > 0
       this.#sayOf(summary, { isBusy, isPartial: folder !== undefined })
       this.#weather.learn({
         ms: this.#world.scheduler.elapsed - start.ms,
@@ -186,6 +196,7 @@ class Story {
     if (this.#owner.remembered.length === 0) return
     this.#say('the laptop loses its state, and recovers with the words')
     await this.#weather.calmDown()
+    this.#hasLostShares ||= this.#isSettling
     this.#owner.wipe()
     this.#weather.isLaptopRotten = false
     this.#isBehind = false
@@ -201,6 +212,7 @@ class Story {
     machine.crash('kill')
     if (this.#image !== undefined && this.#random.chance(0.7)) {
       this.#say('the laptop returns to an old copy of its state')
+      this.#hasLostShares ||= this.#isSettling
       machine.returnTo(this.#image)
       this.#isBehind = true
     } else this.#image = machine.saveState()
@@ -220,7 +232,7 @@ class Story {
     await this.#owner.takeStock()
     if (this.#friends.left.length === this.#friends.all.length) await this.#owner.assertIdle()
     await this.#checkAll()
-    if (!this.#weather.hasDestroyed) this.#weather.loseAllThatMayGo()
+    if (!this.#weather.hasDestroyed && !this.#hasLostShares) this.#weather.loseAllThatMayGo()
     await this.#moveOn()
     this.#friends.assertHealthy()
     this.counts.crashes += this.#weather.crashes

@@ -40,7 +40,8 @@ export async function openPorts(home: Home, config: Config): Promise<OpenPorts> 
   makePrivateFolder(join(home.logFile, '..'))
   const lock = HomeLock.take(home.data, 'write')
   const databases: DatabaseSync[] = []
-  const compute = new WorkerCompute<typeof codecs>({ table: CODECS })
+  // One thread beside ours: a second would be a little faster and take 40 MB more (ADR 3).
+  const compute = new WorkerCompute<typeof codecs>({ table: CODECS, threads: 1 })
   return {
     clock: new NodeClock(),
     random: new NodeRandom(),

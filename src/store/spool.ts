@@ -62,10 +62,10 @@ export class Spool {
 
   /** @returns the pack's bytes, `undefined` if it is not there or not what was written */
   async readWhole(number: number, size: number): Promise<Uint8Array | undefined> {
-    const stored = await this.read(number, 0, size + HASH_SIZE)
-    if (stored === undefined) return undefined
-    const pack = stored.subarray(0, size)
-    return equal(stored.subarray(size), sha256(pack)) ? pack.slice() : undefined
+    const pack = await this.read(number, 0, size)
+    const hash = await this.read(number, size, HASH_SIZE)
+    if (pack === undefined || hash === undefined) return undefined
+    return equal(hash, sha256(pack)) ? pack : undefined
   }
 
   /** Put right what a crash left between the database and the folder. */
