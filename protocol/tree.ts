@@ -82,11 +82,6 @@ export function versionId(sequence: number, ordinal: number): VersionId {
   return sequence * VERSIONS_PER_SNAPSHOT + ordinal
 }
 
-/** @returns the snapshot that added the version */
-export function versionSequence(id: VersionId): number {
-  return Math.floor(id / VERSIONS_PER_SNAPSHOT)
-}
-
 /** How calm the file was while it was read (docs/glossary.md). */
 export type VersionLabel = 'stable' | 'retried' | 'copied' | 'fuzzy' | 'app-consistent'
 
