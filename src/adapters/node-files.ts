@@ -19,34 +19,35 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
-import type { BigIntStats } from 'node:fs'
 import { chmod, open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 
 import { FilesError } from '../base/errors.ts'
 import type {
-  FileKind,
   FileReader,
   Files,
   FileStatus,
   FileTime,
   FileWriter,
   PathBytes,
+  SmallFileRequest,
+  SmallFiles,
 } from '../ports/files.ts'
 import { Accounts } from './accounts.ts'
 import { setModificationTime } from './file-times.ts'
+import { SmallFileReader } from './small-files.ts'
+import { toStatus } from './status.ts'
 import { attempt, readFully, systemCode, toFilesError, writeFully } from './system.ts'
 
 const FILE_MODE = 0o600
 const FOLDER_MODE = 0o700
-const MODE_MASK = 0o7777n
-const NANOSECONDS = 1_000_000_000n
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants
 
 export class NodeFiles implements Files {
   readonly #users = new Accounts('/etc/passwd')
   readonly #groups = new Accounts('/etc/group')
+  readonly #small = new SmallFileReader()
 
   async list(folder: PathBytes): Promise<readonly Uint8Array[]> {
     return now(folder, (path) => {
@@ -79,6 +80,10 @@ export class NodeFiles implements Files {
       await handle.close()
       throw toFilesError(shown(path), error)
     }
+  }
+
+  readSmall(requests: readonly SmallFileRequest[]): Promise<SmallFiles> {
+    return this.#small.read(requests)
   }
 
   async create(path: PathBytes): Promise<FileWriter> {
@@ -229,36 +234,6 @@ async function changeMode(path: Buffer, mode: number): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-function toStatus(stat: BigIntStats): FileStatus {
-  return {
-    kind: toKind(stat),
-    mode: Number(stat.mode & MODE_MASK),
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    size: Number(stat.size),
-    mtime: toTime(stat.mtimeNs),
-    ctime: toTime(stat.ctimeNs),
-    device: stat.dev,
-    inode: stat.ino,
-    linkCount: Number(stat.nlink),
-  }
-}
-
-function toKind(stat: BigIntStats): FileKind {
-  if (stat.isFile()) return 'file'
-  if (stat.isDirectory()) return 'folder'
-  if (stat.isSymbolicLink()) return 'symlink'
-  if (stat.isFIFO()) return 'fifo'
-  if (stat.isSocket()) return 'socket'
-  return stat.isCharacterDevice() ? 'characterDevice' : 'blockDevice'
-}
-
-/** Seconds are rounded down, so that nanoseconds count forward before 1970 too. */
-function toTime(nanoseconds: bigint): FileTime {
-  const rest = ((nanoseconds % NANOSECONDS) + NANOSECONDS) % NANOSECONDS
-  return { seconds: Number((nanoseconds - rest) / NANOSECONDS), nanoseconds: Number(rest) }
 }
 
 /** A path for an error message; bytes that are no text show as replacement characters. */

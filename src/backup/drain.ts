@@ -7,12 +7,13 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { toHex } from '../../protocol/bytes.ts'
+import { equal, toHex } from '../../protocol/bytes.ts'
 import type { Reference } from '../../protocol/reference.ts'
 import { versionId, type Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
 import type { codecs } from '../codec/codecs.ts'
+import { SMALL_SIZE_MAX } from '../codec/small-originals.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Compute } from '../ports/compute.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -26,10 +27,12 @@ import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { encodeVersions } from '../store/version-record.ts'
 import { DeltaBuffer } from './delta-buffer.ts'
+import { mayBeDelta } from './delta-policy.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
 import { ObjectWriter, type NewContent, type Slot } from './object-writer.ts'
 import { Packer, type SealedPack } from './packer.ts'
 import { isRacy } from './racy.ts'
+import { hasRoom, SmallFiles, type PreparedFile, type SmallItem } from './small-files.ts'
 import type { Uploader } from './uploader.ts'
 
 /** Finished files between two looks at which of them can be recorded. */
@@ -82,6 +85,24 @@ export interface DrainTotals {
   deltas: number
 }
 
+/** A row of the queue, with what the last snapshot knows of its path. */
+interface QueuedFile {
+  readonly row: QueueRow
+  readonly path: Uint8Array
+  readonly folder: string
+  readonly isKnownPath: boolean
+  readonly known: EntryRow | undefined
+}
+
+interface SmallRow extends QueuedFile, SmallItem {}
+
+/** Small files under way. */
+interface Batch {
+  readonly rows: readonly SmallRow[]
+  readonly read: Promise<(PreparedFile | undefined)[]>
+  readonly seenAt: number
+}
+
 interface Finished {
   readonly row: QueueRow
   readonly status: EntryStatus
@@ -97,6 +118,11 @@ export class Drain {
   readonly #packer: Packer
   readonly #writer: ObjectWriter
   readonly #reader: FileReader
+  readonly #small: SmallFiles
+  /** No path is known yet: nothing to look up. */
+  readonly #isFirst: boolean
+  readonly #hasChains: boolean
+  #folder: string | undefined
   #signal: AbortSignal = new AbortController().signal
   #onRead: () => void = () => undefined
   #path: Uint8Array = new Uint8Array(0)
@@ -146,10 +172,13 @@ export class Drain {
       },
       options.cutKey,
     )
+    this.#small = new SmallFiles(parts)
+    this.#isFirst = parts.entries.isEmpty()
+    this.#hasChains = parts.entries.hasChained()
   }
 
   get bytesRead(): number {
-    return this.#reader.bytesRead
+    return this.#reader.bytesRead + this.#small.bytesRead
   }
 
   /** Bytes of objects sealed, before erasure. */
@@ -164,28 +193,125 @@ export class Drain {
     try {
       await this.#run(events, signal)
     } finally {
+      this.#small.close()
       await this.#packer.abandon()
     }
   }
 
   async #run(events: DrainEvents, signal: AbortSignal): Promise<void> {
-    let folder: string | undefined
+    let open: SmallRow[] = []
+    let begun: Batch | undefined
+    // While one batch is written, the next is being read and prepared.
+    const begin = async () => {
+      const next = open.length === 0 ? undefined : this.#begin(open)
+      open = []
+      if (begun !== undefined) await this.#batch(begun, events)
+      begun = next
+    }
     for (const row of this.#parts.queue.rows('waiting')) {
       signal.throwIfAborted()
-      const names = fromKey(row.key)
-      const parent = toHex(toPath(names.slice(0, -1)))
-      if (folder !== undefined && parent !== folder) await this.#writer.endRun()
-      folder = parent
-      await this.#file(row, toPath(names), events)
-      if (this.#pending.length >= this.#pendingNext) await this.#lookAtPending()
+      const file = this.#pathOf(row)
+      if (this.#isSimple(file)) {
+        if (!hasRoom(open, row.status.size)) await begin()
+        open.push({ ...file, size: row.status.size, isHot: file.known !== undefined })
+        continue
+      }
+      await begin()
+      await begin()
+      await this.#enter(file)
+      await this.#file(file, events)
     }
+    await begin()
+    await begin()
     await this.#flush()
     assert(this.#pending.length === 0, 'with every pack durable, every file can be recorded')
     this.#parts.signatures.trim()
   }
 
+  #pathOf(row: QueueRow): QueuedFile {
+    const { entries } = this.#parts
+    const names = fromKey(row.key)
+    const known = this.#isFirst ? undefined : entries.get(row.key)
+    return {
+      row,
+      path: toPath(names),
+      folder: toHex(toPath(names.slice(0, -1))),
+      isKnownPath: known !== undefined,
+      known: known?.kind === 'file' ? known : undefined,
+    }
+  }
+
+  /** @returns whether the file is small and becomes an original, whatever it holds */
+  #isSimple({ row, known }: QueuedFile): boolean {
+    const { size } = row.status
+    if (size > SMALL_SIZE_MAX) return false
+    const { entries, signatures } = this.#parts
+    if (this.#hasChains && entries.hasChainedOfSize(size)) return false
+    if (known?.content === undefined || !mayBeDelta(known, size)) return true
+    return !signatures.has(known.content)
+  }
+
+  #begin(rows: readonly SmallRow[]): Batch {
+    const seenAt = this.#parts.clock.now()
+    const read = this.#small.read(rows)
+    // A failure is told when its turn comes.
+    read.catch(() => undefined)
+    return { rows, read, seenAt }
+  }
+
+  async #batch({ rows, read, seenAt }: Batch, events: DrainEvents): Promise<void> {
+    const prepared = await read
+    for (const [index, file] of rows.entries()) {
+      await this.#enter(file)
+      const found = prepared[index]
+      if (found === undefined) {
+        await this.#file(file, events)
+        continue
+      }
+      this.#path = file.path
+      const { status, digest, signature } = found
+      const content = await this.#contentOf(file.known, found, file.size)
+      const small = {
+        status,
+        label: 'stable',
+        digest,
+        size: file.size,
+        signature,
+        content,
+      } as const
+      this.#add(this.#finished(file.row, file.known, { read: small, seenAt }))
+      events.onFile(file.path, file.size)
+    }
+    this.#signal.throwIfAborted()
+    await this.#lookAtPending()
+  }
+
+  async #contentOf(
+    known: EntryRow | undefined,
+    file: PreparedFile,
+    size: number,
+  ): Promise<ReadVersion['content']> {
+    if (known?.content !== undefined) {
+      const id = this.#parts.contents.id(file.digest)
+      if (equal(known.content, id)) return { type: 'unchanged' }
+    }
+    const slots = size === 0 ? [] : [await this.#writer.writePrepared(file)]
+    return { type: 'original', slots }
+  }
+
+  /** Objects of one folder make runs of their own. */
+  async #enter({ folder }: QueuedFile): Promise<void> {
+    if (this.#folder !== undefined && folder !== this.#folder) await this.#writer.endRun()
+    this.#folder = folder
+  }
+
+  #add(finished: Finished): void {
+    this.#pending.push(finished)
+  }
+
   /** Looking costs as much as there is, so it is done once for so many files. */
   async #lookAtPending(): Promise<void> {
+    if (this.#pending.length < this.#pendingNext) return
     this.#recordReady()
     if (this.#pending.length >= PENDING_MAX) await this.#flush()
     this.#pendingNext = this.#pending.length + PENDING_STEP
@@ -197,20 +323,20 @@ export class Drain {
     this.#recordReady()
   }
 
-  async #file(row: QueueRow, path: Uint8Array, events: DrainEvents): Promise<void> {
-    const known = this.#parts.entries.get(row.key)
-    const file = known?.kind === 'file' ? known : undefined
+  /** A file by itself: as a delta, in several objects, or because it is not calm. */
+  async #file({ row, path, known, isKnownPath }: QueuedFile, events: DrainEvents): Promise<void> {
     this.#path = path
     const seenAt = this.#parts.clock.now()
     try {
-      const read = await this.#reader.read(path, file, this.#signal)
-      this.#pending.push(this.#finished(row, file, { read, seenAt }))
+      const read = await this.#reader.read(path, known, this.#signal)
+      this.#add(this.#finished(row, known, { read, seenAt }))
+      await this.#lookAtPending()
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
       events.onFailure(path, error)
-      const { queue } = this.#parts
-      const isGone = error.code === 'ENOENT' && known !== undefined
-      if (isGone) queue.addGone(this.#options.run, row.key, known)
+      const { queue, entries } = this.#parts
+      const gone = error.code === 'ENOENT' && isKnownPath ? entries.get(row.key) : undefined
+      if (gone !== undefined) queue.addGone(this.#options.run, row.key, gone)
       else queue.drop(row.key)
     }
     events.onFile(path, row.status.size)

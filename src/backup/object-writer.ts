@@ -32,6 +32,14 @@ export interface NewContent {
   readonly key: Uint8Array
 }
 
+/** Content in the form that is encrypted (docs/formats/object.md). */
+export interface PreparedContent {
+  readonly plain: Uint8Array
+  readonly plainDigest: Uint8Array
+  /** SHA-256 of the body. */
+  readonly digest: Uint8Array
+}
+
 export interface ObjectWriterParts {
   readonly packer: Packer
   /** Where the vault already has this content; `undefined` if nowhere. */
@@ -72,19 +80,37 @@ export class ObjectWriter {
     if (known !== undefined) return known
 
     const { plain, digest: plainDigest } = preparePlain(kind, body)
+    return this.#add(plain, plainDigest, isShared ? digest : undefined)
+  }
+
+  /**
+   * Content whose plain form was made already; the caller must not change `plain` any more.
+   *
+   * @param digest - SHA-256 of the body
+   */
+  async writePrepared({ plain, plainDigest, digest }: PreparedContent): Promise<Slot> {
+    return this.#known(digest) ?? this.#add(plain, plainDigest, digest)
+  }
+
+  /** @param digest - of the body, where it may be found again */
+  async #add(
+    plain: Uint8Array,
+    plainDigest: Uint8Array,
+    digest: Uint8Array | undefined,
+  ): Promise<Slot> {
     if (plain.length > RUN_OBJECT_SIZE_MAX) {
       const key = rawKey(this.#contentSecret, plainDigest)
       const [place] = await this.#parts.packer.add([this.#seal(plain, key)])
       assert(place !== undefined, 'one object has one place')
-      return { reference: this.#placed(place, key, isShared ? digest : undefined) }
+      return { reference: this.#placed(place, key, digest) }
     }
 
     const isFull = this.#runSize + plain.length > RUN_SIZE_MAX || this.#run.length >= RUN_COUNT_MAX
     if (isFull) await this.endRun()
     const slot: Waiting['slot'] = { reference: undefined }
-    this.#run.push({ plain, plainDigest, digest: isShared ? digest : undefined, slot })
+    this.#run.push({ plain, plainDigest, digest, slot })
     this.#runSize += plain.length
-    if (isShared) this.#open.set(toHex(digest), slot)
+    if (digest !== undefined) this.#open.set(toHex(digest), slot)
     return slot
   }
 

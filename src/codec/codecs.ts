@@ -17,6 +17,7 @@ import { decodePack, encodePack, type EncodedPack } from './encode-pack.ts'
 import type { Code, Piece } from './erasure.ts'
 import { DeltaMaker } from './rdiff-delta.ts'
 import { parseSignature, SignatureMaker } from './rdiff-signature.ts'
+import { smallOriginals, type PreparedOriginals, type SmallOriginals } from './small-originals.ts'
 
 /** What is known of a file's content once all of it has passed. */
 export interface FileDigest {
@@ -110,6 +111,11 @@ export const codecs = {
         return [...rest, { type: 'end', ...end }]
       },
     }
+  },
+
+  /** The bytes of many small files → their objects, ready to be sealed. */
+  smallOriginals(_params: Record<string, never>): Codec<SmallOriginals, PreparedOriginals> {
+    return smallOriginals()
   },
 
   /** A file's bytes → nothing, then its digest. */

@@ -34,6 +34,30 @@ export interface FileStatus {
   readonly linkCount: number
 }
 
+/** A small file to be read in one go. */
+export interface SmallFileRequest {
+  readonly path: PathBytes
+  /** Bytes it is believed to have. */
+  readonly size: number
+}
+
+/** A small file that was whole and calm: state and size were the same before and after. */
+export interface SmallFile {
+  readonly status: FileStatus
+  /** Where its bytes lie among those of all files. */
+  readonly offset: number
+}
+
+export interface SmallFiles {
+  /** The contents of the files that were read, an array of its own. */
+  readonly bytes: Uint8Array
+  /**
+   * For each file asked for, in order. What failed, changed meanwhile, has another size or is no
+   * regular file is `undefined`: opened by itself it will say what it is.
+   */
+  readonly files: readonly (SmallFile | undefined)[]
+}
+
 export interface FileReader {
   status(): Promise<FileStatus>
   /** @returns up to `length` bytes at `offset`, an array of its own; fewer (or none) only at the end */
@@ -57,6 +81,8 @@ export interface Files {
   readLink(path: PathBytes): Promise<Uint8Array>
   /** Open a regular file for reading; never blocks on a FIFO, never follows a link. */
   open(path: PathBytes): Promise<FileReader>
+  /** Read many small files at once, each opened as by `open`. The bytes of all must fit in memory. */
+  readSmall(requests: readonly SmallFileRequest[]): Promise<SmallFiles>
 
   /** Make a new file, readable and writable by its owner only; fails with EEXIST if the name is taken. */
   create(path: PathBytes): Promise<FileWriter>

@@ -97,6 +97,19 @@ export class Entries {
     return row !== undefined
   }
 
+  isEmpty(): boolean {
+    return statement(this.#database, 'SELECT 1 FROM entries LIMIT 1').get() === undefined
+  }
+
+  /** @returns whether any file is stored as a chain of deltas */
+  hasChained(): boolean {
+    const row = statement(
+      this.#database,
+      'SELECT 1 FROM entries WHERE chain_length > 0 LIMIT 1',
+    ).get()
+    return row !== undefined
+  }
+
   put(entry: EntryRow): void {
     statement(
       this.#database,

@@ -27,6 +27,11 @@ export class Signatures {
     return row?.signature
   }
 
+  has(content: Uint8Array): boolean {
+    const row = statement(this.#database, 'SELECT 1 FROM signatures WHERE content = ?').get(content)
+    return row !== undefined
+  }
+
   put(content: Uint8Array, signature: Uint8Array): void {
     if (signature.length > this.#sizeMax) return
     statement(

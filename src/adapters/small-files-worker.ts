@@ -1,0 +1,85 @@
+/** What runs in the thread of SmallFileReader: files are opened, read and closed, one after another. */
+
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
+import { parentPort } from 'node:worker_threads'
+
+import { assert } from '../base/assert.ts'
+import type { SmallFileRequest } from '../ports/files.ts'
+import { packStatus, STATUS_FIELDS } from './status.ts'
+
+/** The answer to a list of requests. */
+export interface PackedFiles {
+  readonly bytes: Uint8Array
+  /** Where each file's bytes begin; −1 for those left out. */
+  readonly offsets: Float64Array
+  /** `STATUS_FIELDS` numbers for each file. */
+  readonly statuses: BigInt64Array
+}
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
+
+assert(parentPort !== null, 'this module is started as a worker')
+const port = parentPort
+
+port.on('message', (requests: readonly SmallFileRequest[]) => {
+  const answer = readAll(requests)
+  const { bytes, offsets, statuses } = answer
+  port.postMessage(answer, [bytes.buffer, offsets.buffer, statuses.buffer] as ArrayBuffer[])
+})
+
+function readAll(requests: readonly SmallFileRequest[]): PackedFiles {
+  // One byte more than a file is believed to have: it tells whether it grew.
+  const room = requests.reduce((sum, { size }) => sum + size, 0) + 1
+  const bytes = new Uint8Array(room)
+  const offsets = new Float64Array(requests.length).fill(-1)
+  const statuses = new BigInt64Array(requests.length * STATUS_FIELDS)
+  let end = 0
+  for (const [index, { path, size }] of requests.entries()) {
+    const status = readOne(path, bytes.subarray(end, end + size + 1), size)
+    if (status === undefined) continue
+    offsets[index] = end
+    packStatus(status, statuses, index * STATUS_FIELDS)
+    end += size
+  }
+  return { bytes, offsets, statuses }
+}
+
+/** @returns undefined if it failed, changed, or is another file than was asked for */
+function readOne(path: Uint8Array, target: Uint8Array, size: number): BigIntStats | undefined {
+  let file: number
+  try {
+    file = openSync(Buffer.from(path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  } catch {
+    return undefined
+  }
+  try {
+    const before = fstatSync(file, { bigint: true })
+    if (!before.isFile() || before.size !== BigInt(size)) return undefined
+    if (readFully(file, target) !== size) return undefined
+    const after = fstatSync(file, { bigint: true })
+    return isSameState(before, after) ? after : undefined
+  } catch {
+    return undefined
+  } finally {
+    closeSync(file)
+  }
+}
+
+function readFully(file: number, target: Uint8Array): number {
+  let done = 0
+  while (done < target.length) {
+    const count = readSync(file, target, done, target.length - done, done)
+    if (count === 0) break
+    done += count
+  }
+  return done
+}
+
+function isSameState(before: BigIntStats, after: BigIntStats): boolean {
+  return (
+    before.size === after.size &&
+    before.mtimeNs === after.mtimeNs &&
+    before.ctimeNs === after.ctimeNs
+  )
+}
