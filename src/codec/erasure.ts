@@ -12,8 +12,10 @@
 
 import { FormatError } from '../../protocol/errors.ts'
 import { assert } from '../base/assert.ts'
-import { combine } from './combine.ts'
+import { unfilled } from './buffers.ts'
 import { exponential, logarithm, ORDER } from './galois.ts'
+import { combineInWasm } from './kernels/combine.ts'
+import type { Combine } from './kernels/kernels.ts'
 
 /** The field has 256 points, so there can be no more pieces. */
 export const TOTAL_MAX = 256
@@ -40,15 +42,22 @@ export class BadPiecesError extends FormatError {
  * Cut a pack into data pieces and make parity pieces.
  *
  * @param pack - any size
+ * @param combine - the inner loop: the fast one, or its plain twin
  * @returns `total` arrays of ceil(size / needed) bytes, each with a buffer of its own; the first
  *   `needed` are the pack in order, padded with zeros at its end
  */
-export function encodePieces(pack: Uint8Array, code: Code): Uint8Array[] {
+export function encodePieces(
+  pack: Uint8Array,
+  code: Code,
+  combine: Combine = combineInWasm,
+): Uint8Array[] {
   checkCode(code)
   const size = Math.ceil(pack.length / code.needed)
   const data = range(0, code.needed).map((index) => {
-    const piece = new Uint8Array(size)
-    piece.set(pack.subarray(index * size, (index + 1) * size))
+    const part = pack.subarray(index * size, (index + 1) * size)
+    const piece = unfilled(size)
+    piece.set(part)
+    piece.fill(0, part.length)
     return piece
   })
   const rows = interpolate(range(0, code.needed), range(code.needed, code.total))
@@ -61,10 +70,15 @@ export function encodePieces(pack: Uint8Array, code: Code): Uint8Array[] {
  * Nothing here can tell whether a piece is right: check each against its Merkle root, or the result.
  *
  * @param pieces - in any order; more than `needed` do no harm, the extra ones are not used
+ * @param combine - the inner loop: the fast one, or its plain twin
  * @returns the `needed` data pieces in order: those that were given as they are, the others rebuilt
  * @throws {BadPiecesError}
  */
-export function decodePieces(pieces: readonly Piece[], code: Code): Uint8Array[] {
+export function decodePieces(
+  pieces: readonly Piece[],
+  code: Code,
+  combine: Combine = combineInWasm,
+): Uint8Array[] {
   checkCode(code)
   const sources = choosePieces(pieces, code)
   const size = sources[0]!.bytes.length

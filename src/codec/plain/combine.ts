@@ -1,14 +1,14 @@
 /**
- * Combine: the inner loop of erasure coding. Outputs are sums of inputs times constant factors,
- * over GF(2⁸).
+ * Combine, plain: outputs are sums of inputs times constant factors, over GF(2⁸).
  *
  * Four outputs are made at once: for each input a table of 256 words says what one byte of it adds
  * to all four, so one look-up does the work of four products. A window of sums stays in the first
  * level cache while the inputs pass by.
  */
 
-import { assert } from '../base/assert.ts'
-import { multiply } from './galois.ts'
+import { assert } from '../../base/assert.ts'
+import { multiply } from '../galois.ts'
+import type { Combine } from '../kernels/kernels.ts'
 
 /** How many outputs share one look-up: the bytes of a 32-bit word. */
 const LANES = 4
@@ -16,16 +16,12 @@ const LANES = 4
 /** Sums kept at a time: 16 KiB, half of a small first-level cache. */
 const WINDOW_LENGTH = 4096
 
-/**
- * @param rows - for each output one factor per input
- * @param inputs - arrays of `size` bytes
- * @returns one new array of `size` bytes per row
- */
-export function combine(
+/** The twin of `kernels/combine.ts`. */
+export const combinePlainly: Combine = (
   rows: readonly Uint8Array[],
   inputs: readonly Uint8Array[],
   size: number,
-): Uint8Array[] {
+): Uint8Array[] => {
   assert(
     inputs.every((input) => input.length === size),
     'the inputs have equal sizes',
