@@ -75,7 +75,12 @@ function addEntry(manifest: Map<string, ManifestEntry>, path: Buffer, key: strin
     gid: Number(status.gid),
     mtime: status.mtimeNs,
     size: kind === 'file' ? Number(status.size) : 0,
-    content: kind === 'file' ? digestOf(path) : kind === 'symlink' ? targetOf(path) : '',
+    content:
+      kind === 'file'
+        ? digestOf(path, Number(status.size))
+        : kind === 'symlink'
+          ? targetOf(path)
+          : '',
   })
   if (kind !== 'folder') return
   for (const name of readdirSync(path, { encoding: 'buffer' })) {
@@ -88,9 +93,9 @@ function addEntry(manifest: Map<string, ManifestEntry>, path: Buffer, key: strin
   }
 }
 
-function digestOf(path: Buffer): string {
+function digestOf(path: Buffer, size: number): string {
   const hash = createHash('sha256')
-  const buffer = Buffer.alloc(1024 * 1024)
+  const buffer = Buffer.allocUnsafe(Math.min(1024 * 1024, size + 1))
   const descriptor = openSync(path, 'r')
   try {
     for (
