@@ -2,10 +2,11 @@
 /**
  * The `cairn` command as npm installs it: finds the runtime Cairn needs and starts the program in it.
  *
- * Plain JavaScript for any Node from 20 on. Cairn itself runs on Node 26, which npm installs beside
- * it as a platform package (see `optionalDependencies`; they have no install scripts, so no policy
- * about scripts can leave the runtime out). Standard streams, signals and the exit status pass
- * through.
+ * Plain JavaScript for any Node from 20 on. Cairn itself runs on Node 26. If that is what runs us, the
+ * program is loaded here; a second process would cost 40 ms. Otherwise it is started in the one that
+ * npm installs beside it as a platform package (see `optionalDependencies`; they have no install
+ * scripts, so no policy about scripts can leave the runtime out). Standard streams, signals and the
+ * exit status pass through.
  */
 
 import { spawn } from 'node:child_process'
@@ -14,7 +15,7 @@ import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const MAJOR_MIN = 26
 
@@ -35,20 +36,24 @@ const source = join(here, 'main.ts')
 // An installed package has only the compiled program: Node strips no types below node_modules.
 const main = existsSync(source) ? source : join(here, '../../dist/src/cli/main.js')
 
-const runtime = findRuntime()
-if (runtime === undefined) {
-  process.stderr.write(
-    `cairn: this is Node ${process.versions.node}, Cairn needs Node ${MAJOR_MIN}, and npm did not install it ` +
-      `for ${process.platform}-${process.arch}.\n` +
-      `Install Cairn again without --omit=optional, or start it with Node ${MAJOR_MIN} or newer.\n`,
-  )
-  process.exit(1)
+if (Number.parseInt(process.versions.node, 10) >= MAJOR_MIN) {
+  hideExperiments()
+  await import(pathToFileURL(main).href)
+} else {
+  start(findRuntime() ?? giveUp())
 }
-start(runtime)
 
-/** @returns the path of a new enough Node, or `undefined` */
+/** As `--disable-warning=ExperimentalWarning` does: people cannot do anything about these. */
+function hideExperiments() {
+  const { emitWarning } = process
+  process.emitWarning = (warning, ...rest) => {
+    const type = typeof rest[0] === 'object' ? rest[0]?.type : rest[0]
+    if ((type ?? warning?.name) !== 'ExperimentalWarning') emitWarning(warning, ...rest)
+  }
+}
+
+/** @returns the path of the Node that npm installed, or `undefined` */
 function findRuntime() {
-  if (Number.parseInt(process.versions.node, 10) >= MAJOR_MIN) return process.execPath
   const name = RUNTIMES[`${process.platform}-${process.arch}`]
   if (name === undefined) return undefined
   try {
@@ -57,6 +62,15 @@ function findRuntime() {
   } catch {
     return undefined
   }
+}
+
+function giveUp() {
+  process.stderr.write(
+    `cairn: this is Node ${process.versions.node}, Cairn needs Node ${MAJOR_MIN}, and npm did not install it ` +
+      `for ${process.platform}-${process.arch}.\n` +
+      `Install Cairn again without --omit=optional, or start it with Node ${MAJOR_MIN} or newer.\n`,
+  )
+  process.exit(1)
 }
 
 /** Run the program and end as it ends. */

@@ -1,61 +1,9 @@
 /**
- * Main: this process as one run of `cairn`.
+ * Main: what Node starts. It keeps compiled code between runs and then loads the program, in this
+ * order, since only what is loaded afterwards comes from the cache.
  */
 
-import process from 'node:process'
-import { returnMemoryEarly } from '../adapters/malloc.ts'
-import { listenForShutdown } from '../adapters/shutdown-signal.ts'
-import { outputOf, type Context } from './context.ts'
-import { EXIT } from './exit-code.ts'
-import { run } from './program.ts'
+import { keepCompiledCode } from './compile-cache.ts'
 
-/** How a shell reports a program that a closed pipe ended: 128 + SIGPIPE. */
-const CLOSED_PIPE = 141
-
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-const ECHO_MS = 1_000
-
-returnMemoryEarly()
-const shutdown = listenForShutdown()
-const context: Context = {
-  env: process.env,
-  workingFolder: workingFolder(),
-  stdout: process.stdout,
-  stderr: process.stderr,
-  signal: shutdown.signal,
-  now: () => performance.now(),
-  exit: EXIT.ok,
-}
-
-// Ctrl-C reaches the launcher and us, and what the launcher then forwards is the same wish, not a
-// second one. A second one ends us at once: whatever is left over is for the next run.
-let stoppedAt = Infinity
-shutdown.signal.addEventListener('abort', () => (stoppedAt = context.now()))
-for (const name of STOP_SIGNALS) {
-  process.on(name, () => {
-    if (context.now() - stoppedAt > ECHO_MS) process.exit(EXIT.interrupted)
-  })
-}
-
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Our reader has seen enough, as `head` does.
-    if (error.code === 'EPIPE') process.exit(CLOSED_PIPE)
-    throw error
-  })
-}
-process.on('uncaughtException', (error) => {
-  outputOf(context, { json: process.argv.includes('--json') }).failed(error)
-  process.exit(EXIT.error)
-})
-
-process.exit(await run(process.argv.slice(2), context))
-
-function workingFolder(): string {
-  try {
-    return process.cwd()
-  } catch {
-    process.stderr.write('cairn: the folder you are in is gone; go to another one\n')
-    return process.exit(EXIT.error)
-  }
-}
+keepCompiledCode(process.env)
+await import('./own-process.ts')

@@ -5,21 +5,28 @@
 import { Command, CommanderError } from 'commander'
 import { InterruptedError } from '../adapters/shutdown-signal.ts'
 import { UsageError } from '../base/errors.ts'
-import { backupCommand } from './commands/backup.ts'
-import { demoCommand } from './commands/demo.ts'
-import { gridCommand } from './commands/grid.ts'
-import { historyCommand } from './commands/history.ts'
-import { initCommand } from './commands/init.ts'
-import { joinCommand } from './commands/join.ts'
-import { listCommand } from './commands/ls.ts'
-import { peerCommand } from './commands/peer.ts'
-import { recoverCommand } from './commands/recover.ts'
-import { restoreCommand } from './commands/restore.ts'
-import { snapshotsCommand } from './commands/snapshots.ts'
-import { statusCommand } from './commands/status.ts'
 import { outputOf, type Context } from './context.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.ts'
 import { programVersion } from './version.ts'
+
+const VERSION = ['-V, --version', 'show the version'] as const
+const VERSION_WORDS: ReadonlySet<string | undefined> = new Set(['-V', '--version'])
+
+/** Each loads only when it is asked for, or all for the help: most of a short command is loading. */
+const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>> = {
+  demo: async (context) => (await import('./commands/demo.ts')).demoCommand(context),
+  init: async (context) => (await import('./commands/init.ts')).initCommand(context),
+  join: async (context) => (await import('./commands/join.ts')).joinCommand(context),
+  backup: async (context) => (await import('./commands/backup.ts')).backupCommand(context),
+  snapshots: async (context) => (await import('./commands/snapshots.ts')).snapshotsCommand(context),
+  ls: async (context) => (await import('./commands/ls.ts')).listCommand(context),
+  history: async (context) => (await import('./commands/history.ts')).historyCommand(context),
+  restore: async (context) => (await import('./commands/restore.ts')).restoreCommand(context),
+  recover: async (context) => (await import('./commands/recover.ts')).recoverCommand(context),
+  status: async (context) => (await import('./commands/status.ts')).statusCommand(context),
+  peer: async (context) => (await import('./commands/peer.ts')).peerCommand(context),
+  grid: async (context) => (await import('./commands/grid.ts')).gridCommand(context),
+}
 
 const EXIT_HELP = `
 Exit status:
@@ -44,7 +51,8 @@ CAIRN_HOME moves all of Cairn's own state to one folder.`
 export async function run(args: readonly string[], context: Context): Promise<ExitCode> {
   const isJson = args.includes('--json')
   try {
-    await makeProgram(context).parseAsync(args, { from: 'user' })
+    const program = await makeProgram(context, args[0])
+    await program.parseAsync(args, { from: 'user' })
     return context.exit
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
@@ -54,29 +62,24 @@ export async function run(args: readonly string[], context: Context): Promise<Ex
   }
 }
 
-function makeProgram(context: Context): Command {
+/** @param first - what stands where a command's name belongs */
+async function makeProgram(context: Context, first: string | undefined): Promise<Command> {
   const program = new Command('cairn')
     .description('Back up to the computers of friends: encrypted, any few of them are enough.')
-    .version(`cairn ${programVersion()}`, '-V, --version', 'show the version')
+    .version(`cairn ${programVersion()}`, ...VERSION)
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', EXIT_HELP)
-  const commands = [
-    demoCommand(context),
-    initCommand(context),
-    joinCommand(context),
-    backupCommand(context),
-    snapshotsCommand(context),
-    listCommand(context),
-    historyCommand(context),
-    restoreCommand(context),
-    recoverCommand(context),
-    statusCommand(context),
-    peerCommand(context),
-    gridCommand(context),
-  ]
-  for (const command of commands) program.addCommand(command)
+  for (const name of commandsFor(first)) {
+    const command = await COMMANDS[name]?.(context)
+    if (command !== undefined) program.addCommand(command)
+  }
   configure(program, context)
   return program
+}
+
+function commandsFor(first: string | undefined): readonly string[] {
+  if (first !== undefined && Object.hasOwn(COMMANDS, first)) return [first]
+  return VERSION_WORDS.has(first) ? [] : Object.keys(COMMANDS)
 }
 
 /** Commander would print and exit by itself; here errors are told once, by `run`. */
