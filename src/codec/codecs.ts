@@ -15,6 +15,8 @@ import type { Codec } from '../ports/compute.ts'
 import { Chunker, gearTable } from './chunker.ts'
 import { decodePack, encodePack, type EncodedPack } from './encode-pack.ts'
 import type { Code, Piece } from './erasure.ts'
+import { openContent } from './open-content.ts'
+import { openFiles } from './open-files.ts'
 import { DeltaMaker } from './rdiff-delta.ts'
 import { parseSignature, SignatureMaker } from './rdiff-signature.ts'
 import { smallOriginals, type PreparedOriginals, type SmallOriginals } from './small-originals.ts'
@@ -147,6 +149,9 @@ export const codecs = {
   decodePack(params: { readonly manifest: Manifest }): Codec<readonly Piece[], Uint8Array> {
     return { push: (pieces) => [decodePack(params.manifest, pieces)], close: () => [] }
   },
+
+  openContent,
+  openFiles,
 }
 
 function toChunk(bytes: Uint8Array): OriginalOutput {

@@ -11,8 +11,8 @@
 import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import { FormatError } from '../../protocol/errors.ts'
 import { assert } from '../base/assert.ts'
-import { STRONG_SIZE_MAX, strongSum } from './strong-sum.ts'
-import { weakSum } from './weak-sum.ts'
+import type { SumBlocks } from './kernels/kernels.ts'
+import { sumBlocksInWasm } from './kernels/sum-blocks.ts'
 
 /** 'rs' 01 'G': Rabin–Karp weak sums and BLAKE2b strong sums. */
 const SIGNATURE_MAGIC = 0x72730147
@@ -21,6 +21,9 @@ const WEAK_SIZE = 4
 
 /** Largest block: rdiff itself would choose it for a file of 16 TiB; a delta holds one in memory. */
 export const BLOCK_SIZE_MAX = 4 * 1024 * 1024
+
+/** Bytes of a whole strong sum. */
+const STRONG_SIZE_MAX = 32
 
 /** Bytes of each strong sum in the signatures Cairn keeps: 128 bits stand against chance and 2⁶⁴ tries. */
 export const STRONG_SIZE = 16
@@ -48,16 +51,22 @@ export interface Signature {
 export class SignatureMaker {
   readonly #blockSize: number
   readonly #strongSize: number
+  readonly #sumBlocks: SumBlocks
   #writer = new ByteWriter()
   /** The block under way; allocated when a push ends inside a block. */
   #block: Uint8Array = new Uint8Array(0)
   #filled = 0
 
-  constructor({ blockSize, strongSize = STRONG_SIZE }: { blockSize: number; strongSize?: number }) {
+  /** @param sumBlocks - the inner loop: the fast one, or its plain twin */
+  constructor(
+    { blockSize, strongSize = STRONG_SIZE }: { blockSize: number; strongSize?: number },
+    sumBlocks: SumBlocks = sumBlocksInWasm,
+  ) {
     assert(isBetween(blockSize, 1, BLOCK_SIZE_MAX), 'block sizes are 1 … 4 MiB')
     assert(isBetween(strongSize, 1, STRONG_SIZE_MAX), 'strong sums are 1 … 32 bytes')
     this.#blockSize = blockSize
     this.#strongSize = strongSize
+    this.#sumBlocks = sumBlocks
     this.#writer.u32(SIGNATURE_MAGIC)
     this.#writer.u32(blockSize)
     this.#writer.u32(strongSize)
@@ -65,14 +74,14 @@ export class SignatureMaker {
 
   /** @returns the parts of the signature that are known now */
   push(bytes: Uint8Array): Uint8Array[] {
-    let at = 0
-    if (this.#filled > 0) {
-      at = this.#fill(bytes)
-      if (this.#filled === this.#blockSize) this.#flush()
+    const filled = this.#fill(bytes)
+    if (this.#filled === this.#blockSize) this.#flush()
+    if (this.#filled === 0) {
+      const rest = bytes.subarray(filled)
+      const whole = rest.length - (rest.length % this.#blockSize)
+      this.#sum(rest.subarray(0, whole))
+      this.#start(rest.subarray(whole))
     }
-    for (; this.#filled === 0 && at + this.#blockSize <= bytes.length; at += this.#blockSize)
-      this.#sum(bytes.subarray(at, at + this.#blockSize))
-    this.#fill(bytes.subarray(at))
     return this.#take()
   }
 
@@ -82,14 +91,21 @@ export class SignatureMaker {
     return this.#take()
   }
 
-  /** @returns how many bytes went into the block under way */
+  /** Goes on with the block under way, if there is one. @returns how many bytes it took */
   #fill(bytes: Uint8Array): number {
+    if (this.#filled === 0) return 0
     const count = Math.min(bytes.length, this.#blockSize - this.#filled)
-    if (count === 0) return 0
-    if (this.#block.length === 0) this.#block = new Uint8Array(this.#blockSize)
     this.#block.set(bytes.subarray(0, count), this.#filled)
     this.#filled += count
     return count
+  }
+
+  /** @param bytes - less than a block */
+  #start(bytes: Uint8Array): void {
+    if (bytes.length === 0) return
+    if (this.#block.length === 0) this.#block = new Uint8Array(this.#blockSize)
+    this.#block.set(bytes)
+    this.#filled = bytes.length
   }
 
   #flush(): void {
@@ -97,9 +113,10 @@ export class SignatureMaker {
     this.#filled = 0
   }
 
-  #sum(block: Uint8Array): void {
-    this.#writer.u32(weakSum(block, 0, block.length) >>> 0)
-    this.#writer.put(strongSum(block).subarray(0, this.#strongSize))
+  #sum(blocks: Uint8Array): void {
+    if (blocks.length === 0) return
+    const sizes = { blockSize: this.#blockSize, strongSize: this.#strongSize }
+    this.#writer.put(this.#sumBlocks(blocks, sizes))
   }
 
   #take(): Uint8Array[] {

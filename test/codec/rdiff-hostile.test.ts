@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { fromHex } from '../../protocol/bytes.ts'
-import { BlockTable } from '../../src/codec/block-table.ts'
+import { BlockTable } from '../../src/codec/plain/block-table.ts'
 import {
   applyDelta,
   BadDeltaError,
@@ -14,7 +14,7 @@ import {
   makeSignature,
   parseSignature,
 } from '../../src/codec/rdiff.ts'
-import { strongSum } from '../../src/codec/strong-sum.ts'
+import { strongSum } from '../../src/codec/plain/strong-sum.ts'
 import { flip, sample } from '../vectors/format.ts'
 import { collect, cuts, split, stream } from './builders.ts'
 

@@ -2,14 +2,14 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { strongSum } from '../../src/codec/strong-sum.ts'
+import { strongSum } from '../../src/codec/plain/strong-sum.ts'
 import {
   rollWeakSum,
   shrinkWeakPower,
   shrinkWeakSum,
   weakPower,
   weakSum,
-} from '../../src/codec/weak-sum.ts'
+} from '../../src/codec/plain/weak-sum.ts'
 import { slowWeakSum } from '../reference/slow-rdiff.ts'
 import { bytesOfSizes, sizesAround } from './builders.ts'
 

@@ -15,6 +15,7 @@ import asc from 'assemblyscript/asc'
 const KERNELS = {
   combine: { source: 'combine', features: ['simd'] },
   'combine-relaxed': { source: 'combine', features: ['simd', 'relaxed-simd'] },
+  blocks: { source: 'blocks', features: ['simd'] },
 }
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -28,7 +29,8 @@ async function compile({ source, features }) {
   let complaints = ''
   const { error } = await asc.main([`${source}.ts`, ...options.split(' '), ...enabled], {
     readFile: (name, base) => {
-      const path = here(`./${name}`)
+      // An import's full name comes with the extension twice.
+      const path = here(`./${name.replace('.ts.ts', '.ts')}`)
       return base === '.' && existsSync(path) ? readFileSync(path, 'utf8') : null
     },
     writeFile: (_, contents) => (binary = contents),

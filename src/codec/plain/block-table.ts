@@ -1,33 +1,22 @@
 /**
- * The block table: finds the block of an old file that equals a stretch of the new one.
+ * The block table, plain: finds the block of an old file that equals a stretch of the new one.
  *
  * Almost every question is asked for nothing, once per byte of the new file. So there are three
  * steps, each rarer and dearer than the one before: a bitmap over the weak sum's upper bits, a probe
  * table of weak sums (open addressing), and the strong sum, which decides.
  */
 
-import type { Signature } from './rdiff-signature.ts'
+import { PROBES_MAX, tableShape } from '../table-shape.ts'
+import type { Signature } from '../rdiff-signature.ts'
 import { strongSum } from './strong-sum.ts'
-
-/** Bits of the bitmap per block: one false alarm in 64 positions. */
-const FILTER_BITS_PER_BLOCK = 64
-/** 16 MiB of bitmap at most: beyond about two million blocks false alarms grow more common. */
-const FILTER_BITS_MAX = 2 ** 27
-const FILTER_BITS_MIN = 2 ** 10
-
-/** The table is filled to a half at most. */
-const SLOTS_PER_BLOCK = 2
-
-/** Blocks that would be found later than this are left out: a crowd of equal weak sums is no accident. */
-const PROBES_MAX = 256
 
 /** Spreads weak sums over the table: 2³² divided by the golden ratio. */
 const SPREAD = 0x9e3779b1 | 0
 
 export class BlockTable {
   /** Bit `weak >>> filterShift` is set if a block with such a weak sum may exist. */
-  readonly filter: Int32Array
-  readonly filterShift: number
+  readonly #filter: Int32Array
+  readonly #filterShift: number
 
   readonly #signature: Signature
   /** Block index + 1, or 0 for a free slot. */
@@ -36,14 +25,18 @@ export class BlockTable {
 
   constructor(signature: Signature) {
     this.#signature = signature
-    const bits = FILTER_BITS_PER_BLOCK * signature.count
-    const filterPower = powerAbove(Math.max(FILTER_BITS_MIN, Math.min(FILTER_BITS_MAX, bits)))
-    this.filter = new Int32Array(2 ** (filterPower - 5))
-    this.filterShift = 32 - filterPower
-    const slotPower = powerAbove(Math.max(2, SLOTS_PER_BLOCK * signature.count))
+    const { filterPower, slotPower } = tableShape(signature.count)
+    this.#filter = new Int32Array(2 ** (filterPower - 5))
+    this.#filterShift = 32 - filterPower
     this.#slots = new Int32Array(2 ** slotPower)
     this.#slotShift = 32 - slotPower
     for (let block = 0; block < signature.count; block++) this.#add(block)
+  }
+
+  /** @returns false where no block has this weak sum; true is a guess */
+  mayHold(weak: number): boolean {
+    const bit = weak >>> this.#filterShift
+    return ((this.#filter[bit >>> 5]! >>> (bit & 31)) & 1) !== 0
   }
 
   /**
@@ -80,8 +73,8 @@ export class BlockTable {
       if (probes === PROBES_MAX) return
     }
     this.#slots[slot] = block + 1
-    const bit = sum >>> this.filterShift
-    this.filter[bit >>> 5]! |= 1 << (bit & 31)
+    const bit = sum >>> this.#filterShift
+    this.#filter[bit >>> 5]! |= 1 << (bit & 31)
   }
 
   #isStrong(block: number, sums: Uint8Array, offset: number): boolean {
@@ -99,9 +92,4 @@ export class BlockTable {
   #after(slot: number): number {
     return (slot + 1) & (this.#slots.length - 1)
   }
-}
-
-/** @returns the least power of 2 that is no less than `count` */
-function powerAbove(count: number): number {
-  return Math.ceil(Math.log2(count))
 }
