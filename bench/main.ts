@@ -1,43 +1,95 @@
 /**
  * `npm run bench`: speed and size, beside what people use today. See docs/performance.md.
+ *
+ * Tables go to standard output, progress to standard error.
  */
 
+import { readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
-import { parseArgs } from 'node:util'
-import { WORKLOADS, workloadNamed } from './workloads/index.ts'
+import { BenchError } from './bench-error.ts'
+import { measureGrowth } from './growth.ts'
+import { measureKernels } from './kernels.ts'
+import { conditions, loadNow } from './measure/conditions.ts'
+import { measureWorkload } from './measure/measure-workload.ts'
+import { parseRequest, USAGE, UsageError, type BenchOptions } from './options.ts'
+import { judge, verdictCells } from './report/figures.ts'
+import { fillPage } from './report/page.ts'
+import { resultOf, resultsInMarkdown, table } from './report/tables.ts'
+import type { Results, WorkloadResult } from './results.ts'
 import { writeWorkload } from './workloads/write.ts'
 
-const USAGE = `Usage: npm run bench -- workload NAME --dir DIR [--scale S] [--seed N] [--day N]
-
-Write a workload into an empty folder, or apply a day to it:
-${WORKLOADS.map(({ name, title }) => `  ${name.padEnd(4)} ${title}`).join('\n')}
-`
-
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    dir: { type: 'string' },
-    scale: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    day: { type: 'string', default: '0' },
-    help: { type: 'boolean', default: false },
-  },
-})
-
-const workload = workloadNamed(positionals[1] ?? '')
-if (
-  positionals[0] !== 'workload' ||
-  workload === undefined ||
-  values.dir === undefined ||
-  values.help
-) {
-  process.stderr.write(USAGE)
-  process.exit(2)
+const args = process.argv.slice(2)
+try {
+  const request = parseRequest(args)
+  if (request.type === 'help') process.stdout.write(USAGE)
+  else if (request.type === 'workload') await writeWorkload(request.options)
+  else await bench(request.options)
+} catch (error) {
+  if (!(error instanceof BenchError)) throw error
+  say(error.message)
+  if (error instanceof UsageError) say(`\n${USAGE}`)
+  process.exitCode = error instanceof UsageError ? 2 : 1
 }
-await writeWorkload({
-  workload,
-  folder: values.dir,
-  seed: Number(values.seed),
-  scale: Number(values.scale ?? workload.scale),
-  day: Number(values.day),
-})
+
+async function bench(options: BenchOptions): Promise<void> {
+  const results = await measureAll(options)
+  if (options.jsonFile !== undefined) {
+    writeFileSync(options.jsonFile, `${JSON.stringify(results, undefined, 2)}\n`)
+  }
+  const tables = resultsInMarkdown(results)
+  const verdicts = judge(results)
+  const figures = `### Figures to reach\n\n${table(['figure', 'wanted', 'measured', ''], verdicts.map(verdictCells))}`
+  process.stdout.write(`${options.isJudged ? `${figures}\n\n` : ''}${tables}\n`)
+  if (options.markdownFile !== undefined) {
+    const page = readFileSync(options.markdownFile, 'utf8')
+    const command = `\`${results.conditions.command}\``
+    writeFileSync(options.markdownFile, fillPage(page, command, `${figures}\n\n${tables}`))
+  }
+  if (!results.workloads.every(isSound)) process.exitCode = 1
+}
+
+async function measureAll(options: BenchOptions): Promise<Results> {
+  const { parts, seed, folder, withFile } = options
+  const earlier =
+    withFile === undefined ? undefined : (JSON.parse(readFileSync(withFile, 'utf8')) as Results)
+  const loadBefore = loadNow()
+  const tools = options.tools.filter((tool) => {
+    const isThere = tool.version() !== undefined
+    if (!isThere) say(`${tool.name} is not installed: left out`)
+    return isThere
+  })
+  const kernels = parts.has('kernels') ? await measureKernels(seed, say) : earlier?.kernels
+  const workloads: WorkloadResult[] = []
+  for (const { workload, scale } of parts.has('workloads') ? options.workloads : []) {
+    const fit = tools.filter(({ isForOneFile }) => isForOneFile !== true || !workload.isManyFiles)
+    const more = folder === undefined ? {} : { folder }
+    const measuring = { tools: fit, runs: options.runs, seed, scale, say, ...more }
+    workloads.push(await measureWorkload(workload, measuring))
+  }
+  const growth = parts.has('growth')
+    ? await measureGrowth({
+        files: options.growthFiles,
+        sizes: options.growthSizes,
+        seed,
+        say,
+        ...(folder === undefined ? {} : { folder }),
+      })
+    : earlier?.growth
+  const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
+  const isMeasured = !parts.has('none') || earlier === undefined
+  return {
+    conditions: isMeasured ? conditions({ tools, seed, command, loadBefore }) : earlier.conditions,
+    workloads: parts.has('workloads') ? workloads : (earlier?.workloads ?? []),
+    kernels: kernels ?? [],
+    growth: growth ?? [],
+  }
+}
+
+/** Whether Cairn did everything and gave everything back. */
+function isSound(workload: WorkloadResult): boolean {
+  return resultOf(workload, 'cairn')?.contentDifferences === 0 || workload.failures.length === 0
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`)
+}

@@ -1,5 +1,7 @@
 /** WorkloadError: a workload cannot be made here; the bench reports it and goes on without. */
 
-export class WorkloadError extends Error {
+import { BenchError } from '../bench-error.ts'
+
+export class WorkloadError extends BenchError {
   override readonly name = 'WorkloadError'
 }

@@ -1,0 +1,92 @@
+/**
+ * Results: what a run of the bench found out, as it is kept in JSON.
+ *
+ * Seconds, bytes and counts as they were measured; a part that was not measured is not there.
+ */
+
+/** One operation of one tool: medians over the runs. */
+export interface Operation {
+  readonly cpuSeconds: number
+  readonly wallSeconds: number
+  /** Of the largest process, bytes. */
+  readonly peakMemory: number
+  /** Of all processes of the tool together, bytes. */
+  readonly peakMemoryOfAll: number
+  readonly peersCpuSeconds?: number
+  /** Before erasure. */
+  readonly bytesNew?: number
+  /** After erasure, to all peers. */
+  readonly bytesSent?: number
+}
+
+export interface ToolResult {
+  readonly tool: string
+  readonly runs: number
+  readonly first: Operation
+  /** Mean of the days. */
+  readonly day: Operation
+  readonly unchanged: Operation
+  readonly restore: Operation
+  /** Held after the first backup, all peers together, bytes. */
+  readonly stored: number
+  /** Entries of the restored tree whose bytes, kind or presence is wrong; worst of the runs. */
+  readonly contentDifferences: number
+  /** Differences of mode, owner and modification time, the root's own left out; worst of the runs. */
+  readonly attributeDifferences: number
+}
+
+export interface WorkloadResult {
+  readonly workload: string
+  readonly title: string
+  readonly scale: number
+  readonly days: number
+  readonly files: number
+  /** Of all files together. */
+  readonly bytes: number
+  readonly place: 'memory' | 'disk'
+  readonly tools: readonly ToolResult[]
+  /** What could not be measured and why. */
+  readonly failures: readonly string[]
+}
+
+export interface KernelResult {
+  /** `encode 3-of-10`, say. */
+  readonly kernel: string
+  /** MB of 10⁶ bytes per CPU-second. */
+  readonly rate: number
+  /** What it is held against, and that one's rate; none if it is not installed. */
+  readonly peer?: { readonly name: string; readonly rate: number }
+}
+
+export interface GrowthResult {
+  readonly kind: 'files' | 'file'
+  readonly files: number
+  readonly bytes: number
+  readonly first: Operation
+  readonly unchanged: Operation
+}
+
+export interface Conditions {
+  readonly measuredAt: string
+  readonly commit: string
+  readonly processor: string
+  readonly cores: number
+  readonly memory: number
+  readonly system: string
+  readonly runtime: string
+  /** Load averages over one minute when the bench began and ended. */
+  readonly loadBefore: number
+  readonly loadAfter: number
+  readonly seed: number
+  /** By tool; a tool that is not installed is not there. */
+  readonly versions: Readonly<Record<string, string>>
+  /** As it was asked for. */
+  readonly command: string
+}
+
+export interface Results {
+  readonly conditions: Conditions
+  readonly workloads: readonly WorkloadResult[]
+  readonly kernels: readonly KernelResult[]
+  readonly growth: readonly GrowthResult[]
+}
