@@ -3,6 +3,7 @@
  */
 
 import process from 'node:process'
+import { collectInProportion } from '../adapters/collector.ts'
 import { returnMemoryEarly } from '../adapters/malloc.ts'
 import { listenForShutdown } from '../adapters/shutdown-signal.ts'
 import { outputOf, type Context } from './context.ts'
@@ -16,6 +17,7 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const ECHO_MS = 1_000
 
 returnMemoryEarly()
+collectInProportion()
 const shutdown = listenForShutdown()
 const context: Context = {
   env: process.env,
