@@ -20,6 +20,8 @@ import type {
   SmallFileRequest,
   SmallFiles,
 } from '../src/ports/files.ts'
+import { beside, REFUSALS } from '../src/ports/writing.ts'
+import type { NewFile, NewFiles, WrittenFile } from '../src/ports/writing.ts'
 import { type FileNode, type FileTree, type Owner, failure } from './file-tree.ts'
 import type { Life } from './life.ts'
 import type { SimRandom } from './random.ts'
@@ -138,6 +140,15 @@ export class SimFiles implements Files {
     }
   }
 
+  async writeSmall({ bytes, files, temporaryName }: NewFiles): Promise<WrittenFile[]> {
+    const written: WrittenFile[] = []
+    for (const file of files) {
+      const content = bytes.subarray(file.offset, file.offset + file.size)
+      written.push(await this.#writeOne(file, content, beside(file.path, temporaryName)))
+    }
+    return written
+  }
+
   async makeFolder(path: PathBytes): Promise<void> {
     await this.#step('makeFolder', path)
     this.#requireFolder(path)
@@ -223,6 +234,30 @@ export class SimFiles implements Files {
     }
   }
 
+  async #writeOne(file: NewFile, content: Uint8Array, temporary: PathBytes): Promise<WrittenFile> {
+    const { path, uid, gid, mode, mtime } = file
+    let isMade = false
+    try {
+      const isFree = await isRefused(['ENOENT'], () => this.status(path))
+      if (!isFree) throw failure('EEXIST', path)
+      const writer = await this.create(temporary)
+      isMade = true
+      await writer.write(content)
+      const now = await this.status(temporary)
+      const isOwned = now.uid === uid && now.gid === gid
+      const hasOwner =
+        isOwned || !(await isRefused(REFUSALS, () => this.setOwner(temporary, { uid, gid })))
+      const hasMode = !(await isRefused(REFUSALS, () => this.setMode(temporary, mode)))
+      await this.setModified(temporary, mtime)
+      await this.rename(temporary, path)
+      return { trouble: undefined, hasOwner, hasMode }
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error
+      if (isMade) await isRefused([error.code, 'ENOENT', 'EIO'], () => this.remove(temporary))
+      return { trouble: error.code, hasOwner: true, hasMode: true }
+    }
+  }
+
   async #step(operation: string, path: PathBytes): Promise<void> {
     await this.#life.pass(this.#random.unit() * 0.5)
     this.#trouble.onStep?.(operation, path)
@@ -257,4 +292,14 @@ export class SimFiles implements Files {
 
 function fromLatin1(name: string): Uint8Array {
   return new Uint8Array(Buffer.from(name, 'latin1'))
+}
+
+async function isRefused(codes: readonly string[], work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work()
+    return false
+  } catch (error) {
+    if (error instanceof FilesError && codes.includes(error.code)) return true
+    throw error
+  }
 }

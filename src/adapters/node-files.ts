@@ -33,8 +33,10 @@ import type {
   SmallFileRequest,
   SmallFiles,
 } from '../ports/files.ts'
+import type { NewFiles, WrittenFile } from '../ports/writing.ts'
 import { Accounts } from './accounts.ts'
 import { setModificationTime } from './file-times.ts'
+import { SmallFileWriter } from './small-file-writer.ts'
 import { SmallFileReader } from './small-files.ts'
 import { toStatus } from './status.ts'
 import { attempt, readFully, systemCode, toFilesError, writeFully } from './system.ts'
@@ -48,6 +50,7 @@ export class NodeFiles implements Files {
   readonly #users = new Accounts('/etc/passwd')
   readonly #groups = new Accounts('/etc/group')
   readonly #small = new SmallFileReader()
+  readonly #newFiles = new SmallFileWriter()
 
   async list(folder: PathBytes): Promise<readonly Uint8Array[]> {
     return now(folder, (path) => {
@@ -89,6 +92,10 @@ export class NodeFiles implements Files {
   async create(path: PathBytes): Promise<FileWriter> {
     const handle = await opened(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
     return new NodeFileWriter(handle, path)
+  }
+
+  writeSmall(request: NewFiles): Promise<readonly WrittenFile[]> {
+    return this.#newFiles.write(request)
   }
 
   async makeFolder(path: PathBytes): Promise<void> {

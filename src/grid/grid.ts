@@ -20,7 +20,7 @@ import { codeFor, type Code } from './code.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
 import { placePack, type Placement } from './place-pack.ts'
-import { PackReader } from './read-pack.ts'
+import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
 
 export type { PeerFailure } from './ask-all.ts'
@@ -135,6 +135,22 @@ export class Grid {
   ): Promise<Uint8Array> {
     const newest = this.#locations.get(location.id) ?? location
     return await this.#reader.read(newest, { offset, length }, signal)
+  }
+
+  /**
+   * Read one run of a data share's leaves.
+   *
+   * @param keep - what is known of the pack's runs already: see {@link PackReader.readRun}
+   * @throws {NotEnoughSharesError}
+   */
+  async readRun(
+    location: PackLocation,
+    run: Pick<Segment, 'shareNumber' | 'run'>,
+    keep: Keep,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const newest = this.#locations.get(location.id) ?? location
+    return await this.#reader.readRun(newest, run, keep, signal)
   }
 
   /** Give a head to every peer. Receipts are verified. */

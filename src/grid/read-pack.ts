@@ -43,13 +43,13 @@ export class NotEnoughSharesError extends RecoveryError {
 }
 
 /** Leaves `first` to `first + count` − 1 of every share. */
-interface Run {
+export interface Run {
   readonly first: number
   readonly count: number
 }
 
 /** Part of the wanted bytes: `size` bytes of a data share, inside one run. */
-interface Segment {
+export interface Segment {
   readonly shareNumber: number
   readonly run: Run
   /** Bytes into the run. */
@@ -86,7 +86,7 @@ export class PackReader {
     range: { readonly offset: number; readonly length: number },
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const segments = [...cut(location, range)]
+    const segments = [...cut(location, range, { isAligned: false, sizeMax: READ_SIZE_MAX })]
     try {
       return await this.#readSegments(location, segments, range.length, signal)
     } catch (error) {
@@ -94,6 +94,36 @@ export class PackReader {
       this.#forgive(location.id)
       const again = await this.#parts.locateAgain(location, signal)
       return await this.#readSegments(again, segments, range.length, signal)
+    }
+  }
+
+  /**
+   * One run of a data share.
+   *
+   * @param keep - sees each run before it is fetched, those too that are needed to rebuild this one,
+   *   and may have it from before
+   * @returns verified bytes, which others may be reading too
+   * @throws {NotEnoughSharesError} after everybody was asked twice
+   */
+  async readRun(
+    location: PackLocation,
+    { shareNumber, run }: Pick<Segment, 'shareNumber' | 'run'>,
+    keep: Keep,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const from =
+      (where: PackLocation): Fetch =>
+      (share, wanted) =>
+        keep(`${where.id} ${share} ${wanted.first} ${wanted.count}`, () =>
+          this.#fetch(where, share, wanted, signal),
+        )
+    try {
+      return await this.#leaves(location, shareNumber, run, from(location), signal)
+    } catch (error) {
+      if (!(error instanceof NotEnoughSharesError)) throw error
+      this.#forgive(location.id)
+      const again = await this.#parts.locateAgain(location, signal)
+      return await this.#leaves(again, shareNumber, run, from(again), signal)
     }
   }
 
@@ -216,6 +246,9 @@ export class PackReader {
   }
 }
 
+/** Gives a run that is known under this name, or fetches it. */
+export type Keep = (name: string, fetch: () => Promise<Uint8Array>) => Promise<Uint8Array>
+
 type Fetch = (shareNumber: number, run: Run, signal: AbortSignal) => Promise<Uint8Array>
 
 async function readRun(
@@ -234,28 +267,34 @@ async function readRun(
   return bytes
 }
 
-/** Cut a range of a pack into runs of leaves of at most 1 MiB, each inside one data share. */
-function* cut(
-  { id, manifest }: PackLocation,
+/**
+ * Cut a range of a pack into runs of leaves, each inside one data share.
+ *
+ * @param options.sizeMax - bytes of a run, at most; a multiple of the leaf size and at most 1 MiB
+ * @param options.isAligned - let runs start at multiples of their size within the share and be as long
+ *   as they can, so that neighbours are cut into the same runs
+ */
+export function* cut(
+  { id, manifest }: Pick<PackLocation, 'id' | 'manifest'>,
   { offset, length }: { readonly offset: number; readonly length: number },
+  { isAligned, sizeMax }: { readonly isAligned: boolean; readonly sizeMax: number },
 ): Generator<Segment> {
   const end = offset + length
   const isInside = offset >= 0 && length >= 0 && end <= manifest.size
   if (!isInside) throw new FormatError(`${id}: no bytes ${offset} to ${end} of ${manifest.size}`)
   const { leafSize } = manifest
   const size = pieceSize(manifest)
+  const countMax = sizeMax / leafSize
   for (let from = offset; from < end;) {
     const shareNumber = Math.floor(from / size)
     const inPiece = from - shareNumber * size
-    const first = Math.floor(inPiece / leafSize)
+    const leaf = Math.floor(inPiece / leafSize)
+    const first = isAligned ? leaf - (leaf % countMax) : leaf
     const skip = inPiece - first * leafSize
-    const sizeMax = Math.min(end, (shareNumber + 1) * size) - from
-    const count = Math.min(
-      Math.ceil((skip + sizeMax) / leafSize),
-      READ_SIZE_MAX / leafSize,
-      leafCount(manifest) - first,
-    )
-    const taken = Math.min(sizeMax, count * leafSize - skip)
+    const left = Math.min(end, (shareNumber + 1) * size) - from
+    const wanted = isAligned ? countMax : Math.ceil((skip + left) / leafSize)
+    const count = Math.min(wanted, countMax, leafCount(manifest) - first)
+    const taken = Math.min(left, count * leafSize - skip)
     yield { shareNumber, run: { first, count }, skip, size: taken, target: from - offset }
     from += taken
   }

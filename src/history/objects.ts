@@ -22,3 +22,12 @@ export interface ObjectSource {
    */
   read(reference: Reference, kind: ObjectKind): Promise<Uint8Array>
 }
+
+export interface SealedSource {
+  /**
+   * Read a sealed object of content as it lies in its pack; nothing is said of it until it is opened.
+   *
+   * @param target - as long as the object, to be filled
+   */
+  readSealed(reference: Reference, target: Uint8Array): Promise<void>
+}

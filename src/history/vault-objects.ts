@@ -2,25 +2,26 @@
  * Vault objects: from a reference to the verified bytes behind it.
  *
  * Packs that are still on our own disk are read there; the rest comes from the grid. What lies near
- * is fetched along, since objects that are read together were written together: a window of the pack
- * is asked for once and kept for a while.
+ * is fetched along, since objects that are read together were written together.
  */
 
 import type { PackId } from '../../protocol/manifest.ts'
 import type { ObjectKind } from '../../protocol/object.ts'
 import type { Reference } from '../../protocol/reference.ts'
+import { assert } from '../base/assert.ts'
 import { FormatError, RecoveryError } from '../base/errors.ts'
+import { Mutex } from '../base/mutex.ts'
+import { unfilled } from '../codec/buffers.ts'
 import { open } from '../codec/seal.ts'
 import type { Grid, PackLocation } from '../grid/grid.ts'
-import type { Packs, PackRow } from '../store/packs.ts'
+import { PackWindows } from '../grid/pack-windows.ts'
+import type { PackRow, Packs } from '../store/packs.ts'
 import type { Spool } from '../store/spool.ts'
-import type { ObjectSource } from './objects.ts'
+import type { ObjectSource, SealedSource } from './objects.ts'
 
-/** Bytes fetched around an object: metadata is small and scattered, content is read in a row. */
-const WINDOW_SIZE = { metadata: 64 * 1024, content: 1024 * 1024 } as const
-
-/** Windows kept, at most: together about 64 MiB. */
-const WINDOWS_MAX = { metadata: 256, content: 48 } as const
+/** What is fetched around an object: metadata is small and scattered, content is read in a row. */
+const METADATA_WINDOWS = { size: 64 * 1024, countMax: 256 } as const
+const CONTENT_WINDOWS = { size: 1024 * 1024, countMax: 32 } as const
 
 /** Packs whose holders are asked for in one go. */
 const LOCATE_COUNT = 256
@@ -41,22 +42,26 @@ export interface VaultObjectsParts {
   readonly grid: Grid
 }
 
-type WindowKind = keyof typeof WINDOW_SIZE
-
-export class VaultObjects implements ObjectSource {
+export class VaultObjects implements ObjectSource, SealedSource {
   readonly #parts: VaultObjectsParts
   readonly #signal: AbortSignal
+  /** Packs whose row does not change any more; thousands of objects lie in one. */
+  readonly #complete = new Map<number, PackRow>()
   readonly #locations = new Map<PackId, PackLocation | undefined>()
-  readonly #windows = {
-    metadata: new Map<string, Promise<Uint8Array>>(),
-    content: new Map<string, Promise<Uint8Array>>(),
-  }
-  /** Bytes asked of the grid. */
-  bytesFetched = 0
+  readonly #turns = new Mutex()
+  readonly #metadata: PackWindows
+  readonly #content: PackWindows
 
   constructor(parts: VaultObjectsParts, signal: AbortSignal) {
     this.#parts = parts
     this.#signal = signal
+    this.#metadata = new PackWindows(parts.grid, METADATA_WINDOWS)
+    this.#content = new PackWindows(parts.grid, CONTENT_WINDOWS)
+  }
+
+  /** Bytes asked of the grid. */
+  get bytesFetched(): number {
+    return this.#metadata.bytesFetched + this.#content.bytesFetched
   }
 
   /**
@@ -65,101 +70,91 @@ export class VaultObjects implements ObjectSource {
    * @throws {FormatError} the bytes are not that object
    */
   async read(reference: Reference, kind: ObjectKind): Promise<Uint8Array> {
-    const pack = this.#parts.packs.get(reference.pack)
-    if (pack === undefined) throw new UnknownPackError(`The ledger has no pack ${reference.pack}`)
-    const offset = pack.base + reference.offset
-    const local = await this.#local(pack, offset, reference, kind)
+    const pack = this.#pack(reference.pack)
+    const isContent = kind === 'content' || kind === 'delta'
+    const local = isContent && isGone(pack) ? undefined : await this.#local(pack, reference, kind)
     if (local !== undefined) return local
-    const windows = kind === 'content' || kind === 'delta' ? 'content' : 'metadata'
-    return bodyOf(await this.#remote(pack, offset, reference.length, windows), reference, kind)
+    const sealed = unfilled(reference.length)
+    await this.#remote(pack, reference, sealed, isContent ? this.#content : this.#metadata)
+    return bodyOf(sealed, reference, kind)
+  }
+
+  /**
+   * @throws {UnknownPackError}
+   * @throws {NotEnoughSharesError}
+   */
+  async readSealed(reference: Reference, target: Uint8Array): Promise<void> {
+    assert(target.length === reference.length, 'the target has room for just the object')
+    const pack = this.#pack(reference.pack)
+    const here = isGone(pack) ? undefined : await this.#here(pack, reference)
+    if (here === undefined) await this.#remote(pack, reference, target, this.#content)
+    else target.set(here)
+  }
+
+  #pack(number: number): PackRow {
+    const known = this.#complete.get(number)
+    if (known !== undefined) return known
+    const pack = this.#parts.packs.get(number)
+    if (pack === undefined) throw new UnknownPackError(`The ledger has no pack ${number}`)
+    if (pack.state === 'complete') this.#complete.set(number, pack)
+    return pack
   }
 
   /** @returns nothing too where our own copy is damaged: then the grid is asked */
   async #local(
     pack: PackRow,
-    offset: number,
     reference: Reference,
     kind: ObjectKind,
   ): Promise<Uint8Array | undefined> {
-    const { spool } = this.#parts
-    const sealed = await spool.read(pack.number, offset, reference.length)
+    const sealed = await this.#here(pack, reference)
     if (sealed === undefined) return undefined
     try {
       return bodyOf(sealed, reference, kind)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
-      await spool.uncache(pack.number)
+      await this.#parts.spool.uncache(pack.number)
       return undefined
     }
   }
 
+  #here(pack: PackRow, { offset, length }: Reference): Promise<Uint8Array | undefined> {
+    return this.#parts.spool.read(pack.number, pack.base + offset, length)
+  }
+
   async #remote(
     pack: PackRow,
-    offset: number,
-    length: number,
-    kind: WindowKind,
-  ): Promise<Uint8Array> {
-    const location = await this.#locate(pack)
-    const bytes = new Uint8Array(length)
-    const size = WINDOW_SIZE[kind]
-    const first = Math.floor(offset / size)
-    const last = Math.floor((offset + length - 1) / size)
+    reference: Reference,
+    target: Uint8Array,
+    windows: PackWindows,
+  ): Promise<void> {
+    const location = this.#known(pack) ?? (await this.#locate(pack))
+    const offset = pack.base + reference.offset
     try {
-      const indexes = Array.from({ length: last - first + 1 }, (_, index) => first + index)
-      const windows = await Promise.all(
-        indexes.map((index) => this.#window(location, pack.number, index, kind)),
-      )
-      for (const [step, window] of windows.entries()) {
-        const start = (first + step) * size
-        const from = Math.max(offset, start)
-        const until = Math.min(offset + length, start + window.length)
-        if (until > from) bytes.set(window.subarray(from - start, until - start), from - offset)
-      }
-      return bytes
+      await windows.read(location, offset, target, this.#signal)
     } catch (error) {
       this.#signal.throwIfAborted()
       if (!(error instanceof RecoveryError)) throw error
       // What lies near may be lost while this very object is not.
-      return this.#parts.grid.read(location, offset, length, this.#signal)
+      target.set(await this.#parts.grid.read(location, offset, target.length, this.#signal))
     }
   }
 
-  async #window(
-    location: PackLocation,
-    pack: number,
-    index: number,
-    kind: WindowKind,
-  ): Promise<Uint8Array> {
-    const windows = this.#windows[kind]
-    const id = `${pack}:${index}`
-    const kept = windows.get(id)
-    if (kept !== undefined) {
-      windows.delete(id)
-      windows.set(id, kept)
-      return kept
-    }
-    const start = index * WINDOW_SIZE[kind]
-    const length = Math.min(WINDOW_SIZE[kind], location.manifest.size - start)
-    if (length <= 0) throw new FormatError(`A reference points beyond the end of pack ${pack}`)
-    this.bytesFetched += length
-    const window = this.#parts.grid.read(location, start, length, this.#signal)
-    windows.set(id, window)
-    window.catch(() => windows.delete(id))
-    for (const oldest of windows.keys()) {
-      if (windows.size <= WINDOWS_MAX[kind]) break
-      windows.delete(oldest)
-    }
-    return window
+  #known({ id }: PackRow): PackLocation | undefined {
+    return id === undefined ? undefined : this.#locations.get(id)
   }
 
   async #locate(pack: PackRow): Promise<PackLocation> {
-    if (pack.id === undefined) throw new UnknownPackError(`Pack ${pack.number} was never encoded`)
-    if (!this.#locations.has(pack.id)) await this.#locateFrom(pack.number)
-    const location = this.#locations.get(pack.id)
+    const { id } = pack
+    if (id === undefined) throw new UnknownPackError(`Pack ${pack.number} was never encoded`)
+    // Many objects of a pack are asked for at once; the peers are asked for it once.
+    const location = await this.#turns.run(async () => {
+      if (!this.#locations.has(id)) await this.#locateFrom(pack.number)
+      return this.#locations.get(id)
+    })
     if (location !== undefined) return location
     // A peer may have come back meanwhile; ask anew at the next try.
-    this.#locations.delete(pack.id)
-    throw new PackNotFoundError(`No peer that answers holds a share of pack ${pack.id}`)
+    this.#locations.delete(id)
+    throw new PackNotFoundError(`No peer that answers holds a share of pack ${id}`)
   }
 
   async #locateFrom(number: number): Promise<void> {
@@ -169,6 +164,11 @@ export class VaultObjects implements ObjectSource {
     const found = await this.#parts.grid.have(wanted, this.#signal)
     for (const id of wanted) this.#locations.set(id, found.get(id))
   }
+}
+
+/** A pack of content leaves the spool before it is complete; of metadata a copy may be kept. */
+function isGone({ kind, state }: PackRow): boolean {
+  return kind === 'data' && state === 'complete'
 }
 
 function bodyOf(sealed: Uint8Array, { key }: Reference, kind: ObjectKind): Uint8Array {

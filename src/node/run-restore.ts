@@ -55,7 +55,7 @@ export async function runRestore(
   request: RestoreRequest,
   signal: AbortSignal,
 ): Promise<RestoreSummary> {
-  const { files, random } = session.ports
+  const { files, random, compute } = session.ports
   const { tree, source, node } = await session.openTree(signal)
   if (node === undefined) throw new NoSuchSnapshotError('There is no snapshot yet')
   const paths = await Promise.all(request.paths.map((path) => session.canonical(path)))
@@ -64,7 +64,7 @@ export async function runRestore(
   for (const names of wanted) await assertKept(tree, node, names, request.at)
 
   const target = await Target.open({ files, random }, request.target, toNames(request.target))
-  const parts = { tree, source, target, isIncluded: sourceFilter(request.at) }
+  const parts = { tree, source, compute, target, isIncluded: sourceFilter(request.at) }
   const restorer = new Restorer(parts, node, request.at.sequence)
   const { totals } = restorer
   const failures: FileFailure[] = []

@@ -7,6 +7,8 @@
  * Errors are `FilesError`s (src/base/errors.ts) whose `code` is the system's: ENOENT, EACCES, ENOSPC …
  */
 
+import type { Writing } from './writing.ts'
+
 export type PathBytes = Uint8Array
 
 export type FileKind =
@@ -74,7 +76,7 @@ export interface FileWriter {
   close(): Promise<void>
 }
 
-export interface Files {
+export interface Files extends Writing {
   /** @returns names in the folder in no particular order, without `.` and `..` */
   list(folder: PathBytes): Promise<readonly Uint8Array[]>
   status(path: PathBytes): Promise<FileStatus>

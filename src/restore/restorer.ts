@@ -8,15 +8,21 @@
 import type { Attributes, FolderNode, Version } from '../../protocol/tree.ts'
 import { CairnError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
-import type { ObjectSource } from '../history/objects.ts'
+import type { codecs } from '../codec/codecs.ts'
+import type { ObjectSource, SealedSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { FoundEntry, VisibleEntry } from '../history/visible.ts'
+import type { Compute } from '../ports/compute.ts'
 import { toPath, type Names } from '../source/path.ts'
+import { SmallFiles, SmallFilesBatch, smallEntry } from './small-files.ts'
 import type { Target } from './target.ts'
 import { VersionReader } from './version-reader.ts'
 
-/** Files written at once: enough to keep several peers busy, few enough to stay in order. */
-const FILES_MAX = 8
+/** Large files, or batches of small ones, at once: enough to keep several peers busy, and in order. */
+const TASKS_MAX = 6
+
+/** Folders and links in one task. */
+const OTHERS_MAX = 256
 
 export interface RestoreFailure {
   readonly path: Uint8Array
@@ -46,10 +52,17 @@ interface MadeFolder {
 
 export interface RestoreParts {
   readonly tree: TreeReader
-  readonly source: ObjectSource
+  readonly source: ObjectSource & SealedSource
+  readonly compute: Compute<typeof codecs>
   readonly target: Target
   /** Whether the snapshot's sources cover a path, or it lies above one. */
   readonly isIncluded: (names: Names) => boolean
+}
+
+/** What is done together, in the order in which it was found. */
+interface Task {
+  readonly small: SmallFilesBatch
+  readonly others: FoundEntry[]
 }
 
 export class Restorer {
@@ -57,13 +70,16 @@ export class Restorer {
   readonly #root: FolderNode
   readonly #sequence: number
   readonly #versions: VersionReader
+  readonly #small: SmallFiles
+  readonly #folders: MadeFolder[] = []
   readonly totals: RestoreTotals = { files: 0, folders: 0, symlinks: 0, bytes: 0 }
 
   constructor(parts: RestoreParts, root: FolderNode, sequence: number) {
     this.#parts = parts
     this.#root = root
     this.#sequence = sequence
-    this.#versions = new VersionReader(parts.source, parts.tree)
+    this.#versions = new VersionReader(parts)
+    this.#small = new SmallFiles(parts)
   }
 
   /** @param paths - what to restore, each with all that is in it */
@@ -72,27 +88,19 @@ export class Restorer {
     events: RestoreEvents,
     signal: AbortSignal,
   ): Promise<void> {
-    const folders: MadeFolder[] = []
-    const work = async (found: FoundEntry) => {
-      const { attributes, what } = found.entry.span
-      const folder = { path: found.path, attributes, isMade: false }
-      if (what.kind === 'folder') folders.push(folder)
-      try {
-        await this.#entry(found, events, signal)
-        folder.isMade = true
-        events.onEntry(toPath(found.path), sizeOf(found.entry))
-      } catch (error) {
-        signal.throwIfAborted()
-        if (!(error instanceof CairnError)) throw error
-        events.onFailure({ path: toPath(found.path), error })
-      }
+    try {
+      const found = this.#found(paths, (path, error) => {
+        events.onFailure({ path: toPath(path), error })
+      })
+      const work = (task: Task) => this.#do(task, events, signal)
+      await mapPool(tasksOf(found), TASKS_MAX, work, signal)
+    } finally {
+      this.#small.close()
     }
-    const onUnreadable = (path: Names, error: CairnError) =>
-      events.onFailure({ path: toPath(path), error })
-    await mapPool(this.#found(paths, onUnreadable), FILES_MAX, work, signal)
 
-    // Deepest first: writing a folder's times must come after all that changes them.
-    for (const { path, attributes, isMade } of folders.toReversed()) {
+    // Deepest first: a folder's times come after all that changes them, and its mode may lock us out.
+    const folders = this.#folders.toSorted((a, b) => b.path.length - a.path.length)
+    for (const { path, attributes, isMade } of folders) {
       // Where something else is in the way, that something is not ours to change.
       if (!isMade) continue
       try {
@@ -101,6 +109,43 @@ export class Restorer {
         if (!(error instanceof CairnError)) throw error
         events.onFailure({ path: toPath(path), error })
       }
+    }
+  }
+
+  async #do({ small, others }: Task, events: RestoreEvents, signal: AbortSignal): Promise<void> {
+    for (const found of others) await this.#one(found, events, signal)
+    if (small.entries.length === 0) return
+    const results = await this.#small.restore(small.entries)
+    for (const [index, { found, file }] of small.entries.entries()) {
+      const result = results[index]
+      if (result === 'restored') this.#onFile(found, file.size, events)
+      else if (result instanceof CairnError) {
+        signal.throwIfAborted()
+        events.onFailure({ path: toPath(found.path), error: result })
+      } else await this.#one(found, events, signal)
+    }
+  }
+
+  #onFile(found: FoundEntry, size: number, events: RestoreEvents): void {
+    const path = toPath(found.path)
+    this.totals.files += 1
+    this.totals.bytes += size
+    events.onBytes(path, size)
+    events.onEntry(path, size)
+  }
+
+  async #one(found: FoundEntry, events: RestoreEvents, signal: AbortSignal): Promise<void> {
+    const { attributes, what } = found.entry.span
+    const folder = { path: found.path, attributes, isMade: false }
+    if (what.kind === 'folder') this.#folders.push(folder)
+    try {
+      await this.#entry(found, events, signal)
+      folder.isMade = true
+      events.onEntry(toPath(found.path), sizeOf(found.entry))
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof CairnError)) throw error
+      events.onFailure({ path: toPath(found.path), error })
     }
   }
 
@@ -160,6 +205,23 @@ export class Restorer {
     const id = entry.span.what.kind === 'file' ? entry.span.what.version : 0
     return this.#parts.tree.chain(this.#root, path, id)
   }
+}
+
+/** Large files by themselves; the rest in batches, which are short where files are large. */
+async function* tasksOf(found: AsyncIterable<FoundEntry>): AsyncGenerator<Task> {
+  let task: Task = { small: new SmallFilesBatch(), others: [] }
+  for await (const one of found) {
+    const small = smallEntry(one)
+    if (small !== undefined) task.small.add(small)
+    else if (one.entry.span.what.kind === 'file') {
+      yield { small: new SmallFilesBatch(), others: [one] }
+      continue
+    } else task.others.push(one)
+    if (!task.small.isFull && task.others.length < OTHERS_MAX) continue
+    yield task
+    task = { small: new SmallFilesBatch(), others: [] }
+  }
+  yield task
 }
 
 function sizeOf(entry: VisibleEntry): number {

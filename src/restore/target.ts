@@ -8,9 +8,11 @@
 
 import { toHex } from '../../protocol/bytes.ts'
 import type { Attributes } from '../../protocol/tree.ts'
+import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
 import type { Files, FileWriter } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
+import { REFUSALS, type WrittenFile } from '../ports/writing.ts'
 import { isPlainName, join, type Names } from '../source/path.ts'
 
 /** A name that would lead out of its folder. */
@@ -26,9 +28,6 @@ export class UnsafeNameError extends FilesError {
 const MODE_MASK = 0o1777
 const RIGHTS_MASK = 0o6000
 
-/** Not ours to set; an account that this container does not have; a file system without such a thing. */
-const REFUSALS = ['EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP']
-
 /** What could not be set, counted, for the person. */
 export interface TargetWarnings {
   owners: number
@@ -36,11 +35,22 @@ export interface TargetWarnings {
   setIdBits: number
 }
 
+/** A small file whose content is at hand. */
+export interface SmallFile {
+  readonly names: Names
+  readonly attributes: Attributes
+  /** Where its content lies among the bytes of all. */
+  readonly offset: number
+  readonly size: number
+}
+
 export class Target {
   readonly #files: Files
   readonly #random: Random
   readonly #root: Uint8Array
   readonly #folders = new Set<string>()
+  /** The folder asked for last: files come folder by folder. */
+  #last: { readonly names: Names; readonly path: Uint8Array } | undefined
   readonly warnings: TargetWarnings = { owners: 0, modes: 0, setIdBits: 0 }
 
   private constructor(files: Files, random: Random, root: Uint8Array) {
@@ -65,6 +75,7 @@ export class Target {
 
   /** Make a folder below the target, or find it there. @returns its path */
   async folder(names: Names): Promise<Uint8Array> {
+    if (this.#last !== undefined && isSame(this.#last.names, names)) return this.#last.path
     let path = this.#root
     for (const name of names) {
       path = this.#child(path, name)
@@ -77,7 +88,59 @@ export class Target {
       }
       this.#folders.add(id)
     }
+    this.#last = { names, path }
     return path
+  }
+
+  /**
+   * Write many small files, as `file` writes one.
+   *
+   * @param bytes - their contents; handed over
+   * @returns for each why it is not there; `undefined` for those that are
+   */
+  async smallFiles(
+    files: readonly SmallFile[],
+    bytes: Uint8Array,
+  ): Promise<readonly (FilesError | undefined)[]> {
+    const troubles = new Map<SmallFile, FilesError>()
+    const paths = new Map<SmallFile, Uint8Array>()
+    for (const file of files) {
+      try {
+        const folder = await this.folder(file.names.slice(0, -1))
+        paths.set(file, this.#child(folder, file.names.at(-1) ?? new Uint8Array(0)))
+      } catch (error) {
+        if (!(error instanceof FilesError)) throw error
+        troubles.set(file, error)
+      }
+    }
+    const request = [...paths].map(([{ attributes, offset, size }, path]) => {
+      const { mode, mtime } = attributes
+      return { path, offset, size, mtime, mode: mode & MODE_MASK, ...this.#ownerOf(attributes) }
+    })
+    const temporaryName = this.#temporaryName()
+    const written = await this.#files.writeSmall({ bytes, files: request, temporaryName })
+    for (const [index, [file, path]] of [...paths].entries()) {
+      const trouble = this.#outcome(file, path, written[index])
+      if (trouble !== undefined) troubles.set(file, trouble)
+    }
+    return files.map((file) => troubles.get(file))
+  }
+
+  #outcome(
+    { attributes }: SmallFile,
+    path: Uint8Array,
+    written: WrittenFile | undefined,
+  ): FilesError | undefined {
+    assert(written !== undefined, 'each file has an outcome')
+    const { trouble, hasOwner, hasMode } = written
+    if (trouble === 'EEXIST') return taken()
+    if (trouble !== undefined) {
+      return new FilesError(trouble, `${new TextDecoder().decode(path)}: ${trouble}`)
+    }
+    if ((attributes.mode & RIGHTS_MASK) !== 0) this.warnings.setIdBits += 1
+    if (!hasOwner) this.warnings.owners += 1
+    if (!hasMode) this.warnings.modes += 1
+    return undefined
   }
 
   /** Write a file under a temporary name; `fill` gives it its content. */
@@ -89,8 +152,7 @@ export class Target {
     const { path, folder } = await this.#free(names)
     const made = new Set<Temporary>()
     const temporary = async () => {
-      const name = new TextEncoder().encode(`.cairn-${toHex(this.#random.bytes(8))}.part`)
-      const temporaryPath = join(folder, name)
+      const temporaryPath = join(folder, this.#temporaryName())
       const writer = await this.#files.create(temporaryPath)
       const discard = async () => {
         if (!made.delete(one)) return
@@ -138,10 +200,12 @@ export class Target {
       await this.#files.status(path)
       return true
     })
-    if (isTaken === true) {
-      throw new FilesError('EEXIST', 'Something is there already and is left as it is')
-    }
+    if (isTaken === true) throw taken()
     return { path, folder }
+  }
+
+  #temporaryName(): Uint8Array {
+    return new TextEncoder().encode(`.cairn-${toHex(this.#random.bytes(8))}.part`)
   }
 
   #child(folder: Uint8Array, name: Uint8Array): Uint8Array {
@@ -161,12 +225,14 @@ export class Target {
   }
 
   /** By name where this machine knows the account, by number otherwise. */
+  #ownerOf({ userName, groupName, ...numbers }: Attributes): { uid: number; gid: number } {
+    const uid = userName === undefined ? undefined : this.#files.userId(userName)
+    const gid = groupName === undefined ? undefined : this.#files.groupId(groupName)
+    return { uid: uid ?? numbers.uid, gid: gid ?? numbers.gid }
+  }
+
   async #setOwner(path: Uint8Array, attributes: Attributes): Promise<void> {
-    const { userName, groupName } = attributes
-    const uid =
-      (userName === undefined ? undefined : this.#files.userId(userName)) ?? attributes.uid
-    const gid =
-      (groupName === undefined ? undefined : this.#files.groupId(groupName)) ?? attributes.gid
+    const { uid, gid } = this.#ownerOf(attributes)
     const now = await this.#files.status(path)
     if (now.uid === uid && now.gid === gid) return
     const isSet = await ignoring(REFUSALS, async () => {
@@ -183,6 +249,15 @@ export interface Temporary {
   readonly writer: FileWriter
   /** It is not needed any more. */
   readonly discard: () => Promise<void>
+}
+
+function taken(): FilesError {
+  return new FilesError('EEXIST', 'Something is there already and is left as it is')
+}
+
+/** Siblings share the arrays of the names above them. */
+function isSame(a: Names, b: Names): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index])
 }
 
 async function ignoring<T>(

@@ -6,12 +6,17 @@
 
 import { createHash } from 'node:crypto'
 import { equal } from '../../protocol/bytes.ts'
-import type { ObjectKind } from '../../protocol/object.ts'
+import type { Reference } from '../../protocol/reference.ts'
 import type { Parts, Version } from '../../protocol/tree.ts'
+import { assert } from '../base/assert.ts'
 import { RecoveryError } from '../base/errors.ts'
+import { unfilled } from '../codec/buffers.ts'
+import type { codecs } from '../codec/codecs.ts'
+import type { ContentInput, ContentOutput } from '../codec/open-content.ts'
 import { applyDelta } from '../codec/rdiff.ts'
-import type { ObjectSource } from '../history/objects.ts'
+import type { ObjectSource, SealedSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
+import type { CodecRun, Compute } from '../ports/compute.ts'
 import { readAhead } from './read-ahead.ts'
 import type { Temporary } from './target.ts'
 
@@ -23,13 +28,23 @@ export class DigestMismatchError extends RecoveryError {
   override readonly name = 'DigestMismatchError'
 }
 
-export class VersionReader {
-  readonly #source: ObjectSource
-  readonly #tree: TreeReader
+export interface VersionReaderParts {
+  readonly source: ObjectSource & SealedSource
+  readonly tree: TreeReader
+  readonly compute: Compute<typeof codecs>
+}
 
-  constructor(source: ObjectSource, tree: TreeReader) {
-    this.#source = source
-    this.#tree = tree
+/** Bytes as they come, and the digest of all of them once they have ended. */
+interface Content {
+  readonly bytes: AsyncIterable<Uint8Array>
+  readonly digest: () => Uint8Array
+}
+
+export class VersionReader {
+  readonly #parts: VersionReaderParts
+
+  constructor(parts: VersionReaderParts) {
+    this.#parts = parts
   }
 
   /**
@@ -53,9 +68,9 @@ export class VersionReader {
     let baseSize = 0
     for (const version of chain) {
       const next = await temporary()
-      const bytes = this.#bytes(version, { base, baseSize })
+      const content = this.#content(version, { base, baseSize })
       const isLast = version === chain.at(-1)
-      await this.#fill(next, version, bytes, isLast ? onBytes : () => undefined, signal)
+      await this.#fill(next, version, content, isLast ? onBytes : () => undefined, signal)
       // A chain of sixteen must not take sixteen times the room.
       await base?.discard()
       base = next
@@ -65,50 +80,108 @@ export class VersionReader {
     return base
   }
 
-  async *#bytes(
-    version: Version,
+  #content(
+    { content, size }: Version,
     { base, baseSize }: { base: Temporary | undefined; baseSize: number },
-  ): AsyncGenerator<Uint8Array> {
-    const { content } = version
-    if (content.type === 'original') {
-      yield* this.#objects(content.parts, 'content')
-      return
-    }
+  ): Content {
+    const { tree, source } = this.#parts
+    if (content.type === 'original') return this.#original(content.parts)
     if (base === undefined) throw new RecoveryError('A chain starts with a delta')
     const { writer } = base
     const patchBase = {
       size: baseSize,
       read: (offset: number, length: number) => writer.read(offset, length),
     }
-    yield* applyDelta(patchBase, this.#objects(content.parts, 'delta'), { sizeMax: version.size })
+    const delta = readAhead(tree.references(content.parts), AHEAD_COUNT, (reference) =>
+      source.read(reference, 'delta'),
+    )
+    return hashed(applyDelta(patchBase, delta, { sizeMax: size }))
   }
 
-  #objects(parts: Parts, kind: ObjectKind): AsyncGenerator<Uint8Array> {
-    return readAhead(this.#tree.references(parts), AHEAD_COUNT, (reference) =>
-      this.#source.read(reference, kind),
-    )
+  /** Opened and hashed by a worker, while the next objects are on their way. */
+  #original(parts: Parts): Content {
+    const { compute, tree } = this.#parts
+    let digest: Uint8Array | undefined
+    const bytes = async function* (this: VersionReader): AsyncGenerator<Uint8Array> {
+      const run = await compute.open('openContent', {})
+      try {
+        let last: Promise<unknown> = Promise.resolve()
+        yield* readAhead(tree.references(parts), AHEAD_COUNT, (reference) => {
+          const sealed = this.#sealed(reference)
+          // Fetched all at once, opened one after the other.
+          const opened = Promise.all([sealed, last]).then(([object]) =>
+            this.#open(run, reference, object),
+          )
+          last = opened
+          return opened
+        })
+        const [end] = await run.close()
+        if (end?.type === 'end') digest = end.digest
+      } finally {
+        run.cancel()
+      }
+    }
+    return {
+      bytes: bytes.call(this),
+      digest: () => {
+        assert(digest !== undefined, 'the bytes have come to their end')
+        return digest
+      },
+    }
+  }
+
+  async #sealed(reference: Reference): Promise<Uint8Array> {
+    const sealed = unfilled(reference.length)
+    await this.#parts.source.readSealed(reference, sealed)
+    return sealed
+  }
+
+  async #open(
+    run: CodecRun<ContentInput, ContentOutput>,
+    reference: Reference,
+    sealed: Uint8Array,
+  ): Promise<Uint8Array> {
+    const key = { ...reference.key, secret: reference.key.secret.slice() }
+    const [opened] = await run.push({ type: 'sealed', bytes: sealed, key })
+    if (opened?.type === 'content') return opened.bytes
+    // Our own copy may be damaged; whoever reads it again finds a better one, or says what is wrong.
+    const body = await this.#parts.source.read(reference, 'content')
+    const [passed] = await run.push({ type: 'plain', bytes: body.slice() })
+    assert(passed?.type === 'content', 'content passes as it is')
+    return passed.bytes
   }
 
   async #fill(
     target: Temporary,
     version: Version,
-    bytes: AsyncGenerator<Uint8Array>,
+    content: Content,
     onBytes: (size: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const hash = createHash('sha256')
     let size = 0
-    for await (const part of bytes) {
+    for await (const part of content.bytes) {
       signal.throwIfAborted()
-      size += part.length
+      // A part that is handed on may be gone afterwards.
+      const { length } = part
+      size += length
       if (size > version.size) break
-      hash.update(part)
       await target.writer.write(part)
-      onBytes(part.length)
+      onBytes(length)
     }
     const isRight =
       size === version.size &&
-      (version.digest === undefined || equal(new Uint8Array(hash.digest()), version.digest))
+      (version.digest === undefined || equal(content.digest(), version.digest))
     if (!isRight) throw new DigestMismatchError('The restored bytes are not those backed up')
   }
+}
+
+function hashed(source: AsyncIterable<Uint8Array>): Content {
+  const hash = createHash('sha256')
+  const bytes = async function* () {
+    for await (const part of source) {
+      hash.update(part)
+      yield part
+    }
+  }
+  return { bytes: bytes(), digest: () => new Uint8Array(hash.digest()) }
 }

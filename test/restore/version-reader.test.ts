@@ -3,6 +3,7 @@ import { sha256 } from '../../protocol/hash.ts'
 import type { Reference } from '../../protocol/reference.ts'
 import { versionId, type Attributes, type Version } from '../../protocol/tree.ts'
 import { toBytes, toText } from '../../sim/file-tree.ts'
+import { codecs } from '../../src/codec/codecs.ts'
 import { makeDelta, makeSignature, parseSignature } from '../../src/codec/rdiff.ts'
 import { makeParts } from '../../src/history/parts.ts'
 import { TreeReader } from '../../src/history/tree-reader.ts'
@@ -126,13 +127,17 @@ async function restoring(
     readonly most: () => number
   }) => Promise<void>,
 ): Promise<void> {
-  await onMachine(async ({ files, random }, machine) => {
+  await onMachine(async ({ files, random, compute }, machine) => {
     const objects = new MemoryObjects()
     const { tree } = machine
     const path = toBytes('/target')
     const target = await Target.open({ files, random }, path, [toBytes('target')])
     const paths = () => [...tree.walk()].slice(1).map((found) => toText(found.path))
-    const reader = new VersionReader(objects, new TreeReader({ source: objects }))
+    const reader = new VersionReader({
+      source: objects,
+      tree: new TreeReader({ source: objects }),
+      compute: compute(codecs),
+    })
     let [most, told] = [0, 0]
 
     const put = async (kind: 'content' | 'delta', bytes: Uint8Array, size: number) => {

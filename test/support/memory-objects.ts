@@ -1,6 +1,6 @@
 /**
- * Objects in memory: the tree's sink and source with real encoding and decoding, but no packs and no
- * sealing. It counts what goes in and out.
+ * Objects in memory: the tree's sink and source with real encoding and decoding, but no packs; sealed
+ * only for who wants them sealed. It counts what goes in and out.
  */
 
 import { compare } from '../../protocol/bytes.ts'
@@ -10,9 +10,10 @@ import type { ObjectKind } from '../../protocol/object.ts'
 import { referenceId } from '../../protocol/reference.ts'
 import type { Reference } from '../../protocol/reference.ts'
 import { FormatError } from '../../src/base/errors.ts'
-import type { ObjectSink, ObjectSource } from '../../src/history/objects.ts'
+import { preparePlain, seal } from '../../src/codec/seal.ts'
+import type { ObjectSink, ObjectSource, SealedSource } from '../../src/history/objects.ts'
 
-export class MemoryObjects implements ObjectSink, ObjectSource {
+export class MemoryObjects implements ObjectSink, ObjectSource, SealedSource {
   readonly #objects = new Map<string, { kind: ObjectKind; body: Uint8Array; secret: Uint8Array }>()
   readonly #pack: number
   #offset = 0
@@ -64,5 +65,13 @@ export class MemoryObjects implements ObjectSink, ObjectSource {
     this.reads += 1
     this.bytesRead += reference.length
     return Promise.resolve(object.body)
+  }
+
+  readSealed(reference: Reference, target: Uint8Array): Promise<void> {
+    const object = this.#objects.get(referenceId(reference))
+    if (object === undefined) throw new FormatError(`nothing at ${referenceId(reference)}`)
+    const { plain } = preparePlain(object.kind, object.body, { compress: false })
+    target.set(seal(plain, { type: 'raw', secret: object.secret }))
+    return Promise.resolve()
   }
 }
