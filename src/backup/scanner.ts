@@ -1,25 +1,36 @@
 /**
  * The scanner: walk the sources, compare with the backupdb, queue what differs.
  *
- * Both sides come in the same order, so the comparison is one merge. Nothing is read but folders and
- * link targets. Scanning twice gives the same queue; scanning after a crash keeps finished work.
+ * Both sides come folder by folder and name by name, so the comparison is one merge. A stretch of names
+ * with the digest of an earlier scan that found everything as the backupdb has it is passed over whole.
+ * Nothing is read but folders and the targets of links that changed. What could not be listed is not
+ * compared, so it never looks deleted. Scanning twice gives the same queue; scanning after a crash
+ * keeps finished work.
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { compare, equal } from '../../protocol/bytes.ts'
-import { FilesError } from '../base/errors.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Files } from '../ports/files.ts'
-import type { Found, FolderSource } from '../source/folder-source.ts'
-import { keysBelow, toKey, toNames } from '../source/path.ts'
-import { inTransaction } from '../store/database.ts'
+import { compare, concat, equal } from '../../protocol/bytes.ts'
 import {
   isSameStatus,
+  peek,
   toEntryStatus,
-  type Entries,
-  type EntryRow,
+  unpack,
   type EntryStatus,
-} from '../store/entries.ts'
+} from '../base/entry-status.ts'
+import { FilesError } from '../base/errors.ts'
+import { recordsOf } from '../base/stretch.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Files } from '../ports/files.ts'
+import type { Stretch } from '../ports/scan.ts'
+import {
+  type Found,
+  type FoundEntry,
+  type FoundStretch,
+  type FolderSource,
+} from '../source/folder-source.ts'
+import { fromKey, keysBelow, pathToKey, toPath } from '../source/path.ts'
+import { inTransaction } from '../store/database.ts'
+import type { Child, Entries, KnownStretch } from '../store/entries.ts'
 import type { Queue } from '../store/queue.ts'
 import { isRacy } from './racy.ts'
 
@@ -27,9 +38,6 @@ import { isRacy } from './racy.ts'
 const SECONDS_MAX = 2 ** 52
 
 const UNSTORABLE = 'Its size or its times are beyond what a snapshot can hold'
-
-/** Found paths between two commits of the queue. */
-const BATCH_SIZE = 2_000
 
 export interface ScanTotals {
   files: number
@@ -59,6 +67,23 @@ export interface ScannerParts {
   readonly queue: Queue
 }
 
+/** What the comparison asks for. */
+type Action =
+  | {
+      readonly type: 'changed'
+      readonly key: Uint8Array
+      readonly status: EntryStatus
+      readonly target?: Uint8Array
+    }
+  | { readonly type: 'gone'; readonly key: Uint8Array; readonly status: EntryStatus }
+  /** All rows of a stretch are as they were found. */
+  | {
+      readonly type: 'known'
+      readonly stretch: KnownStretch
+      readonly until: Uint8Array | undefined
+    }
+  | { readonly type: 'forgotten'; readonly stretch: KnownStretch }
+
 export class Scanner {
   readonly #parts: ScannerParts
   readonly #source: FolderSource
@@ -73,165 +98,210 @@ export class Scanner {
     unsupported: 0,
   }
   readonly #failures: ScanFailure[] = []
-  readonly #known: Generator<EntryRow>
-  #next: EntryRow | undefined
-  /** Below this key the backupdb's rows mean nothing: the folder is gone, or could not be listed. */
-  #silent: Uint8Array | undefined
+  readonly #known: Generator<KnownStretch>
+  #next: KnownStretch | undefined
+  #actions: Action[] = []
 
   constructor(parts: ScannerParts, source: FolderSource, run: number) {
     this.#parts = parts
     this.#source = source
     this.#run = run
     this.#startedAt = parts.clock.now()
-    this.#known = this.#knownRows()
-    this.#next = this.#advance()
+    this.#known = this.#knownStretches()
   }
 
   /** @param onProgress - called after each batch */
   async scan(onProgress: (totals: ScanTotals) => void, signal: AbortSignal): Promise<ScanReport> {
-    try {
-      return await this.#scan(onProgress, signal)
-    } finally {
-      // A half-read statement would hold back the database's checkpoints.
-      this.#known.return(undefined)
-    }
-  }
-
-  async #scan(onProgress: (totals: ScanTotals) => void, signal: AbortSignal): Promise<ScanReport> {
-    let batch: { found: Found; target: Uint8Array | undefined }[] = []
-    for await (const found of this.#source.walk(signal)) {
-      batch.push({ found, target: await this.#target(found) })
-      if (batch.length < BATCH_SIZE) continue
-      this.#commit(batch)
-      batch = []
+    this.#next = this.#advance()
+    for await (const batch of this.#source.walk(signal)) {
+      for (const found of batch) this.#compare(found)
+      await this.#commit()
       onProgress(this.totals)
     }
-    this.#commit(batch)
-    inTransaction(this.#parts.database, () => {
-      this.#passTo(undefined)
-      this.#parts.queue.dropUnseen(this.#run)
-    })
+    inTransaction(this.#parts.database, () => this.#parts.queue.dropUnseen(this.#run))
     onProgress(this.totals)
     return { totals: this.totals, failures: this.#failures }
   }
 
-  async #target(found: Found): Promise<Uint8Array | undefined> {
-    if (found.type === 'failure' || found.status.kind !== 'symlink') return undefined
+  #compare(found: Found): void {
+    if (found.type === 'failure') this.#fail(found)
+    else if (found.type === 'entry') this.#compareEntry(found)
+    else this.#compareStretch(found)
+  }
+
+  /** A source, or a folder above one. */
+  #compareEntry({ key, path, status: found }: FoundEntry): void {
+    const known = this.#parts.entries.get(key)
+    const status = toEntryStatus(found)
+    if (status === undefined) {
+      this.totals.unsupported += 1
+      if (known !== undefined) this.#actions.push({ type: 'gone', key, status: known })
+      return
+    }
+    if (!isStorable(status)) return this.#fail({ path, error: unstorable() })
+    this.#count(status)
+    if (known === undefined || !isSameStatus(known, status)) {
+      this.#actions.push({ type: 'changed', key, status })
+    } else if (status.kind === 'file') this.totals.unmodified += 1
+  }
+
+  #compareStretch({ key, stretch }: FoundStretch): void {
+    this.totals.unsupported += stretch.unsupported
+    for (const { name, code } of stretch.troubles) this.#fail(failureAt(childKey(key, name), code))
+    if (this.#isKnown(key, stretch)) {
+      this.totals.folders += stretch.folders
+      this.totals.symlinks += stretch.symlinks
+      this.totals.files += stretch.files
+      this.totals.unmodified += stretch.files
+      this.totals.bytes += stretch.bytes
+      return
+    }
+    const children = this.#parts.entries.children(key, stretch)
+    const isSame = this.#merge(key, stretch, children)
+    if (!isSame) return
+    const { after, until, digest } = stretch
+    this.#actions.push({ type: 'known', stretch: { folder: key, after, digest }, until })
+  }
+
+  /** Compare what was found with the rows of the same names. @returns whether they are the same */
+  #merge(folder: Uint8Array, stretch: Stretch, children: readonly Child[]): boolean {
+    let isSame = true
+    let index = 0
+    const passTo = (name: Uint8Array | undefined) => {
+      for (let child = children[index]; child !== undefined; child = children[++index]) {
+        if (name !== undefined && compare(child.name, name) >= 0) return child
+        isSame = false
+        this.#missing(folder, child, stretch)
+      }
+      return undefined
+    }
+    for (const { name, status } of recordsOf(stretch)) {
+      const child = passTo(name)
+      const isKnown = child !== undefined && equal(child.name, name)
+      if (isKnown) index += 1
+      if (isKnown && equal(child.status, status)) {
+        const seen = peek(status)
+        this.#count(seen)
+        if (seen.kind === 'file') this.totals.unmodified += 1
+      } else {
+        isSame = false
+        this.#changed(childKey(folder, name), unpack(status))
+      }
+    }
+    passTo(undefined)
+    return isSame
+  }
+
+  #changed(key: Uint8Array, status: EntryStatus): void {
+    if (!isStorable(status)) return this.#fail({ path: toPath(fromKey(key)), error: unstorable() })
+    this.#count(status)
+    this.#actions.push({ type: 'changed', key, status })
+  }
+
+  /** A row whose path was not found. */
+  #missing(folder: Uint8Array, { name, status }: Child, { troubles }: Stretch): void {
+    const trouble = troubles.find((each) => equal(each.name, name))
+    // What was listed and could not be seen is kept, unless it vanished in between.
+    if (trouble !== undefined && trouble.code !== 'ENOENT') return
+    this.#actions.push({ type: 'gone', key: childKey(folder, name), status: unpack(status) })
+  }
+
+  #fail({ path, error }: ScanFailure): void {
+    this.#failures.push({ path, error })
+  }
+
+  #count({ kind, size }: ReturnType<typeof peek>): void {
+    if (kind === 'folder') this.totals.folders += 1
+    else if (kind === 'symlink') this.totals.symlinks += 1
+    else {
+      this.totals.files += 1
+      this.totals.bytes += size
+    }
+  }
+
+  /** Move along the known stretches up to this one; those passed are cut otherwise now, or gone. */
+  #isKnown(folder: Uint8Array, { after, digest }: Stretch): boolean {
+    for (let known = this.#next; known !== undefined; known = this.#next) {
+      const order = compare(known.folder, folder) || compare(known.after, after)
+      if (order > 0) return false
+      this.#next = this.#advance()
+      if (order === 0 && equal(known.digest, digest)) return true
+      this.#actions.push({ type: 'forgotten', stretch: known })
+    }
+    return false
+  }
+
+  async #commit(): Promise<void> {
+    const actions = this.#actions
+    if (actions.length === 0) return
+    this.#actions = []
+    const ready: Action[] = []
+    for (const action of actions) {
+      const isLink = action.type === 'changed' && action.status.kind === 'symlink'
+      const whole = isLink ? await this.#withTarget(action) : action
+      if (whole !== undefined) ready.push(whole)
+    }
+    inTransaction(this.#parts.database, () => {
+      for (const action of ready) this.#do(action)
+    })
+  }
+
+  /** @returns undefined where the link cannot be read: then it stays as the last snapshot has it */
+  async #withTarget(link: Action & { type: 'changed' }): Promise<Action | undefined> {
+    const path = toPath(fromKey(link.key))
     try {
-      return await this.#parts.files.readLink(found.path)
+      return { ...link, target: await this.#parts.files.readLink(path) }
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
-      this.#failures.push({ path: found.path, error })
+      this.#fail({ path, error })
       return undefined
     }
   }
 
-  #commit(batch: { found: Found; target: Uint8Array | undefined }[]): void {
-    inTransaction(this.#parts.database, () => {
-      for (const { found, target } of batch) this.#take(found, target)
-    })
-  }
-
-  #take(found: Found, target: Uint8Array | undefined): void {
-    const isAncestor = found.type === 'entry' && found.isAncestor
-    const known = isAncestor ? this.#parts.entries.get(found.key) : this.#meet(found.key)
-    if (found.type === 'failure') return this.#takeFailure(found, known)
-
-    const status = toEntryStatus(found.status)
-    if (status === undefined) {
-      this.totals.unsupported += 1
-      if (known !== undefined) this.#gone(known)
-      return
-    }
-    if (status.kind === 'symlink' && target === undefined) {
-      this.#silent = found.key
-      return
-    }
-    if (!isStorable(status)) {
-      this.#failures.push({ path: found.path, error: new FilesError('EOVERFLOW', UNSTORABLE) })
-      this.#silent = found.key
-      return
-    }
-    this.#count(status)
-    // A folder that became something else takes everything below it along.
-    if (known?.kind === 'folder' && status.kind !== 'folder') this.#silent = found.key
-    if (known !== undefined && isSameStatus(known, status)) {
-      this.totals.unmodified += status.kind === 'file' ? 1 : 0
-      return
-    }
-    this.#parts.queue.add(this.#run, found.key, {
-      status,
-      isRacy: isRacy(status.ctime, this.#startedAt),
-      target,
-    })
-  }
-
-  #takeFailure(found: Found & { type: 'failure' }, known: EntryRow | undefined): void {
-    this.#failures.push({ path: found.path, error: found.error })
-    this.#silent = found.key
-    // A source that is not there is a disk not plugged in, more likely than a wish to forget it.
-    const isVanished =
-      found.what === 'entry' && found.error.code === 'ENOENT' && !this.#source.isSource(found.key)
-    if (isVanished && known !== undefined) this.#gone(known)
-  }
-
-  /** Move along the known rows up to `key`; those passed are gone. @returns the row of `key` itself */
-  #meet(key: Uint8Array): EntryRow | undefined {
-    this.#passTo(key)
-    const known = this.#next
-    if (known === undefined || !equal(known.key, key)) return undefined
-    this.#next = this.#advance()
-    return known
-  }
-
-  #passTo(key: Uint8Array | undefined): void {
-    const isBefore = (row: EntryRow) => key === undefined || compare(row.key, key) < 0
-    while (this.#next !== undefined && isBefore(this.#next)) {
-      if (!this.#isSilent(this.#next.key)) this.#gone(this.#next)
-      this.#next = this.#advance()
+  #do(action: Action): void {
+    const { queue, entries } = this.#parts
+    switch (action.type) {
+      case 'changed': {
+        const { key, status, target } = action
+        const racy = isRacy(status.ctime, this.#startedAt)
+        queue.add(this.#run, key, { status, isRacy: racy, target })
+        break
+      }
+      case 'gone':
+        queue.addGone(this.#run, action.key, action.status)
+        break
+      case 'known':
+        entries.knowStretch(action.stretch, action.until)
+        break
+      default:
+        entries.forgetStretch(action.stretch)
     }
   }
 
-  #gone(known: EntryRow): void {
-    this.#parts.queue.addGone(this.#run, known.key, known)
-    this.#silent = known.key
-  }
-
-  #isSilent(key: Uint8Array): boolean {
-    const silent = this.#silent
-    return (
-      silent !== undefined &&
-      // Everything lies below the topmost folder, whose key is empty.
-      (silent.length === 0 ||
-        (key.length > silent.length &&
-          key[silent.length] === 0 &&
-          equal(key.subarray(0, silent.length), silent)))
-    )
-  }
-
-  #count(status: EntryStatus): void {
-    if (status.kind === 'folder') this.totals.folders += 1
-    else if (status.kind === 'symlink') this.totals.symlinks += 1
-    else {
-      this.totals.files += 1
-      this.totals.bytes += status.size
-    }
-  }
-
-  #advance(): EntryRow | undefined {
+  #advance(): KnownStretch | undefined {
     const { done, value } = this.#known.next()
     return done === true ? undefined : value
   }
 
-  *#knownRows(): Generator<EntryRow> {
+  *#knownStretches(): Generator<KnownStretch> {
     for (const path of this.#source.paths) {
-      const key = toKey(toNames(path))
-      const own = key.length === 0 ? undefined : this.#parts.entries.get(key)
-      if (own !== undefined) yield own
-      const { from, until } = keysBelow(key)
-      yield* this.#parts.entries.range(from, until)
+      const key = pathToKey(path)
+      yield* this.#parts.entries.stretches({ from: key, until: keysBelow(key).until })
     }
   }
+}
+
+function childKey(folder: Uint8Array, name: Uint8Array): Uint8Array {
+  return folder.length === 0 ? name.slice() : concat(folder, Uint8Array.of(0), name)
+}
+
+function failureAt(key: Uint8Array, code: string): ScanFailure {
+  const path = toPath(fromKey(key))
+  return { path, error: new FilesError(code, `${new TextDecoder().decode(path)}: ${code}`) }
+}
+
+function unstorable(): FilesError {
+  return new FilesError('EOVERFLOW', UNSTORABLE)
 }
 
 /** Sparse files and broken clocks can claim anything; one such file must not stop the snapshot. */

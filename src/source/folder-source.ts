@@ -1,36 +1,40 @@
 /**
- * The folder source: a walk over what a person asked to back up.
+ * The folder source: what a person asked to back up.
  *
- * Paths come in tree order (src/source/path.ts): a folder, all that is in it, then its next sibling;
- * the folders above a source come first, without what else is in them. What cannot be read is told,
- * and the walk goes on.
+ * First come the sources themselves and the folders above them, in tree order (src/source/path.ts),
+ * then what is in them, stretch by stretch, folders in tree order. What cannot be read is told, and the
+ * walk goes on.
  */
 
-import { compare, concat, equal } from '../../protocol/bytes.ts'
 import { FilesError } from '../base/errors.ts'
 import type { Files, FileStatus } from '../ports/files.ts'
-import { isWithin, join, outermost, toKey, toNames, toPath, type Names } from './path.ts'
+import type { Stretch, Unlisted } from '../ports/scan.ts'
+import { isWithin, outermost, pathToKey, toNames, toPath, type Names } from './path.ts'
 
-export type Found =
-  | {
-      readonly type: 'entry'
-      readonly key: Uint8Array
-      readonly path: Uint8Array
-      readonly status: FileStatus
-      /** A folder above a source: present, but not walked. */
-      readonly isAncestor: boolean
-    }
-  | {
-      readonly type: 'failure'
-      readonly key: Uint8Array
-      readonly path: Uint8Array
-      readonly error: FilesError
-      /** `entry`: the path itself could not be seen. `listing`: it could, but not what is in it. */
-      readonly what: 'entry' | 'listing'
-    }
+export type Found = FoundEntry | FoundStretch | FoundFailure
 
-/** Deepest folder walked; deeper ones are told as failures. Names of one byte fill a 4,096-byte path before. */
-const DEPTH_MAX = 2_048
+/** A source, or a folder above one. */
+export interface FoundEntry {
+  readonly type: 'entry'
+  readonly key: Uint8Array
+  readonly path: Uint8Array
+  readonly status: FileStatus
+}
+
+/** Neighbours in a folder. */
+export interface FoundStretch {
+  readonly type: 'stretch'
+  /** Of the folder. */
+  readonly key: Uint8Array
+  readonly stretch: Stretch
+}
+
+export interface FoundFailure {
+  readonly type: 'failure'
+  readonly key: Uint8Array
+  readonly path: Uint8Array
+  readonly error: FilesError
+}
 
 export class FolderSource {
   readonly #files: Files
@@ -44,17 +48,12 @@ export class FolderSource {
   constructor(files: Files, paths: readonly Uint8Array[], excluded: readonly Uint8Array[] = []) {
     this.#files = files
     this.#sources = outermost(paths.map(toNames))
-    this.#excluded = excluded.map((path) => toKey(toNames(path)))
+    this.#excluded = excluded.map((path) => toPath(toNames(path)))
   }
 
   /** The sources as absolute paths, in tree order. */
   get paths(): readonly Uint8Array[] {
     return this.#sources.map(toPath)
-  }
-
-  /** @returns whether the path is itself a source, and not one of what lies in it */
-  isSource(key: Uint8Array): boolean {
-    return this.#sources.some((source) => equal(toKey(source), key))
   }
 
   /**
@@ -72,64 +71,51 @@ export class FolderSource {
     }
   }
 
-  async *walk(signal: AbortSignal): AsyncGenerator<Found> {
+  /** In batches, at the reader's pace. */
+  async *walk(signal: AbortSignal): AsyncGenerator<readonly Found[]> {
+    const folders: Uint8Array[] = []
+    for (const { path, isSource } of this.#tops()) {
+      signal.throwIfAborted()
+      const found = await this.#see(path)
+      if (isSource && found.type === 'entry' && found.status.kind === 'folder') folders.push(path)
+      // The root folder has no entry of its own: nothing holds its name.
+      if (found.key.length > 0 || found.type === 'failure') yield [found]
+    }
+    if (folders.length === 0) return
+    for await (const batch of this.#files.scan({ folders, excluded: this.#excluded }, signal)) {
+      yield batch.map((scanned) => {
+        const key = pathToKey(scanned.folder)
+        if (scanned.type === 'stretch') return { type: 'stretch', key, stretch: scanned }
+        return { type: 'failure', key, path: scanned.folder, error: errorOf(scanned) }
+      })
+    }
+  }
+
+  /** Folders above the sources, each once, and the sources. */
+  *#tops(): Generator<{ path: Uint8Array; isSource: boolean }> {
     let above: Names = []
     for (const source of this.#sources) {
-      // An ancestor shared with the source before was told already.
       for (let depth = 1; depth < source.length; depth += 1) {
         const ancestor = source.slice(0, depth)
-        if (isWithin(ancestor, above)) continue
-        yield await this.#see(toKey(ancestor), toPath(ancestor), true)
+        // An ancestor shared with the source before was told already.
+        if (!isWithin(ancestor, above)) yield { path: toPath(ancestor), isSource: false }
       }
       above = source
-      yield* this.#walk(toKey(source), toPath(source), source.length, signal)
+      yield { path: toPath(source), isSource: true }
     }
   }
 
-  async *#walk(
-    key: Uint8Array,
-    path: Uint8Array,
-    depth: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<Found> {
-    signal.throwIfAborted()
-    // The root folder has no entry of its own: nothing holds its name.
-    const isRoot = key.length === 0
-    if (!isRoot) {
-      const found = await this.#see(key, path, false)
-      yield found
-      if (found.type === 'failure' || found.status.kind !== 'folder') return
-    }
-
-    const names = await this.#list(key, path, depth)
-    if ('type' in names) {
-      yield names
-      return
-    }
-    for (const name of names) {
-      const childKey = isRoot ? name : concat(key, Uint8Array.of(0), name)
-      if (this.#excluded.some((excluded) => equal(excluded, childKey))) continue
-      yield* this.#walk(childKey, join(path, name), depth + 1, signal)
-    }
-  }
-
-  async #see(key: Uint8Array, path: Uint8Array, isAncestor: boolean): Promise<Found> {
+  async #see(path: Uint8Array): Promise<FoundEntry | FoundFailure> {
+    const key = pathToKey(path)
     try {
-      const status = await this.#files.status(path)
-      return { type: 'entry', key, path, status, isAncestor }
+      return { type: 'entry', key, path, status: await this.#files.status(path) }
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
-      return { type: 'failure', key, path, error, what: 'entry' }
+      return { type: 'failure', key, path, error }
     }
   }
+}
 
-  async #list(key: Uint8Array, path: Uint8Array, depth: number): Promise<Uint8Array[] | Found> {
-    try {
-      if (depth >= DEPTH_MAX) throw new FilesError('ELOOP', 'Folders are nested too deep')
-      return (await this.#files.list(path)).toSorted(compare)
-    } catch (error) {
-      if (!(error instanceof FilesError)) throw error
-      return { type: 'failure', key, path, error, what: 'listing' }
-    }
-  }
+function errorOf({ folder, code }: Unlisted): FilesError {
+  return new FilesError(code, `${new TextDecoder().decode(folder)}: ${code}`)
 }

@@ -55,6 +55,13 @@ export function toKey(names: Names): Uint8Array {
   )
 }
 
+/** @param path - absolute and plain: no repeated or trailing slashes */
+export function pathToKey(path: Uint8Array): Uint8Array {
+  const key = path.slice(1)
+  for (let at = key.indexOf(SLASH); at !== -1; at = key.indexOf(SLASH, at + 1)) key[at] = ZERO
+  return key
+}
+
 export function fromKey(key: Uint8Array): Uint8Array[] {
   return key.length === 0 ? [] : splitAt(key, ZERO)
 }

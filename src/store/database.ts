@@ -9,9 +9,9 @@
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { DiskError } from '../base/errors.ts'
+import { DatabaseDamagedError, DiskError } from '../base/errors.ts'
 
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 
 /** The database was made by a newer Cairn; nothing was written to it. */
 export class NewerDatabaseError extends DiskError {
@@ -21,30 +21,31 @@ export class NewerDatabaseError extends DiskError {
 const SCHEMA = `
   CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
+  -- A path's folder as a key (src/source/path.ts), its name, its packed status (src/base/entry-status.ts).
   CREATE TABLE entries (
-    key BLOB PRIMARY KEY,
-    kind TEXT NOT NULL,
-    mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, size INTEGER NOT NULL,
-    mtime_s INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    ctime_s INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-    inode TEXT NOT NULL,
+    folder BLOB NOT NULL, name BLOB NOT NULL, status BLOB NOT NULL,
     -- keyed id of the newest version's bytes; NULL where only the tree knows the file
     content BLOB,
     -- of a file: its newest version's id, the deltas behind it, the sealed bytes to fetch for it
-    version INTEGER NOT NULL, chain_length INTEGER NOT NULL, chain_size INTEGER NOT NULL
+    version INTEGER NOT NULL, chain_length INTEGER NOT NULL, chain_size INTEGER NOT NULL,
+    PRIMARY KEY (folder, name)
   ) WITHOUT ROWID;
   CREATE INDEX entries_content ON entries (content) WHERE content IS NOT NULL;
-  CREATE INDEX entries_chained ON entries (size) WHERE chain_length > 0;
+  -- by the size in the packed status
+  CREATE INDEX entries_chained ON entries (substr(status, 11, 8)) WHERE chain_length > 0;
+
+  -- Stretches of names in a folder that a scan found to be just as their rows in entries.
+  CREATE TABLE stretches (
+    folder BLOB NOT NULL, "after" BLOB NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (folder, "after")
+  ) WITHOUT ROWID;
 
   CREATE TABLE queue (
     key BLOB PRIMARY KEY,
     run INTEGER NOT NULL,
     state TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, size INTEGER NOT NULL,
-    mtime_s INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    ctime_s INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-    inode TEXT NOT NULL,
+    status BLOB NOT NULL,
+    size INTEGER NOT NULL,
     -- the change time lies within the clock's granularity of the scan: compare by content next time
     is_racy INTEGER NOT NULL,
     target BLOB,
@@ -85,6 +86,7 @@ const SCHEMA = `
  * Make the tables, or check that they are ours.
  *
  * @throws {NewerDatabaseError}
+ * @throws {DatabaseDamagedError} its tables have another shape: it is set aside and made anew
  */
 export function prepareDatabase(database: DatabaseSync): void {
   const row = database.prepare('PRAGMA user_version').get() as { user_version: number }
@@ -93,6 +95,9 @@ export function prepareDatabase(database: DatabaseSync): void {
     throw new NewerDatabaseError(
       `The backupdb has schema ${row.user_version}, this Cairn knows ${SCHEMA_VERSION}: update Cairn`,
     )
+  }
+  if (row.user_version > 0) {
+    throw new DatabaseDamagedError('backupdb', `schema ${row.user_version}, before this Cairn`)
   }
   inTransaction(database, () => {
     database.exec(SCHEMA)

@@ -1,27 +1,18 @@
 /**
  * Entries: what the last published snapshots know of each path, for the change test.
  *
- * Rows sort like the tree (src/source/path.ts), so a scan compares them with the folders it walks in
- * one merge, without a look-up per file.
+ * Rows lie by folder and name, so that what a scan finds in a folder is compared in one merge, without
+ * a look-up per file. Statuses are packed: equal bytes are equal statuses (src/base/entry-status.ts).
+ *
+ * A stretch of names that a scan found just as the rows have it is remembered by its digest: where the
+ * next scan finds the same digest, its rows need not be read at all. Any change of a row forgets the
+ * stretch that it lies in.
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { concat } from '../../protocol/bytes.ts'
+import { pack, PACKED_SIZE_OFFSET, unpack, type EntryStatus } from '../base/entry-status.ts'
 import { statement } from './database.ts'
-import type { FileStatus, FileTime } from '../ports/files.ts'
-
-export type EntryKind = 'file' | 'folder' | 'symlink'
-
-/** What the change test and the tree need of one path. */
-export interface EntryStatus {
-  readonly kind: EntryKind
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-  readonly size: number
-  readonly mtime: FileTime
-  readonly ctime: FileTime
-  readonly inode: bigint
-}
 
 export interface EntryRow extends EntryStatus {
   readonly key: Uint8Array
@@ -35,30 +26,49 @@ export interface EntryRow extends EntryStatus {
   readonly chainSize: number
 }
 
-/** The columns that make an `EntryStatus`, as SQLite gives them. */
-export interface StatusColumns {
-  kind: string
-  mode: number
-  uid: number
-  gid: number
-  size: number
-  mtime_s: number
-  mtime_ns: number
-  ctime_s: number
-  ctime_ns: number
-  inode: string
+/** What the change test needs of a row. */
+export interface Child {
+  readonly name: Uint8Array
+  /** Packed. */
+  readonly status: Uint8Array
 }
 
-export const STATUS_COLUMNS =
-  'kind, mode, uid, gid, size, mtime_s, mtime_ns, ctime_s, ctime_ns, inode'
+/** A stretch of names that is as the rows have it. */
+export interface KnownStretch {
+  /** Key of its folder. */
+  readonly folder: Uint8Array
+  /** Its names sort behind this one. */
+  readonly after: Uint8Array
+  readonly digest: Uint8Array
+}
 
-interface EntryColumns extends StatusColumns {
-  key: Uint8Array
+/** Names of a folder behind `after`, up to and with `until` or to the end. */
+export interface Bounds {
+  readonly after: Uint8Array
+  readonly until: Uint8Array | undefined
+}
+
+/** A folder and all below it, as half-open ranges of keys: src/source/path.ts has them. */
+export interface KeyRange {
+  readonly from: Uint8Array
+  readonly until: Uint8Array
+}
+
+interface EntryColumns {
+  folder: Uint8Array
+  name: Uint8Array
+  status: Uint8Array
   content: Uint8Array | null
   version: number
   chain_length: number
   chain_size: number
 }
+
+/** How many rows a page of `stretches` holds: the table may change between pages. */
+const PAGE_ROWS = 500
+
+/** The size in a packed status; the index `entries_chained` has the very same words. */
+const SIZE_COLUMN = `substr(status, ${PACKED_SIZE_OFFSET + 1}, 8)`
 
 export class Entries {
   readonly #database: DatabaseSync
@@ -68,16 +78,68 @@ export class Entries {
   }
 
   get(key: Uint8Array): EntryRow | undefined {
-    const row = statement(this.#database, 'SELECT * FROM entries WHERE key = ?').get(key)
+    const [folder, name] = split(key)
+    const row = statement(
+      this.#database,
+      'SELECT * FROM entries WHERE folder = ? AND name = ?',
+    ).get(folder, name)
     return row === undefined ? undefined : toEntry(row as unknown as EntryColumns)
   }
 
-  /** @returns rows with `from` ≤ key < `until`, in order; the table must not change meanwhile */
-  *range(from: Uint8Array, until: Uint8Array): Generator<EntryRow> {
-    const rows = this.#database
-      .prepare('SELECT * FROM entries WHERE key >= ? AND key < ? ORDER BY key')
-      .iterate(from, until)
-    for (const row of rows) yield toEntry(row as unknown as EntryColumns)
+  /** @returns a folder's children within the bounds, in order of their names */
+  children(folder: Uint8Array, { after, until }: Bounds): Child[] {
+    const select = 'SELECT name, status FROM entries WHERE folder = ? AND name > ?'
+    const rows =
+      until === undefined
+        ? statement(this.#database, `${select} ORDER BY name`).all(folder, after)
+        : statement(this.#database, `${select} AND name <= ? ORDER BY name`).all(
+            folder,
+            after,
+            until,
+          )
+    return rows as unknown as Child[]
+  }
+
+  /** Known stretches of the folders with `from` ≤ key < `until`, in order, read a page at a time. */
+  *stretches({ from, until }: KeyRange): Generator<KnownStretch> {
+    const page = statement(
+      this.#database,
+      `SELECT folder, "after", digest FROM stretches WHERE folder >= ? AND folder < ?
+         AND (folder, "after") > (?, ?) ORDER BY folder, "after" LIMIT ${PAGE_ROWS}`,
+    )
+    let last: Pick<KnownStretch, 'folder' | 'after'> | undefined
+    for (;;) {
+      // The first page begins with the first folder's first stretch, which is behind no other.
+      const rows = (last === undefined
+        ? this.#firstStretches(from, until)
+        : page.all(from, until, last.folder, last.after)) as unknown as KnownStretch[]
+      yield* rows
+      last = rows.at(-1)
+      if (last === undefined) return
+    }
+  }
+
+  /**
+   * A scan found every row within the bounds as it is, and nothing else.
+   *
+   * What was known to begin within them was cut otherwise: no known stretch lies in another.
+   */
+  knowStretch({ folder, after, digest }: KnownStretch, until: Bounds['until']): void {
+    const inside = 'DELETE FROM stretches WHERE folder = ? AND "after" > ?'
+    if (until === undefined) statement(this.#database, inside).run(folder, after)
+    else statement(this.#database, `${inside} AND "after" < ?`).run(folder, after, until)
+    statement(this.#database, 'INSERT OR REPLACE INTO stretches VALUES (?, ?, ?)').run(
+      folder,
+      after,
+      digest,
+    )
+  }
+
+  forgetStretch({ folder, after }: Pick<KnownStretch, 'folder' | 'after'>): void {
+    statement(this.#database, 'DELETE FROM stretches WHERE folder = ? AND "after" = ?').run(
+      folder,
+      after,
+    )
   }
 
   /** @returns a path whose newest version has exactly these bytes */
@@ -90,10 +152,12 @@ export class Entries {
 
   /** @returns whether some file of this size is stored as a chain of deltas */
   hasChainedOfSize(size: number): boolean {
+    const bytes = new Uint8Array(8)
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(size))
     const row = statement(
       this.#database,
-      'SELECT 1 FROM entries WHERE size = ? AND chain_length > 0 LIMIT 1',
-    ).get(size)
+      `SELECT 1 FROM entries WHERE ${SIZE_COLUMN} = ? AND chain_length > 0 LIMIT 1`,
+    ).get(bytes)
     return row !== undefined
   }
 
@@ -111,13 +175,17 @@ export class Entries {
   }
 
   put(entry: EntryRow): void {
+    const [folder, name] = split(entry.key)
+    this.#forgetAround(folder, name)
     statement(
       this.#database,
-      `INSERT OR REPLACE INTO entries (key, ${STATUS_COLUMNS}, content, version, chain_length, chain_size)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO entries
+         (folder, name, status, content, version, chain_length, chain_size)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
     ).run(
-      entry.key,
-      ...statusValues(entry),
+      folder,
+      name,
+      pack(entry),
       entry.content ?? null,
       entry.version,
       entry.chainLength,
@@ -126,82 +194,55 @@ export class Entries {
   }
 
   /** Forget a path and everything below it. */
-  removeTree(key: Uint8Array, below: { from: Uint8Array; until: Uint8Array }): void {
-    statement(this.#database, 'DELETE FROM entries WHERE key = ?').run(key)
-    statement(this.#database, 'DELETE FROM entries WHERE key >= ? AND key < ?').run(
-      below.from,
-      below.until,
-    )
+  removeTree(key: Uint8Array, below: KeyRange): void {
+    const [folder, name] = split(key)
+    this.#forgetAround(folder, name)
+    statement(this.#database, 'DELETE FROM entries WHERE folder = ? AND name = ?').run(folder, name)
+    for (const table of ['entries', 'stretches']) {
+      statement(this.#database, `DELETE FROM ${table} WHERE folder = ?`).run(key)
+      statement(this.#database, `DELETE FROM ${table} WHERE folder >= ? AND folder < ?`).run(
+        below.from,
+        below.until,
+      )
+    }
   }
 
   clear(): void {
-    this.#database.exec('DELETE FROM entries')
+    this.#database.exec('DELETE FROM entries; DELETE FROM stretches')
+  }
+
+  /** Forget the stretch that a name lies in: if it is known, it is the last to begin before. */
+  #forgetAround(folder: Uint8Array, name: Uint8Array): void {
+    statement(
+      this.#database,
+      `DELETE FROM stretches WHERE folder = ?1 AND "after" =
+         (SELECT max("after") FROM stretches WHERE folder = ?1 AND "after" < ?2)`,
+    ).run(folder, name)
+  }
+
+  #firstStretches(from: Uint8Array, until: Uint8Array): unknown[] {
+    return statement(
+      this.#database,
+      `SELECT folder, "after", digest FROM stretches WHERE folder >= ? AND folder < ?
+         ORDER BY folder, "after" LIMIT ${PAGE_ROWS}`,
+    ).all(from, until)
   }
 }
 
-/** @returns whether nothing that would show in a snapshot, and nothing that tells of a change, differs */
-export function isSameStatus(a: EntryStatus, b: EntryStatus): boolean {
-  return isSameContentStatus(a, b) && a.mode === b.mode && a.uid === b.uid && a.gid === b.gid
+/** @returns the key of the folder that holds a path, and its name there */
+function split(key: Uint8Array): [folder: Uint8Array, name: Uint8Array] {
+  const at = key.lastIndexOf(0)
+  return [key.subarray(0, Math.max(0, at)), key.subarray(at + 1)]
 }
 
-/** The change test: size, modification time, change time and inode. */
-export function isSameContentStatus(a: EntryStatus, b: EntryStatus): boolean {
-  return (
-    a.kind === b.kind &&
-    a.size === b.size &&
-    a.inode === b.inode &&
-    isSameTime(a.mtime, b.mtime) &&
-    isSameTime(a.ctime, b.ctime)
-  )
-}
-
-function isSameTime(a: FileTime, b: FileTime): boolean {
-  return a.seconds === b.seconds && a.nanoseconds === b.nanoseconds
-}
-
-/** @returns what is kept of a status, or `undefined` for kinds that are not backed up */
-export function toEntryStatus(status: FileStatus): EntryStatus | undefined {
-  if (status.kind !== 'file' && status.kind !== 'folder' && status.kind !== 'symlink')
-    return undefined
-  const { kind, mode, uid, gid, mtime, ctime, inode } = status
-  // A folder's size is the file system's own affair and changes without meaning.
-  const size = kind === 'folder' ? 0 : status.size
-  return { kind, mode, uid, gid, size, mtime, ctime, inode }
-}
-
-export function statusValues(status: EntryStatus): (string | number)[] {
-  const { kind, mode, uid, gid, size, mtime, ctime, inode } = status
-  return [
-    kind,
-    mode,
-    uid,
-    gid,
-    size,
-    mtime.seconds,
-    mtime.nanoseconds,
-    ctime.seconds,
-    ctime.nanoseconds,
-    inode.toString(),
-  ]
-}
-
-export function toStatus(row: StatusColumns): EntryStatus {
-  return {
-    kind: row.kind as EntryKind,
-    mode: row.mode,
-    uid: row.uid,
-    gid: row.gid,
-    size: row.size,
-    mtime: { seconds: row.mtime_s, nanoseconds: row.mtime_ns },
-    ctime: { seconds: row.ctime_s, nanoseconds: row.ctime_ns },
-    inode: BigInt(row.inode),
-  }
+function join(folder: Uint8Array, name: Uint8Array): Uint8Array {
+  return folder.length === 0 ? name : concat(folder, Uint8Array.of(0), name)
 }
 
 function toEntry(row: EntryColumns): EntryRow {
   return {
-    ...toStatus(row),
-    key: row.key,
+    ...unpack(row.status),
+    key: join(row.folder, row.name),
     content: row.content ?? undefined,
     version: row.version,
     chainLength: row.chain_length,

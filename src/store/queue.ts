@@ -7,15 +7,8 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { isSameStatus, pack, unpack, type EntryStatus } from '../base/entry-status.ts'
 import { statement } from './database.ts'
-import {
-  STATUS_COLUMNS,
-  isSameStatus,
-  statusValues,
-  toStatus,
-  type EntryStatus,
-  type StatusColumns,
-} from './entries.ts'
 
 export interface QueueRow {
   readonly key: Uint8Array
@@ -38,9 +31,10 @@ export interface QueueResult {
   readonly chainSize: number
 }
 
-interface QueueColumns extends StatusColumns {
+interface QueueColumns {
   key: Uint8Array
   state: 'waiting' | 'done' | 'gone'
+  status: Uint8Array
   is_racy: number
   target: Uint8Array | null
   versions: Uint8Array | null
@@ -128,10 +122,11 @@ export class Queue {
   ): void {
     statement(
       this.#database,
-      `UPDATE queue SET state = 'done', (${STATUS_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?),
-           is_racy = ?, versions = ?, content = ?, version = ?, chain_length = ?, chain_size = ? WHERE key = ?`,
+      `UPDATE queue SET state = 'done', status = ?, size = ?, is_racy = ?,
+           versions = ?, content = ?, version = ?, chain_length = ?, chain_size = ? WHERE key = ?`,
     ).run(
-      ...statusValues(found.status),
+      pack(found.status),
+      found.status.size,
       found.isRacy ? 1 : 0,
       result.versions ?? null,
       result.content ?? null,
@@ -151,11 +146,13 @@ export class Queue {
     this.#database.exec('DELETE FROM queue')
   }
 
+  /** Of the files among the rows. */
   totals(state: QueueRow['state']): QueueTotals {
+    // A packed status begins with the mode, and a mode with the kind: 0x8 is a file.
     const row = statement(
       this.#database,
       `SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM queue
-         WHERE state = ? AND kind = 'file'`,
+         WHERE state = ? AND status >= x'80' AND status < x'90'`,
     ).get(state) as { files: number; bytes: number }
     return { files: row.files, bytes: row.bytes }
   }
@@ -168,13 +165,14 @@ export class Queue {
   ): void {
     statement(
       this.#database,
-      `INSERT OR REPLACE INTO queue (key, run, state, ${STATUS_COLUMNS}, is_racy, target)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO queue (key, run, state, status, size, is_racy, target)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       key,
       run,
       state,
-      ...statusValues(found.status),
+      pack(found.status),
+      found.status.size,
       found.isRacy ? 1 : 0,
       found.target ?? null,
     )
@@ -195,7 +193,7 @@ function toRow(row: QueueColumns): QueueRow {
   return {
     key: row.key,
     state: row.state,
-    status: toStatus(row),
+    status: unpack(row.status),
     isRacy: row.is_racy === 1,
     target: row.target ?? undefined,
     result,

@@ -11,14 +11,18 @@ import { NodeFiles } from '../../src/adapters/node-files.ts'
 import { toFilesError } from '../../src/adapters/system.ts'
 import { FilesError } from '../../src/base/errors.ts'
 import { filesSuite } from '../ports/files.suite.ts'
+import { scanSuite } from '../ports/scan.suite.ts'
 import { text } from '../ports/story.ts'
 import { makeFolder } from './folder.ts'
 
-filesSuite('NodeFiles', () => ({
+const makeWorld = () => ({
   files: new NodeFiles(),
   root: text(makeFolder()),
   isNanosecondExact,
-}))
+})
+
+filesSuite('NodeFiles', makeWorld)
+scanSuite('NodeFiles', makeWorld)
 
 describe('NodeFiles', () => {
   it('gives plain arrays, whose slices are copies', async () => {

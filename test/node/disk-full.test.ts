@@ -56,10 +56,10 @@ describe('a disk that is full for a moment', () => {
       await vault.backUp()
       let failures = 0
       for (let room = 0; room < 16; room += 1) {
-        for (let index = 0; index < 6; index += 1) {
+        for (let index = 0; index < 12; index += 1) {
           vault.write(
             `round ${room}/${'long name '.repeat(15)}${index}`,
-            noise(2 * KIB, room * 10 + index),
+            noise(2 * KIB, room * 20 + index),
           )
         }
         await vault.calm()

@@ -14,6 +14,7 @@ import { filesSuite } from '../ports/files.suite.ts'
 import { logSuite } from '../ports/log.suite.ts'
 import { networkSuite } from '../ports/network.suite.ts'
 import { randomSuite } from '../ports/random.suite.ts'
+import { scanSuite } from '../ports/scan.suite.ts'
 import { codecs } from '../ports/toy-codecs.ts'
 
 let seed = 0
@@ -50,11 +51,14 @@ diskSuite('SimDisk', () => {
   }
 })
 
-filesSuite('SimFiles', () => {
+const makeFilesWorld = () => {
   const { machine, run } = makeMachine()
   machine.tree.make(toBytes('/home'), 'folder', 0o755)
   return { files: machine.ports.files, root: toBytes('/home'), isNanosecondExact: true, run }
-})
+}
+
+filesSuite('SimFiles', makeFilesWorld)
+scanSuite('SimFiles', makeFilesWorld)
 
 logSuite('SimLog', () => {
   const { log } = makeMachine().machine.ports

@@ -2,36 +2,37 @@ import { describe, expect, it } from 'vitest'
 import { failure, toBytes, toText, type FileTree } from '../../sim/file-tree.ts'
 import type { Machine, MachinePorts } from '../../sim/machine.ts'
 import { FolderSource, type Found } from '../../src/source/folder-source.ts'
-import { toKey, toNames } from '../../src/source/path.ts'
+import { fromKey, join, toPath } from '../../src/source/path.ts'
+import { recordsOf } from '../../src/base/stretch.ts'
 import { forever, onMachine } from '../support/on-machine.ts'
 
 describe('a folder source', () => {
-  it('comes in tree order: each folder, all in it, then its next sibling', async () => {
+  it('comes folder by folder, each in order of its names, folders in tree order', async () => {
     await walking(['/a/b/file', '/a/b-', '/a/b0', '/a/B', '/a/b/d/deep'], async (walk) => {
       expect(await walk(['/a'])).toEqual([
-        '/a',
+        '(/a)',
         '/a/B',
         '/a/b',
-        '/a/b/d',
-        '/a/b/d/deep',
-        '/a/b/file',
         '/a/b-',
         '/a/b0',
+        '/a/b/d',
+        '/a/b/file',
+        '/a/b/d/deep',
       ])
     })
   })
 
-  it('tells the folders above a source once, and nothing else of what is in them', async () => {
+  it('tells the sources and the folders above them first, each once', async () => {
     await walking(['/a/b/c/1', '/a/b/d/2', '/a/other', '/e/f/3'], async (walk) => {
       expect(await walk(['/e/f', '/a/b/d', '/a/b/c'])).toEqual([
         '(/a)',
         '(/a/b)',
-        '/a/b/c',
-        '/a/b/c/1',
-        '/a/b/d',
-        '/a/b/d/2',
+        '(/a/b/c)',
+        '(/a/b/d)',
         '(/e)',
-        '/e/f',
+        '(/e/f)',
+        '/a/b/c/1',
+        '/a/b/d/2',
         '/e/f/3',
       ])
     })
@@ -39,33 +40,31 @@ describe('a folder source', () => {
 
   it('walks overlapping and repeated sources once', async () => {
     await walking(['/a/b/c', '/ab'], async (walk, { ports }) => {
-      expect(await walk(['/a/b', '/a', '/a/', '//a/b/c'])).toEqual(['/a', '/a/b', '/a/b/c'])
+      expect(await walk(['/a/b', '/a', '/a/', '//a/b/c'])).toEqual(['(/a)', '/a/b', '/a/b/c'])
       const source = new FolderSource(ports.files, ['/a/b', '/a'].map(toBytes))
       expect(source.paths.map(toText)).toEqual(['/a'])
-      expect(source.isSource(toKey(toNames(toBytes('/a'))))).toBe(true)
-      expect(source.isSource(toKey(toNames(toBytes('/a/b'))))).toBe(false)
     })
   })
 
   it('may be everything, and a single file, and a link', async () => {
     await walking(['/a/b', '/c'], async (walk, { tree }) => {
       tree.make(toBytes('/link'), 'symlink', 0o777).target = toBytes('/a')
-      expect(await walk(['/'])).toEqual(['/a', '/a/b', '/c', '/link'])
-      expect(await walk(['/a/b'])).toEqual(['(/a)', '/a/b'])
-      expect(await walk(['/link'])).toEqual(['/link'])
+      expect(await walk(['/'])).toEqual(['/a', '/c', '/link', '/a/b'])
+      expect(await walk(['/a/b'])).toEqual(['(/a)', '(/a/b)'])
+      expect(await walk(['/link'])).toEqual(['(/link)'])
     })
   })
 
   it('passes over what is excluded, with all in it', async () => {
     await walking(['/a/b/c', '/a/bc', '/d'], async (walk) => {
-      expect(await walk(['/'], ['/a/b', '/nowhere'])).toEqual(['/a', '/a/bc', '/d'])
+      expect(await walk(['/'], ['/a/b', '/nowhere'])).toEqual(['/a', '/d', '/a/bc'])
     })
   })
 
   it('tells what cannot be listed, and goes on behind it', async () => {
-    await walking(['/a/b/c', '/a/d'], async (walk, { tree }) => {
+    await walking(['/a/b/c', '/a/c/e', '/a/d'], async (walk, { tree }) => {
       tree.node(toBytes('/a/b')).mode = 0o000
-      expect(await walk(['/a'])).toEqual(['/a', '/a/b', 'listing /a/b EACCES', '/a/d'])
+      expect(await walk(['/a'])).toEqual(['(/a)', '/a/b', '/a/c', '/a/d', '/a/b EACCES', '/a/c/e'])
     })
   })
 
@@ -77,7 +76,7 @@ describe('a folder source', () => {
         tree.remove(toBytes('/a/b/c'))
         tree.remove(path)
       }
-      expect(await walk(['/a'])).toEqual(['/a', 'entry /a/b ENOENT', '/a/d'])
+      expect(await walk(['/a'])).toEqual(['(/a)', '/a/d', 'b ENOENT'])
     })
   })
 
@@ -86,7 +85,7 @@ describe('a folder source', () => {
       machine.filesTrouble.onStep = (operation, path) => {
         if (operation === 'list') throw failure('EIO', path)
       }
-      expect(await walk(['/'])).toEqual(['listing / EIO'])
+      expect(await walk(['/'])).toEqual(['/ EIO'])
     })
   })
 
@@ -104,7 +103,7 @@ describe('a folder source', () => {
       await new FolderSource(ports.files, ['/a', '/gone'].map(toBytes)).assertPresent()
       const none = new FolderSource(ports.files, ['/gone', '/away'].map(toBytes))
       await expect(none.assertPresent()).rejects.toMatchObject({ code: 'ENOENT' })
-      expect(await walk(['/a', '/gone'])).toEqual(['/a', '/a/b', 'entry /gone ENOENT'])
+      expect(await walk(['/a', '/gone'])).toEqual(['(/a)', '/gone ENOENT', '/a/b'])
     })
   })
 
@@ -142,15 +141,19 @@ async function walking(
     const walk: Walk = async (sources, excluded = []) => {
       const source = new FolderSource(ports.files, sources.map(toBytes), excluded.map(toBytes))
       const told: string[] = []
-      for await (const found of source.walk(forever)) told.push(describeFound(found))
+      for await (const batch of source.walk(forever)) told.push(...batch.flatMap(describeFound))
       return told
     }
     await story(walk, { ports, machine, tree })
   })
 }
 
-function describeFound(found: Found): string {
-  const path = toText(found.path)
-  if (found.type === 'failure') return `${found.what} ${path} ${found.error.code}`
-  return found.isAncestor ? `(${path})` : path
+function describeFound(found: Found): string[] {
+  if (found.type === 'failure') return [`${toText(found.path)} ${found.error.code}`]
+  if (found.type === 'entry') return [`(${toText(found.path)})`]
+  const { stretch } = found
+  const folder = toPath(fromKey(found.key))
+  expect(stretch.folder).toEqual(folder)
+  const seen = [...recordsOf(stretch)].map(({ name }) => toText(join(folder, name)))
+  return [...seen, ...stretch.troubles.map(({ name, code }) => `${toText(name)} ${code}`)]
 }

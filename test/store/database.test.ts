@@ -17,9 +17,17 @@ describe('the backupdb', () => {
 
   it('of a newer schema is refused without a byte written', () => {
     const database = memoryDatabase()
-    database.exec('PRAGMA user_version = 2')
+    database.exec('PRAGMA user_version = 999')
     const bytes = database.serialize()
     expect(() => prepareDatabase(database)).toThrow(NewerDatabaseError)
+    expect(database.serialize()).toEqual(bytes)
+  })
+
+  it('of an older schema is set aside by whoever opens it, without a byte written', () => {
+    const database = memoryDatabase()
+    database.exec('PRAGMA user_version = 1')
+    const bytes = database.serialize()
+    expect(() => prepareDatabase(database)).toThrow(DatabaseDamagedError)
     expect(database.serialize()).toEqual(bytes)
   })
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { FileStatus } from '../../src/ports/files.ts'
+import { pack } from '../../src/base/entry-status.ts'
 import { keysBelow } from '../../src/source/path.ts'
-import { Entries, isSameStatus, toEntryStatus, type EntryRow } from '../../src/store/entries.ts'
+import { Entries, type EntryRow } from '../../src/store/entries.ts'
 import { toBytes, toText } from '../../sim/file-tree.ts'
-import { fileStatus, memoryDatabase } from '../support/memory-database.ts'
+import { allEntries, fileStatus, memoryDatabase } from '../support/memory-database.ts'
 
 describe('entries', () => {
   it('come back as they were put, at the ends of every range', () => {
@@ -27,18 +27,39 @@ describe('entries', () => {
     expect(entries.get(toBytes('b'))).toBeUndefined()
   })
 
-  it('lie in tree order, and end where their folder ends', () => {
+  it('are the children of their folder, by name, within bounds', () => {
     const entries = newEntries()
-    const keys = ['b', 'a-', 'a', 'a\0z', 'a\0b\0c', 'a\0b', 'a0', 'a\0b-']
-    for (const key of keys) entries.put(entry(key))
-    const { from, until } = keysBelow(toBytes('a'))
-    const below = ['a\0b', 'a\0b\0c', 'a\0b-', 'a\0z']
-    expect([...entries.range(from, until)].map(({ key }) => toText(key))).toEqual(below)
+    for (const key of ['b', 'a-', 'a', 'a\0z', 'a\0b\0c', 'a\0b', 'a0', 'a\0b-']) {
+      entries.put(entry(key))
+    }
+    const names = (folder: string, after = '', until?: string) =>
+      entries
+        .children(toBytes(folder), {
+          after: toBytes(after),
+          until: until === undefined ? undefined : toBytes(until),
+        })
+        .map(({ name }) => toText(name))
+    expect(names('')).toEqual(['a', 'a-', 'a0', 'b'])
+    expect(names('a')).toEqual(['b', 'b-', 'z'])
+    expect(names('a', 'b')).toEqual(['b-', 'z'])
+    expect(names('a', '', 'b-')).toEqual(['b', 'b-'])
+    expect(names('a', 'b', 'y')).toEqual(['b-'])
+    expect(names('a\0b')).toEqual(['c'])
+    expect(names('nowhere')).toEqual([])
+    const [child] = entries.children(toBytes('a\0b'), { after: toBytes(''), until: undefined })
+    expect(child?.status).toEqual(pack(fileStatus()))
+  })
 
+  it('go with their folder, and nothing beside it does', () => {
+    const database = memoryDatabase()
+    const entries = new Entries(database)
+    const keys = ['b', 'a-', 'a', 'a\0z', 'a\0b\0c', 'a\0b', 'a0', 'a\0b-', 'aa\0b']
+    for (const key of keys) entries.put(entry(key))
     entries.removeTree(toBytes('a'), keysBelow(toBytes('a')))
-    const all = keysBelow(new Uint8Array(0))
-    const left = [...entries.range(all.from, all.until)].map(({ key }) => toText(key))
-    expect(left).toEqual(['a-', 'a0', 'b'])
+    const left = allEntries(database).map(({ key }) => toText(key))
+    expect(left).toEqual(['a-', 'a0', 'aa\0b', 'b'])
+    entries.clear()
+    expect(allEntries(database)).toEqual([])
   })
 
   it('are found by content, and by size where they are chains', () => {
@@ -51,44 +72,52 @@ describe('entries', () => {
     entries.put(entry('b', { size: 100, chainLength: 2 }))
     expect([entries.hasChainedOfSize(100), entries.hasChainedOfSize(101)]).toEqual([true, false])
   })
-
-  it('may be walked while another table changes, and left half-way', () => {
-    const database = memoryDatabase()
-    const entries = new Entries(database)
-    for (let index = 0; index < 50; index += 1) entries.put(entry(`${100 + index}`))
-    const { from, until } = keysBelow(new Uint8Array(0))
-    const walk = entries.range(from, until)
-    walk.next()
-    database.exec("INSERT INTO settings VALUES ('a', x'01')")
-    walk.return(undefined)
-    entries.clear()
-    expect([...entries.range(from, until)]).toEqual([])
-    database.close()
-  })
 })
 
-describe('the change test', () => {
-  it.each([
-    ['kind', { kind: 'symlink' }],
-    ['size', { size: 11 }],
-    ['inode', { inode: 6n }],
-    ['seconds of the change', { ctime: { seconds: 1_700_000_001, nanoseconds: 2 } }],
-    ['nanoseconds of the change', { ctime: { seconds: 1_700_000_000, nanoseconds: 3 } }],
-    ['modification', { mtime: { seconds: 1_600_000_000, nanoseconds: 1 } }],
-    ['mode', { mode: 0o600 }],
-    ['owner', { uid: 1 }],
-    ['group', { gid: 1 }],
-  ] as const)('sees another %s', (_, change) => {
-    expect(isSameStatus(fileStatus(), fileStatus())).toBe(true)
-    expect(isSameStatus(fileStatus(), fileStatus(change))).toBe(false)
+describe('known stretches', () => {
+  const digest = new Uint8Array(32).fill(7)
+  const known = (entries: Entries, folder = '') =>
+    [...entries.stretches({ from: toBytes(folder), until: keysBelow(toBytes(folder)).until })].map(
+      (stretch) => `${toText(stretch.folder)}>${toText(stretch.after)}`,
+    )
+  const know = (entries: Entries, ...stretches: readonly string[]) => {
+    for (const stretch of stretches) {
+      const [folder = '', after = '', until] = stretch.split('>')
+      entries.knowStretch(
+        { folder: toBytes(folder), after: toBytes(after), digest },
+        until === undefined ? undefined : toBytes(until),
+      )
+    }
+  }
+
+  it('come in tree order by folder and name, as many as there are', () => {
+    const entries = newEntries()
+    know(entries, 'a\0b>>x', 'a>>m', '>', 'a->', 'a>m', 'a\0b>x')
+    expect(known(entries)).toEqual(['>', 'a>', 'a>m', 'a\0b>', 'a\0b>x', 'a->'])
+    expect(known(entries, 'a')).toEqual(['a>', 'a>m', 'a\0b>', 'a\0b>x'])
+    entries.forgetStretch({ folder: toBytes('a'), after: toBytes('m') })
+    expect(known(entries, 'a')).toEqual(['a>', 'a\0b>', 'a\0b>x'])
+    const many = Array.from({ length: 1_234 }, (_, index) => `f\0${10_000 + index}>`)
+    know(entries, ...many)
+    expect(known(entries, 'f')).toEqual(many)
   })
 
-  it('knows no size of folders, and nothing of sockets and devices', () => {
-    const status: FileStatus = { ...fileStatus(), size: 4_096, device: 1n, linkCount: 2 }
-    expect(toEntryStatus({ ...status, kind: 'folder' })).toMatchObject({ kind: 'folder', size: 0 })
-    for (const kind of ['fifo', 'socket', 'characterDevice', 'blockDevice'] as const) {
-      expect(toEntryStatus({ ...status, kind })).toBeUndefined()
-    }
+  it('are forgotten when a row in them changes, and only then', () => {
+    const entries = newEntries()
+    const all = ['>', 'a>>k', 'a>k>s', 'a>s', 'a\0m>', 'a\0m\0n>']
+    know(entries, ...all)
+    entries.put(entry('a\0m'))
+    expect(known(entries)).toEqual(['>', 'a>', 'a>s', 'a\0m>', 'a\0m\0n>'])
+    // A name that ends a stretch lies in it.
+    entries.put(entry('a\0k'))
+    expect(known(entries)).toEqual(['>', 'a>s', 'a\0m>', 'a\0m\0n>'])
+    know(entries, 'a>k>s')
+    entries.removeTree(toBytes('a\0m'), keysBelow(toBytes('a\0m')))
+    expect(known(entries)).toEqual(['>', 'a>s'])
+    know(entries, 'a>', 'b>>k', 'b>k>s', 'b>s', 'b>>s')
+    expect(known(entries)).toEqual(['>', 'a>', 'b>', 'b>s'])
+    entries.clear()
+    expect(known(entries)).toEqual([])
   })
 })
 
