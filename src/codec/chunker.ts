@@ -11,6 +11,9 @@
 
 import { hkdf } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
+import { unfilled } from './buffers.ts'
+import { findCutsInWasm } from './kernels/find-cut.ts'
+import type { CutFinder, OpenCutFinder } from './kernels/kernels.ts'
 
 /** A word per byte value. */
 const GEAR_LENGTH = 256
@@ -42,28 +45,29 @@ export function gearTable(cutKey: Uint8Array): Uint32Array {
 
 /** Cuts one file. Where its bytes are split into pushes makes no difference. */
 export class Chunker {
-  readonly #gear: Int32Array
   readonly #sizes: ChunkSizes
-  /** Hashes below it, as unsigned, are cuts. */
-  readonly #threshold: number
+  readonly #cuts: CutFinder
 
   /** While the file may still be one chunk, it is only collected. */
   #isWhole = true
   #parts: Uint8Array[] = []
   /** Bytes of the chunk under way: the sum of `#parts`. */
   #size = 0
-  #hash = 0
 
-  constructor(gear: Uint32Array, sizes: ChunkSizes = CHUNK_SIZES) {
+  /** @param openCutFinder - the inner loop: the fast one, or its plain twin */
+  constructor(
+    gear: Uint32Array,
+    sizes: ChunkSizes = CHUNK_SIZES,
+    openCutFinder: OpenCutFinder = findCutsInWasm,
+  ) {
     const { sizeMin, sizeAverage, sizeMax } = sizes
     assert(gear.length === GEAR_LENGTH, 'the gear table has a word for each byte value')
     assert(
       WINDOW_SIZE <= sizeMin && sizeMin < sizeAverage && sizeAverage <= sizeMax,
       '32 ≤ min < average ≤ max',
     )
-    this.#gear = Int32Array.from(gear)
     this.#sizes = sizes
-    this.#threshold = Math.round(2 ** 32 / (sizeAverage - sizeMin))
+    this.#cuts = openCutFinder(gear, Math.round(2 ** 32 / (sizeAverage - sizeMin)))
   }
 
   /**
@@ -110,18 +114,10 @@ export class Chunker {
     const start = from - this.#size // of the chunk, maybe in an earlier push
     const last = Math.min(bytes.length, start + sizeMax)
     const first = start + sizeMin
-    const gear = this.#gear
-    const threshold = this.#threshold
-    let hash = this.#hash
-    let at = Math.max(from, first - WINDOW_SIZE)
-    for (const warm = Math.min(first - 1, last); at < warm; at++)
-      hash = ((hash << 1) + gear[bytes[at]!]!) | 0
-    while (at < last) {
-      hash = ((hash << 1) + gear[bytes[at]!]!) | 0
-      at++
-      if (hash >>> 0 < threshold) return at
-    }
-    this.#hash = hash
+    const warm = Math.max(from, first - WINDOW_SIZE)
+    // Behind the byte at `first` − 1 is where the least chunk ends.
+    const cut = this.#cuts.find(bytes, warm, first - 1, last)
+    if (cut !== undefined) return cut
     return start + sizeMax <= bytes.length ? start + sizeMax : undefined
   }
 
@@ -131,7 +127,7 @@ export class Chunker {
   }
 
   #take(): Uint8Array {
-    const chunk = new Uint8Array(this.#size)
+    const chunk = unfilled(this.#size)
     let at = 0
     for (const part of this.#parts) {
       chunk.set(part, at)
@@ -139,7 +135,7 @@ export class Chunker {
     }
     this.#parts = []
     this.#size = 0
-    this.#hash = 0
+    this.#cuts.restart()
     return chunk
   }
 }

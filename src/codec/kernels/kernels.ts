@@ -52,3 +52,18 @@ export interface ScanSink {
 
 /** Of several equal blocks the one is found that continues the copy before, or else the first. */
 export type OpenScanner = (signature: Signature) => BlockScanner
+
+/** Rolls a gear hash along a file: hash' = 2 · hash + gear[byte] modulo 2³². */
+export interface CutFinder {
+  /** The hash is 0 again, as where a chunk begins. */
+  restart(): void
+  /**
+   * Roll over `bytes` from `from` up to `end`, and look for a cut from `first` on.
+   *
+   * @returns the index behind the first byte after which the hash is below the threshold, as unsigned
+   */
+  find(bytes: Uint8Array, from: number, first: number, end: number): number | undefined
+}
+
+/** @param gear - 256 words; not changed from now on */
+export type OpenCutFinder = (gear: Uint32Array, threshold: number) => CutFinder

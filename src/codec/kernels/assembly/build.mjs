@@ -16,6 +16,7 @@ const KERNELS = {
   combine: { source: 'combine', features: ['simd'] },
   'combine-relaxed': { source: 'combine', features: ['simd', 'relaxed-simd'] },
   blocks: { source: 'blocks', features: ['simd'] },
+  gear: { source: 'gear', features: [] },
 }
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
