@@ -18,11 +18,11 @@ import {
   rmdirSync,
   symlinkSync,
   unlinkSync,
-} from "node:fs";
-import { chmod, open } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
+} from 'node:fs'
+import { chmod, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 
-import { FilesError } from "../base/errors.ts";
+import { FilesError } from '../base/errors.ts'
 import type {
   FileReader,
   Files,
@@ -32,247 +32,224 @@ import type {
   PathBytes,
   SmallFileRequest,
   SmallFiles,
-} from "../ports/files.ts";
-import type { Scanned, ScanRequest } from "../ports/scan.ts";
-import type { NewFiles, WrittenFile } from "../ports/writing.ts";
-import { Accounts } from "./accounts.ts";
-import { setModificationTime } from "./file-times.ts";
-import { SmallFileWriter } from "./small-file-writer.ts";
-import { scanInThread } from "./folder-scan.ts";
-import { SmallFileReader } from "./small-files.ts";
-import { toStatus } from "./status.ts";
-import {
-  attempt,
-  readFully,
-  systemCode,
-  toFilesError,
-  writeFully,
-} from "./system.ts";
+} from '../ports/files.ts'
+import type { Scanned, ScanRequest } from '../ports/scan.ts'
+import type { NewFiles, WrittenFile } from '../ports/writing.ts'
+import { Accounts } from './accounts.ts'
+import { setModificationTime } from './file-times.ts'
+import { SmallFileWriter } from './small-file-writer.ts'
+import { scanInThread } from './folder-scan.ts'
+import { SmallFileReader } from './small-files.ts'
+import { toStatus } from './status.ts'
+import { attempt, readFully, systemCode, toFilesError, writeFully } from './system.ts'
 
-const FILE_MODE = 0o600;
-const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600
+const FOLDER_MODE = 0o700
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants
 
 export class NodeFiles implements Files {
-  readonly #users = new Accounts("/etc/passwd");
-  readonly #groups = new Accounts("/etc/group");
-  readonly #small = new SmallFileReader();
-  readonly #newFiles = new SmallFileWriter();
+  readonly #users = new Accounts('/etc/passwd')
+  readonly #groups = new Accounts('/etc/group')
+  readonly #small = new SmallFileReader()
+  readonly #newFiles = new SmallFileWriter()
 
   async list(folder: PathBytes): Promise<readonly Uint8Array[]> {
     return now(folder, (path) => {
       // readdir would go through a link; status does not.
-      const names = readdirSync(path, { encoding: "buffer" });
+      const names = readdirSync(path, { encoding: 'buffer' })
       if (!lstatSync(path).isDirectory())
-        throw new FilesError("ENOTDIR", `${shown(folder)}: ENOTDIR`);
+        throw new FilesError('ENOTDIR', `${shown(folder)}: ENOTDIR`)
       // Plain arrays: a Buffer's `slice` would be a view.
-      return names.map((name) => new Uint8Array(name));
-    });
+      return names.map((name) => new Uint8Array(name))
+    })
   }
 
-  scan(
-    request: ScanRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly Scanned[]> {
-    return scanInThread(request, signal);
+  scan(request: ScanRequest, signal: AbortSignal): AsyncGenerator<readonly Scanned[]> {
+    return scanInThread(request, signal)
   }
 
   async status(path: PathBytes): Promise<FileStatus> {
-    return now(path, (target) => toStatus(lstatSync(target, { bigint: true })));
+    return now(path, (target) => toStatus(lstatSync(target, { bigint: true })))
   }
 
   async readLink(path: PathBytes): Promise<Uint8Array> {
-    return now(
-      path,
-      (target) => new Uint8Array(readlinkSync(target, { encoding: "buffer" })),
-    );
+    return now(path, (target) => new Uint8Array(readlinkSync(target, { encoding: 'buffer' })))
   }
 
   async open(path: PathBytes): Promise<FileReader> {
-    const handle = await opened(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const handle = await opened(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     try {
-      const status = await handle.stat();
-      if (status.isFile()) return new NodeFileReader(handle, path);
+      const status = await handle.stat()
+      if (status.isFile()) return new NodeFileReader(handle, path)
       // A FIFO or device opens well but is nothing to be read to an end.
-      const code = status.isDirectory() ? "EISDIR" : "EINVAL";
-      throw new FilesError(code, `${shown(path)}: not a regular file`);
+      const code = status.isDirectory() ? 'EISDIR' : 'EINVAL'
+      throw new FilesError(code, `${shown(path)}: not a regular file`)
     } catch (error) {
-      await handle.close();
-      throw toFilesError(shown(path), error);
+      await handle.close()
+      throw toFilesError(shown(path), error)
     }
   }
 
   readSmall(requests: readonly SmallFileRequest[]): Promise<SmallFiles> {
-    return this.#small.read(requests);
+    return this.#small.read(requests)
   }
 
   async create(path: PathBytes): Promise<FileWriter> {
-    const handle = await opened(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
-    return new NodeFileWriter(handle, path);
+    const handle = await opened(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
+    return new NodeFileWriter(handle, path)
   }
 
   writeSmall(request: NewFiles): Promise<readonly WrittenFile[]> {
-    return this.#newFiles.write(request);
+    return this.#newFiles.write(request)
   }
 
   async makeFolder(path: PathBytes): Promise<void> {
-    now(path, (target) => mkdirSync(target, { mode: FOLDER_MODE }));
+    now(path, (target) => mkdirSync(target, { mode: FOLDER_MODE }))
   }
 
   async makeSymlink(target: Uint8Array, path: PathBytes): Promise<void> {
-    now(path, (link) => symlinkSync(Buffer.from(target), link));
+    now(path, (link) => symlinkSync(Buffer.from(target), link))
   }
 
   async rename(from: PathBytes, to: PathBytes): Promise<void> {
-    now(from, (source) => renameSync(source, Buffer.from(to)));
+    now(from, (source) => renameSync(source, Buffer.from(to)))
   }
 
   async remove(path: PathBytes): Promise<void> {
     now(path, (target) => {
-      if (lstatSync(target).isDirectory()) rmdirSync(target);
-      else unlinkSync(target);
-    });
+      if (lstatSync(target).isDirectory()) rmdirSync(target)
+      else unlinkSync(target)
+    })
   }
 
   async setMode(path: PathBytes, mode: number): Promise<void> {
-    await attempt(shown(path), toFilesError, () =>
-      changeMode(Buffer.from(path), mode),
-    );
+    await attempt(shown(path), toFilesError, () => changeMode(Buffer.from(path), mode))
   }
 
-  async setOwner(
-    path: PathBytes,
-    owner: { uid: number; gid: number },
-  ): Promise<void> {
-    now(path, (target) => lchownSync(target, owner.uid, owner.gid));
+  async setOwner(path: PathBytes, owner: { uid: number; gid: number }): Promise<void> {
+    now(path, (target) => lchownSync(target, owner.uid, owner.gid))
   }
 
   async setModified(path: PathBytes, mtime: FileTime): Promise<void> {
-    now(path, (target) => setModificationTime(target, mtime));
+    now(path, (target) => setModificationTime(target, mtime))
   }
 
   async resolve(path: PathBytes): Promise<PathBytes> {
     return now(
       path,
-      (target) =>
-        new Uint8Array(realpathSync.native(target, { encoding: "buffer" })),
-    );
+      (target) => new Uint8Array(realpathSync.native(target, { encoding: 'buffer' })),
+    )
   }
 
   userName(uid: number): string | undefined {
-    return this.#users.name(uid);
+    return this.#users.name(uid)
   }
 
   groupName(gid: number): string | undefined {
-    return this.#groups.name(gid);
+    return this.#groups.name(gid)
   }
 
   userId(name: string): number | undefined {
-    return this.#users.id(name);
+    return this.#users.id(name)
   }
 
   groupId(name: string): number | undefined {
-    return this.#groups.id(name);
+    return this.#groups.id(name)
   }
 }
 
 class NodeFileReader implements FileReader {
-  readonly #handle: FileHandle;
-  readonly #path: PathBytes;
+  readonly #handle: FileHandle
+  readonly #path: PathBytes
 
   constructor(handle: FileHandle, path: PathBytes) {
-    this.#handle = handle;
-    this.#path = path;
+    this.#handle = handle
+    this.#path = path
   }
 
   async status(): Promise<FileStatus> {
-    return this.#use(async (handle) =>
-      toStatus(await handle.stat({ bigint: true })),
-    );
+    return this.#use(async (handle) => toStatus(await handle.stat({ bigint: true })))
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#use((handle) => readFully(handle, { offset, length }));
+    return this.#use((handle) => readFully(handle, { offset, length }))
   }
 
   async close(): Promise<void> {
-    await this.#use((handle) => handle.close());
+    await this.#use((handle) => handle.close())
   }
 
   #use<T>(work: (handle: FileHandle) => Promise<T>): Promise<T> {
-    return attempt(shown(this.#path), toFilesError, () => work(this.#handle));
+    return attempt(shown(this.#path), toFilesError, () => work(this.#handle))
   }
 }
 
 class NodeFileWriter implements FileWriter {
-  readonly #handle: FileHandle;
-  readonly #path: PathBytes;
-  #size = 0;
+  readonly #handle: FileHandle
+  readonly #path: PathBytes
+  #size = 0
 
   constructor(handle: FileHandle, path: PathBytes) {
-    this.#handle = handle;
-    this.#path = path;
+    this.#handle = handle
+    this.#path = path
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    await this.#use((handle) => writeFully(handle, bytes, this.#size));
-    this.#size += bytes.length;
+    await this.#use((handle) => writeFully(handle, bytes, this.#size))
+    this.#size += bytes.length
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#use((handle) => readFully(handle, { offset, length }));
+    return this.#use((handle) => readFully(handle, { offset, length }))
   }
 
   async sync(): Promise<void> {
-    await this.#use((handle) => handle.sync());
+    await this.#use((handle) => handle.sync())
   }
 
   async close(): Promise<void> {
-    await this.#use((handle) => handle.close());
+    await this.#use((handle) => handle.close())
   }
 
   #use<T>(work: (handle: FileHandle) => Promise<T>): Promise<T> {
-    return attempt(shown(this.#path), toFilesError, () => work(this.#handle));
+    return attempt(shown(this.#path), toFilesError, () => work(this.#handle))
   }
 }
 
 /** A synchronous call; its system errors come out as ours. */
 function now<T>(path: PathBytes, work: (path: Buffer) => T): T {
   try {
-    return work(Buffer.from(path));
+    return work(Buffer.from(path))
   } catch (error) {
-    throw toFilesError(shown(path), error);
+    throw toFilesError(shown(path), error)
   }
 }
 
 function opened(path: PathBytes, flags: number): Promise<FileHandle> {
-  return attempt(shown(path), toFilesError, () =>
-    open(Buffer.from(path), flags, FILE_MODE),
-  );
+  return attempt(shown(path), toFilesError, () => open(Buffer.from(path), flags, FILE_MODE))
 }
 
 /** Change the mode of what the path itself names: chmod alone would go through a link. */
 async function changeMode(path: Buffer, mode: number): Promise<void> {
-  let handle: FileHandle;
+  let handle: FileHandle
   try {
-    handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   } catch (error) {
     // Its owner may change the mode of what it may not read; nobody else can put a link there now,
     // unless they may write the folder, and then they could as well rename the file.
-    if (systemCode(error) !== "EACCES" || lstatSync(path).isSymbolicLink())
-      throw error;
-    await chmod(path, mode);
-    return;
+    if (systemCode(error) !== 'EACCES' || lstatSync(path).isSymbolicLink()) throw error
+    await chmod(path, mode)
+    return
   }
   try {
-    await handle.chmod(mode);
+    await handle.chmod(mode)
   } finally {
-    await handle.close();
+    await handle.close()
   }
 }
 
 /** A path for an error message; bytes that are no text show as replacement characters. */
 function shown(path: PathBytes): string {
-  return new TextDecoder().decode(path);
+  return new TextDecoder().decode(path)
 }
