@@ -7,8 +7,7 @@
  */
 
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
-import { closeSync, openSync, readSync } from 'node:fs'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -17,6 +16,7 @@ import { Chunker, gearTable } from '../src/codec/chunker.ts'
 import { decodePieces, encodePieces, type Code } from '../src/codec/erasure.ts'
 import { DeltaMaker, parseSignature, SignatureMaker, type Signature } from '../src/codec/rdiff.ts'
 import { rawKey, seal } from '../src/codec/seal.ts'
+import { BenchError } from './bench-error.ts'
 import { median } from './measure/median.ts'
 import { runMeasured } from './measure/run-measured.ts'
 import { Random } from './random.ts'
@@ -77,11 +77,11 @@ function chunking(seed: number): KernelResult {
   const bytes = new Random(seed, 'chunks').bytes(64 << 20)
   const rate = rateOf(bytes.length, () => {
     const chunker = new Chunker(gear)
-    // The chunker keeps what it is given until a chunk is complete: it gets arrays of its own.
     for (let at = 0; at < bytes.length; at += READ_SIZE) {
-      chunker.push(bytes.subarray(at, at + READ_SIZE))
+      chunker.push(bytes.subarray(at, at + READ_SIZE)).forEach(release)
     }
-    chunker.close()
+    chunker.close().forEach(release)
+    if (bytes.length === 0) throw new BenchError('the chunker gave away what it was lent')
   })
   return { kernel: 'chunking', rate }
 }
@@ -91,8 +91,10 @@ function sealing(seed: number): KernelResult {
   const plain = random.bytes(1 << 20)
   const key = rawKey(random.bytes(32), random.bytes(32))
   const [cipherKey, nonce] = [random.bytes(32), random.bytes(12)]
-  const ours = rateOf(plain.length, () => seal(plain, key))
-  const nobles = rateOf(plain.length, () => chacha20poly1305(cipherKey, nonce).encrypt(plain))
+  const ours = rateOf(plain.length, () => release(seal(plain, key)))
+  const nobles = rateOf(plain.length, () =>
+    release(chacha20poly1305(cipherKey, nonce).encrypt(plain)),
+  )
   return { kernel: 'sealing', rate: ours, ...beside('@noble/ciphers', nobles) }
 }
 

@@ -75,10 +75,11 @@ async function measureAll(options: BenchOptions): Promise<Results> {
         ...(folder === undefined ? {} : { folder }),
       })
     : earlier?.growth
-  const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
   const isMeasured = !parts.has('none') || earlier === undefined
   return {
-    conditions: isMeasured ? conditions({ tools, seed, command, loadBefore }) : earlier.conditions,
+    conditions: isMeasured
+      ? conditions({ tools, seed, command: shownCommand(), loadBefore })
+      : earlier.conditions,
     workloads: parts.has('workloads') ? workloads : (earlier?.workloads ?? []),
     kernels: kernels ?? [],
     growth: growth ?? [],
@@ -88,6 +89,16 @@ async function measureAll(options: BenchOptions): Promise<Results> {
 /** Whether Cairn did everything and gave everything back. */
 function isSound(workload: WorkloadResult): boolean {
   return resultOf(workload, 'cairn')?.contentDifferences === 0 || workload.failures.length === 0
+}
+
+/** The command that was given, without the places of files: they are this machine's. */
+function shownCommand(): string {
+  const places = ['--json', '--with', '--markdown', '--dir']
+  const shown = args.filter((arg, at) => {
+    const isPlace = places.some((option) => arg === option || arg.startsWith(`${option}=`))
+    return !isPlace && !places.includes(args[at - 1] ?? '')
+  })
+  return ['npm run bench', ...(shown.length > 0 ? ['--', ...shown] : [])].join(' ')
 }
 
 function say(line: string): void {

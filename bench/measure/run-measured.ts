@@ -68,7 +68,7 @@ async function runSampled({ program, args, env, cwd }: Command) {
   process.once('SIGINT', stopped)
   try {
     const end = await new Promise<number | string>((resolve, reject) => {
-      child.on('error', reject)
+      child.on('error', (cause) => reject(new BenchError(`${program} does not start`, { cause })))
       child.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))
     })
     if (end === 0) return { output: output.out, peakMemory, peakMemoryOfAll }
