@@ -29,14 +29,14 @@ export interface GrowthOptions {
   readonly say: (line: string) => void
 }
 
-export async function measureGrowth(options: GrowthOptions): Promise<GrowthResult[]> {
+/** Measures one tree after the other, small ones first. */
+export async function* measureGrowth(options: GrowthOptions): AsyncGenerator<GrowthResult> {
   const { seed, folder, say } = options
-  const results: GrowthResult[] = []
   for (const files of options.files) {
     say(`growth: ${files} files`)
     const write = (source: string) => writeTinyFiles(source, files, seed)
     const { bytes, ...measured } = await measure(folder ?? '/dev/shm', write)
-    results.push({ kind: 'files', files, bytes, ...measured })
+    yield { kind: 'files', files, bytes, ...measured }
   }
   for (const size of options.sizes) {
     say(`growth: one file of ${size} GiB`)
@@ -46,9 +46,8 @@ export async function measureGrowth(options: GrowthOptions): Promise<GrowthResul
       return size * GIB
     }
     const { bytes, ...measured } = await measure(folder ?? tmpdir(), write)
-    results.push({ kind: 'file', files: 1, bytes, ...measured })
+    yield { kind: 'file', files: 1, bytes, ...measured }
   }
-  return results
 }
 
 async function measure(place: string, write: (source: string) => number) {

@@ -21,6 +21,7 @@ import {
 import { BenchError } from '../bench-error.ts'
 import type { Operation, ToolResult, WorkloadResult } from '../results.ts'
 import type { Session, Tool } from '../tools/tool.ts'
+import { WorkloadError } from '../workloads/workload-error.ts'
 import type { State, Workload } from '../workloads/workload.ts'
 import { combine, mean, median } from './median.ts'
 
@@ -60,10 +61,16 @@ export async function measureWorkload(
     // Another one first each time.
     const turned = [...tools.slice(run % tools.length), ...tools.slice(0, run % tools.length)]
     options.say(`${workload.name} run ${run + 1} of ${options.runs}`)
-    tree = await oneRun(workload, turned, options, (tool, outcome) => {
-      if (typeof outcome === 'string') failures.push(`${tool.name}: ${outcome}`)
-      else runs.set(tool, [...(runs.get(tool) ?? []), outcome])
-    })
+    try {
+      tree = await oneRun(workload, turned, options, (tool, outcome) => {
+        if (typeof outcome === 'string') failures.push(`${tool.name}: ${outcome}`)
+        else runs.set(tool, [...(runs.get(tool) ?? []), outcome])
+      })
+    } catch (error) {
+      if (!(error instanceof WorkloadError)) throw error
+      options.say(`  ${error.message}`)
+      failures.push(error.message)
+    }
   }
   return {
     workload: workload.name,
@@ -145,9 +152,9 @@ class Entrant {
       this.#session ??= await this.tool.open(this.#place)
       await step(this.#session, this.run)
     } catch (error) {
-      if (!(error instanceof BenchError)) throw error
-      this.failure = error.message
-      this.#say(`  ${this.tool.name} is out: ${error.message}`)
+      // Whatever it was, the other tools go on; the report tells.
+      this.failure = error instanceof BenchError ? error.message : String(error)
+      this.#say(`  ${this.tool.name} is out: ${this.failure}`)
     }
   }
 
