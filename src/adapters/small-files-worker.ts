@@ -5,8 +5,16 @@ import type { BigIntStats } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 
 import { assert } from '../base/assert.ts'
-import type { SmallFileRequest } from '../ports/files.ts'
 import { packStatus, STATUS_FIELDS } from './status.ts'
+
+export interface PackedRequests {
+  /** All paths, one after the other. */
+  readonly paths: Uint8Array
+  /** Where each path ends. */
+  readonly ends: Uint32Array
+  /** Bytes that each file is believed to have. */
+  readonly sizes: Float64Array
+}
 
 /** The answer to a list of requests. */
 export interface PackedFiles {
@@ -22,20 +30,21 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 assert(parentPort !== null, 'this module is started as a worker')
 const port = parentPort
 
-port.on('message', (requests: readonly SmallFileRequest[]) => {
+port.on('message', (requests: PackedRequests) => {
   const answer = readAll(requests)
   const { bytes, offsets, statuses } = answer
   port.postMessage(answer, [bytes.buffer, offsets.buffer, statuses.buffer] as ArrayBuffer[])
 })
 
-function readAll(requests: readonly SmallFileRequest[]): PackedFiles {
+function readAll({ paths, ends, sizes }: PackedRequests): PackedFiles {
   // One byte more than a file is believed to have: it tells whether it grew.
-  const room = requests.reduce((sum, { size }) => sum + size, 0) + 1
+  const room = sizes.reduce((sum, size) => sum + size, 0) + 1
   const bytes = new Uint8Array(room)
-  const offsets = new Float64Array(requests.length).fill(-1)
-  const statuses = new BigInt64Array(requests.length * STATUS_FIELDS)
+  const offsets = new Float64Array(sizes.length).fill(-1)
+  const statuses = new BigInt64Array(sizes.length * STATUS_FIELDS)
   let end = 0
-  for (const [index, { path, size }] of requests.entries()) {
+  for (const [index, size] of sizes.entries()) {
+    const path = paths.subarray(ends[index - 1] ?? 0, ends[index])
     const status = readOne(path, bytes.subarray(end, end + size + 1), size)
     if (status === undefined) continue
     offsets[index] = end

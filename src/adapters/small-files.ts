@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads'
 
 import { assert } from '../base/assert.ts'
 import type { SmallFileRequest, SmallFiles } from '../ports/files.ts'
-import type { PackedFiles } from './small-files-worker.ts'
+import type { PackedFiles, PackedRequests } from './small-files-worker.ts'
 import { STATUS_FIELDS, unpackStatus } from './status.ts'
 
 /** Beside this module, in the checkout as TypeScript and in the package as JavaScript. */
@@ -28,7 +28,9 @@ export class SmallFileReader {
     const answered = Promise.withResolvers<PackedFiles>()
     this.#waiting.push(answered)
     worker.ref()
-    worker.postMessage(requests)
+    const packed = pack(requests)
+    const { paths, ends, sizes } = packed
+    worker.postMessage(packed, [paths.buffer, ends.buffer, sizes.buffer] as ArrayBuffer[])
     const { bytes, offsets, statuses } = await answered.promise
     const files = Array.from(offsets, (offset, index) =>
       offset < 0 ? undefined : { status: unpackStatus(statuses, index * STATUS_FIELDS), offset },
@@ -53,6 +55,17 @@ export class SmallFileReader {
     worker.on('exit', () => lose(new Error('the thread that reads small files ended')))
     return worker
   }
+}
+
+/** A view that crosses to a thread takes the whole buffer below it along, so paths share one of their own. */
+function pack(requests: readonly SmallFileRequest[]): PackedRequests {
+  let end = 0
+  const ends = Uint32Array.from(requests, ({ path }) => (end += path.length))
+  const paths = new Uint8Array(end)
+  for (const [index, { path }] of requests.entries()) {
+    paths.set(path, (ends[index] as number) - path.length)
+  }
+  return { paths, ends, sizes: Float64Array.from(requests, ({ size }) => size) }
 }
 
 function asError(cause: unknown): Error {

@@ -171,7 +171,7 @@ export class Drain {
         findContent: (content) => parts.entries.findContent(content),
         chainOf: parts.chainOf,
       },
-      options.cutKey,
+      options,
     )
     this.#small = new SmallFiles(parts)
     this.#isFirst = parts.entries.isEmpty()
@@ -296,7 +296,7 @@ export class Drain {
       const id = this.#parts.contents.id(file.digest)
       if (equal(known.content, id)) return { type: 'unchanged' }
     }
-    const slots = size === 0 ? [] : [await this.#writer.writePrepared(file)]
+    const slots = size === 0 ? [] : [await this.#writer.writeContent({ form: 'plain', ...file })]
     return { type: 'original', slots }
   }
 

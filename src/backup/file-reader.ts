@@ -72,24 +72,24 @@ export interface FileReaderParts {
   readonly chainOf: (entry: EntryRow) => Promise<readonly Version[] | undefined>
 }
 
-interface Chunk {
-  readonly bytes: Uint8Array
-  readonly digest: Uint8Array
+export interface FileSecrets {
+  readonly cutKey: Uint8Array
+  readonly contentSecret: Uint8Array
 }
 
 type Content = Omit<ReadVersion, 'status' | 'label'>
 
 export class FileReader {
   readonly #parts: FileReaderParts
-  readonly #cutKey: Uint8Array
+  readonly #secrets: FileSecrets
   /** Bytes read from the person's files. */
   bytesRead = 0
   /** Bytes of the file under way read in this attempt. */
   bytesOfFile = 0
 
-  constructor(parts: FileReaderParts, cutKey: Uint8Array) {
+  constructor(parts: FileReaderParts, { cutKey, contentSecret }: FileSecrets) {
     this.#parts = parts
-    this.#cutKey = cutKey
+    this.#secrets = { cutKey, contentSecret }
   }
 
   /**
@@ -218,18 +218,18 @@ export class FileReader {
     signal: AbortSignal,
   ): Promise<Content> {
     const blockSize = blockSizeFor(status.size, { isHot: known !== undefined })
-    const run = await this.#open('original', { cutKey: this.#cutKey, blockSize }, status.size)
-    const write = (chunk: Chunk) => this.#parts.writer.write('content', chunk.bytes, chunk.digest)
+    const run = await this.#open('original', { ...this.#secrets, blockSize }, status.size)
+    const { writer } = this.#parts
     const slots: Slot[] = []
     try {
       for await (const bytes of this.#blocks(file, status.size, signal)) {
         for (const output of await run.push(bytes)) {
-          if (output.type === 'chunk') slots.push(await write(output))
+          if (output.type === 'object') slots.push(await writer.writeContent(output))
         }
       }
       for (const output of await run.close()) {
-        if (output.type === 'chunk') {
-          slots.push(await write(output))
+        if (output.type === 'object') {
+          slots.push(await writer.writeContent(output))
           continue
         }
         const { size, digest, signature } = output

@@ -10,11 +10,10 @@ import { toHex } from '../../protocol/bytes.ts'
 import type { ObjectKind } from '../../protocol/object.ts'
 import type { ObjectKey, Reference } from '../../protocol/reference.ts'
 import { assert } from '../base/assert.ts'
+import { release } from '../base/release.ts'
+import { RUN_OBJECT_SIZE_MAX, type ContentObject } from '../codec/content-object.ts'
 import { objectKeyBytes, preparePlain, rawKey, runSecret, seal } from '../codec/seal.ts'
 import type { Packer, Place } from './packer.ts'
-
-/** Objects above this carry their own key: 32 bytes are nothing beside them. */
-const RUN_OBJECT_SIZE_MAX = 128 * 1024
 
 /** A run ends here, so that sealing it never needs more memory (design §4). */
 const RUN_SIZE_MAX = 4 * 1024 * 1024
@@ -30,14 +29,6 @@ export interface NewContent {
   readonly digest: Uint8Array
   readonly place: Place
   readonly key: Uint8Array
-}
-
-/** Content in the form that is encrypted (docs/formats/object.md). */
-export interface PreparedContent {
-  readonly plain: Uint8Array
-  readonly plainDigest: Uint8Array
-  /** SHA-256 of the body. */
-  readonly digest: Uint8Array
 }
 
 export interface ObjectWriterParts {
@@ -83,13 +74,18 @@ export class ObjectWriter {
     return this.#add(plain, plainDigest, isShared ? digest : undefined)
   }
 
-  /**
-   * Content whose plain form was made already; the caller must not change `plain` any more.
-   *
-   * @param digest - SHA-256 of the body
-   */
-  async writePrepared({ plain, plainDigest, digest }: PreparedContent): Promise<Slot> {
-    return this.#known(digest) ?? this.#add(plain, plainDigest, digest)
+  /** Content that was made into an object already; its bytes belong to the writer from now on. */
+  async writeContent(object: ContentObject): Promise<Slot> {
+    const { digest } = object
+    const known = this.#known(digest)
+    if (known !== undefined) {
+      release(object.form === 'sealed' ? object.sealed : object.plain)
+      return known
+    }
+    if (object.form === 'plain') return this.#add(object.plain, object.plainDigest, digest)
+    const key: ObjectKey = { type: 'raw', secret: object.secret }
+    this.sealedSize += object.sealed.length
+    return { reference: await this.#place(object.sealed, key, digest) }
   }
 
   /** @param digest - of the body, where it may be found again */
@@ -100,9 +96,7 @@ export class ObjectWriter {
   ): Promise<Slot> {
     if (plain.length > RUN_OBJECT_SIZE_MAX) {
       const key = rawKey(this.#contentSecret, plainDigest)
-      const [place] = await this.#parts.packer.add([this.#seal(plain, key)])
-      assert(place !== undefined, 'one object has one place')
-      return { reference: this.#placed(place, key, digest) }
+      return { reference: await this.#place(this.#seal(plain, key), key, digest) }
     }
 
     const isFull = this.#runSize + plain.length > RUN_SIZE_MAX || this.#run.length >= RUN_COUNT_MAX
@@ -132,6 +126,17 @@ export class ObjectWriter {
     for (const [ordinal, { digest, slot }] of run.entries()) {
       slot.reference = this.#placed(places[ordinal] as Place, keys[ordinal] as ObjectKey, digest)
     }
+  }
+
+  async #place(
+    sealed: Uint8Array,
+    key: ObjectKey,
+    digest: Uint8Array | undefined,
+  ): Promise<Reference> {
+    const [place] = await this.#parts.packer.add([sealed])
+    release(sealed)
+    assert(place !== undefined, 'one object has one place')
+    return this.#placed(place, key, digest)
   }
 
   #seal(plain: Uint8Array, key: ObjectKey): Uint8Array {

@@ -4,7 +4,6 @@
  * A pack's number is taken when it is opened, so a reference is known before the pack is whole.
  */
 
-import { concat } from '../../protocol/bytes.ts'
 import { PACK_SIZE_TARGET, packPadding } from '../../protocol/pack.ts'
 import type { PackKind } from '../store/packs.ts'
 import type { PackDraft, Spool } from '../store/spool.ts'
@@ -22,6 +21,8 @@ export interface SealedPack {
   readonly kind: PackKind
   /** Bytes, padding included. */
   readonly size: number
+  /** The pack itself, handed over. */
+  readonly bytes: Uint8Array
 }
 
 export interface PackerOptions {
@@ -34,21 +35,26 @@ export interface PackerOptions {
   readonly onPack: (pack: SealedPack) => Promise<void>
 }
 
-/** Objects gathered before they are written: small ones would cost a call each. */
+/** Bytes gathered before they are written: small objects would cost a call each. */
 const GATHERED_SIZE_MAX = 1024 * 1024
+
+/** Room that a pack begins with, bytes; it doubles until there is room for a whole one. */
+const ROOM_MIN = 64 * 1024
+const ROOM_MAX = 9 * 1024 * 1024
 
 interface OpenPack {
   readonly number: number
   readonly draft: PackDraft
+  /** The objects so far, and room for more. */
+  bytes: Uint8Array
   size: number
-  gathered: Uint8Array[]
-  gatheredSize: number
+  /** How much of it is in the spool. */
+  written: number
 }
 
 export class Packer {
   readonly #options: PackerOptions
   #open: OpenPack | undefined
-  #last: Uint8Array = new Uint8Array(0)
 
   constructor(options: PackerOptions) {
     this.#options = options
@@ -60,15 +66,14 @@ export class Packer {
     if (this.#open !== undefined && this.#open.size + size > PACK_SIZE_TARGET) await this.flush()
     const open = this.#open ?? (await this.#begin())
 
+    makeRoom(open, size)
     const places: Place[] = []
     for (const object of objects) {
       places.push({ pack: open.number, offset: open.size, length: object.length })
-      open.gathered.push(object)
-      open.gatheredSize += object.length
+      open.bytes.set(object, open.size)
       open.size += object.length
-      this.#last = object
     }
-    if (open.gatheredSize >= GATHERED_SIZE_MAX) await write(open)
+    if (open.size - open.written >= GATHERED_SIZE_MAX) await write(open)
     return places
   }
 
@@ -76,14 +81,16 @@ export class Packer {
   async flush(): Promise<void> {
     const open = this.#open
     if (open === undefined) return
-    // A sealed object is longer than what the padding is made from.
-    const padding = packPadding(open.size, this.#last, this.#options.padKey)
-    open.gathered.push(padding)
+    const padding = packPadding(open.size, open.bytes.subarray(0, open.size), this.#options.padKey)
+    makeRoom(open, padding.length)
+    open.bytes.set(padding, open.size)
+    open.size += padding.length
     await write(open)
     await open.draft.finish()
     this.#open = undefined
-    const size = open.size + padding.length
-    await this.#options.onPack({ number: open.number, kind: this.#options.kind, size })
+    const { number, size } = open
+    const bytes = new Uint8Array((open.bytes.buffer as ArrayBuffer).transfer(size))
+    await this.#options.onPack({ number, kind: this.#options.kind, size, bytes })
   }
 
   /** Give up the open pack: nothing that was recorded rests on it. */
@@ -95,14 +102,22 @@ export class Packer {
   async #begin(): Promise<OpenPack> {
     const number = this.#options.nextNumber()
     const draft = await this.#options.spool.begin(number)
-    this.#open = { number, draft, size: 0, gathered: [], gatheredSize: 0 }
+    this.#open = { number, draft, bytes: new Uint8Array(ROOM_MIN), size: 0, written: 0 }
     return this.#open
   }
 }
 
+/** Room for so many bytes more. */
+function makeRoom(open: OpenPack, size: number): void {
+  const needed = open.size + size
+  if (needed <= open.bytes.length) return
+  let room = open.bytes.length
+  while (room < needed) room = room < ROOM_MAX ? Math.min(2 * room, ROOM_MAX) : 2 * room
+  open.bytes = new Uint8Array((open.bytes.buffer as ArrayBuffer).transfer(room))
+}
+
 async function write(open: OpenPack): Promise<void> {
-  const bytes = concat(...open.gathered)
-  open.gathered = []
-  open.gatheredSize = 0
-  await open.draft.append(bytes)
+  const { written, size } = open
+  open.written = size
+  await open.draft.append(open.bytes.subarray(written, size))
 }

@@ -11,6 +11,7 @@ import type { PackId } from '../../protocol/manifest.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { assert } from '../base/assert.ts'
 import { DiskError } from '../base/errors.ts'
+import { release } from '../base/release.ts'
 import { retry, type RetryPlan } from '../base/retry.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import type { codecs } from '../codec/codecs.ts'
@@ -134,8 +135,9 @@ export class Uploader {
   async submit(pack: SealedPack, record: () => void, signal: AbortSignal): Promise<void> {
     const { database, packs } = this.#parts
     this.#throwFailure()
+    const { bytes, ...sealed } = pack
     const row: PackRow = {
-      ...pack,
+      ...sealed,
       state: 'sealed',
       ...this.#codeFor(pack.kind),
       id: undefined,
@@ -148,7 +150,7 @@ export class Uploader {
     })
     this.#spooledSize += row.size
     this.packCount += 1
-    await this.#start(row, signal)
+    await this.#start(row, signal, bytes)
     await this.#waitForSpool()
   }
 
@@ -233,12 +235,12 @@ export class Uploader {
   }
 
   /** Resolves once the pack has one of the few places for sending; the sending itself goes on. */
-  async #start(pack: PackRow, signal: AbortSignal): Promise<void> {
+  async #start(pack: PackRow, signal: AbortSignal, bytes?: Uint8Array): Promise<void> {
     const started = Promise.withResolvers<void>()
     const placing = this.#places
       .run(async () => {
         started.resolve()
-        await this.#place(pack, signal)
+        await this.#place(pack, signal, bytes)
       }, signal)
       .catch((error: unknown) => {
         this.#failure ??= { error }
@@ -250,11 +252,13 @@ export class Uploader {
     this.#throwFailure()
   }
 
-  async #place(pack: PackRow, signal: AbortSignal): Promise<void> {
+  /** @param bytes - of the pack, if they are at hand; else they come from the spool */
+  async #place(pack: PackRow, signal: AbortSignal, bytes?: Uint8Array): Promise<void> {
     const { packs, spool, grid, log, database } = this.#parts
-    const encoded = await this.#encode(pack)
+    const encoded = await this.#encode(pack, bytes ?? (await this.#fromSpool(pack)))
     const held = packs.holders(pack.number)
     const placement = await grid.place(encoded, this.#options.vault, held, signal)
+    for (const piece of encoded.pieces) release(piece)
 
     this.bytesSent += placement.bytesSent
     // All shares under one roof are no more safe than one.
@@ -278,20 +282,22 @@ export class Uploader {
     this.#spooledSize -= pack.size
   }
 
-  async #encode(pack: PackRow): Promise<EncodedPack> {
-    const content = await this.#parts.spool.readWhole(pack.number, pack.size)
-    if (content === undefined) {
-      throw new DiskError(
-        `Pack ${pack.number} in the spool is not what was written: check this disk, then run again`,
-      )
-    }
+  async #fromSpool(pack: PackRow): Promise<Uint8Array> {
+    const bytes = await this.#parts.spool.readWhole(pack.number, pack.size)
+    if (bytes !== undefined) return bytes
+    throw new DiskError(
+      `Pack ${pack.number} in the spool is not what was written: check this disk, then run again`,
+    )
+  }
+
+  async #encode(pack: PackRow, bytes: Uint8Array): Promise<EncodedPack> {
     const run = await this.#parts.compute.open('encodePack', {
       needed: pack.needed,
       total: pack.total,
       leafSize: LEAF_SIZE[pack.kind],
     })
     try {
-      const outputs = [...(await run.push(content)), ...(await run.close())]
+      const outputs = [...(await run.push(bytes)), ...(await run.close())]
       const [encoded] = outputs
       assert(encoded !== undefined, 'encoding one pack gives one encoded pack')
       assert(pack.id === undefined || pack.id === encoded.id, 'the same pack encodes the same')

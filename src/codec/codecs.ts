@@ -9,10 +9,11 @@
 import { createHash } from 'node:crypto'
 
 import { ByteWriter } from '../../protocol/bytes.ts'
-import { sha256 } from '../../protocol/hash.ts'
 import type { Manifest } from '../../protocol/manifest.ts'
+import { release } from '../base/release.ts'
 import type { Codec } from '../ports/compute.ts'
 import { Chunker, gearTable } from './chunker.ts'
+import { makeContentObject, type ContentObject } from './content-object.ts'
 import { decodePack, encodePack, type EncodedPack } from './encode-pack.ts'
 import type { Code, Piece } from './erasure.ts'
 import { openContent } from './open-content.ts'
@@ -33,15 +34,12 @@ export interface OriginalParams {
   readonly cutKey: Uint8Array
   /** of the signature to make; null for none */
   readonly blockSize: number | null
+  /** what object keys are made from */
+  readonly contentSecret: Uint8Array
 }
 
 export type OriginalOutput =
-  | {
-      readonly type: 'chunk'
-      readonly bytes: Uint8Array
-      /** SHA-256 of the chunk */
-      readonly digest: Uint8Array
-    }
+  | ({ readonly type: 'object' } & ContentObject)
   | ({ readonly type: 'end'; readonly signature: Uint8Array | undefined } & FileDigest)
 
 export interface DeltaParams {
@@ -68,19 +66,24 @@ export type DeltaOutput =
 
 /** For each codec's name: how it is made. */
 export const codecs = {
-  /** A file's bytes → its chunks, then its digest and signature. */
+  /** A file's bytes → objects of its chunks, then its digest and signature. */
   original(params: OriginalParams): Codec<Uint8Array, OriginalOutput> {
     const chunker = new Chunker(gearTable(params.cutKey))
+    const toObject = (chunk: Uint8Array): OriginalOutput => {
+      const object = makeContentObject(chunk, params.contentSecret)
+      release(chunk)
+      return { type: 'object', ...object }
+    }
     const whole = new Whole()
     const signature = params.blockSize === null ? undefined : new WholeSignature(params.blockSize)
     return {
       push(bytes) {
         whole.push(bytes)
         signature?.push(bytes)
-        return chunker.push(bytes).map(toChunk)
+        return chunker.push(bytes).map(toObject)
       },
       close: () => [
-        ...chunker.close().map(toChunk),
+        ...chunker.close().map(toObject),
         { type: 'end', ...whole.close(), signature: signature?.close() },
       ],
     }
@@ -152,10 +155,6 @@ export const codecs = {
 
   openContent,
   openFiles,
-}
-
-function toChunk(bytes: Uint8Array): OriginalOutput {
-  return { type: 'chunk', bytes, digest: sha256(bytes) }
 }
 
 /** The size and digest of what passes. */

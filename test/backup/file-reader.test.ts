@@ -216,7 +216,7 @@ async function reading(
             : undefined,
         chainOf: async () => chains.chain,
       },
-      cutKey,
+      { cutKey, contentSecret },
     )
     await story({
       machine,

@@ -12,19 +12,24 @@ import {
   parseSignature,
 } from '../../src/codec/rdiff.ts'
 import { sample } from '../vectors/format.ts'
+import { makeContentObject } from '../../src/codec/content-object.ts'
 import { bytesOfSizes, cuts, run, sizesAround, split } from './builders.ts'
 
 const cutKey = sample(32)
+const contentSecret = sample(32)
 const blockSize = 64
 
 describe('the codec of originals', () => {
-  it('gives chunks, the digest and the signature of the same bytes', () => {
+  it('gives objects, the digest and the signature of the same bytes', () => {
     fc.assert(
       fc.property(bytesOfSizes(...sizesAround(blockSize)), cuts, (file, places) => {
-        const outputs = run(codecs.original({ cutKey, blockSize }), split(file, places))
-        const chunk = { type: 'chunk', bytes: file, digest: sha256(file) }
+        const outputs = run(
+          codecs.original({ cutKey, contentSecret, blockSize }),
+          split(file, places),
+        )
+        const object = { type: 'object', ...makeContentObject(file, contentSecret) }
         expect(outputs).toEqual([
-          ...(file.length > 0 ? [chunk] : []),
+          ...(file.length > 0 ? [object] : []),
           {
             type: 'end',
             size: file.length,
@@ -37,7 +42,7 @@ describe('the codec of originals', () => {
   })
 
   it('cuts only files above 1 MiB, and says each chunk when it is known', () => {
-    const codec = codecs.original({ cutKey, blockSize: null })
+    const codec = codecs.original({ cutKey, contentSecret, blockSize: null })
     const file = sample(9 * 1024 * 1024)
     expect(codec.push(file.slice(0, CHUNK_SIZES.sizeAverage))).toEqual([])
     const chunks = codec.push(file.slice(CHUNK_SIZES.sizeAverage))
@@ -45,13 +50,13 @@ describe('the codec of originals', () => {
     const end = codec.close()
     const expected = run(new Chunker(gearTable(cutKey)), [file])
     expect([...chunks, ...end]).toEqual([
-      ...expected.map((bytes) => ({ type: 'chunk', bytes, digest: sha256(bytes) })),
+      ...expected.map((bytes) => ({ type: 'object', ...makeContentObject(bytes, contentSecret) })),
       { type: 'end', size: file.length, digest: sha256(file), signature: undefined },
     ])
 
-    const whole = codecs.original({ cutKey, blockSize: null })
+    const whole = codecs.original({ cutKey, contentSecret, blockSize: null })
     const outputs = run(whole, [file.slice(0, CHUNK_SIZES.sizeAverage)])
-    expect(outputs.map(({ type }) => type)).toEqual(['chunk', 'end'])
+    expect(outputs.map(({ type }) => type)).toEqual(['object', 'end'])
   })
 })
 
@@ -117,7 +122,7 @@ describe('the codecs of packs', () => {
 describe('what crosses between threads', () => {
   it('survives a structured clone as it is', () => {
     const pack = codecs.encodePack({ needed: 1, total: 2, leafSize: 4096 }).push(sample(10))
-    const file = run(codecs.original({ cutKey, blockSize }), [sample(100)])
+    const file = run(codecs.original({ cutKey, contentSecret, blockSize }), [sample(100)])
     const signature = makeSignature(sample(100), { blockSize })
     const delta = run(codecs.delta({ signature, blockSize }), [sample(90)])
     for (const outputs of [pack, file, delta]) expect(structuredClone(outputs)).toEqual(outputs)
@@ -127,7 +132,7 @@ describe('what crosses between threads', () => {
     const input = sample(100)
     const signature = makeSignature(input, { blockSize })
     const outputs = [
-      ...run(codecs.original({ cutKey, blockSize }), [input]),
+      ...run(codecs.original({ cutKey, contentSecret, blockSize }), [input]),
       ...run(codecs.delta({ signature, blockSize }), [input]),
       ...run(codecs.encodePack({ needed: 1, total: 2, leafSize: 4096 }), [input]),
     ]
