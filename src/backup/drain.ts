@@ -9,7 +9,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { equal, toHex } from '../../protocol/bytes.ts'
 import type { Reference } from '../../protocol/reference.ts'
-import { versionId, type Version } from '../../protocol/tree.ts'
+import type { Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { toEntryStatus, type EntryStatus } from '../base/entry-status.ts'
 import { FilesError } from '../base/errors.ts'
@@ -31,6 +31,7 @@ import { DeltaBuffer } from './delta-buffer.ts'
 import { mayBeDelta } from './delta-policy.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
 import { ObjectWriter, type NewContent, type Slot } from './object-writer.ts'
+import { chainCost, newVersions } from './new-versions.ts'
 import { Packer, type SealedPack } from './packer.ts'
 import { isRacy } from './racy.ts'
 import { hasRoom, SmallFiles, type PreparedFile, type SmallItem } from './small-files.ts'
@@ -129,6 +130,8 @@ export class Drain {
   #path: Uint8Array = new Uint8Array(0)
   #pending: Finished[] = []
   #pendingNext = PENDING_STEP
+  /** Packs that were found durable: they stay so. */
+  readonly #durable = new Set<number>()
   /** Sealed, but its pack is not yet durable. */
   readonly #fresh = new Map<string, NewContent>()
 
@@ -369,51 +372,13 @@ export class Drain {
       const { version, chainLength, chainSize } = known
       return { versions: undefined, content: known.content, version, chainLength, chainSize }
     }
-    const versions =
-      content.type === 'copy' ? this.#copied(content.chain, read) : [this.#version(known, read)]
-    const chain = chainCost(known, content, versions)
+    const versions = newVersions(this.#options.sequence, known, read)
     return {
       versions: this.#parts.contents.sealRecord(encodeVersions(versions)),
       content: this.#parts.contents.id(digest),
       version: versions.at(-1)?.id ?? 0,
-      ...chain,
+      ...chainCost(known, content, versions),
     }
-  }
-
-  #version(known: EntryRow | undefined, read: ReadVersion): Version {
-    const { content, size, digest, label } = read
-    assert(content.type === 'original' || content.type === 'delta', 'other content has versions')
-    const parts = { depth: 0, references: content.slots.map(referenceOf) }
-    const id = versionId(this.#options.sequence, 0)
-    if (content.type === 'delta') {
-      assert(known !== undefined, 'a delta has a base')
-      const delta = { type: 'delta', base: known.version, parts } as const
-      return { id, size, digest, label, content: delta, extra: [] }
-    }
-    // One object's key commits to all its bytes; several need a digest over the whole.
-    const isOneObject = parts.references.length === 1
-    return {
-      id,
-      size,
-      digest: isOneObject ? undefined : digest,
-      label,
-      content: { type: 'original', parts },
-      extra: [],
-    }
-  }
-
-  /** A chain in its new home: the same objects, under ids of this snapshot. */
-  #copied(chain: readonly Version[], read: ReadVersion): Version[] {
-    return chain.map((version, ordinal) => {
-      const id = versionId(this.#options.sequence, ordinal)
-      const { content } = version
-      const moved: Version['content'] =
-        content.type === 'delta'
-          ? { ...content, base: versionId(this.#options.sequence, ordinal - 1) }
-          : content
-      const label = ordinal === chain.length - 1 ? read.label : version.label
-      return { ...version, id, label, content: moved }
-    })
   }
 
   async #onPack(pack: SealedPack): Promise<void> {
@@ -454,7 +419,12 @@ export class Drain {
   }
 
   #isDurable(reference: Reference | undefined): boolean {
-    return reference !== undefined && this.#parts.uploader.has(reference.pack)
+    if (reference === undefined) return false
+    const { pack } = reference
+    if (this.#durable.has(pack)) return true
+    const isDurable = this.#parts.uploader.has(pack)
+    if (isDurable) this.#durable.add(pack)
+    return isDurable
   }
 
   #find(digest: Uint8Array): Reference | undefined {
@@ -462,26 +432,4 @@ export class Drain {
     if (fresh === undefined) return this.#parts.contents.find(digest)
     return { ...fresh.place, key: { type: 'raw', secret: fresh.key } }
   }
-}
-
-function referenceOf(slot: Slot): Reference {
-  assert(slot.reference !== undefined, 'a finished file has all its references')
-  return slot.reference
-}
-
-function chainCost(
-  known: EntryRow | undefined,
-  content: ReadVersion['content'],
-  versions: readonly Version[],
-): { chainLength: number; chainSize: number } {
-  if (content.type === 'copy') {
-    const { chainLength, chainSize } = content.of
-    return { chainLength, chainSize }
-  }
-  const size = versions
-    .flatMap((version) => version.content.parts.references)
-    .reduce((sum, { length }) => sum + length, 0)
-  if (content.type !== 'delta') return { chainLength: 0, chainSize: size }
-  assert(known !== undefined, 'a delta has a base')
-  return { chainLength: known.chainLength + 1, chainSize: known.chainSize + size }
 }
