@@ -11,7 +11,7 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { release } from '../src/codec/buffers.ts'
+import { release } from '../src/base/release.ts'
 import { Chunker, gearTable } from '../src/codec/chunker.ts'
 import { decodePieces, encodePieces, type Code } from '../src/codec/erasure.ts'
 import { DeltaMaker, parseSignature, SignatureMaker, type Signature } from '../src/codec/rdiff.ts'

@@ -30,7 +30,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** Not in constant time: for public bytes only. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && compare(a, b) === 0
+  return a.length === b.length && Buffer.compare(a, b) === 0
 }
 
 /** @returns negative, zero or positive, as `a` sorts before, with or after `b` byte by byte */

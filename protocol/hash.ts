@@ -13,15 +13,44 @@ export const DIGEST_SIZE = 32
 
 const NO_SALT = new Uint8Array(0)
 
+/** Up to so many bytes the parts are joined and hashed by one call: more than a leaf of a share. */
+const JOINED_SIZE_MAX = 20_000
+
+const joined = new Uint8Array(JOINED_SIZE_MAX)
+
 /** SHA-256 (FIPS 180-4) of all parts in order; boundaries between parts leave no trace. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
-  const only = parts[0]
-  if (only !== undefined && parts.length === 1) {
-    return new Uint8Array(hash('sha256', only, { outputEncoding: 'buffer' }))
+  const digest = new Uint8Array(DIGEST_SIZE)
+  sha256Into(digest, 0, ...parts)
+  return digest
+}
+
+/** SHA-256 as above, to 32 bytes of `target` from `offset` on. */
+export function sha256Into(
+  target: Uint8Array,
+  offset: number,
+  ...parts: readonly Uint8Array[]
+): void {
+  // As text of one byte a character: each Buffer would cost more than a short hash itself.
+  const digest = digestOf(parts)
+  for (let at = 0; at < DIGEST_SIZE; at++) target[offset + at] = digest.charCodeAt(at)
+}
+
+function digestOf(parts: readonly Uint8Array[]): string {
+  if (parts.length === 1) return hash('sha256', parts[0]!, 'latin1')
+  let size = 0
+  for (const part of parts) size += part.length
+  if (size > JOINED_SIZE_MAX) {
+    const whole = createHash('sha256')
+    for (const part of parts) whole.update(part)
+    return whole.digest('latin1')
   }
-  const digest = createHash('sha256')
-  for (const part of parts) digest.update(part)
-  return new Uint8Array(digest.digest())
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return hash('sha256', joined.subarray(0, size), 'latin1')
 }
 
 /**

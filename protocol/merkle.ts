@@ -10,7 +10,7 @@
 
 import { equal } from './bytes.ts'
 import { FormatError } from './errors.ts'
-import { DIGEST_SIZE, sha256 } from './hash.ts'
+import { DIGEST_SIZE, sha256, sha256Into } from './hash.ts'
 
 const LEAF = 0x00
 const NODE = Uint8Array.of(0x01)
@@ -40,16 +40,23 @@ export interface ShareShape {
  * @throws {FormatError} if the share number or the index would wrap around
  */
 export function leafHash(shareNumber: number, leafIndex: number, bytes: Uint8Array): Uint8Array {
+  return sha256(leafPrefix(shareNumber, leafIndex, bytes.length), bytes)
+}
+
+function leafPrefix(shareNumber: number, leafIndex: number, length: number): Uint8Array {
   if (shareNumber >>> 0 !== shareNumber || shareNumber > 255 || leafIndex >>> 0 !== leafIndex) {
     throw new FormatError(`merkle: no leaf ${leafIndex} of share ${shareNumber}`)
   }
   const prefix = new Uint8Array(10)
-  const view = new DataView(prefix.buffer)
-  view.setUint8(0, LEAF)
-  view.setUint8(1, shareNumber)
-  view.setUint32(2, leafIndex)
-  view.setUint32(6, bytes.length)
-  return sha256(prefix, bytes)
+  prefix[0] = LEAF
+  prefix[1] = shareNumber
+  putU32(prefix, 2, leafIndex)
+  putU32(prefix, 6, length)
+  return prefix
+}
+
+function putU32(bytes: Uint8Array, at: number, value: number): void {
+  for (let index = 0; index < 4; index++) bytes[at + index] = value >>> (24 - 8 * index)
 }
 
 /** SHA-256(0x01 ‖ left ‖ right) */
@@ -82,10 +89,14 @@ export class MerkleTree {
    */
   static ofShare(shareNumber: number, bytes: Uint8Array, leafSize: number): MerkleTree {
     const count = Math.ceil(bytes.length / leafSize)
-    const hashes = Array.from({ length: count }, (_, index) =>
-      leafHash(shareNumber, index, bytes.subarray(index * leafSize, (index + 1) * leafSize)),
-    )
-    return MerkleTree.ofLeafHashes(hashes)
+    const nodes = new Uint8Array(merkleNodesSize(count))
+    for (let index = 0; index < count; index++) {
+      const leaf = bytes.subarray(index * leafSize, (index + 1) * leafSize)
+      sha256Into(nodes, index * DIGEST_SIZE, leafPrefix(shareNumber, index, leaf.length), leaf)
+    }
+    const tree = new MerkleTree(nodes, count)
+    tree.#fill()
+    return tree
   }
 
   /**
@@ -155,8 +166,9 @@ export class MerkleTree {
       for (let index = 0; 2 * index < width; index++) {
         const left = this.#node(level - 1, 2 * index)
         const isPair = 2 * index + 1 < width
-        const hash = isPair ? nodeHash(left, this.#node(level - 1, 2 * index + 1)) : left
-        this.#node(level, index).set(hash)
+        const parent = this.#node(level, index)
+        if (isPair) sha256Into(parent, 0, NODE, left, this.#node(level - 1, 2 * index + 1))
+        else parent.set(left)
       }
       width = Math.ceil(width / 2)
     }

@@ -141,7 +141,14 @@ export const codecs = {
    * @throws {FormatError} as {@link encodePack} does
    */
   encodePack(params: Code & { readonly leafSize: number }): Codec<Uint8Array, EncodedPack> {
-    return { push: (pack) => [encodePack(pack, params)], close: () => [] }
+    return {
+      push(pack) {
+        const encoded = encodePack(pack, params)
+        release(pack)
+        return [encoded]
+      },
+      close: () => [],
+    }
   },
 
   /**

@@ -14,6 +14,8 @@ import { taggedHash } from '../../protocol/hash.ts'
 import { encodeManifest, packId, pieceSize } from '../../protocol/manifest.ts'
 import type { Manifest, PackId } from '../../protocol/manifest.ts'
 import { MerkleTree } from '../../protocol/merkle.ts'
+import { release } from '../base/release.ts'
+import { unfilled } from './buffers.ts'
 import { BadPiecesError, decodePieces, encodePieces } from './erasure.ts'
 import type { Code, Piece } from './erasure.ts'
 
@@ -45,11 +47,10 @@ export function encodePack(pack: Uint8Array, code: Code & { leafSize: number }):
   const manifestBytes = encodeManifest(manifest)
 
   const subset = drawSubset(manifestBytes, code)
-  const decoded = decodePack(
-    manifest,
-    subset.map((index) => ({ index, bytes: pieces[index]! })),
-  )
-  if (!equal(decoded, pack)) throw new PackMismatchError('the pack changed while it was encoded')
+  const given = subset.map((index) => ({ index, bytes: pieces[index]! }))
+  const data = decodeChecked(manifest, given)
+  if (!holds(data, pack)) throw new PackMismatchError('the pack changed while it was encoded')
+  releaseRebuilt(data, given)
   return { id: packId(manifestBytes), manifest, manifestBytes, pieces }
 }
 
@@ -60,20 +61,43 @@ export function encodePack(pack: Uint8Array, code: Code & { leafSize: number }):
  * @throws {PackMismatchError} if a data piece, given or rebuilt, differs from the manifest's root
  */
 export function decodePack(manifest: Manifest, pieces: readonly Piece[]): Uint8Array {
+  const data = decodeChecked(manifest, pieces)
+  const size = pieceSize(manifest)
+  const pack = unfilled(manifest.size)
+  for (const [index, piece] of data.entries()) {
+    const offset = Math.min(index * size, manifest.size)
+    pack.set(piece.subarray(0, manifest.size - offset), offset)
+  }
+  releaseRebuilt(data, pieces)
+  return pack
+}
+
+/** @returns the data pieces, each of which has the root that the manifest names */
+function decodeChecked(manifest: Manifest, pieces: readonly Piece[]): Uint8Array[] {
   const size = pieceSize(manifest)
   if (pieces.some(({ bytes }) => bytes.length !== size))
     throw new BadPiecesError(`not all pieces have ${size} bytes`)
   const data = decodePieces(pieces, manifest)
-
-  const pack = new Uint8Array(manifest.size)
   for (const [index, piece] of data.entries()) {
     const { root } = MerkleTree.ofShare(index, piece, manifest.leafSize)
     if (!equal(root, manifest.roots[index]!))
       throw new PackMismatchError(`data piece ${index} differs from the manifest's root`)
-    const offset = Math.min(index * size, manifest.size)
-    pack.set(piece.subarray(0, manifest.size - offset), offset)
   }
-  return pack
+  return data
+}
+
+/** @returns whether the pieces are the pack in order, whatever fills the last ones up */
+function holds(data: readonly Uint8Array[], pack: Uint8Array): boolean {
+  const whole = Buffer.from(pack.buffer, pack.byteOffset, pack.length)
+  return data.every((piece, index) => {
+    const part = whole.subarray(index * piece.length, (index + 1) * piece.length)
+    return equal(piece.subarray(0, part.length), part)
+  })
+}
+
+function releaseRebuilt(data: readonly Uint8Array[], pieces: readonly Piece[]): void {
+  const given = new Set(pieces.map(({ bytes }) => bytes))
+  for (const piece of data) if (!given.has(piece)) release(piece)
 }
 
 /** @returns `needed` indices of pieces, which look random and are the same for the same manifest */
