@@ -8,21 +8,23 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { statement } from './database.ts'
 import { LocalSeal } from './local-seal.ts'
-import { hkdf, hmac } from '../../protocol/hash.ts'
+import { utf8 } from '../../protocol/bytes.ts'
+import { hmac } from '../../protocol/hash.ts'
 import type { Reference } from '../../protocol/reference.ts'
 
 const ID_SIZE = 16
-const KEY_SIZE = 32
 
 export class Contents {
   readonly #database: DatabaseSync
   readonly #localKey: Uint8Array
+  readonly #maskKey: Uint8Array
   readonly #records: LocalSeal
 
   /** @param localKey - secret of this vault for local state, 32 bytes */
   constructor(database: DatabaseSync, localKey: Uint8Array) {
     this.#database = database
     this.#localKey = localKey
+    this.#maskKey = hmac(localKey, utf8('cairn/contents/key'))
     this.#records = new LocalSeal(localKey, 'versions')
   }
 
@@ -66,7 +68,7 @@ export class Contents {
     return this.#records.seal(record)
   }
 
-  /** @throws {SealedFieldError} */
+  /** @throws {SealedValueError} */
   openRecord(sealed: Uint8Array): Uint8Array {
     return this.#records.open(sealed)
   }
@@ -78,7 +80,7 @@ export class Contents {
 
   /** One-time pad: the mask is as unguessable as the content is, and hides one key only. */
   #mask(digest: Uint8Array, key: Uint8Array): Uint8Array {
-    const pad = hkdf(hmac(this.#localKey, digest), 'cairn/contents/key', KEY_SIZE)
+    const pad = hmac(this.#maskKey, digest)
     return key.map((byte, index) => byte ^ (pad[index] as number))
   }
 }

@@ -2,60 +2,87 @@
  * Version records: a finished file's new versions, as the queue keeps them until they are published.
  *
  * Local only; the tree has formats of its own. A version's references are listed whole here, however
- * many; the tree phase turns long lists into list objects.
+ * many; the tree phase turns long lists into list objects. One record is written and read for each
+ * changed file, so the layout is plain:
+ *
+ *     version*   id, size, flags u8, label u8, base if a delta, digest 32 if there is one,
+ *                depth u8, number of references, reference*
+ *     reference  pack, offset, length, secret 32, 0 or ordinal + 1
+ *
+ * with numbers as varints (protocol/bytes.ts) where nothing else is said.
  */
 
-import { z } from 'zod'
-import { bytesField, count, decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
-import { referenceSchema, referenceToCbor } from '../../protocol/reference.ts'
-import type { Version } from '../../protocol/tree.ts'
+import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
+import { FormatError } from '../../protocol/errors.ts'
+import { ORDINAL_MAX, SECRET_SIZE, type Reference } from '../../protocol/reference.ts'
+import type { Version, VersionLabel } from '../../protocol/tree.ts'
 
-/** A version of 10 TiB in chunks of 1 MiB takes half of this. */
-const RECORD_SIZE_MAX = 1024 * 1024 * 1024
+const LABELS: readonly VersionLabel[] = ['stable', 'retried', 'copied', 'fuzzy', 'app-consistent']
 
-const VERSION_ID_MAX = Number.MAX_SAFE_INTEGER
+const DIGEST_SIZE = 32
+const DEPTH_MAX = 3
+const IS_DELTA = 1
+const HAS_DIGEST = 2
 
-const partsSchema = z.strictObject({
-  depth: count(3),
-  references: z.array(referenceSchema),
-})
-
-const versionSchema = z.strictObject({
-  id: count(VERSION_ID_MAX),
-  size: count(Number.MAX_SAFE_INTEGER),
-  digest: bytesField(32, 32).nullable(),
-  label: z.enum(['stable', 'retried', 'copied', 'fuzzy', 'app-consistent']),
-  base: count(VERSION_ID_MAX).nullable(),
-  parts: partsSchema,
-})
+/** Bytes of the shortest reference: a list cannot hold more of them than this allows. */
+const REFERENCE_SIZE_MIN = 3 + SECRET_SIZE + 1
 
 export function encodeVersions(versions: readonly Version[]): Uint8Array {
-  return encodeCbor(
-    versions.map(({ id, size, digest, label, content }) => ({
-      id,
-      size,
-      digest: digest ?? null,
-      label,
-      base: content.type === 'delta' ? content.base : null,
-      parts: {
-        depth: content.parts.depth,
-        references: content.parts.references.map(referenceToCbor),
-      },
-    })),
-  )
+  const writer = new ByteWriter()
+  for (const { id, size, digest, label, content } of versions) {
+    const isDelta = content.type === 'delta'
+    const flags = (isDelta ? IS_DELTA : 0) | (digest === undefined ? 0 : HAS_DIGEST)
+    writer.varint(id).varint(size).u8(flags).u8(LABELS.indexOf(label))
+    if (isDelta) writer.varint(content.base)
+    if (digest !== undefined) writer.put(digest)
+    const { depth, references } = content.parts
+    writer.u8(depth).varint(references.length)
+    for (const reference of references) putReference(writer, reference)
+  }
+  return writer.finish()
 }
 
+/** @throws {FormatError} */
 export function decodeVersions(bytes: Uint8Array): Version[] {
-  const stored = decodeCbor(bytes, z.array(versionSchema), {
-    format: 'version record',
-    sizeMax: RECORD_SIZE_MAX,
-  })
-  return stored.map(({ id, size, digest, label, base, parts }) => ({
-    id,
-    size,
-    digest: digest ?? undefined,
-    label,
-    content: base === null ? { type: 'original', parts } : { type: 'delta', base, parts },
-    extra: [],
-  }))
+  const reader = new ByteReader(bytes)
+  const versions: Version[] = []
+  while (reader.remaining > 0) versions.push(readVersion(reader))
+  return versions
+}
+
+function putReference(writer: ByteWriter, { pack, offset, length, key }: Reference): void {
+  writer.varint(pack).varint(offset).varint(length).put(key.secret)
+  writer.varint(key.type === 'raw' ? 0 : key.ordinal + 1)
+}
+
+function readVersion(reader: ByteReader): Version {
+  const id = reader.varint()
+  const size = reader.varint()
+  const flags = reader.u8()
+  if (flags > (IS_DELTA | HAS_DIGEST)) throw new FormatError(`version record: flags ${flags}`)
+  const label = LABELS[reader.u8()]
+  if (label === undefined) throw new FormatError('version record: no such label')
+  const base = (flags & IS_DELTA) === 0 ? undefined : reader.varint()
+  const digest = (flags & HAS_DIGEST) === 0 ? undefined : reader.take(DIGEST_SIZE).slice()
+  const depth = reader.u8()
+  if (depth > DEPTH_MAX) throw new FormatError(`version record: lists of depth ${depth}`)
+  const count = reader.varint()
+  if (count * REFERENCE_SIZE_MIN > reader.remaining) {
+    throw new FormatError(`version record: ${count} references in ${reader.remaining} bytes`)
+  }
+  const references = Array.from({ length: count }, () => readReference(reader))
+  const parts = { depth, references }
+  const content: Version['content'] =
+    base === undefined ? { type: 'original', parts } : { type: 'delta', base, parts }
+  return { id, size, digest, label, content, extra: [] }
+}
+
+function readReference(reader: ByteReader): Reference {
+  const [pack, offset, length] = [reader.varint(), reader.varint(), reader.varint()]
+  const secret = reader.take(SECRET_SIZE).slice()
+  const ordinal = reader.varint() - 1
+  if (ordinal > ORDINAL_MAX) throw new FormatError(`version record: ordinal ${ordinal}`)
+  const key: Reference['key'] =
+    ordinal < 0 ? { type: 'raw', secret } : { type: 'run', secret, ordinal }
+  return { pack, offset, length, key }
 }

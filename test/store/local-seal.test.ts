@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FormatError } from '../../src/base/errors.ts'
 import { LocalSeal } from '../../src/store/local-seal.ts'
@@ -11,9 +12,23 @@ describe('a local seal', () => {
     expect(seal.open(seal.seal(PLAIN))).toEqual(PLAIN)
   })
 
+  it('opens values of any size, and none of which a single bit differs', () => {
+    const seal = new LocalSeal(KEY, 'versions')
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(), fc.nat(7), (plain, place, bit) => {
+        const sealed = seal.seal(plain)
+        expect(seal.open(sealed)).toEqual(plain)
+        const at = place % sealed.length
+        const changed = sealed.with(at, (sealed[at] ?? 0) ^ (1 << bit))
+        expect(() => seal.open(changed)).toThrow(FormatError)
+      }),
+    )
+    expect(() => seal.open(new Uint8Array(15))).toThrow(FormatError)
+  })
+
   it('opens nothing that was changed, sealed for another use, or by another vault', () => {
     const sealed = new LocalSeal(KEY, 'published').seal(PLAIN)
-    const changed = sealed.with(30, (sealed[30] ?? 0) ^ 1)
+    const changed = sealed.with(17, (sealed[17] ?? 0) ^ 1)
     expect(() => new LocalSeal(KEY, 'published').open(changed)).toThrow(FormatError)
     expect(() => new LocalSeal(KEY, 'versions').open(sealed)).toThrow(FormatError)
     expect(() => new LocalSeal(KEY.with(0, 2), 'published').open(sealed)).toThrow(FormatError)
