@@ -18,7 +18,7 @@ import {
   type EntryStatus,
 } from '../base/entry-status.ts'
 import { FilesError } from '../base/errors.ts'
-import { recordsOf } from '../base/stretch.ts'
+import { recordsOf, type StretchRecord } from '../base/stretch.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Files } from '../ports/files.ts'
 import type { Stretch } from '../ports/scan.ts'
@@ -30,7 +30,7 @@ import {
 } from '../source/folder-source.ts'
 import { fromKey, keysBelow, pathToKey, toPath } from '../source/path.ts'
 import { inTransaction } from '../store/database.ts'
-import type { Child, Entries, KnownStretch } from '../store/entries.ts'
+import type { Entries, KnownStretch } from '../store/entries.ts'
 import type { Queue } from '../store/queue.ts'
 import { isRacy } from './racy.ts'
 
@@ -148,48 +148,46 @@ export class Scanner {
   #compareStretch({ key, stretch }: FoundStretch): void {
     this.totals.unsupported += stretch.unsupported
     for (const { name, code } of stretch.troubles) this.#fail(failureAt(childKey(key, name), code))
-    if (this.#isKnown(key, stretch)) {
-      this.totals.folders += stretch.folders
-      this.totals.symlinks += stretch.symlinks
-      this.totals.files += stretch.files
-      this.totals.unmodified += stretch.files
-      this.totals.bytes += stretch.bytes
-      return
-    }
-    const children = this.#parts.entries.children(key, stretch)
-    const isSame = this.#merge(key, stretch, children)
-    if (!isSame) return
-    const { after, until, digest } = stretch
+    if (this.#isKnown(key, stretch)) return this.#countUnchanged(stretch)
+
+    const { after, until, digest, records } = stretch
+    const known = this.#parts.entries.records(key, stretch)
+    if (!equal(known, records)) return this.#merge(key, stretch, known)
+    this.#countUnchanged(stretch)
     this.#actions.push({ type: 'known', stretch: { folder: key, after, digest }, until })
   }
 
-  /** Compare what was found with the rows of the same names. @returns whether they are the same */
-  #merge(folder: Uint8Array, stretch: Stretch, children: readonly Child[]): boolean {
-    let isSame = true
-    let index = 0
+  #countUnchanged({ files, folders, symlinks, bytes }: Stretch): void {
+    this.totals.folders += folders
+    this.totals.symlinks += symlinks
+    this.totals.files += files
+    this.totals.unmodified += files
+    this.totals.bytes += bytes
+  }
+
+  /** Compare what was found with the rows of the same names. */
+  #merge(folder: Uint8Array, stretch: Stretch, records: Uint8Array): void {
+    const rows = recordsOf(records)
+    let row = rows.next().value
     const passTo = (name: Uint8Array | undefined) => {
-      for (let child = children[index]; child !== undefined; child = children[++index]) {
-        if (name !== undefined && compare(child.name, name) >= 0) return child
-        isSame = false
-        this.#missing(folder, child, stretch)
+      for (; row !== undefined; row = rows.next().value) {
+        if (name !== undefined && compare(row.name, name) >= 0) return
+        this.#missing(folder, row, stretch)
       }
-      return undefined
     }
-    for (const { name, status } of recordsOf(stretch)) {
-      const child = passTo(name)
-      const isKnown = child !== undefined && equal(child.name, name)
-      if (isKnown) index += 1
-      if (isKnown && equal(child.status, status)) {
+    for (const { name, status } of recordsOf(stretch.records)) {
+      passTo(name)
+      const isKnown = row !== undefined && equal(row.name, name)
+      if (isKnown && row !== undefined && equal(row.status, status)) {
         const seen = peek(status)
         this.#count(seen)
         if (seen.kind === 'file') this.totals.unmodified += 1
       } else {
-        isSame = false
         this.#changed(childKey(folder, name), unpack(status))
       }
+      if (isKnown) row = rows.next().value
     }
     passTo(undefined)
-    return isSame
   }
 
   #changed(key: Uint8Array, status: EntryStatus): void {
@@ -199,7 +197,7 @@ export class Scanner {
   }
 
   /** A row whose path was not found. */
-  #missing(folder: Uint8Array, { name, status }: Child, { troubles }: Stretch): void {
+  #missing(folder: Uint8Array, { name, status }: StretchRecord, { troubles }: Stretch): void {
     const trouble = troubles.find((each) => equal(each.name, name))
     // What was listed and could not be seen is kept, unless it vanished in between.
     if (trouble !== undefined && trouble.code !== 'ENOENT') return

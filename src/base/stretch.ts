@@ -129,7 +129,7 @@ export interface StretchRecord {
   readonly status: Uint8Array
 }
 
-export function* recordsOf({ records }: Pick<Stretch, 'records'>): Generator<StretchRecord> {
+export function* recordsOf(records: Uint8Array): Generator<StretchRecord, undefined> {
   const view = viewOf(records)
   for (let at = 0; at < records.length;) {
     const start = at + HEADER_SIZE
@@ -137,6 +137,7 @@ export function* recordsOf({ records }: Pick<Stretch, 'records'>): Generator<Str
     yield { status: records.subarray(at + 2, start), name: records.subarray(start, end) }
     at = end
   }
+  return undefined
 }
 
 function latin1(text: string): Uint8Array {

@@ -26,13 +26,6 @@ export interface EntryRow extends EntryStatus {
   readonly chainSize: number
 }
 
-/** What the change test needs of a row. */
-export interface Child {
-  readonly name: Uint8Array
-  /** Packed. */
-  readonly status: Uint8Array
-}
-
 /** A stretch of names that is as the rows have it. */
 export interface KnownStretch {
   /** Key of its folder. */
@@ -86,18 +79,23 @@ export class Entries {
     return row === undefined ? undefined : toEntry(row as unknown as EntryColumns)
   }
 
-  /** @returns a folder's children within the bounds, in order of their names */
-  children(folder: Uint8Array, { after, until }: Bounds): Child[] {
-    const select = 'SELECT name, status FROM entries WHERE folder = ? AND name > ?'
-    const rows =
+  /**
+   * Names and statuses of a folder's children within the bounds, packed as a scan packs its stretches
+   * (src/base/stretch.ts). Joined by SQLite, since a value of ours for each row costs ten times as much.
+   */
+  records(folder: Uint8Array, { after, until }: Bounds): Uint8Array {
+    const select = (bounds: string) =>
+      statement(
+        this.#database,
+        `SELECT unhex(group_concat(printf('%04x', length(name)) || hex(status) || hex(name), ''))
+           AS records
+           FROM (SELECT name, status FROM entries WHERE folder = ? AND name > ? ${bounds} ORDER BY name)`,
+      )
+    const row =
       until === undefined
-        ? statement(this.#database, `${select} ORDER BY name`).all(folder, after)
-        : statement(this.#database, `${select} AND name <= ? ORDER BY name`).all(
-            folder,
-            after,
-            until,
-          )
-    return rows as unknown as Child[]
+        ? select('').get(folder, after)
+        : select('AND name <= ?').get(folder, after, until)
+    return (row?.['records'] as Uint8Array | null | undefined) ?? new Uint8Array(0)
   }
 
   /** Known stretches of the folders with `from` ≤ key < `until`, in order, read a page at a time. */

@@ -104,7 +104,7 @@ async function scan(root: string): Promise<Scanned[]> {
 /** @returns the names in a stretch; none if it is of another folder than asked for */
 function namesOf(found: Scanned, folder = toText(found.folder)): string[] {
   if (found.type !== 'stretch' || toText(found.folder) !== folder) return []
-  return [...recordsOf(found)].map(({ name }) => toText(name))
+  return [...recordsOf(found.records)].map(({ name }) => toText(name))
 }
 
 function toText(bytes: Uint8Array): string {

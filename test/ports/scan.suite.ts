@@ -45,7 +45,7 @@ export function scanSuite(who: string, makeWorld: () => FilesWorld | Promise<Fil
         const folders = found.map(({ folder }) => toHex(folder))
         expect(folders).toEqual([at(), ...sorted.map((name) => at(name))].map(toHex))
         for (const { folder, ...stretch } of found) {
-          for (const { name, status } of recordsOf(stretch)) {
+          for (const { name, status } of recordsOf(stretch.records)) {
             const now = toEntryStatus(await files.status(join([folder, text('/'), name])))
             expect(unpack(status)).toEqual(now)
             expect(now && pack(now)).toEqual(new Uint8Array(status))
@@ -214,7 +214,9 @@ async function drain(batches: AsyncIterable<readonly Scanned[]>): Promise<Scanne
 }
 
 function namesOf(stretch: Pick<Stretch, 'records'> | undefined): Uint8Array[] {
-  return stretch === undefined ? [] : [...recordsOf(stretch)].map(({ name }) => name.slice())
+  return stretch === undefined
+    ? []
+    : [...recordsOf(stretch.records)].map(({ name }) => name.slice())
 }
 
 function codeOf(found: Scanned): string {

@@ -154,6 +154,6 @@ function describeFound(found: Found): string[] {
   const { stretch } = found
   const folder = toPath(fromKey(found.key))
   expect(stretch.folder).toEqual(folder)
-  const seen = [...recordsOf(stretch)].map(({ name }) => toText(join(folder, name)))
+  const seen = [...recordsOf(stretch.records)].map(({ name }) => toText(join(folder, name)))
   return [...seen, ...stretch.troubles.map(({ name, code }) => `${toText(name)} ${code}`)]
 }

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { pack } from '../../src/base/entry-status.ts'
+import { compare } from '../../protocol/bytes.ts'
+import { toSystemStatus } from '../../src/base/entry-status.ts'
+import { recordsOf, StretchBuilder } from '../../src/base/stretch.ts'
 import { keysBelow } from '../../src/source/path.ts'
 import { Entries, type EntryRow } from '../../src/store/entries.ts'
 import { toBytes, toText } from '../../sim/file-tree.ts'
+import { NAMES } from '../ports/files.suite.ts'
 import { allEntries, fileStatus, memoryDatabase } from '../support/memory-database.ts'
 
 describe('entries', () => {
@@ -33,12 +36,14 @@ describe('entries', () => {
       entries.put(entry(key))
     }
     const names = (folder: string, after = '', until?: string) =>
-      entries
-        .children(toBytes(folder), {
-          after: toBytes(after),
-          until: until === undefined ? undefined : toBytes(until),
-        })
-        .map(({ name }) => toText(name))
+      [
+        ...recordsOf(
+          entries.records(toBytes(folder), {
+            after: toBytes(after),
+            until: until === undefined ? undefined : toBytes(until),
+          }),
+        ),
+      ].map(({ name }) => toText(name))
     expect(names('')).toEqual(['a', 'a-', 'a0', 'b'])
     expect(names('a')).toEqual(['b', 'b-', 'z'])
     expect(names('a', 'b')).toEqual(['b-', 'z'])
@@ -46,8 +51,19 @@ describe('entries', () => {
     expect(names('a', 'b', 'y')).toEqual(['b-'])
     expect(names('a\0b')).toEqual(['c'])
     expect(names('nowhere')).toEqual([])
-    const [child] = entries.children(toBytes('a\0b'), { after: toBytes(''), until: undefined })
-    expect(child?.status).toEqual(pack(fileStatus()))
+  })
+
+  it('are packed just as a scan packs what it finds', () => {
+    const entries = newEntries()
+    const builder = new StretchBuilder()
+    for (const name of NAMES.toSorted(compare)) {
+      const status = fileStatus({ size: name.length })
+      entries.put(entry(`f\0${toText(name)}`, status))
+      builder.add(toText(name), toSystemStatus(status))
+    }
+    const { records } = builder.finish(toBytes('/f'), '', undefined)
+    const bounds = { after: toBytes(''), until: undefined }
+    expect(new Uint8Array(entries.records(toBytes('f'), bounds))).toEqual(records)
   })
 
   it('go with their folder, and nothing beside it does', () => {
