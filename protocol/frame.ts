@@ -9,7 +9,7 @@
 
 import { FormatError } from './errors.ts'
 
-const HEADER_SIZE = 4
+export const FRAME_HEADER_SIZE = 4
 const BUFFER_SIZE_MIN = 4096
 
 /** Largest payload, bytes: one request's worth of blocks with their Merkle paths, rounded up. */
@@ -32,9 +32,9 @@ export class FrameTruncatedError extends FormatError {
  */
 export function encodeFrame(payload: Uint8Array): Uint8Array {
   checkLength(payload.length)
-  const frame = new Uint8Array(HEADER_SIZE + payload.length)
+  const frame = new Uint8Array(FRAME_HEADER_SIZE + payload.length)
   new DataView(frame.buffer).setUint32(0, payload.length)
-  frame.set(payload, HEADER_SIZE)
+  frame.set(payload, FRAME_HEADER_SIZE)
   return frame
 }
 
@@ -52,23 +52,81 @@ export function encodeFrame(payload: Uint8Array): Uint8Array {
  * @throws {FormatError} for a length of 0
  */
 export async function* decodeFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const header = new Gatherer(HEADER_SIZE)
-  let payload: Gatherer | undefined
+  const frames = new FrameReader(chunks)
+  try {
+    while ((await frames.open()) !== undefined) yield await frames.payload()
+  } finally {
+    await frames.close()
+  }
+}
 
-  for await (const chunk of chunks) {
-    let rest = chunk
-    while (rest.length > 0) {
-      rest = (payload ?? header).take(rest)
-      if (payload === undefined && header.isFull) {
-        payload = new Gatherer(readLength(header.finish()))
-      } else if (payload?.isFull) {
-        yield payload.finish()
-        payload = undefined
-      }
-    }
+/**
+ * Reads frames one by one, whole or, where they are large, piece by piece as they arrive.
+ *
+ * Throws what {@link decodeFrames} throws.
+ */
+export class FrameReader {
+  readonly #chunks: AsyncIterator<Uint8Array>
+  /** What has arrived and was not taken yet, a view. */
+  #rest: Uint8Array = new Uint8Array(0)
+  /** Bytes of the open frame that were not taken yet. */
+  #left = 0
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.#chunks = chunks[Symbol.asyncIterator]()
   }
 
-  if (payload !== undefined || !header.isEmpty) throw new FrameTruncatedError('inside a frame')
+  /**
+   * Begin with the next frame; the one before must have been taken whole.
+   *
+   * @returns the length of its payload, bytes; `undefined` if the stream ended
+   */
+  async open(): Promise<number | undefined> {
+    const header = new Gatherer(FRAME_HEADER_SIZE)
+    while (!header.isFull) {
+      if (this.#rest.length === 0 && !(await this.#more())) {
+        if (header.isEmpty) return undefined
+        throw new FrameTruncatedError('inside a frame')
+      }
+      this.#rest = header.take(this.#rest)
+    }
+    this.#left = readLength(header.finish())
+    return this.#left
+  }
+
+  /**
+   * Take what is here of the open frame, or wait for more of it.
+   *
+   * @returns one byte or more, a view of what the stream gave
+   */
+  async part(): Promise<Uint8Array> {
+    while (this.#rest.length === 0) {
+      if (!(await this.#more())) throw new FrameTruncatedError('inside a frame')
+    }
+    const part = this.#rest.subarray(0, this.#left)
+    this.#rest = this.#rest.subarray(part.length)
+    this.#left -= part.length
+    return part
+  }
+
+  /** Take the whole open frame. @returns an array of its own */
+  async payload(): Promise<Uint8Array> {
+    const payload = new Gatherer(this.#left)
+    while (!payload.isFull) payload.take(await this.part())
+    return payload.finish()
+  }
+
+  /** Take no more from the stream. */
+  async close(): Promise<void> {
+    await this.#chunks.return?.()
+  }
+
+  async #more(): Promise<boolean> {
+    const { value, done } = await this.#chunks.next()
+    if (done === true) return false
+    this.#rest = value
+    return true
+  }
 }
 
 function readLength(header: Uint8Array): number {

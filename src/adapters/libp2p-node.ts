@@ -7,11 +7,11 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import type { Libp2p } from '@libp2p/interface'
-import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 
 import type { PeerId } from '../ports/network.ts'
+import { corkedTcp } from './libp2p-tcp.ts'
 
 /** Open streams of one protocol on one connection; more are reset. Above any client's own width. */
 export const STREAMS_MAX = 128
@@ -73,7 +73,7 @@ export async function makeNode(
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', options.seed),
     addresses: { listen: [...options.listen] },
-    transports: [tcp()],
+    transports: [corkedTcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({

@@ -56,8 +56,8 @@ export class Libp2pStream implements ByteStream {
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.length; offset += PIECE_SIZE_MAX) {
-      // A copy: layers below may hold on to a piece for a moment after there is room again.
-      await this.#writePiece(bytes.slice(offset, offset + PIECE_SIZE_MAX))
+      // No copy: layers below may hold on to a piece after there is room again, but nobody changes it.
+      await this.#writePiece(bytes.subarray(offset, offset + PIECE_SIZE_MAX))
     }
     this.#throwIfBroken()
   }

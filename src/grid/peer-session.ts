@@ -25,8 +25,13 @@ export const STORE_MS_MAX = 60_000
 export const BODY_RATE_MIN = 4096
 export const BODY_GRACE_MS = 30_000
 
+/** Silence while a body is sent: at that pace one written piece takes 32 s. The peer waits as long. */
+const SEND_MS_MAX = 60_000
+
 const STORE: PaceLimits = { idleMs: STORE_MS_MAX }
-const BODY: PaceLimits = { idleMs: ANSWER_MS_MAX, rateMin: BODY_RATE_MIN, graceMs: BODY_GRACE_MS }
+const PACE = { rateMin: BODY_RATE_MIN, graceMs: BODY_GRACE_MS }
+const SEND: PaceLimits = { ...PACE, idleMs: SEND_MS_MAX }
+const RECEIVE: PaceLimits = { ...PACE, idleMs: ANSWER_MS_MAX }
 
 /** A share to be stored. */
 export interface SharePut {
@@ -132,7 +137,7 @@ export class PeerSession {
       const { proof, bodySize } = expectType(response, 'leaves')
       if (bodySize !== size) throw new FormatError(`response, field bodySize: not ${size}`)
       const bytes = new Uint8Array(size)
-      await stream.within(BODY, signal, async () => {
+      await stream.within(RECEIVE, signal, async () => {
         let filled = 0
         for await (const part of stream.receiveBody(size)) {
           bytes.set(part, filled)
@@ -205,7 +210,7 @@ export class PeerSession {
     const send = async () => {
       for await (const size of stream.sendBody(piece, isWanted)) onSent(size)
     }
-    await stream.within(BODY, signal, async () => {
+    await stream.within(SEND, signal, async () => {
       const sent = send()
       for (const either of [sent, answered]) either.catch(() => undefined)
       // A refusal that came before the stream broke says more than the broken stream.

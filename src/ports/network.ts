@@ -23,7 +23,7 @@ export interface ByteStream {
 
   /**
    * Hand bytes to the stream. Resolves when it can take more, so a slow reader slows the writer.
-   * The bytes must not be changed before it resolves.
+   * The bytes must never be changed: some may be on their way for a while after it resolved.
    *
    * @throws {StreamResetError}
    */

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
+import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 
 import { peerIdOf } from '../../protocol/peer-id.ts'
 import { signingKeyFromSeed } from '../../protocol/signing.ts'
@@ -140,20 +141,36 @@ describe('Libp2pNetwork', () => {
     for await (const chunk of stream.source) expect(Buffer.isBuffer(chunk)).toBe(false)
   })
 
-  it('takes a copy of what is written, so that the writer may use its buffer again', async () => {
+  it('sends every byte and leaves the buffers as they were, though it frees what it made of them', async () => {
     const [server, client] = [await makeNode({}), await makeNode({ listen: [] })]
     server.gate(() => true)
     const received = Promise.withResolvers<Uint8Array>()
     await server.serve(PROTOCOL, async (stream) => received.resolve(await collect(stream.source)))
     const stream = await client.dial(server.self, PROTOCOL, server.addresses(), never())
-    const buffer = new Uint8Array(256 * 1024)
-    for (let round = 0; round < 40; round++) {
-      buffer.fill(round)
-      await stream.write(buffer)
-    }
+    const buffers = Array.from({ length: 40 }, (_, round) => new Uint8Array(256 * 1024).fill(round))
+    for (const buffer of buffers) await stream.write(buffer)
     await stream.end()
     const whole = await received.promise
-    expect(whole.every((byte, index) => byte === Math.floor(index / buffer.length))).toBe(true)
+    expect(whole.every((byte, index) => byte === Math.floor(index / (256 * 1024)))).toBe(true)
+    for (const [round, buffer] of buffers.entries()) {
+      expect(buffer.length).toBe(256 * 1024)
+      expect(buffer.every((byte) => byte === round)).toBe(true)
+    }
+  })
+
+  it('writes what belongs together at once: a large piece takes few calls of its socket', async () => {
+    const writes = vi.spyOn(Socket.prototype, 'cork')
+    const [server, client] = [await makeNode({}), await makeNode({ listen: [] })]
+    server.gate(() => true)
+    const received = Promise.withResolvers<Uint8Array>()
+    await server.serve(PROTOCOL, async (stream) => received.resolve(await collect(stream.source)))
+    const stream = await client.dial(server.self, PROTOCOL, server.addresses(), never())
+    await stream.write(new Uint8Array(128 * 1024))
+    await stream.end()
+    await received.promise
+    // Libp2p keeps its sockets where we look for them.
+    expect(writes).toHaveBeenCalled()
+    writes.mockRestore()
   })
 
   it('leaves nothing open once it is closed, so that its process ends', () => {
