@@ -151,13 +151,20 @@ export async function* applyDelta(
       size += op.type === 'literal' ? op.bytes.length : op.length
       if (size > sizeMax) throw new BadDeltaError(`makes more than ${sizeMax} bytes`)
       if (op.type === 'literal') yield op.bytes
-      else yield* copy(base, op)
+      else yield* copyFrom(base, op)
     }
   }
   reader.close()
 }
 
-async function* copy(base: PatchBase, { start, length }: Range): AsyncGenerator<Uint8Array> {
+/**
+ * @returns a stretch of the old file, in parts of at most 1 MiB
+ * @throws {BadDeltaError} if it does not lie within the file
+ */
+export async function* copyFrom(
+  base: PatchBase,
+  { start, length }: Range,
+): AsyncGenerator<Uint8Array> {
   const end = start + length
   if (end > base.size) throw new BadDeltaError(`copies up to ${end} of ${base.size} bytes`)
   for (let offset = start; offset < end; offset += COPY_READ_SIZE_MAX) {

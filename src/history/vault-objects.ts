@@ -75,7 +75,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
     const local = isContent && isGone(pack) ? undefined : await this.#local(pack, reference, kind)
     if (local !== undefined) return local
     const sealed = unfilled(reference.length)
-    await this.#remote(pack, reference, sealed, isContent ? this.#content : this.#metadata)
+    await this.#remote(pack, reference, sealed, this.#windows(reference, kind))
     return bodyOf(sealed, reference, kind)
   }
 
@@ -89,6 +89,12 @@ export class VaultObjects implements ObjectSource, SealedSource {
     const here = isGone(pack) ? undefined : await this.#here(pack, reference)
     if (here === undefined) await this.#remote(pack, reference, target, this.#content)
     else target.set(here)
+  }
+
+  /** A small delta is mostly wanted for itself: its neighbours belong to other files. */
+  #windows({ length }: Reference, kind: ObjectKind): PackWindows {
+    const isInRow = kind === 'content' || (kind === 'delta' && length > METADATA_WINDOWS.size)
+    return isInRow ? this.#content : this.#metadata
   }
 
   #pack(number: number): PackRow {

@@ -9,11 +9,20 @@ import { equal } from '../../protocol/bytes.ts'
 import type { Reference } from '../../protocol/reference.ts'
 import type { Parts, Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
-import { RecoveryError } from '../base/errors.ts'
+import { FormatError, RecoveryError } from '../base/errors.ts'
+import { mapPool } from '../base/pool.ts'
 import { unfilled } from '../codec/buffers.ts'
 import type { codecs } from '../codec/codecs.ts'
+import {
+  applyInOrder,
+  applyStretches,
+  Composition,
+  isInOrder,
+  type Stretch,
+} from '../codec/compose-deltas.ts'
 import type { ContentInput, ContentOutput } from '../codec/open-content.ts'
 import { applyDelta } from '../codec/rdiff.ts'
+import type { PatchBase } from '../codec/rdiff-patch.ts'
 import type { ObjectSource, SealedSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { CodecRun, Compute } from '../ports/compute.ts'
@@ -22,6 +31,9 @@ import type { Temporary } from './target.ts'
 
 /** Objects fetched while one is written. */
 const AHEAD_COUNT = 4
+
+/** Bytes of a chain's deltas, at most, to hold them all in memory; several chains are restored at once. */
+const DELTAS_SIZE_MAX = 12 * 1024 * 1024
 
 /** Every object was right, and yet the whole is not what was backed up. */
 export class DigestMismatchError extends RecoveryError {
@@ -40,6 +52,13 @@ interface Content {
   readonly digest: () => Uint8Array
 }
 
+/** A chain as one delta. */
+interface Composed {
+  readonly original: Version & { readonly content: { readonly parts: Parts } }
+  readonly version: Version
+  readonly stretches: readonly Stretch[]
+}
+
 export class VersionReader {
   readonly #parts: VersionReaderParts
 
@@ -51,7 +70,7 @@ export class VersionReader {
    * Write the chain's last version.
    *
    * @param chain - the original first
-   * @param temporary - makes a file to write to; each step of the chain takes one
+   * @param temporary - makes a file to write to; what needs no more takes one
    * @param onBytes - told of each piece of the last version, once it is written
    * @returns the file that holds the whole version
    * @throws {DigestMismatchError}
@@ -64,13 +83,76 @@ export class VersionReader {
     onBytes: (size: number) => void,
     signal: AbortSignal,
   ): Promise<Temporary> {
+    const composed = await this.#compose(chain, signal)
+    if (composed === undefined) return this.#stepByStep(chain, temporary, onBytes, signal)
+    const { original, version, stretches } = composed
+    const next = await temporary()
+    if (isInOrder(stretches)) {
+      const { bytes } = this.#original(original.content.parts)
+      await this.#fill(next, version, hashed(applyInOrder(bytes, stretches)), onBytes, signal)
+      return next
+    }
+    const base = await temporary()
+    await this.#fill(base, original, this.#original(original.content.parts), ignore, signal)
+    const bytes = applyStretches(patchBase(base, original.size), stretches)
+    await this.#fill(next, version, hashed(bytes), onBytes, signal)
+    await base.discard()
+    return next
+  }
+
+  /**
+   * The chain as one delta upon the original.
+   *
+   * @returns nothing for what is no chain, takes much memory, or is wrong: step by step it will say so
+   */
+  async #compose(chain: readonly Version[], signal: AbortSignal): Promise<Composed | undefined> {
+    const [original, ...rest] = chain
+    const version = rest.at(-1)
+    // What was made in one go has no digest on the way, so it must have one at its end.
+    if (original?.content.type !== 'original' || version?.digest === undefined) return undefined
+    const budget = { left: DELTAS_SIZE_MAX }
+    const read = (one: Version) => this.#delta(one, budget)
+    try {
+      const deltas = await mapPool(rest, AHEAD_COUNT, read, signal)
+      let whole = Composition.ofOriginal(original.size)
+      for (const [index, delta] of deltas.entries()) {
+        whole = whole.followedBy(delta)
+        if (whole.size !== rest[index]?.size) return undefined
+      }
+      const { stretches } = whole
+      return { original: { ...original, content: original.content }, version, stretches }
+    } catch (error) {
+      if (error instanceof FormatError) return undefined
+      throw error
+    }
+  }
+
+  /** @throws {FormatError} also when the deltas are too large to be held */
+  async #delta({ content }: Version, budget: { left: number }): Promise<readonly Uint8Array[]> {
+    if (content.type !== 'delta') throw new FormatError('chain: an original upon another')
+    const parts: Uint8Array[] = []
+    for await (const part of this.#deltaObjects(content.parts)) {
+      budget.left -= part.length
+      if (budget.left < 0) throw new FormatError('chain: its deltas are large')
+      parts.push(part)
+    }
+    return parts
+  }
+
+  /** A delta upon a delta, each version whole in a file of its own. */
+  async #stepByStep(
+    chain: readonly Version[],
+    temporary: () => Promise<Temporary>,
+    onBytes: (size: number) => void,
+    signal: AbortSignal,
+  ): Promise<Temporary> {
     let base: Temporary | undefined
     let baseSize = 0
     for (const version of chain) {
       const next = await temporary()
       const content = this.#content(version, { base, baseSize })
       const isLast = version === chain.at(-1)
-      await this.#fill(next, version, content, isLast ? onBytes : () => undefined, signal)
+      await this.#fill(next, version, content, isLast ? onBytes : ignore, signal)
       // A chain of sixteen must not take sixteen times the room.
       await base?.discard()
       base = next
@@ -84,18 +166,17 @@ export class VersionReader {
     { content, size }: Version,
     { base, baseSize }: { base: Temporary | undefined; baseSize: number },
   ): Content {
-    const { tree, source } = this.#parts
     if (content.type === 'original') return this.#original(content.parts)
     if (base === undefined) throw new RecoveryError('A chain starts with a delta')
-    const { writer } = base
-    const patchBase = {
-      size: baseSize,
-      read: (offset: number, length: number) => writer.read(offset, length),
-    }
-    const delta = readAhead(tree.references(content.parts), AHEAD_COUNT, (reference) =>
+    const delta = this.#deltaObjects(content.parts)
+    return hashed(applyDelta(patchBase(base, baseSize), delta, { sizeMax: size }))
+  }
+
+  #deltaObjects(parts: Parts): AsyncGenerator<Uint8Array> {
+    const { tree, source } = this.#parts
+    return readAhead(tree.references(parts), AHEAD_COUNT, (reference) =>
       source.read(reference, 'delta'),
     )
-    return hashed(applyDelta(patchBase, delta, { sizeMax: size }))
   }
 
   /** Opened and hashed by a worker, while the next objects are on their way. */
@@ -174,6 +255,12 @@ export class VersionReader {
     if (!isRight) throw new DigestMismatchError('The restored bytes are not those backed up')
   }
 }
+
+function patchBase({ writer }: Temporary, size: number): PatchBase {
+  return { size, read: (offset, length) => writer.read(offset, length) }
+}
+
+function ignore(): void {}
 
 function hashed(source: AsyncIterable<Uint8Array>): Content {
   const hash = createHash('sha256')

@@ -282,6 +282,61 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
     )
 
     it(
+      'writes many small files, each whole with all that is to be known of it, or not at all',
+      story(async (files, at, world) => {
+        await files.makeFolder(at('folder'))
+        await write(files, at('taken'), text('mine'))
+        await files.makeSymlink(text('nowhere'), at('link'))
+        const { uid, gid } = await files.status(at('folder'))
+        const mtime = { seconds: -7, nanoseconds: 123_456_789 }
+        const known = { uid, gid, mtime, mode: 0o640 }
+        const vicious = NAMES.map((name) => at('folder', name))
+        const wanted = [at('a'), at('taken'), at('link'), at('no', 'b'), at('empty'), at('a')]
+        const request = [...wanted, ...vicious].map((path, index) => {
+          const isEmpty = index === 4
+          return { ...known, path, offset: isEmpty ? 0 : index, size: isEmpty ? 0 : 3 }
+        })
+        const bytes = noise(request.length + 3)
+        const own = bytes.slice()
+        const temporaryName = text('.cairn-0123.part')
+        const written = await files.writeSmall({ bytes: own, files: request, temporaryName })
+        const troubles = written.map(({ trouble }) => trouble)
+        const ok = vicious.map(() => undefined)
+        const expected = [undefined, 'EEXIST', 'EEXIST', 'ENOENT', undefined, 'EEXIST', ...ok]
+        expect(troubles).toEqual(expected)
+        expect(written.every(({ hasOwner, hasMode }) => hasOwner && hasMode)).toBe(true)
+
+        for (const [index, path] of [...wanted.slice(0, 1), ...vicious].entries()) {
+          const offset = index === 0 ? 0 : index + 5
+          expect(await contents(files, path)).toEqual(bytes.slice(offset, offset + 3))
+          const status = await files.status(path)
+          expect(status).toMatchObject({ kind: 'file', mode: 0o640, uid, gid, size: 3 })
+          const exact = world.isNanosecondExact
+          expect(exact ? status.mtime : toMicroseconds(status.mtime)).toEqual(
+            exact ? mtime : toMicroseconds(mtime),
+          )
+        }
+        expect(await contents(files, at('taken'))).toEqual(text('mine'))
+        expect((await files.status(at('empty'))).size).toBe(0)
+        const names = [text('a'), text('empty'), text('folder'), text('link'), text('taken')]
+        expect(sorted(await files.list(at()))).toEqual(sorted(names))
+        expect(sorted(await files.list(at('folder')))).toEqual(sorted(NAMES))
+      }),
+    )
+
+    it(
+      'says of rights and owners that it may not set them',
+      story(async (files, at) => {
+        const file = { path: at('a'), offset: 0, size: 1, mode: 0o600, uid: 12_345, gid: 12_345 }
+        const mtime = { seconds: 5, nanoseconds: 0 }
+        const request = { bytes: text('a'), files: [{ ...file, mtime }], temporaryName: text('t') }
+        const [written] = await files.writeSmall(request)
+        const { uid } = await files.status(at('a'))
+        expect(written).toMatchObject({ trouble: undefined, hasOwner: uid === 12_345 })
+      }),
+    )
+
+    it(
       'renames over a file, and reads on from one that was renamed over',
       story(async (files, at) => {
         await write(files, at('old'), text('old'))

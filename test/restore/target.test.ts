@@ -8,12 +8,27 @@ import { onMachine } from '../support/on-machine.ts'
 
 const content = toBytes('restored')
 
-describe('a target', () => {
+type Write = (target: Target, file: Names, attributes: Attributes) => Promise<void>
+
+const ways: [string, Write][] = [
+  ['by themselves', (target, file, known) => target.file(file, known, fill)],
+  [
+    'in a batch',
+    async (target, file, known) => {
+      const bytes = toBytes('never restored never')
+      const one = { names: file, attributes: known, offset: 6, size: content.length }
+      const [trouble] = await target.smallFiles([one], bytes)
+      if (trouble !== undefined) throw trouble
+    },
+  ],
+]
+
+describe.each(ways)('a target of files written %s', (_, write) => {
   it('holds files, links and folders as they were, to the nanosecond', async () => {
     await restoring(async ({ target, tree }) => {
       const mtime = { seconds: -5, nanoseconds: 123_456_789 }
       await target.folder(names('home/ada'))
-      await target.file(names('home/ada/file'), { ...attributes, mtime, mode: 0o1640 }, fill)
+      await write(target, names('home/ada/file'), { ...attributes, mtime, mode: 0o1640 })
       await target.symlink(names('home/link'), toBytes('../../etc'), { ...attributes, mtime })
       await target.finishFolder(names('home/ada'), { ...attributes, mtime, mode: 0o500 })
       const [file, link, folder] = ['home/ada/file', 'home/link', 'home/ada'].map((path) =>
@@ -33,7 +48,7 @@ describe('a target', () => {
       tree.make(toBytes('/disk'), 'folder', 0o755)
       tree.make(toBytes('/link'), 'symlink', 0o777).target = toBytes('/disk')
       const target = await openTarget(ports, '/link/a/b')
-      await target.file(names('file'), attributes, fill)
+      await write(target, names('file'), attributes)
       expect(tree.has(toBytes('/disk/a/b/file'))).toBe(true)
     })
   })
@@ -43,7 +58,7 @@ describe('a target', () => {
       const before = paths()
       for (const bad of [[name], ['x', name], [name, 'x']].map((all) => all.map(toBytes))) {
         await expect(target.folder(bad)).rejects.toBeInstanceOf(UnsafeNameError)
-        await expect(target.file(bad, attributes, fill)).rejects.toBeInstanceOf(UnsafeNameError)
+        await expect(write(target, bad, attributes)).rejects.toBeInstanceOf(UnsafeNameError)
         const link = target.symlink(bad, toBytes('x'), attributes)
         await expect(link).rejects.toBeInstanceOf(UnsafeNameError)
         await expect(target.finishFolder(bad, attributes)).rejects.toBeInstanceOf(UnsafeNameError)
@@ -67,7 +82,7 @@ describe('a target', () => {
         tree.make(toBytes(`/target/${planted}`), 'symlink', 0o777).target = toBytes('/outside')
         const outside = () => paths().filter((path) => path.startsWith('/outside'))
         const before = outside()
-        const file = target.file(names('home/ada/letters/file'), attributes, fill)
+        const file = write(target, names('home/ada/letters/file'), attributes)
         await expect(file).rejects.toMatchObject({ code: 'ENOTDIR' })
         const link = target.symlink(names('home/ada/letters/link'), toBytes('x'), attributes)
         await expect(link).rejects.toMatchObject({ code: 'ENOTDIR' })
@@ -84,7 +99,7 @@ describe('a target', () => {
       tree.make(toBytes('/target/folder'), 'folder', 0o755)
       tree.make(toBytes('/target/dangling'), 'symlink', 0o777).target = toBytes('/nowhere')
       for (const name of ['file', 'folder', 'dangling']) {
-        const file = target.file(names(name), attributes, fill)
+        const file = write(target, names(name), attributes)
         await expect(file).rejects.toMatchObject({ code: 'EEXIST' })
         const link = target.symlink(names(name), toBytes('x'), attributes)
         await expect(link).rejects.toMatchObject({ code: 'EEXIST' })
@@ -104,7 +119,7 @@ describe('a target', () => {
         machine.filesTrouble.onStep = (operation, path) => {
           if (operation === failing) throw failure('EIO', path)
         }
-        const file = target.file(names('folder/file'), attributes, fill)
+        const file = write(target, names('folder/file'), attributes)
         if (failing !== 'makeSymlink') await expect(file).rejects.toMatchObject({ code: 'EIO' })
         else await file
         const link = target.symlink(names('folder/link'), toBytes('x'), attributes)
@@ -137,11 +152,11 @@ describe('a target', () => {
   it('gives files to accounts by their names here, and says where it may not', async () => {
     await restoring(async ({ target, tree }) => {
       const ada = { userName: 'ada', groupName: 'ada', uid: 77, gid: 77 }
-      await target.file(names('by name'), { ...attributes, ...ada }, fill)
+      await write(target, names('by name'), { ...attributes, ...ada })
       expect(tree.node(toBytes('/target/by name'))).toMatchObject({ uid: 1000, gid: 1000 })
       expect(target.warnings.owners).toBe(0)
       const unknown = { userName: 'zoe', groupName: undefined, uid: 1001, gid: 1000 }
-      await target.file(names('by number'), { ...attributes, ...unknown }, fill)
+      await write(target, names('by number'), { ...attributes, ...unknown })
       expect(target.warnings.owners).toBe(1)
     })
   })
@@ -153,7 +168,7 @@ describe('a target', () => {
         machine.filesTrouble.onStep = (operation, path) => {
           if (operation === 'setMode' || operation === 'setOwner') throw failure(code, path)
         }
-        await target.file(names('file'), { ...attributes, uid: 5, userName: undefined }, fill)
+        await write(target, names('file'), { ...attributes, uid: 5, userName: undefined })
         expect(target.warnings).toEqual({ owners: 1, modes: 1, setIdBits: 0 })
         expect(tree.node(toBytes('/target/file')).read(0, 100)).toEqual(content)
       })
@@ -162,9 +177,39 @@ describe('a target', () => {
 
   it('gives no rights away: setuid and setgid are counted, not set', async () => {
     await restoring(async ({ target, tree }) => {
-      await target.file(names('file'), { ...attributes, mode: 0o6755 }, fill)
+      await write(target, names('file'), { ...attributes, mode: 0o6755 })
       expect(tree.node(toBytes('/target/file')).mode).toBe(0o755)
       expect(target.warnings.setIdBits).toBe(1)
+    })
+  })
+})
+
+describe('a batch of files', () => {
+  it('holds those that can be written, and says of each other why it is not there', async () => {
+    await restoring(async ({ target, tree, machine, paths }) => {
+      tree.make(toBytes('/target/taken'), 'folder', 0o755)
+      tree.make(toBytes('/target/link'), 'symlink', 0o777).target = toBytes('/outside')
+      let renames = 0
+      machine.filesTrouble.onStep = (operation, path) => {
+        if (operation === 'rename' && ++renames === 1) throw failure('EIO', path)
+      }
+      const all = ['broken', 'a/good', 'taken', 'link/below', '..', 'a/b/empty', 'a/good']
+      const troubles = await target.smallFiles(
+        all.map((path, index) => ({
+          names: names(path),
+          attributes,
+          offset: index,
+          size: path.endsWith('empty') ? 0 : 2,
+        })),
+        toBytes('abcdefghij'),
+      )
+      const codes = troubles.map((trouble) => trouble?.code)
+      expect(codes).toEqual(['EIO', undefined, 'EEXIST', 'ENOTDIR', 'EINVAL', undefined, 'EEXIST'])
+      expect(toText(tree.node(toBytes('/target/a/good')).read(0, 10))).toBe('bc')
+      expect(tree.node(toBytes('/target/a/b/empty')).size).toBe(0)
+      expect(paths().filter((path) => path.includes('.part') || path.includes('broken'))).toEqual(
+        [],
+      )
     })
   })
 })
