@@ -177,9 +177,10 @@ export class Publisher {
   }
 
   #follow(state: PublishedState): void {
-    const { database, queue, packs, published } = this.#parts
+    const { database, entries, queue, packs, published } = this.#parts
     inTransaction(database, () => {
-      for (const row of queue.rows()) this.#apply(row)
+      const isFirst = entries.isEmpty()
+      for (const row of queue.rows()) this.#apply(row, isFirst)
       queue.clear()
       packs.markPublished()
       published.set('published', state)
@@ -187,13 +188,18 @@ export class Publisher {
     })
   }
 
-  #apply(row: QueueRow): void {
+  /** @param isFirst - no path is known yet: nothing to look up or to remove */
+  #apply(row: QueueRow, isFirst: boolean): void {
     const { entries, signatures } = this.#parts
     if (row.state === 'waiting') return
     const { key, status, result } = row
     const isGone = row.state === 'gone'
-    const before = entries.get(key)?.content
-    if (isGone || status.kind !== 'folder') entries.removeTree(key, keysBelow(key))
+    const known = isFirst ? undefined : entries.get(key)
+    const before = known?.content
+    const mayHoldRows = !isFirst && (known === undefined || known.kind === 'folder')
+    if (isGone || (status.kind !== 'folder' && mayHoldRows)) {
+      entries.removeTree(key, keysBelow(key))
+    }
     if (isGone) return
     entries.put({
       ...status,
