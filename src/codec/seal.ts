@@ -9,7 +9,7 @@
 
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 
-import { concat, equal, utf8 } from '../../protocol/bytes.ts'
+import { equal, utf8 } from '../../protocol/bytes.ts'
 import { FormatError } from '../../protocol/errors.ts'
 import { hkdf, hmac, sha256, taggedHash } from '../../protocol/hash.ts'
 import {
@@ -22,6 +22,8 @@ import type { ObjectKind } from '../../protocol/object.ts'
 import { ORDINAL_MAX, SECRET_SIZE } from '../../protocol/reference.ts'
 import type { ObjectKey } from '../../protocol/reference.ts'
 
+import { release } from '../base/release.ts'
+import { unfilled } from './buffers.ts'
 import { compress, decompress } from './compress.ts'
 
 const COMMITMENT_SIZE = 32
@@ -37,6 +39,12 @@ const RUN_TAG = 'cairn/1/run'
 const SEAL_LABEL = 'cairn/1/seal'
 
 const CIPHER = 'chacha20-poly1305'
+
+/**
+ * Bytes that are encrypted at a time: each step is a buffer of its own, and malloc has one this small at
+ * hand. At once, an object of 4 MiB costs a thousand page faults, five times the cipher's own work.
+ */
+const STEP_SIZE = 128 * 1024
 
 /** The bytes were sealed with another key, or their first 32 bytes are damaged. */
 export class WrongKeyError extends FormatError {
@@ -106,8 +114,16 @@ export function seal(plain: Uint8Array, key: ObjectKey): Uint8Array {
   const { cipherKey, commitment } = expand(key)
   const cipher = createCipheriv(CIPHER, cipherKey, NONCE, { authTagLength: TAG_SIZE })
   cipher.setAAD(FORMAT_TAG, { plaintextLength: plain.length })
-  const ciphertext = cipher.update(plain)
-  return concat(commitment, ciphertext, cipher.final(), cipher.getAuthTag())
+  const sealed = unfilled(COMMITMENT_SIZE + plain.length + TAG_SIZE)
+  sealed.set(commitment)
+  for (let at = 0; at < plain.length; at += STEP_SIZE) {
+    const ciphertext = cipher.update(plain.subarray(at, at + STEP_SIZE))
+    sealed.set(ciphertext, COMMITMENT_SIZE + at)
+    release(ciphertext)
+  }
+  cipher.final()
+  sealed.set(cipher.getAuthTag(), COMMITMENT_SIZE + plain.length)
+  return sealed
 }
 
 /**

@@ -7,7 +7,11 @@ import { describe, expect, it } from 'vitest'
 import { concat, fromHex, toHex, utf8 } from '../../protocol/bytes.ts'
 import { hkdf, hmac, sha256, taggedHash } from '../../protocol/hash.ts'
 
-const bytes = fc.uint8Array({ maxLength: 200 })
+/** Also around the longest that is hashed in one call, and keys longer than a block. */
+const bytes = fc.oneof(
+  { weight: 5, arbitrary: fc.uint8Array({ maxLength: 200 }) },
+  fc.constantFrom(19_990, 20_000, 20_001).map((size) => new Uint8Array(size).fill(size)),
+)
 
 describe('hashes', () => {
   it('give the digest that FIPS 180-4 shows', () => {
