@@ -111,12 +111,17 @@ export class ShareStore {
       this.#uploads += 1
       const path = `${pathOf(key)}.${this.#uploads}${PART_SUFFIX}`
       file = await this.#disk.create(path)
+      let hasName = false
       return new ShareUpload(header, manifest, {
         file,
-        settle: () => this.#settle(path, key, size),
+        settle: async () => {
+          const outcome = await this.#settle(path, key, size)
+          hasName = outcome === 'stored'
+          return outcome
+        },
         discard: async () => {
           this.#promise(vault, -size)
-          await this.#disk.remove(path)
+          if (!hasName) await this.#disk.remove(path)
         },
       })
     } finally {
