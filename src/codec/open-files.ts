@@ -15,6 +15,9 @@ import { bodyOf } from './open-content.ts'
 
 const DIGEST_SIZE = 32
 
+/** A body of this size has a buffer of its own, and is worth freeing before the collector comes. */
+const RELEASED_SIZE_MIN = 64 * 1024
+
 /** Stands for the ordinal of a key that has none. */
 const RAW = -1
 
@@ -76,10 +79,11 @@ export function packSealedFiles(files: readonly SealedFile[], sealed: Uint8Array
 
 /** Sealed files → their contents. */
 export function openFiles(_params: Record<string, never>): Codec<SealedFiles, OpenedFiles> {
-  return { push: (files) => [openAll(files)], close: () => [] }
+  return { push: (files) => [openSealedFiles(files)], close: () => [] }
 }
 
-function openAll(files: SealedFiles): OpenedFiles {
+/** @param files - whose sealed bytes are freed */
+export function openSealedFiles(files: SealedFiles): OpenedFiles {
   const bytes = unfilled(files.sizes.reduce((sum, size) => sum + size, 0))
   const offsets: number[] = []
   let object = 0
@@ -117,6 +121,7 @@ function openInto(
     if (body === undefined || size + body.length > content.length) return false
     content.set(body, size)
     size += body.length
+    if (body.length >= RELEASED_SIZE_MIN) release(body)
   }
   return size === content.length
 }

@@ -21,7 +21,7 @@ import type { ObjectSource, SealedSource } from './objects.ts'
 
 /** What is fetched around an object: metadata is small and scattered, content is read in a row. */
 const METADATA_WINDOWS = { size: 64 * 1024, countMax: 256 } as const
-const CONTENT_WINDOWS = { size: 1024 * 1024, countMax: 32 } as const
+const CONTENT_WINDOWS = { size: 1024 * 1024, countMax: 16 } as const
 
 /** Packs whose holders are asked for in one go. */
 const LOCATE_COUNT = 256

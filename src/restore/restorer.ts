@@ -19,7 +19,7 @@ import type { Target } from './target.ts'
 import { VersionReader } from './version-reader.ts'
 
 /** Large files, or batches of small ones, at once: enough to keep several peers busy, and in order. */
-const TASKS_MAX = 6
+const TASKS_MAX = 4
 
 /** Folders and links in one task. */
 const OTHERS_MAX = 256

@@ -10,6 +10,7 @@ import { Mutex } from '../base/mutex.ts'
 import { unfilled } from '../codec/buffers.ts'
 import type { codecs } from '../codec/codecs.ts'
 import {
+  openSealedFiles,
   packSealedFiles,
   type OpenedFiles,
   type SealedFile,
@@ -26,6 +27,9 @@ const FILE_SIZE_MAX = 512 * 1024
 /** A batch is full from here on; bytes sealed and open together. */
 const BATCH_SIZE = 2 * 1024 * 1024
 const BATCH_COUNT = 256
+
+/** Bytes of files that are opened right here: to start a worker costs as much processor time. */
+const INLINE_SIZE = 4 * 1024 * 1024
 
 export interface SmallFilesParts {
   readonly source: SealedSource
@@ -74,6 +78,7 @@ export class SmallFilesBatch {
 export class SmallFiles {
   readonly #parts: SmallFilesParts
   readonly #turns = new Mutex()
+  #size = 0
   #run: CodecRun<SealedFiles, OpenedFiles> | undefined
 
   constructor(parts: SmallFilesParts) {
@@ -127,8 +132,11 @@ export class SmallFiles {
 
   #open(files: readonly SealedFile[], sealed: Uint8Array): Promise<OpenedFiles> {
     return this.#turns.run(async () => {
+      this.#size += sealed.length
+      const batch = packSealedFiles(files, sealed)
+      if (this.#size <= INLINE_SIZE) return openSealedFiles(batch)
       this.#run ??= await this.#parts.compute.open('openFiles', {})
-      const [opened] = await this.#run.push(packSealedFiles(files, sealed))
+      const [opened] = await this.#run.push(batch)
       assert(opened !== undefined, 'one batch gives one result')
       return opened
     })

@@ -11,7 +11,7 @@ import type { Parts, Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { FormatError, RecoveryError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
-import { unfilled } from '../codec/buffers.ts'
+import { release, unfilled } from '../codec/buffers.ts'
 import type { codecs } from '../codec/codecs.ts'
 import {
   applyInOrder,
@@ -50,6 +50,8 @@ export interface VersionReaderParts {
 interface Content {
   readonly bytes: AsyncIterable<Uint8Array>
   readonly digest: () => Uint8Array
+  /** Whether each array is for its reader alone, who may free it. */
+  readonly isOwn: boolean
 }
 
 /** A chain as one delta. */
@@ -203,6 +205,7 @@ export class VersionReader {
       }
     }
     return {
+      isOwn: true,
       bytes: bytes.call(this),
       digest: () => {
         assert(digest !== undefined, 'the bytes have come to their end')
@@ -242,11 +245,11 @@ export class VersionReader {
     let size = 0
     for await (const part of content.bytes) {
       signal.throwIfAborted()
-      // A part that is handed on may be gone afterwards.
       const { length } = part
       size += length
       if (size > version.size) break
       await target.writer.write(part)
+      if (content.isOwn) release(part)
       onBytes(length)
     }
     const isRight =
@@ -270,5 +273,5 @@ function hashed(source: AsyncIterable<Uint8Array>): Content {
       yield part
     }
   }
-  return { bytes: bytes(), digest: () => new Uint8Array(hash.digest()) }
+  return { isOwn: false, bytes: bytes(), digest: () => new Uint8Array(hash.digest()) }
 }
