@@ -3,7 +3,9 @@
  */
 
 import { spawn } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import { BenchError } from '../bench-error.ts'
 import { cpuSecondsOfChildren, memoryBelow } from './process-table.ts'
 
@@ -73,7 +75,9 @@ async function runSampled({ program, args, env, cwd }: Command) {
     })
     if (end === 0) return { output: output.out, peakMemory, peakMemoryOfAll }
     const words = output.err.trim().split('\n').slice(-3).join('; ')
-    throw new BenchError(`${program} ${args[0] ?? ''} ended with ${end}: ${words}`)
+    throw new BenchError(
+      withoutPlaces(`${[program, ...args].join(' ')} ended with ${end}: ${words}`),
+    )
   } finally {
     clearInterval(sampler)
     process.off('SIGINT', stopped)
@@ -84,4 +88,11 @@ async function runSampled({ program, args, env, cwd }: Command) {
 function ownEnvironment(): Record<string, string> {
   const { PATH = '', HOME = '' } = process.env
   return { PATH, HOME, LANG: 'C.UTF-8', TZ: 'UTC' }
+}
+
+/** What went wrong may end in a table that others read: this machine's folders stay out of it. */
+function withoutPlaces(text: string): string {
+  const places = [process.execPath, fileURLToPath(new URL('../..', import.meta.url)), tmpdir()]
+  const bare = places.reduce((rest, place) => rest.replaceAll(place, '…'), text)
+  return bare.replaceAll(/(…|\/dev\/shm)\/cairn-bench-\w+/g, '…')
 }

@@ -51,6 +51,7 @@ const FIGURES: readonly Figure[] = [
   ...day('W1', 0.25, 5),
   ...day('W6', 0.1, 0.8),
   ...day('R2', 1, 1),
+  ...day('R2b', 1, 1),
 
   atMost('nothing changed in 10,000 files of W1, CPU s', 0.9, ours('W1', 0.25, cpu('unchanged'))),
   atMost('nothing changed in 10,000 files of W6, CPU s', 0.9, ours('W6', 0.1, cpu('unchanged'))),

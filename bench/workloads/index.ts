@@ -18,7 +18,7 @@ export const WORKLOADS: readonly Workload[] = [
   mailbox,
   tiny,
   noise,
-  releases,
+  ...releases,
 ]
 
 /** @returns the workload of that name, in any case of letters */

@@ -31,7 +31,7 @@ afterEach(() => {
 
 describe('workloads', () => {
   it('are those that the bench promises', () => {
-    expect(WORKLOADS.map(({ name }) => name).toSorted()).toEqual([...NAMES, 'R2'].toSorted())
+    expect(WORKLOADS.map(({ name }) => name).toSorted()).toEqual([...NAMES, 'R2', 'R2b'].toSorted())
   })
 
   it.each(NAMES)(
