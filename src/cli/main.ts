@@ -6,4 +6,6 @@
 import { keepCompiledCode } from './compile-cache.ts'
 
 keepCompiledCode(process.env)
-await import('./own-process.ts')
+// Nobody waits here: bundled, this module may lie in one file with some that the command loads later,
+// and they would wait for it.
+void import('./own-process.ts').then(({ runOwnProcess }) => runOwnProcess())

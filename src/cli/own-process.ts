@@ -51,7 +51,10 @@ process.on('uncaughtException', (error) => {
   process.exit(EXIT.error)
 })
 
-process.exit(await run(process.argv.slice(2), context))
+/** Run the command that was typed, and end. */
+export async function runOwnProcess(): Promise<never> {
+  return process.exit(await run(process.argv.slice(2), context))
+}
 
 function workingFolder(): string {
   try {
