@@ -5,11 +5,13 @@
  */
 
 import { noise } from '@chainsafe/libp2p-noise'
-import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import type { Libp2p } from '@libp2p/interface'
+import { privateKeyFromRaw } from '@libp2p/crypto/keys'
+import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 
+import { concat } from '../../protocol/bytes.ts'
+import { signingKeyFromSeed } from '../../protocol/signing.ts'
 import type { PeerId } from '../ports/network.ts'
 import { corkedTcp } from './libp2p-tcp.ts'
 
@@ -71,7 +73,7 @@ export async function makeNode(
 ): Promise<Libp2p> {
   return createLibp2p({
     start: false,
-    privateKey: await generateKeyPairFromSeed('Ed25519', options.seed),
+    privateKey: privateKeyOf(options.seed),
     addresses: { listen: [...options.listen] },
     transports: [corkedTcp()],
     connectionEncrypters: [noise()],
@@ -103,6 +105,12 @@ export async function makeNode(
       pingTimeout: { minTimeout: PING_MS_MIN, maxTimeout: PING_MS_MAX },
     },
   })
+}
+
+/** Libp2p would derive the public key in JavaScript, which takes 25 ms of processor time at a start. */
+function privateKeyOf(seed: Uint8Array): PrivateKey {
+  const { publicKey } = signingKeyFromSeed(seed)
+  return privateKeyFromRaw(concat(seed, publicKey))
 }
 
 export function toPeerId(peer: { toString(): string }): PeerId {

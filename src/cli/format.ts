@@ -17,7 +17,8 @@ export function formatBytes(bytes: number): string {
 
 /** @returns for instance `2,012` */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-US')
+  // `toLocaleString` would do it too, and take 10 ms to load the world's locales.
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
 }
 
 /** @returns for instance `1 file`, `2,012 files` */
