@@ -20,6 +20,7 @@ import { openContent } from './open-content.ts'
 import { openFiles } from './open-files.ts'
 import { DeltaMaker } from './rdiff-delta.ts'
 import { parseSignature, SignatureMaker } from './rdiff-signature.ts'
+import { RenewedSignature } from './renewed-signature.ts'
 import { smallOriginals, type PreparedOriginals, type SmallOriginals } from './small-originals.ts'
 
 /** What is known of a file's content once all of it has passed. */
@@ -95,9 +96,12 @@ export const codecs = {
    * @throws {BadSignatureError}
    */
   delta(params: DeltaParams): Codec<Uint8Array, DeltaOutput> {
-    const maker = new DeltaMaker(parseSignature(params.signature))
+    const old = parseSignature(params.signature)
+    const signature = new RenewedSignature(old, params.blockSize)
+    const maker = new DeltaMaker(old, {
+      onCopy: (offset, start, length) => signature.onCopy(offset, start, length),
+    })
     const whole = new Whole()
-    const signature = new WholeSignature(params.blockSize)
     let deltaSize = 0
     const toDelta = (bytes: Uint8Array) => {
       deltaSize += bytes.length
@@ -107,7 +111,9 @@ export const codecs = {
       push(bytes) {
         whole.push(bytes)
         signature.push(bytes)
-        return maker.push(bytes).map(toDelta)
+        const parts = maker.push(bytes)
+        signature.advance(maker.toldSize)
+        return parts.map(toDelta)
       },
       close() {
         const rest = maker.close().map(toDelta)

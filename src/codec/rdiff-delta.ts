@@ -14,6 +14,9 @@ import { scanInWasm } from './kernels/scan-blocks.ts'
 import { DELTA_MAGIC, END_OPCODE, putCopy, putLiteralHead } from './rdiff-opcodes.ts'
 import type { Signature } from './rdiff-signature.ts'
 
+/** Is told each block that was found: where it is in the new file and in the old one, and its length. */
+export type OnCopy = (offset: number, start: number, length: number) => void
+
 /** Makes a delta from the bytes of the new file, as they pass by. */
 export class DeltaMaker {
   readonly #scanner: BlockScanner
@@ -24,9 +27,18 @@ export class DeltaMaker {
   #copyStart = 0
   #copyLength = 0
 
-  /** @param openScanner - the inner loop: the fast one, or its plain twin */
-  constructor(signature: Signature, openScanner: OpenScanner = scanInWasm) {
+  readonly #onCopy: OnCopy | undefined
+  /** Bytes of the new file that literals and copies have told, so far. */
+  toldSize = 0
+
+  /** @param options - `openScanner`: the inner loop, the fast one or its plain twin */
+  constructor(
+    signature: Signature,
+    options: { readonly openScanner?: OpenScanner; readonly onCopy?: OnCopy } = {},
+  ) {
+    const { openScanner = scanInWasm, onCopy } = options
     this.#scanner = openScanner(signature)
+    this.#onCopy = onCopy
     this.#writer.u32(DELTA_MAGIC)
   }
 
@@ -55,10 +67,13 @@ export class DeltaMaker {
     putLiteralHead(this.#writer, bytes.length)
     this.#writer.put(bytes)
     this.#writtenLiteralSize += bytes.length
+    this.toldSize += bytes.length
   }
 
   /** What the scanner found: a stretch of the old file. */
   copy(start: number, length: number): void {
+    this.#onCopy?.(this.toldSize, start, length)
+    this.toldSize += length
     if (this.#copyLength > 0 && start === this.#copyStart + this.#copyLength) {
       this.#copyLength += length
       return

@@ -85,6 +85,18 @@ export class SignatureMaker {
     return this.#take()
   }
 
+  /**
+   * Pass over a block whose sums are known, in place of its bytes; none may be under way.
+   *
+   * @param sums - weak and strong sum, as in a signature
+   * @returns the parts of the signature that are known now
+   */
+  putSums(sums: Uint8Array): Uint8Array[] {
+    assert(this.#filled === 0, 'a block begins here')
+    this.#writer.put(sums)
+    return this.#take()
+  }
+
   /** @returns the rest of the signature */
   close(): Uint8Array[] {
     if (this.#filled > 0) this.#flush()

@@ -143,8 +143,8 @@ describe('the scan for blocks', () => {
 })
 
 function expectSameDelta(signature: Signature, parts: readonly Uint8Array[]): void {
-  const ours = joined(run(new DeltaMaker(signature, scanInWasm), parts))
-  const twins = joined(run(new DeltaMaker(signature, scanPlainly), parts))
+  const ours = joined(run(new DeltaMaker(signature, { openScanner: scanInWasm }), parts))
+  const twins = joined(run(new DeltaMaker(signature, { openScanner: scanPlainly }), parts))
   expect(Buffer.compare(ours, twins)).toBe(0)
 }
 
