@@ -11,7 +11,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { DatabaseDamagedError, DiskError } from '../base/errors.ts'
 
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 
 /** The database was made by a newer Cairn; nothing was written to it. */
 export class NewerDatabaseError extends DiskError {
