@@ -7,6 +7,7 @@
  */
 
 import { assert } from '../base/assert.ts'
+import { release } from '../base/release.ts'
 import type { Grid } from './grid.ts'
 import type { PackLocation } from './locate-packs.ts'
 import { cut, type Keep, type Segment } from './read-pack.ts'
@@ -22,17 +23,19 @@ export class PackWindows {
   readonly #grid: Pick<Grid, 'readRun'>
   readonly #options: PackWindowsOptions
   /** Runs of data shares, fetched or rebuilt. */
-  readonly #runs: Recent
+  readonly #runs = new Map<string, Run>()
   /** Runs of any shares as peers gave them; mostly the same arrays as in `#runs`. */
-  readonly #fetched: Recent
+  readonly #fetched = new Map<string, Promise<Uint8Array>>()
+  /** Reads under way of a run, by its name: it may have been fetched twice and still be one array. */
+  readonly #users = new Map<string, number>()
+  /** Whether any run is made of others, which then are used for more than themselves. */
+  #hasRebuilt = false
   /** Bytes asked of peers. */
   bytesFetched = 0
 
   constructor(grid: Pick<Grid, 'readRun'>, options: PackWindowsOptions) {
     this.#grid = grid
     this.#options = options
-    this.#runs = new Recent(options.countMax)
-    this.#fetched = new Recent(options.countMax)
   }
 
   /**
@@ -49,46 +52,100 @@ export class PackWindows {
     const { size } = this.#options
     const range = { offset, length: target.length }
     const segments = [...cut(location, range, { isAligned: true, sizeMax: size })]
-    const runs = segments.map((segment) => this.#run(location, segment, signal))
-    for (const [index, run] of (await Promise.all(runs)).entries()) {
-      const segment = segments[index]
-      assert(segment !== undefined, 'one run for each segment')
-      target.set(run.subarray(segment.skip, segment.skip + segment.size), segment.target)
+    const runs = segments.map((segment) => this.#use(location, segment, signal))
+    try {
+      for (const [index, bytes] of (await Promise.all(runs.map((run) => run.bytes))).entries()) {
+        const segment = segments[index]
+        assert(segment !== undefined, 'one run for each segment')
+        target.set(bytes.subarray(segment.skip, segment.skip + segment.size), segment.target)
+      }
+    } finally {
+      for (const run of runs) this.#leave(run)
     }
   }
 
-  #run(location: PackLocation, segment: Segment, signal: AbortSignal): Promise<Uint8Array> {
+  #use(location: PackLocation, segment: Segment, signal: AbortSignal): Run {
     const { shareNumber, run } = segment
-    const name = `${location.id} ${shareNumber} ${run.first}`
-    const keep: Keep = (share, fetch) =>
-      this.#fetched.get(share, () => {
-        this.bytesFetched += run.count * location.manifest.leafSize
-        return fetch()
-      })
-    return this.#runs.get(name, () => this.#grid.readRun(location, segment, keep, signal))
+    const name = nameOf(location, shareNumber, run)
+    const known = this.#runs.get(name)
+    const used = known ?? { name, bytes: this.#read(location, segment, signal) }
+    this.#users.set(name, (this.#users.get(name) ?? 0) + 1)
+    touch(this.#runs, name, used)
+    if (known !== undefined) return used
+    used.bytes.catch(() => forget(this.#runs, name, used))
+    const old = oldest(this.#runs, this.#options.countMax)
+    if (old !== undefined) void this.#free(old)
+    return used
+  }
+
+  #leave(run: Run): void {
+    const users = (this.#users.get(run.name) ?? 1) - 1
+    if (users > 0) this.#users.set(run.name, users)
+    else this.#users.delete(run.name)
+    void this.#free(run)
+  }
+
+  /**
+   * Nobody reads it any more, nor will: left to the collector, runs make it come often.
+   *
+   * What may be part of another run is left to it all the same.
+   */
+  async #free({ name, bytes }: Run): Promise<void> {
+    const isWanted = () => this.#runs.has(name) || this.#users.has(name) || this.#hasRebuilt
+    if (isWanted()) return
+    const whole = await bytes.catch(() => undefined)
+    if (whole === undefined || isWanted()) return
+    this.#fetched.delete(name)
+    release(whole)
+  }
+
+  #read(location: PackLocation, segment: Segment, signal: AbortSignal): Promise<Uint8Array> {
+    const own = nameOf(location, segment.shareNumber, segment.run)
+    const size = segment.run.count * location.manifest.leafSize
+    const keep: Keep = (name, fetch) => {
+      if (name !== own) this.#hasRebuilt = true
+      return this.#fetch(name, size, fetch)
+    }
+    return this.#grid.readRun(location, segment, keep, signal)
+  }
+
+  #fetch(name: string, size: number, fetch: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const known = this.#fetched.get(name)
+    if (known === undefined) this.bytesFetched += size
+    const bytes = known ?? fetch()
+    touch(this.#fetched, name, bytes)
+    if (known !== undefined) return bytes
+    bytes.catch(() => forget(this.#fetched, name, bytes))
+    void oldest(this.#fetched, this.#options.countMax)
+    return bytes
   }
 }
 
-/** The most recently used runs; what failed is not kept. */
-class Recent {
-  readonly #countMax: number
-  readonly #kept = new Map<string, Promise<Uint8Array>>()
+interface Run {
+  readonly name: string
+  readonly bytes: Promise<Uint8Array>
+}
 
-  constructor(countMax: number) {
-    this.#countMax = countMax
-  }
+/** As `PackReader.readRun` names it. */
+function nameOf({ id }: PackLocation, share: number, { first, count }: Segment['run']): string {
+  return `${id} ${share} ${first} ${count}`
+}
 
-  get(name: string, read: () => Promise<Uint8Array>): Promise<Uint8Array> {
-    const known = this.#kept.get(name)
-    const run = known ?? read()
-    this.#kept.delete(name)
-    this.#kept.set(name, run)
-    if (known !== undefined) return run
-    run.catch(() => {
-      if (this.#kept.get(name) === run) this.#kept.delete(name)
-    })
-    const [oldest] = this.#kept.size > this.#countMax ? this.#kept.keys() : []
-    if (oldest !== undefined) this.#kept.delete(oldest)
-    return run
-  }
+/** Maps are in order of their last use. */
+function touch<T>(map: Map<string, T>, name: string, value: T): void {
+  map.delete(name)
+  map.set(name, value)
+}
+
+/** What failed is asked for anew next time. */
+function forget<T>(map: Map<string, T>, name: string, value: T): void {
+  if (map.get(name) === value) map.delete(name)
+}
+
+/** @returns what was taken out of a map that holds more than `countMax` */
+function oldest<T>(map: Map<string, T>, countMax: number): T | undefined {
+  const [first] = map.size > countMax ? map : []
+  if (first === undefined) return undefined
+  map.delete(first[0])
+  return first[1]
 }

@@ -246,7 +246,7 @@ export class PackReader {
   }
 }
 
-/** Gives a run that is known under this name, or fetches it. */
+/** Gives a run that is known under this name (pack, share, first leaf and count), or fetches it. */
 export type Keep = (name: string, fetch: () => Promise<Uint8Array>) => Promise<Uint8Array>
 
 type Fetch = (shareNumber: number, run: Run, signal: AbortSignal) => Promise<Uint8Array>

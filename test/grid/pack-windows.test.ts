@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { FormatError } from '../../protocol/errors.ts'
-import { NotEnoughSharesError, type Grid } from '../../src/grid/grid.ts'
+import { NotEnoughSharesError, type Grid, type PackLocation } from '../../src/grid/grid.ts'
 import { PackWindows } from '../../src/grid/pack-windows.ts'
 import type { PeerId } from '../../src/ports/network.ts'
 import { digestOf, forever, makePack, TestGrid } from '../support/test-grid.ts'
@@ -60,6 +60,24 @@ describe('windows on packs', () => {
     })
   })
 
+  it('give the right bytes to many at once, however few are kept', async () => {
+    await told(async ({ grid, location, test, holders }) => {
+      const few = new PackWindows(grid, { size: SIZE, countMax: 2 })
+      const check = async (offset: number, length: number) => {
+        const target = new Uint8Array(length)
+        await few.read(location, offset, target, forever)
+        expect(digestOf(target)).toBe(digestOf(pack.bytes.slice(offset, offset + length)))
+      }
+      const all = () =>
+        Promise.all(
+          Array.from({ length: 40 }, (_, at) => check((at * 171_717) % 600_000, (at + 1) * 4_000)),
+        )
+      await all()
+      test.peer(holders(1)[0]).machine.crash('power')
+      await all()
+    })
+  })
+
   it('end where the pack does', async () => {
     await told(async ({ read }) => {
       await expect(read(799_999, 2)).rejects.toBeInstanceOf(FormatError)
@@ -70,6 +88,7 @@ describe('windows on packs', () => {
 interface Told {
   readonly test: TestGrid
   readonly grid: Grid
+  readonly location: PackLocation
   readonly windows: PackWindows
   readonly read: (offset: number, length: number) => Promise<Uint8Array>
   readonly holders: (share: number) => readonly PeerId[]
@@ -88,6 +107,6 @@ async function told(story: (told: Told) => Promise<void>): Promise<void> {
       return target
     }
     const holders = (share: number) => location.holders.get(share) ?? []
-    await story({ test, grid, windows, read, holders })
+    await story({ test, grid, location, windows, read, holders })
   })
 }
