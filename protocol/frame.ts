@@ -39,6 +39,24 @@ export function encodeFrame(payload: Uint8Array): Uint8Array {
 }
 
 /**
+ * A frame in pieces, for streams that take so much at a time. None of them is the payload's own memory.
+ *
+ * @param sizeMax - of a piece, bytes, more than {@link FRAME_HEADER_SIZE}
+ * @throws what {@link encodeFrame} throws
+ */
+export function* encodeFramePieces(payload: Uint8Array, sizeMax: number): Generator<Uint8Array> {
+  checkLength(payload.length)
+  const first = new Uint8Array(Math.min(sizeMax, FRAME_HEADER_SIZE + payload.length))
+  new DataView(first.buffer).setUint32(0, payload.length)
+  const start = first.length - FRAME_HEADER_SIZE
+  first.set(payload.subarray(0, start), FRAME_HEADER_SIZE)
+  yield first
+  for (let from = start; from < payload.length; from += sizeMax) {
+    yield payload.slice(from, from + sizeMax)
+  }
+}
+
+/**
  * Read payloads until the stream ends.
  *
  * Takes from `chunks` only when the next payload is asked for, so a slow reader slows the writer.

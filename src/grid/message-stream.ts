@@ -5,7 +5,7 @@
  */
 
 import { FormatError } from '../../protocol/errors.ts'
-import { encodeFrame, FRAME_HEADER_SIZE, FrameReader } from '../../protocol/frame.ts'
+import { encodeFramePieces, FRAME_HEADER_SIZE, FrameReader } from '../../protocol/frame.ts'
 import { BODY_FRAME_SIZE_MAX } from '../../protocol/messages.ts'
 import { Watchdog, type PaceLimits } from '../base/deadline.ts'
 import { PeerTimeoutError } from '../base/errors.ts'
@@ -56,11 +56,10 @@ export class MessageStream {
 
   /** Write one frame. */
   async send(payload: Uint8Array): Promise<void> {
-    const frame = encodeFrame(payload)
-    for (let from = 0; from < frame.length; from += WRITE_SIZE_MAX) {
-      const part = frame.subarray(from, from + WRITE_SIZE_MAX)
-      await this.#stream.write(part)
-      this.#watchdog?.touch(part.length)
+    for (const piece of encodeFramePieces(payload, WRITE_SIZE_MAX)) {
+      const { length } = piece
+      await this.#stream.write(piece)
+      this.#watchdog?.touch(length)
     }
   }
 

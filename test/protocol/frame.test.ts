@@ -6,6 +6,7 @@ import { FormatError } from '../../protocol/errors.ts'
 import {
   decodeFrames,
   encodeFrame,
+  encodeFramePieces,
   FrameTooLongError,
   FrameTruncatedError,
   PAYLOAD_SIZE_MAX,
@@ -24,6 +25,18 @@ describe('frames', () => {
         expect(await collect(decodeFrames(split(stream, sizes)))).toEqual(payloads)
       }),
     )
+  })
+
+  it('are the same in pieces, none of them the memory of the payload', () => {
+    for (const size of [1, 5, 6, 7, 12, 13, 14, 100]) {
+      const whole = sample(size)
+      const pieces = [...encodeFramePieces(whole, 10)]
+      expect(concat(...pieces)).toEqual(encodeFrame(whole))
+      expect(pieces.every((piece) => piece.length >= 1 && piece.length <= 10)).toBe(true)
+      for (const piece of pieces) piece.fill(0)
+      expect(whole).toEqual(sample(size))
+    }
+    expect(() => [...encodeFramePieces(new Uint8Array(0), 10)]).toThrow(FormatError)
   })
 
   it('come out at the boundary sizes', async () => {
