@@ -17,6 +17,8 @@ export interface Operation {
   readonly bytesNew?: number
   /** After erasure, to all peers. */
   readonly bytesSent?: number
+  /** By a restore, from all peers. */
+  readonly bytesFetched?: number
 }
 
 export interface ToolResult {

@@ -23,6 +23,7 @@ const FIELDS = [
   'peersCpuSeconds',
   'bytesNew',
   'bytesSent',
+  'bytesFetched',
 ] as const
 
 /** @returns each number by itself: `median` over runs, `mean` over days; absent if one lacks it */

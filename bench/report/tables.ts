@@ -41,6 +41,7 @@ const COLUMNS: readonly Column[] = [
     ratio: ({ unchanged }) => unchanged.bytesNew,
   },
   ...operationColumns('restore', (result) => result.restore),
+  { head: 'restore fetched MiB', cell: ({ restore }) => formatMib(restore.bytesFetched) },
   {
     head: 'peak MiB',
     cell: (result) => formatMib(peakMemory(result)),

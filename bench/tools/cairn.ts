@@ -75,13 +75,15 @@ class CairnSession implements Session {
   }
 
   async restore(target: string): Promise<RestoreStep> {
-    const { usage, peersCpuSeconds } = await this.#besidePeers(
+    const { usage, output, peersCpuSeconds } = await this.#besidePeers(
       'restore',
       this.#source,
       '--target',
       target,
     )
-    return { ...usage, peersCpuSeconds, root: join(target, this.#source) }
+    const bytesFetched = summaryIn(output)['bytes_fetched']
+    if (typeof bytesFetched !== 'number') throw new BenchError('the summary tells no bytes')
+    return { ...usage, peersCpuSeconds, bytesFetched, root: join(target, this.#source) }
   }
 
   stored(): number {

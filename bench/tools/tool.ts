@@ -16,6 +16,8 @@ export interface BackupStep extends Usage {
 }
 
 export interface RestoreStep extends Usage {
+  /** Asked of the peers, bytes; only where there are peers. */
+  readonly bytesFetched?: number
   readonly peersCpuSeconds?: number
   /** Absolute: where the source's own folder or file came back. */
   readonly root: string
