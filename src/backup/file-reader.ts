@@ -256,21 +256,32 @@ export class FileReader {
     return runInline(make(params))
   }
 
-  /** @param size - as the file said before: what asks for the right amount, and bounds nothing */
+  /**
+   * The file's bytes in order; while one block is worked on, the next is being read.
+   *
+   * @param size - as the file said before: what asks for the right amount, and bounds nothing
+   */
   async *#blocks(file: OpenFile, size: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    for (let offset = 0; ;) {
-      signal.throwIfAborted()
-      this.bytesOfFile = offset
-      this.#parts.onRead()
-      // One byte more than is left: a short answer then is the end, without asking again.
-      const length = offset > size ? READ_SIZE : Math.min(READ_SIZE, size - offset + 1)
-      const bytes = await file.read(offset, length)
-      // Whoever takes the bytes may move them to a worker: afterwards they have no length any more.
-      const isEnd = bytes.length < length
-      offset += bytes.length
-      this.bytesRead += bytes.length
-      if (bytes.length > 0) yield bytes
-      if (isEnd) return
+    let next = readBlock(file, 0, size)
+    try {
+      for (let offset = 0; ;) {
+        signal.throwIfAborted()
+        this.bytesOfFile = offset
+        this.#parts.onRead()
+        const { bytes, isEnd } = await next
+        // Whoever takes the bytes may move them to a worker: afterwards they have no length any more.
+        offset += bytes.length
+        this.bytesRead += bytes.length
+        if (!isEnd) {
+          next = readBlock(file, offset, size)
+          // A failure is told when its turn comes.
+          next.catch(() => undefined)
+        }
+        if (bytes.length > 0) yield bytes
+        if (isEnd) return
+      }
+    } finally {
+      await next.catch(() => undefined)
     }
   }
 
@@ -279,6 +290,17 @@ export class FileReader {
     const id = this.#parts.contentId(digest)
     return known.content.every((byte, index) => byte === id[index])
   }
+}
+
+async function readBlock(
+  file: OpenFile,
+  offset: number,
+  size: number,
+): Promise<{ bytes: Uint8Array; isEnd: boolean }> {
+  // One byte more than is left: a short answer then is the end, without asking again.
+  const length = offset > size ? READ_SIZE : Math.min(READ_SIZE, size - offset + 1)
+  const bytes = await file.read(offset, length)
+  return { bytes, isEnd: bytes.length < length }
 }
 
 function isSameState(before: FileStatus, after: FileStatus): boolean {
