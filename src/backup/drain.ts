@@ -217,7 +217,7 @@ export class Drain {
       const file = this.#pathOf(row)
       if (this.#isSimple(file)) {
         if (!hasRoom(open, row.status.size)) await begin()
-        open.push({ ...file, size: row.status.size, isHot: file.known !== undefined })
+        open.push({ ...file, size: row.status.size })
         continue
       }
       await begin()

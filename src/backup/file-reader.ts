@@ -147,7 +147,7 @@ export class FileReader {
     signal: AbortSignal,
   ): Promise<Content | undefined> {
     const { deltaBuffer, writer } = this.#parts
-    const blockSize = blockSizeFor(status.size, { isHot: true })
+    const blockSize = blockSizeFor(status.size)
     if (blockSize === null) return undefined
     await deltaBuffer.reset()
     const params = { signature: base.signature, blockSize }
@@ -217,7 +217,7 @@ export class FileReader {
     known: EntryRow | undefined,
     signal: AbortSignal,
   ): Promise<Content> {
-    const blockSize = blockSizeFor(status.size, { isHot: known !== undefined })
+    const blockSize = blockSizeFor(status.size)
     const run = await this.#open('original', { ...this.#secrets, blockSize }, status.size)
     const { writer } = this.#parts
     const slots: Slot[] = []

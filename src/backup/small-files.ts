@@ -31,8 +31,6 @@ export interface SmallItem {
   readonly path: Uint8Array
   /** Bytes, as the scan saw it; up to `SMALL_SIZE_MAX`. */
   readonly size: number
-  /** The file has changed before. */
-  readonly isHot: boolean
 }
 
 /** A file as one object, prepared. */
@@ -76,9 +74,9 @@ export class SmallFiles {
       const file = files[index]
       return file === undefined ? [] : [{ ...item, ...file, index }]
     })
-    const wanted = read.map(({ offset, size, isHot }) => {
+    const wanted = read.map(({ offset, size }) => {
       this.bytesRead += size
-      return { offset, size, blockSize: blockSizeFor(size, { isHot }) }
+      return { offset, size, blockSize: blockSizeFor(size) }
     })
     const prepared = await this.#prepare({ bytes, files: wanted })
 

@@ -39,18 +39,19 @@ describe('a delta', () => {
 
 describe('blocks', () => {
   it.each([
-    [4 * KIB - 1, true, null],
-    [4 * KIB, false, null],
-    [4 * KIB, true, 512],
-    [32 * KIB - 1, false, null],
-    [32 * KIB, false, 1_024],
-    [MIB - 1, true, 1_024],
-    [MIB, false, 4_096],
-    [4_096_000_000, false, 4_096],
-    [4_096_000_001, false, 8_192],
-    [2 ** 43, true, 2 ** 24],
-  ])('of a file of %i bytes, changed before: %s, have %s', (size, isHot, blockSize) => {
-    expect(blockSizeFor(size, { isHot })).toBe(blockSize)
+    [KIB - 1, null],
+    [KIB, 256],
+    [8 * KIB - 1, 256],
+    [8 * KIB, 512],
+    [32 * KIB - 1, 512],
+    [32 * KIB, 1_024],
+    [MIB - 1, 1_024],
+    [MIB, 4_096],
+    [4_096_000_000, 4_096],
+    [4_096_000_001, 8_192],
+    [2 ** 43, 2 ** 24],
+  ])('of a file of %i bytes have %s', (size, blockSize) => {
+    expect(blockSizeFor(size)).toBe(blockSize)
   })
 })
 
