@@ -14,7 +14,7 @@ const BIGINT = { bigint: true } as const
 
 /** @yields what src/ports/scan.ts promises */
 export function* walkFolders({ folders, excluded }: ScanRequest): Generator<Scanned> {
-  const passed = new Set(excluded.map(fromBytes))
+  const passed = byFolder(excluded.map(fromBytes))
   const builder = new StretchBuilder()
   const waiting = folders.map(fromBytes).toReversed()
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
@@ -25,11 +25,12 @@ export function* walkFolders({ folders, excluded }: ScanRequest): Generator<Scan
       continue
     }
     const base = folder === '/' ? folder : `${folder}/`
+    const passedHere = passed.get(folder)
     const inner: Latin1[] = []
     let after = ''
     for (const name of names) {
-      const child = base + name
-      if (passed.size === 0 || !passed.has(child)) {
+      if (passedHere?.has(name) !== true) {
+        const child = base + name
         if (see(builder, child, name) === 'folder') inner.push(child)
       }
       if (!isCut(name)) continue
@@ -39,6 +40,14 @@ export function* walkFolders({ folders, excluded }: ScanRequest): Generator<Scan
     yield builder.finish(path, after, undefined)
     for (const child of inner.toReversed()) waiting.push(child)
   }
+}
+
+/** @returns names by the folder that they lie in */
+function byFolder(paths: readonly Latin1[]): ReadonlyMap<Latin1, ReadonlySet<Latin1>> {
+  const folders = Map.groupBy(paths, (path) => path.slice(0, path.lastIndexOf('/')) || '/')
+  const names = (inside: Latin1[]) =>
+    new Set(inside.map((path) => path.slice(path.lastIndexOf('/') + 1)))
+  return new Map([...folders].map(([folder, inside]) => [folder, names(inside)]))
 }
 
 function see(builder: StretchBuilder, path: Latin1, name: Latin1): string | undefined {
