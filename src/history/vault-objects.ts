@@ -17,6 +17,7 @@ import type { Grid, PackLocation } from '../grid/grid.ts'
 import { PackWindows } from '../grid/pack-windows.ts'
 import type { PackRow, Packs } from '../store/packs.ts'
 import type { Spool } from '../store/spool.ts'
+import { LocalWindows } from './local-windows.ts'
 import type { ObjectSource, SealedSource } from './objects.ts'
 
 /** What is fetched around an object: metadata is small and scattered, content is read in a row. */
@@ -49,12 +50,14 @@ export class VaultObjects implements ObjectSource, SealedSource {
   readonly #complete = new Map<number, PackRow>()
   readonly #locations = new Map<PackId, PackLocation | undefined>()
   readonly #turns = new Mutex()
+  readonly #windowsHere: LocalWindows
   readonly #metadata: PackWindows
   readonly #content: PackWindows
 
   constructor(parts: VaultObjectsParts, signal: AbortSignal) {
     this.#parts = parts
     this.#signal = signal
+    this.#windowsHere = new LocalWindows(parts.spool)
     this.#metadata = new PackWindows(parts.grid, METADATA_WINDOWS)
     this.#content = new PackWindows(parts.grid, CONTENT_WINDOWS)
   }
@@ -118,13 +121,14 @@ export class VaultObjects implements ObjectSource, SealedSource {
       return bodyOf(sealed, reference, kind)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
+      this.#windowsHere.forget(pack.number)
       await this.#parts.spool.uncache(pack.number)
       return undefined
     }
   }
 
   #here(pack: PackRow, { offset, length }: Reference): Promise<Uint8Array | undefined> {
-    return this.#parts.spool.read(pack.number, pack.base + offset, length)
+    return this.#windowsHere.read(pack, pack.base + offset, length)
   }
 
   async #remote(
