@@ -4,7 +4,7 @@
 
 import process from 'node:process'
 import { collectInProportion } from '../adapters/collector.ts'
-import { returnMemoryEarly } from '../adapters/malloc.ts'
+import { tuneMalloc } from '../adapters/malloc.ts'
 import { listenForShutdown } from '../adapters/shutdown-signal.ts'
 import { outputOf, type Context } from './context.ts'
 import { EXIT } from './exit-code.ts'
@@ -16,7 +16,7 @@ const CLOSED_PIPE = 141
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const ECHO_MS = 1_000
 
-returnMemoryEarly()
+tuneMalloc()
 collectInProportion()
 const shutdown = listenForShutdown()
 const context: Context = {

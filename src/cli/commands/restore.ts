@@ -3,7 +3,6 @@
  */
 
 import type { Command } from 'commander'
-import { returnMemoryLate } from '../../adapters/malloc.ts'
 import { FormatError, RecoveryError } from '../../base/errors.ts'
 import type { FileFailure, RestoreSummary } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
@@ -47,7 +46,6 @@ async function restore(
   paths: readonly string[],
   options: RestoreOptions,
 ): Promise<ExitCode> {
-  returnMemoryLate()
   const at = await client.at(options.at, context.signal)
   echoSnapshot(output, at)
   const startedAt = context.now()
