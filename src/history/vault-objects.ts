@@ -19,10 +19,14 @@ import type { PackRow, Packs } from '../store/packs.ts'
 import type { Spool } from '../store/spool.ts'
 import { LocalWindows } from './local-windows.ts'
 import type { ObjectSource, SealedSource } from './objects.ts'
+import { Rows } from './rows.ts'
 
 /** What is fetched around an object: metadata is small and scattered, content is read in a row. */
 const METADATA_WINDOWS = { size: 64 * 1024, countMax: 256 } as const
 const CONTENT_WINDOWS = { size: 1024 * 1024, countMax: 16 } as const
+
+/** Larger objects are fetched like those of a row wherever they lie, bytes. */
+const SCATTERED_SIZE_MAX = 256 * 1024
 
 /** Packs whose holders are asked for in one go. */
 const LOCATE_COUNT = 256
@@ -50,6 +54,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
   readonly #complete = new Map<number, PackRow>()
   readonly #locations = new Map<PackId, PackLocation | undefined>()
   readonly #turns = new Mutex()
+  readonly #rows = new Rows()
   readonly #windowsHere: LocalWindows
   readonly #metadata: PackWindows
   readonly #content: PackWindows
@@ -90,7 +95,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
     assert(target.length === reference.length, 'the target has room for just the object')
     const pack = this.#pack(reference.pack)
     const here = isGone(pack) ? undefined : await this.#here(pack, reference)
-    if (here === undefined) await this.#remote(pack, reference, target, this.#content)
+    if (here === undefined) await this.#remote(pack, reference, target, this.#stretch(reference))
     else target.set(here)
   }
 
@@ -98,6 +103,12 @@ export class VaultObjects implements ObjectSource, SealedSource {
   #windows({ length }: Reference, kind: ObjectKind): PackWindows {
     const isInRow = kind === 'content' || (kind === 'delta' && length > METADATA_WINDOWS.size)
     return isInRow ? this.#content : this.#metadata
+  }
+
+  /** What is shared by many files is read out of its row, and little is fetched around it. */
+  #stretch(reference: Reference): PackWindows {
+    const isInRow = this.#rows.next(reference.pack, reference)
+    return isInRow || reference.length > SCATTERED_SIZE_MAX ? this.#content : this.#metadata
   }
 
   #pack(number: number): PackRow {
