@@ -66,7 +66,7 @@ async function measureAll(options: BenchOptions): Promise<Results> {
   const keep = (part: Partial<Results>): Results => {
     Object.assign(found, part)
     const told = conditions({ tools, seed, command: shownCommand(), loadBefore })
-    const results = { conditions: told, ...found }
+    const results = { conditions: { ...told, ...takenFrom(earlier, parts) }, ...found }
     if (options.jsonFile !== undefined) {
       writeFileSync(options.jsonFile, `${JSON.stringify(results, undefined, 2)}\n`)
     }
@@ -84,6 +84,15 @@ async function measureAll(options: BenchOptions): Promise<Results> {
     }
   }
   return keep({})
+}
+
+/** Says which parts are not of this run. */
+function takenFrom(earlier: Results | undefined, measured: ReadonlySet<string>) {
+  const all = ['kernels', 'workloads', 'growth'] as const
+  const parts = all.filter((part) => !measured.has(part) && (earlier?.[part].length ?? 0) > 0)
+  if (earlier === undefined || parts.length === 0) return {}
+  const { measuredAt, commit } = earlier.conditions
+  return { earlier: { parts, measuredAt, commit } }
 }
 
 /** Whether Cairn did everything and gave everything back. */

@@ -84,6 +84,12 @@ export interface Conditions {
   readonly versions: Readonly<Record<string, string>>
   /** As it was asked for. */
   readonly command: string
+  /** Parts that were taken from an earlier run, and which. */
+  readonly earlier?: {
+    readonly parts: readonly string[]
+    readonly measuredAt: string
+    readonly commit: string
+  }
 }
 
 export interface Results {

@@ -76,12 +76,17 @@ export function resultsInMarkdown(results: Results): string {
 }
 
 function conditionsText({ conditions }: Results): string {
-  const { versions } = conditions
+  const { versions, earlier } = conditions
   const tools = Object.entries(versions).map(([tool, version]) => `${tool} ${version}`)
   return [
     `Measured ${conditions.measuredAt.slice(0, 10)} at commit ${conditions.commit} with \`${conditions.command}\`, seed ${conditions.seed}:`,
     `${conditions.processor}, ${conditions.cores} cores, ${formatNumber(conditions.memory / 2 ** 30)} GiB, ${conditions.system}, Node ${conditions.runtime};`,
     `load ${formatNumber(conditions.loadBefore)} before, ${formatNumber(conditions.loadAfter)} after. ${tools.join(', ')}.`,
+    ...(earlier === undefined
+      ? []
+      : [
+          `Taken from an earlier run (${earlier.measuredAt.slice(0, 10)}, commit ${earlier.commit}): ${earlier.parts.join(', ')}.`,
+        ]),
   ].join('\n')
 }
 
