@@ -45,7 +45,7 @@ if (Number.parseInt(process.versions.node, 10) >= MAJOR_MIN) {
 
 /** As `--disable-warning=ExperimentalWarning` does: people cannot do anything about these. */
 function hideExperiments() {
-  const { emitWarning } = process
+  const emitWarning = process.emitWarning.bind(process)
   process.emitWarning = (warning, ...rest) => {
     const type = typeof rest[0] === 'object' ? rest[0]?.type : rest[0]
     if ((type ?? warning?.name) !== 'ExperimentalWarning') emitWarning(warning, ...rest)
