@@ -1,5 +1,5 @@
 /**
- * Cairn itself: its command as people start it, with seven storage peers as processes on this machine.
+ * Cairn itself: the program as it is installed, with seven storage peers as processes on this machine.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -23,13 +23,15 @@ const PEERS = 7
 const CODE = '4-of-7'
 const CAPACITY = '200GB'
 
-const LAUNCHER = fileURLToPath(new URL('../../src/cli/launch.mjs', import.meta.url))
+/** As `npm run build` makes it, and a package has it. */
+const PROGRAM = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+const START = ['--disable-warning=ExperimentalWarning', PROGRAM]
 
 export const cairn: Tool = {
   name: 'cairn',
-  how: `${PEERS} peers as processes here, --code ${CODE}; the launcher is counted`,
+  how: `as a package has it; ${PEERS} peers as processes here, --code ${CODE}`,
   isOnce: false,
-  version: () => versionOf(process.execPath, LAUNCHER, '--version'),
+  version: () => versionOf(process.execPath, ...START, '--version'),
   open: (place) => CairnSession.open(place),
 }
 
@@ -102,7 +104,7 @@ class CairnSession implements Session {
 
   #cairn(...args: string[]) {
     const env = { CAIRN_HOME: this.#home }
-    return runMeasured({ program: process.execPath, args: [LAUNCHER, ...args], env })
+    return runMeasured({ program: process.execPath, args: [...START, ...args], env })
   }
 
   #peersCpuSeconds(): number {
