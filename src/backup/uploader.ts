@@ -33,7 +33,7 @@ import type { SealedPack } from './packer.ts'
  * Packs being encoded and sent at once. With its shares a pack takes some 60 MB here and as much again
  * in the worker that encodes it; the next one is read, cut and sealed meanwhile.
  */
-const PLACING_MAX = 1
+const PLACING_MAX = 2
 
 /** A peer that was away is left alone for 5 seconds; after that it may be asked again. */
 const SECOND_CHANCE: RetryPlan = { triesMax: 2, delayMsMin: 12_000, delayMsMax: 12_000 }
