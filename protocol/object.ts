@@ -80,16 +80,24 @@ export function encodePlain(kind: ObjectKind, form: BodyForm, body: Uint8Array):
  * @throws {FormatError}
  */
 export function decodePlain(bytes: Uint8Array): PlainObject {
-  if (bytes.length < OBJECT_HEADER_SIZE) throw new FormatError('object: shorter than its header')
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const body = bytes.subarray(OBJECT_HEADER_SIZE)
+  return { ...decodeHeader(bytes.subarray(0, OBJECT_HEADER_SIZE), body.length), body }
+}
+
+/**
+ * @param bodySize - bytes of the body as it lies in the object
+ * @throws as {@link decodePlain}
+ */
+export function decodeHeader(header: Uint8Array, bodySize: number): Omit<PlainObject, 'body'> {
+  if (header.length < OBJECT_HEADER_SIZE) throw new FormatError('object: shorter than its header')
+  const view = new DataView(header.buffer, header.byteOffset, header.length)
   const kind = OBJECT_KINDS[view.getUint8(0) - 1]
   if (kind === undefined) throw new VersionError(`object: unknown kind ${view.getUint8(0)}`)
   const flags = view.getUint8(1)
   if (flags !== RAW && flags !== ZSTD) throw new VersionError(`object: unknown flags ${flags}`)
   const form = { isCompressed: flags === ZSTD, size: view.getUint32(2) }
-  const body = bytes.subarray(OBJECT_HEADER_SIZE)
-  checkForm(form, body.length)
-  return { kind, ...form, body }
+  checkForm(form, bodySize)
+  return { kind, ...form }
 }
 
 /** A compressed body must be the smaller one, which also bounds what a hostile size can ask for. */

@@ -53,7 +53,8 @@ function movedBytes(bytes: Uint8Array, buffers: Set<ArrayBuffer>): Uint8Array {
   const { buffer } = bytes
   const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
   // A small Buffer may fill its buffer too, but then the buffer is nobody else's either.
-  const own = isWhole ? new Uint8Array(buffer) : Uint8Array.from(bytes)
+  // Copied as a block: `Uint8Array.from` goes from byte to byte.
+  const own = isWhole ? new Uint8Array(buffer) : new Uint8Array(bytes)
   buffers.add(own.buffer)
   return own
 }

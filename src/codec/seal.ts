@@ -13,8 +13,9 @@ import { equal, utf8 } from '../../protocol/bytes.ts'
 import { FormatError } from '../../protocol/errors.ts'
 import { hkdf, hmac, sha256, taggedHash } from '../../protocol/hash.ts'
 import {
-  decodePlain,
+  decodeHeader,
   encodePlain,
+  OBJECT_HEADER_SIZE,
   SEALED_SIZE_MAX,
   SEALED_SIZE_MIN,
 } from '../../protocol/object.ts'
@@ -133,9 +134,13 @@ export function seal(plain: Uint8Array, key: ObjectKey): Uint8Array {
  * @throws {FormatError} if what was sealed is no object
  */
 export function open(sealed: Uint8Array, key: ObjectKey): { kind: ObjectKind; body: Uint8Array } {
-  const plain = decodePlain(openPlain(sealed, key))
-  const body = plain.isCompressed ? decompress(plain.body, plain.size) : plain.body
-  return { kind: plain.kind, body }
+  // In two steps the body has a buffer of its own: it can be handed over, and freed.
+  const [header, body] = decrypt(sealed, key, [OBJECT_HEADER_SIZE])
+  const { kind, isCompressed, size } = decodeHeader(header!, body!.length)
+  if (!isCompressed) return { kind, body: body! }
+  const whole = decompress(body!, size)
+  release(body!)
+  return { kind, body: whole }
 }
 
 /**
@@ -145,21 +150,30 @@ export function open(sealed: Uint8Array, key: ObjectKey): { kind: ObjectKind; bo
  * @throws {BadSealError}
  */
 export function openPlain(sealed: Uint8Array, key: ObjectKey): Uint8Array {
+  return decrypt(sealed, key, [])[0]!
+}
+
+/** @returns what was sealed, cut at these offsets, each piece an array of its own */
+function decrypt(sealed: Uint8Array, key: ObjectKey, cuts: readonly number[]): Uint8Array[] {
   if (sealed.length < SEALED_SIZE_MIN || sealed.length > SEALED_SIZE_MAX) {
     throw new BadSealError(`${sealed.length} bytes are no sealed object`)
   }
   const { cipherKey, commitment } = expand(key)
   if (!equal(commitment, sealed.subarray(0, COMMITMENT_SIZE))) throw new WrongKeyError('wrong key')
+  const ciphertext = sealed.subarray(COMMITMENT_SIZE, -TAG_SIZE)
   const decipher = createDecipheriv(CIPHER, cipherKey, NONCE, { authTagLength: TAG_SIZE })
-  decipher.setAAD(FORMAT_TAG, { plaintextLength: sealed.length - COMMITMENT_SIZE - TAG_SIZE })
+  decipher.setAAD(FORMAT_TAG, { plaintextLength: ciphertext.length })
   decipher.setAuthTag(sealed.subarray(-TAG_SIZE))
-  const plain = decipher.update(sealed.subarray(COMMITMENT_SIZE, -TAG_SIZE))
+  const pieces = [0, ...cuts].map((from, index) => {
+    const { buffer, byteOffset, length } = decipher.update(ciphertext.subarray(from, cuts[index]))
+    return new Uint8Array(buffer, byteOffset, length)
+  })
   try {
     decipher.final()
   } catch (cause) {
     throw new BadSealError('tag does not agree', { cause })
   }
-  return new Uint8Array(plain.buffer, plain.byteOffset, plain.length)
+  return pieces
 }
 
 /** Two independent values from one key, so that the commitment tells nothing about the cipher key. */
