@@ -87,6 +87,56 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
     )
 
     it(
+      'reads small files together: what is calm and of the size believed, under any name',
+      story(async (files, at) => {
+        await write(files, at('empty'), new Uint8Array(0))
+        await write(files, at('grown'), text('longer than believed'))
+        await write(files, at('shrunk'), text('short'))
+        await files.makeFolder(at('folder'))
+        await files.makeSymlink(text('grown'), at('link'))
+        for (const each of NAMES) await write(files, at(each), each)
+        const requests = [
+          ...NAMES.map((each) => ({ path: at(each), size: each.length })),
+          { path: at('empty'), size: 0 },
+          { path: at('grown'), size: 6 },
+          { path: at('shrunk'), size: 6 },
+          { path: at('missing'), size: 6 },
+          { path: at('folder'), size: 0 },
+          { path: at('link'), size: 5 },
+          { path: at(NAMES[0]!), size: NAMES[0]!.length },
+        ]
+        const { bytes, files: read } = await files.readSmall(requests)
+        const found = read.map(
+          (file, index) =>
+            file && bytes.slice(file.offset, file.offset + (requests[index]?.size ?? 0)),
+        )
+        expect(found).toEqual([
+          ...NAMES,
+          new Uint8Array(0),
+          ...Array.from({ length: 5 }, () => undefined),
+          NAMES[0],
+        ])
+        expect(read.at(-1)?.status).toEqual(await files.status(at(NAMES[0]!)))
+        expect((await files.readSmall([])).files).toEqual([])
+      }),
+    )
+
+    it(
+      'answers each of several lists of small files with its own',
+      story(async (files, at) => {
+        for (const each of ['a', 'bb', 'ccc']) await write(files, at(each), text(each))
+        const asked = ['a', 'bb', 'ccc'].map((each) =>
+          files.readSmall([{ path: at(each), size: each.length }]),
+        )
+        const answers = await Promise.all(asked)
+        expect(answers.map(({ files: [file] }) => file?.status.size)).toEqual([1, 2, 3])
+        expect(answers.map(({ bytes }, index) => bytes.slice(0, index + 1))).toEqual(
+          ['a', 'bb', 'ccc'].map(text),
+        )
+      }),
+    )
+
+    it(
       'takes every name a file system takes, and lists it byte for byte',
       story(async (files, at) => {
         for (const each of NAMES) {
