@@ -39,7 +39,7 @@ import { Accounts } from './accounts.ts'
 import { setModificationTime } from './file-times.ts'
 import { SmallFileWriter } from './small-file-writer.ts'
 import { scanInThread } from './folder-scan.ts'
-import { SmallFileReader } from './small-files.ts'
+import { SmallFileReader } from './small-file-reader.ts'
 import { toStatus } from './status.ts'
 import { attempt, readFully, systemCode, toFilesError, writeFully } from './system.ts'
 

@@ -9,12 +9,12 @@ import { Worker } from 'node:worker_threads'
 
 import { assert } from '../base/assert.ts'
 import type { SmallFileRequest, SmallFiles } from '../ports/files.ts'
-import type { PackedFiles, PackedRequests } from './small-files-worker.ts'
+import type { PackedFiles, PackedRequests } from './read-files-worker.ts'
 import { STATUS_FIELDS, unpackStatus } from './status.ts'
 
 /** Beside this module, in the checkout as TypeScript and in the package as JavaScript. */
 const WORKER = new URL(
-  import.meta.url.endsWith('.ts') ? './small-files-worker.ts' : './small-files-worker.js',
+  import.meta.url.endsWith('.ts') ? './read-files-worker.ts' : './read-files-worker.js',
   import.meta.url,
 )
 
