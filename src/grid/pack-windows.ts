@@ -6,6 +6,7 @@
  * was fetched to rebuild another is not fetched again for itself.
  */
 
+import { READ_SIZE_MAX } from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
 import { release } from '../base/release.ts'
 import type { Grid } from './grid.ts'
@@ -20,7 +21,7 @@ export interface PackWindowsOptions {
 }
 
 export class PackWindows {
-  readonly #grid: Pick<Grid, 'readRun'>
+  readonly #grid: Pick<Grid, 'read' | 'readRun'>
   readonly #options: PackWindowsOptions
   /** Runs of data shares, fetched or rebuilt. */
   readonly #runs = new Map<string, Run>()
@@ -28,12 +29,14 @@ export class PackWindows {
   readonly #fetched = new Map<string, Promise<Uint8Array>>()
   /** Reads under way of a run, by its name: it may have been fetched twice and still be one array. */
   readonly #users = new Map<string, number>()
+  /** Runs that were wanted before, by their names. */
+  readonly #seen = new Set<string>()
   /** Whether any run is made of others, which then are used for more than themselves. */
   #hasRebuilt = false
   /** Bytes asked of peers. */
   bytesFetched = 0
 
-  constructor(grid: Pick<Grid, 'readRun'>, options: PackWindowsOptions) {
+  constructor(grid: Pick<Grid, 'read' | 'readRun'>, options: PackWindowsOptions) {
     this.#grid = grid
     this.#options = options
   }
@@ -64,6 +67,45 @@ export class PackWindows {
     }
   }
 
+  /**
+   * As `read`, but only the leaves that hold the range are fetched, and none is kept.
+   *
+   * @throws {NotEnoughSharesError}
+   * @throws {FormatError} for a range outside the pack
+   */
+  async readOnly(
+    location: PackLocation,
+    offset: number,
+    target: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { length } = target
+    const options = { isAligned: false, sizeMax: READ_SIZE_MAX }
+    for (const { run } of cut(location, { offset, length }, options)) {
+      this.bytesFetched += run.count * location.manifest.leafSize
+    }
+    target.set(await this.#grid.read(location, offset, length, signal))
+  }
+
+  /**
+   * What it takes to read a range.
+   *
+   * @returns `here`: nothing is fetched; `new`: runs are fetched for the first time; `again`: also some
+   *   that were here before and were not kept
+   * @throws {FormatError} for a range outside the pack
+   */
+  stateOf(
+    location: PackLocation,
+    range: { readonly offset: number; readonly length: number },
+  ): 'here' | 'new' | 'again' {
+    const segments = [...cut(location, range, { isAligned: true, sizeMax: this.#options.size })]
+    const missing = segments
+      .map(({ shareNumber, run }) => nameOf(location, shareNumber, run))
+      .filter((name) => !this.#runs.has(name))
+    if (missing.length === 0) return 'here'
+    return missing.some((name) => this.#seen.has(name)) ? 'again' : 'new'
+  }
+
   #use(location: PackLocation, segment: Segment, signal: AbortSignal): Run {
     const { shareNumber, run } = segment
     const name = nameOf(location, shareNumber, run)
@@ -72,6 +114,7 @@ export class PackWindows {
     this.#users.set(name, (this.#users.get(name) ?? 0) + 1)
     touch(this.#runs, name, used)
     if (known !== undefined) return used
+    this.#seen.add(name)
     used.bytes.catch(() => forget(this.#runs, name, used))
     const old = oldest(this.#runs, this.#options.countMax)
     if (old !== undefined) void this.#free(old)

@@ -95,7 +95,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
     assert(target.length === reference.length, 'the target has room for just the object')
     const pack = this.#pack(reference.pack)
     const here = isGone(pack) ? undefined : await this.#here(pack, reference)
-    if (here === undefined) await this.#remote(pack, reference, target, this.#stretch(reference))
+    if (here === undefined) await this.#remoteContent(pack, reference, target)
     else target.set(here)
   }
 
@@ -103,12 +103,6 @@ export class VaultObjects implements ObjectSource, SealedSource {
   #windows({ length }: Reference, kind: ObjectKind): PackWindows {
     const isInRow = kind === 'content' || (kind === 'delta' && length > METADATA_WINDOWS.size)
     return isInRow ? this.#content : this.#metadata
-  }
-
-  /** What is shared by many files is read out of its row, and little is fetched around it. */
-  #stretch(reference: Reference): PackWindows {
-    const isInRow = this.#rows.next(reference.pack, reference)
-    return isInRow || reference.length > SCATTERED_SIZE_MAX ? this.#content : this.#metadata
   }
 
   #pack(number: number): PackRow {
@@ -158,6 +152,23 @@ export class VaultObjects implements ObjectSource, SealedSource {
       // What lies near may be lost while this very object is not.
       target.set(await this.#parts.grid.read(location, offset, target.length, this.#signal))
     }
+  }
+
+  /**
+   * A stretch of a pack is fetched once, when objects in a row are read. Of what many files share, which
+   * lies out of any row or was passed long ago, no more is fetched than the object.
+   */
+  async #remoteContent(pack: PackRow, reference: Reference, target: Uint8Array): Promise<void> {
+    const { length } = reference
+    const location = this.#known(pack) ?? (await this.#locate(pack))
+    const offset = pack.base + reference.offset
+    const isInRow = this.#rows.next(reference.pack, reference) || length > SCATTERED_SIZE_MAX
+    const state = this.#content.stateOf(location, { offset, length })
+    if (state === 'here' || (state === 'new' && isInRow)) {
+      await this.#remote(pack, reference, target, this.#content)
+      return
+    }
+    await this.#content.readOnly(location, offset, target, this.#signal)
   }
 
   #known({ id }: PackRow): PackLocation | undefined {

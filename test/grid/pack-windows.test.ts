@@ -78,6 +78,37 @@ describe('windows on packs', () => {
     })
   })
 
+  it('tell whether a range is here, was never fetched, or would be fetched again', async () => {
+    await told(async ({ grid, location }) => {
+      const few = new PackWindows(grid, { size: SIZE, countMax: 2 })
+      const stateAt = (window: number) =>
+        few.stateOf(location, { offset: window * SIZE, length: 10 })
+      const read = (window: number) =>
+        few.read(location, window * SIZE, new Uint8Array(10), forever)
+      expect(stateAt(0)).toBe('new')
+      for (const window of [0, 1]) await read(window)
+      expect([0, 1, 2].map(stateAt)).toEqual(['here', 'here', 'new'])
+      await read(2)
+      expect([0, 1, 2].map(stateAt)).toEqual(['again', 'here', 'here'])
+      expect(few.stateOf(location, { offset: 0, length: 4 * SIZE })).toBe('again')
+    })
+  })
+
+  it('are left alone by who wants a range and no more', async () => {
+    await told(async ({ windows, location, test, holders }) => {
+      const target = new Uint8Array(30_000)
+      await windows.readOnly(location, 10_000, target, forever)
+      expect(digestOf(target)).toBe(digestOf(pack.bytes.slice(10_000, 40_000)))
+      const { leafSize } = location.manifest
+      const leaves = Math.ceil(40_000 / leafSize) - Math.floor(10_000 / leafSize)
+      expect(windows.bytesFetched).toBe(leaves * leafSize)
+      expect(windows.stateOf(location, { offset: 10_000, length: 1 })).toBe('new')
+      test.peer(holders(0)[0]).machine.crash('power')
+      await windows.readOnly(location, 10_000, target, forever)
+      expect(digestOf(target)).toBe(digestOf(pack.bytes.slice(10_000, 40_000)))
+    })
+  })
+
   it('end where the pack does', async () => {
     await told(async ({ read }) => {
       await expect(read(799_999, 2)).rejects.toBeInstanceOf(FormatError)
