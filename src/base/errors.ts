@@ -61,7 +61,7 @@ export class LockedError extends DiskError {
 
 /** A database whose bytes are not what SQLite wrote; set it aside and build another. */
 export class DatabaseDamagedError extends DiskError {
-  override readonly name = 'DatabaseDamagedError'
+  override readonly name: string = 'DatabaseDamagedError'
   readonly path: string
 
   constructor(path: string, trouble: string, options?: ErrorOptions) {

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import { DatabaseDamagedError } from '../base/errors.ts'
 import { Contents } from '../store/contents.ts'
-import { prepareDatabase } from '../store/database.ts'
+import { OlderDatabaseError, prepareDatabase } from '../store/database.ts'
 import { Entries } from '../store/entries.ts'
 import { Packs } from '../store/packs.ts'
 import { Published } from '../store/published.ts'
@@ -24,8 +24,8 @@ export interface ClientStores {
   readonly settings: Settings
   readonly published: Published
   readonly spool: Spool
-  /** The database was damaged and a new one took its place: its content comes back from the grid. */
-  readonly wasSetAside: boolean
+  /** Why a new database took the old one's place: its content comes back from the grid. */
+  readonly setAside: 'damaged' | 'older' | undefined
 }
 
 /**
@@ -33,7 +33,7 @@ export interface ClientStores {
  * @throws {NewerDatabaseError}
  */
 export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<ClientStores> {
-  const { database, wasSetAside } = openSound(ports)
+  const { database, setAside } = openSound(ports)
   const settings = new Settings(database)
   const spool = new Spool(ports.disk)
   try {
@@ -53,18 +53,19 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     settings,
     published: new Published(settings, ports.disk, keys.localKey),
     spool,
-    wasSetAside,
+    setAside,
   }
 }
 
-function openSound(ports: ClientPorts): { database: DatabaseSync; wasSetAside: boolean } {
+function openSound(ports: ClientPorts): Pick<ClientStores, 'database' | 'setAside'> {
   try {
-    return { database: openPrepared(ports), wasSetAside: false }
+    return { database: openPrepared(ports), setAside: undefined }
   } catch (error) {
     if (!(error instanceof DatabaseDamagedError)) throw error
-    ports.log.warn('backupdb damaged', { reason: error.message })
+    ports.log.warn('backupdb set aside', { reason: error.message })
     ports.setDatabaseAside(DATABASE_NAME)
-    return { database: openPrepared(ports), wasSetAside: true }
+    const setAside = error instanceof OlderDatabaseError ? 'older' : 'damaged'
+    return { database: openPrepared(ports), setAside }
   }
 }
 

@@ -38,6 +38,11 @@ export class DeviceReplacedError extends UsageError {
   override readonly name = 'DeviceReplacedError'
 }
 
+const SET_ASIDE = {
+  damaged: 'The backupdb was damaged and set aside; it is rebuilt from the grid',
+  older: 'The backupdb is of an older Cairn and was set aside; it is rebuilt from the grid',
+} as const
+
 /** The newest tree, open for reading. */
 export interface OpenTree {
   readonly tree: TreeReader
@@ -62,9 +67,7 @@ export class VaultSession {
     this.keyring = keyring
     this.readKeys = deriveReadKeys(keyring.readSecret)
     this.stores = stores
-    if (stores.wasSetAside) {
-      this.#warnings.push('The backupdb was damaged and set aside; it is rebuilt from the grid')
-    }
+    if (stores.setAside !== undefined) this.#warnings.push(SET_ASIDE[stores.setAside])
   }
 
   /**

@@ -18,6 +18,11 @@ export class NewerDatabaseError extends DiskError {
   override readonly name = 'NewerDatabaseError'
 }
 
+/** An older Cairn made the database; like a damaged one it is set aside, and another is built. */
+export class OlderDatabaseError extends DatabaseDamagedError {
+  override readonly name = 'OlderDatabaseError'
+}
+
 const SCHEMA = `
   CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
@@ -86,7 +91,7 @@ const SCHEMA = `
  * Make the tables, or check that they are ours.
  *
  * @throws {NewerDatabaseError}
- * @throws {DatabaseDamagedError} its tables have another shape: it is set aside and made anew
+ * @throws {OlderDatabaseError} its tables have another shape: it is set aside and made anew
  */
 export function prepareDatabase(database: DatabaseSync): void {
   const row = database.prepare('PRAGMA user_version').get() as { user_version: number }
@@ -97,7 +102,7 @@ export function prepareDatabase(database: DatabaseSync): void {
     )
   }
   if (row.user_version > 0) {
-    throw new DatabaseDamagedError('backupdb', `schema ${row.user_version}, before this Cairn`)
+    throw new OlderDatabaseError('backupdb', `schema ${row.user_version}, before this Cairn`)
   }
   inTransaction(database, () => {
     database.exec(SCHEMA)

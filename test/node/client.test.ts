@@ -373,6 +373,20 @@ describe('local state', () => {
       expect(await vault.differences('1', vault.picture())).toEqual([])
     }))
 
+  it('of an older Cairn is made again from the grid, and the person is told', () =>
+    tell(async (vault) => {
+      vault.write('file', 'one')
+      await vault.backUp()
+      await vault.laptop.run(async ({ openDatabase }) => {
+        const database = openDatabase('backupdb')
+        database.exec('PRAGMA user_version = 1')
+        database.close()
+      })
+      const summary = await vault.backUp()
+      expect(summary.warnings.join()).toContain('of an older Cairn')
+      expect([summary.bytesRead, summary.filesUnmodified]).toEqual([0, 1])
+    }))
+
   it('may come back from an old copy: the grid knows better', () =>
     tell(async (vault) => {
       vault.write('file', 'one')

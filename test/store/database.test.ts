@@ -2,7 +2,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { toDatabaseError } from '../../src/base/database-error.ts'
 import { DatabaseDamagedError, DiskFullError } from '../../src/base/errors.ts'
-import { NewerDatabaseError, inTransaction, prepareDatabase } from '../../src/store/database.ts'
+import {
+  NewerDatabaseError,
+  OlderDatabaseError,
+  inTransaction,
+  prepareDatabase,
+} from '../../src/store/database.ts'
 import { Settings } from '../../src/store/settings.ts'
 import { memoryDatabase } from '../support/memory-database.ts'
 
@@ -27,7 +32,7 @@ describe('the backupdb', () => {
     const database = memoryDatabase()
     database.exec('PRAGMA user_version = 1')
     const bytes = database.serialize()
-    expect(() => prepareDatabase(database)).toThrow(DatabaseDamagedError)
+    expect(() => prepareDatabase(database)).toThrow(OlderDatabaseError)
     expect(database.serialize()).toEqual(bytes)
   })
 
