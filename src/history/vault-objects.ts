@@ -23,7 +23,7 @@ import { Rows } from './rows.ts'
 
 /** What is fetched around an object: metadata is small and scattered, content is read in a row. */
 const METADATA_WINDOWS = { size: 64 * 1024, countMax: 256 } as const
-const CONTENT_WINDOWS = { size: 1024 * 1024, countMax: 16 } as const
+const CONTENT_WINDOWS = { size: 1024 * 1024, countMax: 32 } as const
 
 /** Larger objects are fetched like those of a row wherever they lie, bytes. */
 const SCATTERED_SIZE_MAX = 256 * 1024
