@@ -31,6 +31,8 @@ interface Attempt extends Memory {
   /** By the client's clock, ms. */
   readonly startedAt: number
   endedAt: number
+  /** The snapshot it could not publish; enough peers may have its head all the same, or soon. */
+  unpublished?: number
   readonly pictures: Picture[]
   readonly skipped: Set<string>
 }
@@ -111,6 +113,7 @@ export class Owner {
       )
       for (const { path } of summary.skipped) attempt.skipped.add(below(folder, path))
       if (summary.published) this.#remember(summary.sequence, attempt)
+      else attempt.unpublished = summary.sequence
       return summary
     } finally {
       isOver = true
@@ -226,9 +229,9 @@ export class Owner {
     }
     for (const { sequence, startedAt } of rows) {
       if (this.#memories.has(sequence)) continue
-      const attempt = this.#attempts.findLast(
-        (one) => one.startedAt <= startedAt && startedAt <= one.endedAt,
-      )
+      const attempt =
+        this.#attempts.findLast((one) => isWithin(one, startedAt)) ??
+        this.#attempts.findLast(({ unpublished }) => unpublished === sequence)
       if (attempt === undefined) throw new StoryError(`nobody made snapshot ${sequence}`)
       this.#remember(sequence, attempt)
     }
@@ -270,4 +273,10 @@ function clientPorts(ports: MachinePorts): ClientPorts {
 /** A path below a root, as the oracle has it. */
 function below(root: string, path: PathBytes): string {
   return toText(path).slice(root.length)
+}
+
+/** Whether it ran at that time by the machine's clock, which may have been set back meanwhile. */
+function isWithin({ startedAt, endedAt }: Attempt, time: number): boolean {
+  const isSetBack = endedAt < startedAt
+  return isSetBack ? time >= startedAt || time <= endedAt : startedAt <= time && time <= endedAt
 }

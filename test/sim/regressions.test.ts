@@ -23,6 +23,12 @@ const FOUND: readonly { seed: number; peers: number; days: number; what: string 
     days: 2,
     what: 'a home that lost its backupdb with no friend in reach began its snapshots anew',
   },
+  {
+    seed: 2,
+    peers: 8,
+    days: 2,
+    what: 'a snapshot that a backup could not publish came about all the same, its clock set back',
+  },
 ]
 
 describe('a promise once broken', () => {
