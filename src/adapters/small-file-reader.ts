@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts'
 import type { SmallFileRequest, SmallFiles } from '../ports/files.ts'
 import type { PackedFiles, PackedRequests } from './read-files-worker.ts'
 import { STATUS_FIELDS, unpackStatus } from './status.ts'
+import { WorkerLostError } from './worker-compute.ts'
 
 /** Beside this module, in the checkout as TypeScript and in the package as JavaScript. */
 const WORKER = new URL(
@@ -47,12 +48,17 @@ export class SmallFileReader {
       if (this.#waiting.length === 0) worker.unref()
       first.resolve(answer)
     })
-    const lose = (cause: unknown): void => {
+    const lose = (message: string, cause?: unknown): void => {
+      // A failing thread ends too, and by then another may have taken its place.
+      if (this.#worker !== worker) return
       this.#worker = undefined
-      for (const waiting of this.#waiting.splice(0)) waiting.reject(asError(cause))
+      const error = new WorkerLostError(message, { cause })
+      for (const waiting of this.#waiting.splice(0)) waiting.reject(error)
     }
-    worker.on('error', lose)
-    worker.on('exit', () => lose(new Error('the thread that reads small files ended')))
+    worker.on('error', (cause) =>
+      lose(`the thread that reads files failed: ${String(cause)}`, cause),
+    )
+    worker.on('exit', () => lose('the thread that reads files ended'))
     return worker
   }
 }
@@ -66,8 +72,4 @@ function pack(requests: readonly SmallFileRequest[]): PackedRequests {
     paths.set(path, (ends[index] as number) - path.length)
   }
   return { paths, ends, sizes: Float64Array.from(requests, ({ size }) => size) }
-}
-
-function asError(cause: unknown): Error {
-  return cause instanceof Error ? cause : new Error(String(cause))
 }

@@ -46,6 +46,8 @@ export class SmallFileWriter {
       first.resolve(answer)
     })
     const lose = (message: string, cause?: unknown): void => {
+      // A failing thread ends too, and by then another may have taken its place.
+      if (this.#worker !== worker) return
       this.#worker = undefined
       const error = new WorkerLostError(message, { cause })
       for (const waiting of this.#waiting.splice(0)) waiting.reject(error)
