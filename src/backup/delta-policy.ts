@@ -9,7 +9,7 @@
 export const CHAIN_LENGTH_MAX = 16
 
 /** Beyond twice its own size, this many bytes more may be fetched for a newest version. */
-const CHAIN_SIZE_SLACK = 64 * 1024
+export const CHAIN_SIZE_SLACK = 64 * 1024
 
 /** A delta above this part of the file saves too little for what a chain costs. */
 const DELTA_PART_MAX = 0.5
