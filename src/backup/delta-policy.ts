@@ -5,11 +5,7 @@
  * it takes to fetch (design §3).
  */
 
-/** Deltas between a newest version and its original. */
-export const CHAIN_LENGTH_MAX = 16
-
-/** Beyond twice its own size, this many bytes more may be fetched for a newest version. */
-export const CHAIN_SIZE_SLACK = 64 * 1024
+import { CHAIN_LENGTH_MAX, fetchSizeMax } from '../history/chain-bounds.ts'
 
 /** A delta above this part of the file saves too little for what a chain costs. */
 const DELTA_PART_MAX = 0.5
@@ -29,7 +25,7 @@ export function mayBeDelta(
   { deltaSize = 0 }: { deltaSize?: number } = {},
 ): boolean {
   if (chain.chainLength >= CHAIN_LENGTH_MAX) return false
-  return chain.chainSize + deltaSize <= 2 * size + CHAIN_SIZE_SLACK
+  return chain.chainSize + deltaSize <= fetchSizeMax(size)
 }
 
 /** @returns whether a delta is clearly smaller than the file itself */

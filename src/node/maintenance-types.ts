@@ -1,6 +1,5 @@
 /** What a client is asked and answers when it forgets, rebuilds and gives space back. */
 
-import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { Version } from '../../protocol/tree.ts'
 import type { FileFailure, Progress } from '../backup/backup.ts'
 import type { NotSafeError } from '../backup/not-safe.ts'

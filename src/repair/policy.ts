@@ -4,7 +4,7 @@
  * All bounds hold for the newest version of a file: old ones may hang on longer chains.
  */
 
-import { CHAIN_LENGTH_MAX, CHAIN_SIZE_SLACK } from '../backup/delta-policy.ts'
+import { CHAIN_LENGTH_MAX } from '../history/chain-bounds.ts'
 
 export interface RebuildPolicy {
   /** Whether backups rebuild by themselves, when they are done. */
@@ -28,9 +28,4 @@ export const REBUILD_POLICY: RebuildPolicy = {
   lossRatioMax: 1.1,
   shareLoss: 0.05,
   budget: 500_000_000,
-}
-
-/** @returns the most bytes to fetch for a newest version of this size */
-export function fetchSizeMax(size: number): number {
-  return 2 * size + CHAIN_SIZE_SLACK
 }
