@@ -5,7 +5,7 @@
  * it takes to fetch (design §3).
  */
 
-import { CHAIN_LENGTH_MAX, fetchSizeMax } from '../history/chain-bounds.ts'
+import { CHAIN_LENGTH_LIMIT, fetchSizeMax } from '../history/chain-bounds.ts'
 
 /** A delta above this part of the file saves too little for what a chain costs. */
 const DELTA_PART_MAX = 0.5
@@ -24,7 +24,7 @@ export function mayBeDelta(
   size: number,
   { deltaSize = 0 }: { deltaSize?: number } = {},
 ): boolean {
-  if (chain.chainLength >= CHAIN_LENGTH_MAX) return false
+  if (chain.chainLength >= CHAIN_LENGTH_LIMIT) return false
   return chain.chainSize + deltaSize <= fetchSizeMax(size)
 }
 

@@ -11,7 +11,8 @@ import { versionId, type Version } from '../../protocol/tree.ts'
 import { FormatError } from '../base/errors.ts'
 import { applyDelta, makeDelta, makeSignature, parseSignature } from '../codec/rdiff.ts'
 import type { ObjectSink, ObjectSource } from '../history/objects.ts'
-import { CHAIN_LENGTH_MAX, isDeltaWorth } from './delta-policy.ts'
+import { CHAIN_LENGTH_MAX } from '../history/chain-bounds.ts'
+import { isDeltaWorth } from './delta-policy.ts'
 
 /** Lines change in place, so small blocks find most of the rest unchanged. */
 const BLOCK_SIZE = 256

@@ -1,20 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import {
-  CHAIN_LENGTH_MAX,
-  blockSizeFor,
-  isDeltaWorth,
-  mayBeDelta,
-} from '../../src/backup/delta-policy.ts'
+import { blockSizeFor, isDeltaWorth, mayBeDelta } from '../../src/backup/delta-policy.ts'
 import { isRacy } from '../../src/backup/racy.ts'
+import { CHAIN_LENGTH_LIMIT } from '../../src/history/chain-bounds.ts'
 
 const KIB = 1024
 const MIB = 1024 ** 2
 
 describe('a chain', () => {
-  it('ends at 16 deltas', () => {
+  it('ends at 128 deltas, where no rebuild shortened it', () => {
     const chain = (chainLength: number) => ({ chainLength, chainSize: 0 })
-    expect(mayBeDelta(chain(CHAIN_LENGTH_MAX - 1), MIB)).toBe(true)
-    expect(mayBeDelta(chain(CHAIN_LENGTH_MAX), MIB)).toBe(false)
+    expect(mayBeDelta(chain(CHAIN_LENGTH_LIMIT - 1), MIB)).toBe(true)
+    expect(mayBeDelta(chain(CHAIN_LENGTH_LIMIT), MIB)).toBe(false)
   })
 
   it('costs to fetch at most twice the file and 64 KiB', () => {
