@@ -300,7 +300,7 @@ export class Drain {
       if (equal(known.content, id)) return { type: 'unchanged' }
     }
     const slots = size === 0 ? [] : [await this.#writer.writeContent({ form: 'plain', ...file })]
-    return { type: 'original', slots }
+    return { type: 'original', slots, sizes: size === 0 ? [] : [size] }
   }
 
   /** Objects of one folder make runs of their own. */

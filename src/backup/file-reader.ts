@@ -52,7 +52,12 @@ export type ReadContent =
   | { readonly type: 'unchanged' }
   /** Byte for byte the newest version of another path, which is stored as a chain; original first. */
   | { readonly type: 'copy'; readonly of: EntryRow; readonly chain: readonly Version[] }
-  | { readonly type: 'original'; readonly slots: readonly Slot[] }
+  /** `sizes`: bytes of the file in each object */
+  | {
+      readonly type: 'original'
+      readonly slots: readonly Slot[]
+      readonly sizes: readonly number[]
+    }
   | { readonly type: 'delta'; readonly slots: readonly Slot[] }
 
 export interface FileReaderParts {
@@ -221,14 +226,18 @@ export class FileReader {
     const run = await this.#open('original', { ...this.#secrets, blockSize }, status.size)
     const { writer } = this.#parts
     const slots: Slot[] = []
+    const sizes: number[] = []
     try {
       for await (const bytes of this.#blocks(file, status.size, signal)) {
         for (const output of await run.push(bytes)) {
-          if (output.type === 'object') slots.push(await writer.writeContent(output))
+          if (output.type !== 'object') continue
+          sizes.push(output.size)
+          slots.push(await writer.writeContent(output))
         }
       }
       for (const output of await run.close()) {
         if (output.type === 'object') {
+          sizes.push(output.size)
           slots.push(await writer.writeContent(output))
           continue
         }
@@ -236,7 +245,7 @@ export class FileReader {
         const isUnchanged = this.#isUnchanged(known, digest)
         const content: ReadContent = isUnchanged
           ? { type: 'unchanged' }
-          : { type: 'original', slots }
+          : { type: 'original', slots, sizes }
         return { size, digest, signature, content }
       }
     } finally {

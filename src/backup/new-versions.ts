@@ -2,6 +2,7 @@
  * New versions: what reading a file adds to its history, and what its chain costs from then on.
  */
 
+import { encodeObjectSizes } from '../../protocol/object-sizes.ts'
 import type { Reference } from '../../protocol/reference.ts'
 import { versionId, type Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
@@ -56,13 +57,14 @@ function newVersion(sequence: number, known: EntryRow | undefined, read: ReadVer
   }
   // One object's key commits to all its bytes; several need a digest over the whole.
   const isOneObject = parts.references.length === 1
+  const sizes = encodeObjectSizes(content.sizes)
   return {
     id,
     size,
     digest: isOneObject ? undefined : digest,
     label,
     content: { type: 'original', parts },
-    extra: [],
+    extra: sizes === undefined ? [] : [sizes],
   }
 }
 

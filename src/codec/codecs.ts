@@ -40,7 +40,10 @@ export interface OriginalParams {
 }
 
 export type OriginalOutput =
-  | ({ readonly type: 'object' } & ContentObject)
+  | ({
+      readonly type: 'object'
+      /** bytes of the file in it */ readonly size: number
+    } & ContentObject)
   | ({ readonly type: 'end'; readonly signature: Uint8Array | undefined } & FileDigest)
 
 export interface DeltaParams {
@@ -71,9 +74,10 @@ export const codecs = {
   original(params: OriginalParams): Codec<Uint8Array, OriginalOutput> {
     const chunker = new Chunker(gearTable(params.cutKey))
     const toObject = (chunk: Uint8Array): OriginalOutput => {
+      const size = chunk.length
       const object = makeContentObject(chunk, params.contentSecret)
       release(chunk)
-      return { type: 'object', ...object }
+      return { type: 'object', size, ...object }
     }
     const whole = new Whole()
     const signature = params.blockSize === null ? undefined : new WholeSignature(params.blockSize)

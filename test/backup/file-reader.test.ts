@@ -95,9 +95,9 @@ describe('a file', () => {
     await reading(noise(100 * KIB), async ({ read, know, change }) => {
       const known = know(await read())
       change(0, toBytes('x'))
-      expect((await read({ ...known, chainLength: 16 })).content.type).toBe('original')
+      expect((await read({ ...known, chainLength: 128 })).content.type).toBe('original')
       expect((await read({ ...known, chainSize: 300 * KIB })).content.type).toBe('original')
-      expect((await read({ ...known, chainLength: 15 })).content.type).toBe('delta')
+      expect((await read({ ...known, chainLength: 127 })).content.type).toBe('delta')
     })
   })
 

@@ -27,7 +27,8 @@ describe('the codec of originals', () => {
           codecs.original({ cutKey, contentSecret, blockSize }),
           split(file, places),
         )
-        const object = { type: 'object', ...makeContentObject(file, contentSecret) }
+        const made = makeContentObject(file, contentSecret)
+        const object = { type: 'object', size: file.length, ...made }
         expect(outputs).toEqual([
           ...(file.length > 0 ? [object] : []),
           {
@@ -50,7 +51,11 @@ describe('the codec of originals', () => {
     const end = codec.close()
     const expected = run(new Chunker(gearTable(cutKey)), [file])
     expect([...chunks, ...end]).toEqual([
-      ...expected.map((bytes) => ({ type: 'object', ...makeContentObject(bytes, contentSecret) })),
+      ...expected.map((bytes) => ({
+        type: 'object',
+        size: bytes.length,
+        ...makeContentObject(bytes, contentSecret),
+      })),
       { type: 'end', size: file.length, digest: sha256(file), signature: undefined },
     ])
 
