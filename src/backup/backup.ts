@@ -25,6 +25,9 @@ import type { Keyring } from '../store/keyring.ts'
 import type { Packs, PackRow } from '../store/packs.ts'
 import type { Published } from '../store/published.ts'
 import type { Queue } from '../store/queue.ts'
+import type { Rebuilt } from '../store/rebuilt.ts'
+import type { Receipts } from '../store/receipts.ts'
+import type { Releases } from '../store/releases.ts'
 import type { Settings } from '../store/settings.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
@@ -50,6 +53,9 @@ export interface BackupParts {
   readonly signatures: Signatures
   readonly settings: Settings
   readonly published: Published
+  readonly releases: Releases
+  readonly rebuilt: Rebuilt
+  readonly receipts: Receipts
   readonly spool: Spool
   readonly source: ObjectSource
   readonly chainOf: (entry: EntryRow) => Promise<readonly Version[] | undefined>
@@ -304,7 +310,7 @@ export class Backup {
     inTransaction(database, () => {
       contents.forgetPack(pack.number)
       packs.remove(pack.number)
-      if (pack.kind === 'data') queue.clear()
+      if (pack.kind === 'data' || pack.kind === 'delta') queue.clear()
     })
   }
 

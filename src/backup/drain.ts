@@ -30,9 +30,10 @@ import { encodeVersions } from '../store/version-record.ts'
 import { DeltaBuffer } from './delta-buffer.ts'
 import { mayBeDelta } from './delta-policy.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
-import { ObjectWriter, type NewContent, type Slot } from './object-writer.ts'
+import { ContentSink } from './content-sink.ts'
+import type { NewContent, Slot } from './object-writer.ts'
 import { chainCost, newVersions } from './new-versions.ts'
-import { Packer, type SealedPack } from './packer.ts'
+import type { SealedPack } from './packer.ts'
 import { isRacy } from './racy.ts'
 import { hasRoom, SmallFiles, type PreparedFile, type SmallItem } from './small-files.ts'
 import type { Uploader } from './uploader.ts'
@@ -117,8 +118,7 @@ interface Finished {
 export class Drain {
   readonly #parts: DrainParts
   readonly #options: DrainOptions
-  readonly #packer: Packer
-  readonly #writer: ObjectWriter
+  readonly #writer: ContentSink
   readonly #reader: FileReader
   readonly #small: SmallFiles
   /** No path is known yet: nothing to look up. */
@@ -146,20 +146,15 @@ export class Drain {
   constructor(parts: DrainParts, options: DrainOptions) {
     this.#parts = parts
     this.#options = options
-    this.#packer = new Packer({
-      kind: 'data',
-      padKey: options.padKey,
-      spool: parts.spool,
-      nextNumber: parts.nextPackNumber,
-      onPack: (pack) => this.#onPack(pack),
-    })
-    this.#writer = new ObjectWriter(
+    this.#writer = new ContentSink(
       {
-        packer: this.#packer,
+        spool: parts.spool,
+        nextPackNumber: parts.nextPackNumber,
+        onPack: (pack) => this.#onPack(pack),
         find: (digest) => this.#find(digest),
         onSealed: (content) => this.#fresh.set(toHex(content.digest), content),
       },
-      options.contentSecret,
+      options,
     )
     this.#reader = new FileReader(
       {
@@ -198,7 +193,7 @@ export class Drain {
       await this.#run(events, signal)
     } finally {
       this.#small.close()
-      await this.#packer.abandon()
+      await this.#writer.abandon()
     }
   }
 
@@ -322,8 +317,7 @@ export class Drain {
   }
 
   async #flush(): Promise<void> {
-    await this.#writer.endRun()
-    await this.#packer.flush()
+    await this.#writer.flush()
     this.#recordReady()
   }
 

@@ -63,7 +63,7 @@ export type ReadContent =
 export interface FileReaderParts {
   readonly files: Files
   readonly compute: Compute<typeof codecs>
-  readonly writer: ObjectWriter
+  readonly writer: Pick<ObjectWriter, 'write' | 'writeContent'>
   readonly signatures: Signatures
   readonly deltaBuffer: DeltaBuffer
   /** Called before each piece of a file is read: a heartbeat within large files. */

@@ -17,6 +17,7 @@ import type { Grid } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PackRow, Packs } from '../store/packs.ts'
 import type { SegmentRecord } from '../store/published.ts'
+import type { ReleaseRow } from '../store/releases.ts'
 import type { MetadataSink } from './metadata-sink.ts'
 
 /** Bytes of rows in one segment: well below its largest size, which holds peers and addresses too. */
@@ -30,23 +31,34 @@ export interface LedgerParts {
   readonly settle: () => Promise<void>
 }
 
+export interface LedgerChange {
+  /** The segments of the head before, newest first. */
+  readonly older: readonly SegmentRecord[]
+  /** Packs in release, which have no row of their own any more. */
+  readonly released: readonly ReleaseRow[]
+  /** Whether all rows are written anew: rows that go leave no older segment behind. */
+  readonly isWhole: boolean
+}
+
 /**
  * @param added - packs the next head names first, ascending
- * @param older - the segments of the head before, newest first
  * @returns the segments of the next head, newest first
  */
 export async function writeLedger(
   parts: LedgerParts,
   added: readonly PackRow[],
-  older: readonly SegmentRecord[],
+  { older, released, isWhole }: LedgerChange,
 ): Promise<SegmentRecord[]> {
   const sizes = older.map(({ size }) => size)
-  const mergedCount = segmentsToMerge(rowsSize(added), sizes)
+  const mergedCount = isWhole ? older.length : segmentsToMerge(rowsSize(added), sizes)
   const first = Math.min(
     ...added.map(({ number }) => number),
-    ...older.slice(0, mergedCount).map((segment) => segment.first),
+    ...older.slice(0, mergedCount).map((segment) => (isWhole ? 0 : segment.first)),
   )
-  const rows = added.length === 0 && mergedCount === 0 ? [] : parts.packs.encodedFrom(first)
+  const isGoing = new Set(released.map(({ pack }) => pack.number))
+  const rows = (
+    added.length === 0 && mergedCount === 0 ? [] : parts.packs.encodedFrom(first)
+  ).filter(({ number }) => !isGoing.has(number))
 
   let segments = older.slice(mergedCount)
   for (const part of parted(rows)) {

@@ -8,7 +8,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { openHead, sealLedger, sealRoot, signHead } from '../../protocol/head.ts'
+import { openHead, openReceipt, sealLedger, sealRoot, signHead } from '../../protocol/head.ts'
 import { deviceIdFromBytes } from '../../protocol/ids.ts'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import type { Reference } from '../../protocol/reference.ts'
@@ -20,7 +20,7 @@ import { FormatError, RecoveryError, type CairnError } from '../base/errors.ts'
 import type { Grid } from '../grid/grid.ts'
 import { safeCount, type Code } from '../grid/code.ts'
 import type { Change } from '../history/change.ts'
-import type { ObjectSource } from '../history/objects.ts'
+import type { ObjectSink, ObjectSource } from '../history/objects.ts'
 import { makeParts } from '../history/parts.ts'
 import { appendSnapshot } from '../history/snapshot-list.ts'
 import { writeTree } from '../history/tree-writer.ts'
@@ -35,6 +35,9 @@ import type { Keyring } from '../store/keyring.ts'
 import type { PackKind, Packs } from '../store/packs.ts'
 import type { Published, PublishedState } from '../store/published.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
+import type { Rebuilt } from '../store/rebuilt.ts'
+import type { Receipts } from '../store/receipts.ts'
+import type { Releases } from '../store/releases.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { decodeVersions } from '../store/version-record.ts'
@@ -50,9 +53,12 @@ export interface PublisherParts {
   readonly database: DatabaseSync
   readonly entries: Entries
   readonly queue: Queue
-  readonly contents: Pick<Contents, 'openRecord'>
+  readonly contents: Pick<Contents, 'openRecord' | 'forgetPack'>
   readonly packs: Packs
   readonly published: Published
+  readonly releases: Releases
+  readonly rebuilt: Rebuilt
+  readonly receipts: Receipts
   readonly spool: Spool
   readonly signatures: Pick<Signatures, 'remove'>
   readonly uploader: Uploader
@@ -75,6 +81,19 @@ export interface PublisherKeys {
 export type SnapshotFacts = Omit<SnapshotRow, 'sequence' | 'endedAt' | 'added' | 'isPinned'> & {
   /** Sealed bytes of data that this backup added. */
   readonly dataAdded: number
+}
+
+/** What maintenance makes of the newest root; it adds no snapshot. */
+export interface Rewrite {
+  /** @returns the same history, told otherwise; device and sequence are the publisher's */
+  readonly root: (
+    old: Root,
+    parts: { readonly sink: ObjectSink; readonly sequence: number },
+  ) => Promise<Omit<Root, 'device' | 'sequence'>>
+  /** Notes in local state what holds once the head is published; a crash before that undoes nothing. */
+  readonly plan: (sequence: number) => void
+  /** Whether the pack table is written whole, without what is planned to be released. */
+  readonly isWholeLedger: boolean
 }
 
 export class Publisher {
@@ -115,15 +134,54 @@ export class Publisher {
     exported: Uint8Array,
     signal: AbortSignal,
   ): Promise<SnapshotRow> {
-    const { published, packs } = this.#parts
-    const before = published.current()
+    const before = this.#parts.published.current()
     const { root, row } = await this.#writeRoot(sequence, facts, exported, before, signal)
+    await this.#commit({ sequence, root, isWholeLedger: false }, before, signal)
+    return row
+  }
 
+  /**
+   * Publish the newest history in another form.
+   *
+   * @returns the head's sequence
+   * @throws {NotSafeError} the next run goes on from here
+   */
+  async rewrite(rewrite: Rewrite, signal: AbortSignal): Promise<number> {
+    const { database, published, source, uploader } = this.#parts
+    await uploader.settle(signal)
+    const before = published.current()
+    assert(before !== undefined, 'there is a history to rewrite')
+    const sequence = before.sequence + 1
+    try {
+      const old = decodeRoot(await source.read(before.root, 'root'))
+      const { sink, settle } = this.#sink('metadata', this.#keys.readKeys.contentSecret, signal)
+      const made = await rewrite.root(old, { sink, sequence })
+      const device = deviceIdFromBytes(this.#keys.keyring.device.publicKey)
+      const root = await sink.put('root', encodeRoot({ ...made, device, sequence }))
+      await settle()
+      this.metadataAdded += sink.sealedSize
+      inTransaction(database, () => rewrite.plan(sequence))
+      await this.#commit({ sequence, root, isWholeLedger: rewrite.isWholeLedger }, before, signal)
+    } finally {
+      for (const packer of this.#packers.splice(0)) await packer.abandon()
+    }
+    return sequence
+  }
+
+  /** From a root that is safe to a head that is published. */
+  async #commit(
+    next: { sequence: number; root: Reference; isWholeLedger: boolean },
+    before: PublishedState | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { published, packs, releases } = this.#parts
+    const { sequence, root, isWholeLedger } = next
+    const released = releases.upTo(sequence)
     const ledger = this.#sink('ledger', this.#keys.readKeys.ledgerKey, signal)
     const segments = await writeLedger(
       { packs, grid: this.#parts.grid, sink: ledger.sink, settle: ledger.settle },
       packs.unpublished().filter(({ kind }) => kind !== 'ledger'),
-      before?.segments ?? [],
+      { released, isWhole: isWholeLedger, older: before?.segments ?? [] },
     )
     this.metadataAdded += ledger.sink.sealedSize
 
@@ -133,7 +191,6 @@ export class Publisher {
     published.set('publishing', { sequence, head: openHead(head).id, root, segments })
     await published.keepPendingHead(head)
     await this.finish(signal)
-    return row
   }
 
   /**
@@ -156,6 +213,9 @@ export class Publisher {
         missing: failures.map(({ peer, error }) => ({ peer, reason: error.message })),
       })
     }
+    for (const { receipt } of receipts) {
+      this.#parts.receipts.put(state.sequence, openReceipt(receipt))
+    }
     this.#follow(state)
     await published.settleHead()
     await this.#adopt(state.sequence, signal)
@@ -177,12 +237,18 @@ export class Publisher {
   }
 
   #follow(state: PublishedState): void {
-    const { database, entries, queue, packs, published } = this.#parts
+    const { database, entries, queue, packs, published, contents } = this.#parts
+    const { releases, rebuilt } = this.#parts
     inTransaction(database, () => {
       const isFirst = entries.isEmpty()
       for (const row of queue.rows()) this.#apply(row, isFirst)
       queue.clear()
       packs.markPublished()
+      rebuilt.settle(state.sequence, entries)
+      for (const { pack } of releases.settle(state.sequence)) {
+        packs.remove(pack.number)
+        contents.forgetPack(pack.number)
+      }
       published.set('published', state)
       published.clearPending()
     })

@@ -18,6 +18,7 @@ import type { codecs } from '../codec/codecs.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import { safeCount, type Code } from '../grid/code.ts'
 import type { Grid, Placement } from '../grid/grid.ts'
+import { deltaCode } from '../grid/loss.ts'
 import { happinessOf } from '../grid/place-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Compute } from '../ports/compute.ts'
@@ -39,7 +40,7 @@ const PLACING_MAX = 2
 const SECOND_CHANCE: RetryPlan = { triesMax: 2, delayMsMin: 12_000, delayMsMax: 12_000 }
 
 /** Leaves of what is browsed are small, so that a listing fetches little (design §4). */
-const LEAF_SIZE = { data: 16_384, metadata: 4_096, ledger: 4_096 } as const
+const LEAF_SIZE = { data: 16_384, delta: 16_384, metadata: 4_096, ledger: 4_096 } as const
 
 export interface UploaderParts {
   readonly database: DatabaseSync
@@ -195,7 +196,8 @@ export class Uploader {
   /** Every share of the ledger is whole: it is small, and a lost one loses the way to all packs. */
   #codeFor(kind: PackKind): Code {
     const { code } = this.#options
-    return kind === 'ledger' ? { ...code, needed: 1 } : code
+    if (kind === 'ledger') return { ...code, needed: 1 }
+    return kind === 'delta' ? deltaCode(code) : code
   }
 
   /** Packs that the next head would rest on and may not. */

@@ -200,7 +200,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
 
 /** A pack of content leaves the spool before it is complete; of metadata a copy may be kept. */
 function isGone({ kind, state }: PackRow): boolean {
-  return kind === 'data' && state === 'complete'
+  return (kind === 'data' || kind === 'delta') && state === 'complete'
 }
 
 function bodyOf(sealed: Uint8Array, { key }: Reference, kind: ObjectKind): Uint8Array {

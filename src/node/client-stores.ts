@@ -9,6 +9,9 @@ import { Entries } from '../store/entries.ts'
 import { Packs } from '../store/packs.ts'
 import { Published } from '../store/published.ts'
 import { Queue } from '../store/queue.ts'
+import { Rebuilt } from '../store/rebuilt.ts'
+import { Receipts } from '../store/receipts.ts'
+import { Releases } from '../store/releases.ts'
 import { Settings } from '../store/settings.ts'
 import { Signatures } from '../store/signatures.ts'
 import { Spool } from '../store/spool.ts'
@@ -23,6 +26,9 @@ export interface ClientStores {
   readonly signatures: Signatures
   readonly settings: Settings
   readonly published: Published
+  readonly releases: Releases
+  readonly rebuilt: Rebuilt
+  readonly receipts: Receipts
   readonly spool: Spool
   /** Why a new database took the old one's place: its content comes back from the grid. */
   readonly setAside: 'damaged' | 'older' | undefined
@@ -52,6 +58,9 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     signatures: new Signatures(database),
     settings,
     published: new Published(settings, ports.disk, keys.localKey),
+    releases: new Releases(database),
+    rebuilt: new Rebuilt(database),
+    receipts: new Receipts(database),
     spool,
     setAside,
   }

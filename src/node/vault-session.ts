@@ -165,6 +165,8 @@ export class VaultSession {
     const root = await state.follow(newest.head, signal)
     // What waited to be sent leads nowhere now; what it held is found by the next scan.
     if (pending !== undefined) await published.dropPendingHead()
+    this.stores.releases.dropPlanned()
+    this.stores.rebuilt.dropPlanned()
     await state.rebuildEntries(root, signal)
   }
 

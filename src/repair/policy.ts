@@ -4,6 +4,7 @@
  * All bounds hold for the newest version of a file: old ones may hang on longer chains.
  */
 
+import { LOSS_RATIO_MAX, SHARE_LOSS } from '../grid/loss.ts'
 import { CHAIN_LENGTH_MAX } from '../history/chain-bounds.ts'
 
 export interface RebuildPolicy {
@@ -25,7 +26,7 @@ export const REBUILD_POLICY: RebuildPolicy = {
   isAutomatic: true,
   lengthMax: CHAIN_LENGTH_MAX,
   fetchRatioMax: 1.05,
-  lossRatioMax: 1.1,
-  shareLoss: 0.05,
+  lossRatioMax: LOSS_RATIO_MAX,
+  shareLoss: SHARE_LOSS,
   budget: 500_000_000,
 }

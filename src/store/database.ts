@@ -11,7 +11,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { DatabaseDamagedError, DiskError } from '../base/errors.ts'
 
-const SCHEMA_VERSION = 3
+const SCHEMA_VERSION = 4
 
 /** The database was made by a newer Cairn; nothing was written to it. */
 export class NewerDatabaseError extends DiskError {
@@ -85,6 +85,34 @@ const SCHEMA = `
     PRIMARY KEY (pack, share)
   ) WITHOUT ROWID;
   CREATE INDEX placed_unadopted ON placed (pack) WHERE is_adopted = 0;
+
+  -- Packs that no head needs from head "sequence" on; planned until that head is published.
+  CREATE TABLE releases (
+    number INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    is_planned INTEGER NOT NULL,
+    kind TEXT NOT NULL, size INTEGER NOT NULL,
+    needed INTEGER NOT NULL, total INTEGER NOT NULL, id BLOB NOT NULL, base INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX releases_id ON releases (id);
+  -- Peers that know of the releases of head "sequence".
+  CREATE TABLE told (
+    sequence INTEGER NOT NULL, peer TEXT NOT NULL,
+    PRIMARY KEY (sequence, peer)
+  ) WITHOUT ROWID;
+
+  -- What head "sequence" changes about the chains of newest versions, once it is published.
+  CREATE TABLE rebuilt (
+    key BLOB PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    version INTEGER NOT NULL, chain_length INTEGER NOT NULL, chain_size INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  -- When peers received the head of a snapshot, by their own clocks.
+  CREATE TABLE receipts (
+    sequence INTEGER NOT NULL, peer TEXT NOT NULL, received_at INTEGER NOT NULL,
+    PRIMARY KEY (sequence, peer)
+  ) WITHOUT ROWID;
 `
 
 /**

@@ -10,7 +10,8 @@ import { statement } from './database.ts'
 import { packIdFromBytes, packIdToBytes, type PackId } from '../../protocol/manifest.ts'
 import type { PeerId } from '../ports/network.ts'
 
-export type PackKind = 'data' | 'metadata' | 'ledger'
+/** Deltas have packs of their own: they are coded stronger (src/grid/loss.ts). */
+export type PackKind = 'data' | 'delta' | 'metadata' | 'ledger'
 export type PackState = 'sealed' | 'safe' | 'complete'
 
 export interface PackRow {

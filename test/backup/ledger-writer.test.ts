@@ -104,7 +104,8 @@ async function writing(story: (writing: Writing) => Promise<void>): Promise<void
         if (row === undefined) throw new Error('it was just put')
         return row
       },
-      write: (added, older) => writeLedger({ packs, grid, sink, settle }, added, older),
+      write: (added, older) =>
+        writeLedger({ packs, grid, sink, settle }, added, { older, released: [], isWhole: false }),
       read: (segment) => decodeLedgerSegment(read(segment)),
       bytesOf: (segment) => read(segment).length,
     })

@@ -1,0 +1,148 @@
+/**
+ * Releases: packs that no head needs any more, on their way out.
+ *
+ * A release is planned, then published with the head from which on nothing needs the pack, then told to
+ * every peer, then carried out by them a month later. Until then it can be taken back.
+ */
+
+import type { DatabaseSync } from 'node:sqlite'
+import { packIdFromBytes, packIdToBytes, type PackId } from '../../protocol/manifest.ts'
+import type { PeerId } from '../ports/network.ts'
+import { statement } from './database.ts'
+import type { PackKind, PackRow } from './packs.ts'
+
+/** One number of a pack in release. */
+export interface ReleaseRow {
+  /** Of the first head that does not need the pack. */
+  readonly sequence: number
+  readonly pack: PackRow & { readonly id: PackId }
+}
+
+interface ReleaseColumns {
+  number: number
+  sequence: number
+  kind: PackKind
+  size: number
+  needed: number
+  total: number
+  id: Uint8Array
+  base: number
+}
+
+export class Releases {
+  readonly #database: DatabaseSync
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  /** The head of this sequence will be the first that does not need these packs. */
+  plan(sequence: number, packs: readonly PackRow[]): void {
+    for (const pack of packs) this.#put(sequence, pack, true)
+  }
+
+  /** As the ledger tells them. */
+  put(sequence: number, pack: PackRow): void {
+    this.#put(sequence, pack, false)
+  }
+
+  /** The head is published. @returns the packs that it releases */
+  settle(sequence: number): ReleaseRow[] {
+    const planned = this.#rows('WHERE is_planned = 1 AND sequence = ?', sequence)
+    statement(this.#database, 'UPDATE releases SET is_planned = 0 WHERE sequence = ?').run(sequence)
+    return planned
+  }
+
+  /** No head came of what was planned. */
+  dropPlanned(): void {
+    this.#database.exec('DELETE FROM releases WHERE is_planned = 1')
+  }
+
+  /** @returns all that is published, ascending by number */
+  all(): ReleaseRow[] {
+    return this.#rows('WHERE is_planned = 0')
+  }
+
+  /** @returns what the ledger of head `sequence` tells: all that is published, and what is planned for it */
+  upTo(sequence: number): ReleaseRow[] {
+    return this.#rows('WHERE is_planned = 0 OR sequence = ?', sequence)
+  }
+
+  has(id: PackId): boolean {
+    const row = statement(this.#database, 'SELECT 1 FROM releases WHERE id = ? LIMIT 1').get(
+      packIdToBytes(id),
+    )
+    return row !== undefined
+  }
+
+  /** The pack is gone from every peer, or is needed again. */
+  remove(number: number): void {
+    statement(this.#database, 'DELETE FROM releases WHERE number = ?').run(number)
+  }
+
+  clear(): void {
+    this.#database.exec('DELETE FROM releases; DELETE FROM told')
+  }
+
+  /** @returns sequences of published releases that the peer was not told of */
+  untoldTo(peer: PeerId): number[] {
+    const rows = statement(
+      this.#database,
+      `SELECT DISTINCT sequence FROM releases WHERE is_planned = 0
+         AND sequence NOT IN (SELECT sequence FROM told WHERE peer = ?) ORDER BY sequence`,
+    ).all(peer) as { sequence: number }[]
+    return rows.map(({ sequence }) => sequence)
+  }
+
+  markTold(sequence: number, peer: PeerId): void {
+    statement(this.#database, 'INSERT OR IGNORE INTO told (sequence, peer) VALUES (?, ?)').run(
+      sequence,
+      peer,
+    )
+  }
+
+  /** Forget who was told of what is no release any more. */
+  trimTold(): void {
+    this.#database.exec('DELETE FROM told WHERE sequence NOT IN (SELECT sequence FROM releases)')
+  }
+
+  #put(sequence: number, pack: PackRow, isPlanned: boolean): void {
+    if (pack.id === undefined) return
+    statement(
+      this.#database,
+      `INSERT OR REPLACE INTO releases
+         (number, sequence, is_planned, kind, size, needed, total, id, base)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ).run(
+      pack.number,
+      sequence,
+      isPlanned ? 1 : 0,
+      pack.kind,
+      pack.size,
+      pack.needed,
+      pack.total,
+      packIdToBytes(pack.id),
+      pack.base,
+    )
+  }
+
+  #rows(where: string, ...values: number[]): ReleaseRow[] {
+    const rows = statement(this.#database, `SELECT * FROM releases ${where} ORDER BY number`).all(
+      ...values,
+    ) as unknown as ReleaseColumns[]
+    return rows.map(({ number, sequence, kind, size, needed, total, id, base }) => ({
+      sequence,
+      pack: {
+        number,
+        kind,
+        state: 'complete',
+        size,
+        needed,
+        total,
+        id: packIdFromBytes(id),
+        base,
+        isPublished: true,
+      },
+    }))
+  }
+}
