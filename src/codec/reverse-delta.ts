@@ -76,6 +76,28 @@ export function originalRanges(pieces: readonly Piece[]): Range[] {
   return joinRanges(pieces.filter((piece) => piece.type === 'original'))
 }
 
+/**
+ * Take in what was fetched.
+ *
+ * Forward deltas are made of blocks: one changed byte overwrites a block, and most of it is still there,
+ * as a literal of the newer version. With the bytes at hand this is found as it is for literals.
+ *
+ * @param pieces - of these versions, by {@link differenceOf}
+ * @param readOriginal - what it gives is kept
+ * @returns the pieces without `original`: most of the time in fewer bytes
+ */
+export function withOriginals(
+  pieces: readonly Piece[],
+  { older, newer }: { readonly older: Composition; readonly newer: Composition },
+  readOriginal: ReadOriginal<Uint8Array>,
+): readonly Piece[] {
+  return matchLiterals(
+    pieces.map((piece) => literalOf(piece, readOriginal)),
+    older,
+    newer,
+  )
+}
+
 /** @returns exactly `length` bytes of the original from `start` on */
 export type ReadOriginal<Result> = (start: number, length: number) => Result
 
@@ -124,13 +146,7 @@ export function rebase(
   pieces: readonly Piece[],
   readOriginal: ReadOriginal<Uint8Array>,
 ): Composition {
-  return newer.followedByStretches(
-    pieces.map((piece): Stretch => {
-      if (piece.type !== 'original') return piece
-      const { start, length } = piece
-      return { type: 'literal', length, bytes: checked(readOriginal(start, length), length) }
-    }),
-  )
+  return newer.followedByStretches(pieces.map((piece) => literalOf(piece, readOriginal)))
 }
 
 /** A range of the original that was fetched. */
@@ -159,6 +175,12 @@ export function readFetched(fetched: readonly FetchedRange[]): ReadOriginal<Uint
     }
     return range.bytes.subarray(skip, skip + length)
   }
+}
+
+function literalOf(piece: Piece, readOriginal: ReadOriginal<Uint8Array>): Stretch {
+  if (piece.type !== 'original') return piece
+  const { start, length } = piece
+  return { type: 'literal', length, bytes: checked(readOriginal(start, length), length) }
 }
 
 function* steps({ start, length }: Range): Generator<Range> {
