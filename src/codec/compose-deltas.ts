@@ -3,9 +3,12 @@
  *
  * Each delta says of every stretch of its file whether it is new or lies in the file before. Followed
  * through the chain, every stretch of the newest file is either new somewhere on the way or lies in the
- * original; nothing in between has to be made.
+ * original; nothing in between has to be made. Told as a delta again, they are one delta in place of many.
+ *
+ * Format: docs/formats/delta.md
  */
 
+import { commandsOf, deltaSize, DeltaWriter, wholeDeltaSize } from './delta-writer.ts'
 import { BadDeltaError, copyFrom, DeltaReader } from './rdiff-patch.ts'
 import type { PatchBase } from './rdiff-patch.ts'
 
@@ -14,13 +17,21 @@ export type Stretch =
   | { readonly type: 'literal'; readonly length: number; readonly bytes: Uint8Array }
   | { readonly type: 'copy'; readonly length: number; readonly start: number }
 
-/** Stretches of one file, at most: some 100 bytes each. */
-const STRETCHES_MAX = 200_000
+/** Stretches of one file, at most: some 150 bytes each where no other version has the same. */
+export const STRETCHES_MAX = 200_000
+
+/** What a delta promises: at most so many bytes of its file. */
+export interface Promised {
+  readonly sizeMax?: number
+}
 
 /** A version of the file as stretches in order, and where each one ends. */
 export class Composition {
   readonly #stretches: Stretch[] = []
   readonly #ends: number[] = []
+  #size = 0
+  /** Where in the version before the last copy ended. */
+  #near = 0
 
   /** @param size - bytes of the original */
   static ofOriginal(size: number): Composition {
@@ -29,81 +40,195 @@ export class Composition {
     return whole
   }
 
+  /** Adjacent copies, and adjacent views of one literal, are one stretch. None is empty. */
   get stretches(): readonly Stretch[] {
     return this.#stretches
   }
 
   /** Bytes of the file. */
   get size(): number {
-    return this.#ends.at(-1) ?? 0
+    return this.#size
   }
 
   /**
+   * Takes time in the delta's commands and the stretches of this version that its copies cut out; a copy
+   * finds its first stretch in the logarithm of how far it is from where the last one ended.
+   *
    * @param delta - the whole delta, split anywhere; its literals stay views of these arrays
-   * @returns the version that the delta makes of this one
-   * @throws {BadDeltaError} for a delta that does not fit, or makes more stretches than are worth holding
+   * @returns the version that the delta makes of this one; it shares the stretches that are not cut
+   * @throws {BadDeltaError} for a delta that does not fit, makes more than it promised, or makes more
+   *   stretches than are worth holding
    */
-  followedBy(delta: readonly Uint8Array[]): Composition {
+  followedBy(delta: readonly Uint8Array[], promised: Promised = {}): Composition {
     const reader = new DeltaReader()
     const next = new Composition()
     for (const part of delta) {
       for (const op of reader.push(part)) {
-        if (op.type === 'literal') next.#add({ ...op, length: op.bytes.length })
-        else for (const stretch of this.#cut(op.start, op.length)) next.#add(stretch)
+        if (op.type === 'copy') next.#follow(this, op, promised)
+        else next.#follow(this, { ...op, length: op.bytes.length }, promised)
       }
     }
     reader.close()
     return next
   }
 
-  *#cut(start: number, length: number): Generator<Stretch> {
-    const end = start + length
-    if (end > this.size) throw new BadDeltaError(`copies up to ${end} of ${this.size} bytes`)
-    for (let index = this.#indexOf(start), from = start; from < end; index += 1) {
-      const stretch = this.#stretches[index]!
-      const skip = from - (this.#ends[index]! - stretch.length)
-      const count = Math.min(stretch.length - skip, end - from)
-      yield stretch.type === 'copy'
-        ? { type: 'copy', start: stretch.start + skip, length: count }
-        : { type: 'literal', bytes: stretch.bytes.subarray(skip, skip + count), length: count }
-      from += count
-    }
+  /**
+   * As {@link followedBy}, for a delta that is known as stretches.
+   *
+   * @param stretches - copies from this version, and literals
+   * @throws {BadDeltaError}
+   */
+  followedByStretches(stretches: Iterable<Stretch>, promised: Promised = {}): Composition {
+    const next = new Composition()
+    for (const stretch of stretches) next.#follow(this, stretch, promised)
+    return next
   }
 
-  /** @returns which stretch holds the byte at `offset` */
-  #indexOf(offset: number): number {
-    let low = 0
-    let high = this.#ends.length
+  /** @returns where in the file the stretch at `index` ends */
+  endOf(index: number): number {
+    return this.#ends[index]!
+  }
+
+  /**
+   * @param offset - within the file
+   * @param near - a stretch that may be close: searched from there on, in widening steps
+   * @returns which stretch holds the byte at `offset`
+   */
+  indexOf(offset: number, near = 0): number {
+    const ends = this.#ends
+    let low = near > 0 && near < ends.length && ends[near - 1]! <= offset ? near : 0
+    let high = low
+    for (let step = 1; high < ends.length && ends[high]! <= offset; step *= 2) {
+      low = high + 1
+      high += step
+    }
+    high = Math.min(high, ends.length)
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#ends[middle]! <= offset) low = middle + 1
+      if (ends[middle]! <= offset) low = middle + 1
       else high = middle
     }
     return low
   }
 
+  #follow(
+    before: Composition,
+    stretch: Stretch,
+    { sizeMax = Number.MAX_SAFE_INTEGER }: Promised,
+  ): void {
+    if (stretch.length > sizeMax - this.#size) {
+      throw new BadDeltaError(`makes more than ${sizeMax} bytes`)
+    }
+    if (stretch.type === 'literal') {
+      this.#add(stretch)
+      return
+    }
+    const end = stretch.start + stretch.length
+    if (end > before.size) throw new BadDeltaError(`copies up to ${end} of ${before.size} bytes`)
+    let index = before.indexOf(stretch.start, this.#near)
+    for (let from = stretch.start; from < end; index += 1) {
+      const source = before.#stretches[index]!
+      const skip = from - (before.#ends[index]! - source.length)
+      const count = Math.min(source.length - skip, end - from)
+      this.#add(cutStretch(source, skip, count))
+      from += count
+    }
+    this.#near = index - 1
+  }
+
   #add(stretch: Stretch): void {
     if (stretch.length === 0) return
-    const end = this.size + stretch.length
-    const last = this.#stretches.at(-1)
-    if (
-      stretch.type === 'copy' &&
-      last?.type === 'copy' &&
-      last.start + last.length === stretch.start
-    ) {
-      this.#stretches[this.#stretches.length - 1] = {
-        ...last,
-        length: last.length + stretch.length,
-      }
-      this.#ends[this.#ends.length - 1] = end
+    const last = this.#stretches.length - 1
+    const before = this.#stretches[last]
+    const joined = before === undefined ? undefined : joinedStretch(before, stretch)
+    this.#size += stretch.length
+    if (joined !== undefined) {
+      this.#stretches[last] = joined
+      this.#ends[last] = this.#size
       return
     }
     if (this.#stretches.length === STRETCHES_MAX) {
       throw new BadDeltaError(`more than ${STRETCHES_MAX} stretches`)
     }
     this.#stretches.push(stretch)
-    this.#ends.push(end)
+    this.#ends.push(this.#size)
   }
+}
+
+/** @returns `count` bytes of a stretch from `skip` on; the very stretch if that is all of it */
+export function cutStretch(stretch: Stretch, skip: number, count: number): Stretch {
+  if (count === stretch.length) return stretch
+  if (stretch.type === 'copy') return { type: 'copy', start: stretch.start + skip, length: count }
+  return { type: 'literal', bytes: stretch.bytes.subarray(skip, skip + count), length: count }
+}
+
+/** @returns both as one, if the second goes on where the first ends in its source */
+function joinedStretch(first: Stretch, second: Stretch): Stretch | undefined {
+  const length = first.length + second.length
+  if (first.type === 'copy') {
+    const isNext = second.type === 'copy' && first.start + first.length === second.start
+    return isNext ? { type: 'copy', start: first.start, length } : undefined
+  }
+  if (second.type === 'copy') return undefined
+  const { buffer, byteOffset } = first.bytes
+  const isNext =
+    second.bytes.buffer === buffer && second.bytes.byteOffset === byteOffset + first.length
+  return isNext
+    ? { type: 'literal', bytes: new Uint8Array(buffer, byteOffset, length), length }
+    : undefined
+}
+
+/**
+ * @returns the delta that makes this version of the original at once, in parts of at most 1 MiB; adjacent
+ *   literals are one, whatever deltas they came from
+ */
+export function encodeComposition(composition: Composition): Uint8Array[] {
+  const writer = new DeltaWriter()
+  for (const command of commandsOf(composition.stretches)) {
+    if (command.type === 'copy') writer.copy(command.start, command.length)
+    else {
+      writer.literal(command.length)
+      for (const { bytes } of command.pieces) writer.put(bytes)
+    }
+  }
+  return writer.close()
+}
+
+/** Two deltas as one; or the advice to store the version whole. */
+export type ComposedDelta =
+  | { readonly type: 'delta'; readonly parts: Uint8Array[]; readonly size: number }
+  | { readonly type: 'original-is-better'; readonly size: number }
+
+/**
+ * Compose two deltas: patch(patch(v0, D1), D2) = patch(v0, compose(D1, D2)).
+ *
+ * Takes time in the commands of both deltas and the pieces that the copies of the second cut out of what
+ * the first says; see {@link Composition.followedBy}. A copy of the composed delta may be shorter than the
+ * command that tells it; when those are so many that the delta is larger than a single literal would
+ * be, an original is better.
+ *
+ * @param baseSize - bytes of the file that the first delta applies to
+ * @param first - the whole delta, split anywhere
+ * @param second - upon what the first makes, the same
+ * @param promised - at most so many bytes of the file in between, and of the last
+ * @returns `size`: bytes of the last file. The delta is at most {@link wholeDeltaSize} of it: 14 bytes more
+ * @throws {BadDeltaError} as {@link Composition.followedBy}
+ */
+export function composeDeltas(
+  baseSize: number,
+  first: readonly Uint8Array[],
+  second: readonly Uint8Array[],
+  promised: Promised & { readonly middleSizeMax?: number } = {},
+): ComposedDelta {
+  const { middleSizeMax, ...last } = promised
+  const middle = Composition.ofOriginal(baseSize).followedBy(
+    first,
+    middleSizeMax === undefined ? {} : { sizeMax: middleSizeMax },
+  )
+  const composed = middle.followedBy(second, last)
+  const { size, stretches } = composed
+  if (deltaSize(stretches) > wholeDeltaSize(size)) return { type: 'original-is-better', size }
+  return { type: 'delta', parts: encodeComposition(composed), size }
 }
 
 /** Bytes of the original that are kept behind the furthest one that was needed. */

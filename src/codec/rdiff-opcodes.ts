@@ -33,6 +33,16 @@ export const WIDTHS = [1, 2, 4, 8] as const
 /** Opcode, start and length, each as wide as can be. */
 export const COMMAND_SIZE_MAX = 1 + 8 + 8
 
+/** @returns bytes of the head of a literal of `length` bytes: 1 … 9 */
+export function literalHeadSize(length: number): number {
+  return length <= LITERAL_SHORT_MAX ? 1 : 1 + WIDTHS[widthCode(length)]!
+}
+
+/** @returns bytes of the command that copies `length` bytes from `start`: 3 … 17 */
+export function copyCommandSize(start: number, length: number): number {
+  return 1 + WIDTHS[widthCode(start)]! + WIDTHS[widthCode(length)]!
+}
+
 /** Write the head of a literal; its `length` bytes, at least one, come next. */
 export function putLiteralHead(writer: ByteWriter, length: number): void {
   if (length <= LITERAL_SHORT_MAX) {

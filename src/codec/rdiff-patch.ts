@@ -181,9 +181,13 @@ export async function* copyFrom(
  * @returns ranges in order of their start, none touching another
  */
 export function patchRanges(ops: Iterable<DeltaOp>): Range[] {
-  const copies = [...ops].filter((op) => op.type === 'copy').toSorted((a, b) => a.start - b.start)
+  return joinRanges([...ops].filter((op) => op.type === 'copy'))
+}
+
+/** @returns what these ranges cover, in order of start, none touching another */
+export function joinRanges(some: readonly Range[]): Range[] {
   const ranges: Range[] = []
-  for (const { start, length } of copies) {
+  for (const { start, length } of some.toSorted((a, b) => a.start - b.start)) {
     const last = ranges.at(-1)
     if (last === undefined || start > last.start + last.length) ranges.push({ start, length })
     else {
