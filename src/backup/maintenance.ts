@@ -89,7 +89,7 @@ export class Maintenance {
     this.#parts = parts
     this.#options = options
     const { keyring, readKeys, code } = options
-    this.#uploader = new Uploader(parts, { vault: keyring.vault, code })
+    this.#uploader = new Uploader(parts, { vault: keyring.vault, code, isHolding: true })
     this.#publisher = new Publisher(
       {
         ...parts,
@@ -100,6 +100,11 @@ export class Maintenance {
       { keyring, readKeys },
       code,
     )
+  }
+
+  /** Of new originals. */
+  get code(): Code {
+    return this.#options.code
   }
 
   get totals(): MaintenanceTotals {
@@ -140,7 +145,13 @@ export class Maintenance {
     } finally {
       await this.#content?.abandon()
       await this.#uploader.abandon()
+      await this.#uploader.letGo()
     }
+  }
+
+  /** What was written was read back and is right: its copy here may go. */
+  async verified(): Promise<void> {
+    await this.#uploader.letGo()
   }
 
   #sink(signal: AbortSignal): ContentSink {

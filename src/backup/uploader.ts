@@ -57,6 +57,8 @@ export interface UploaderOptions {
   readonly vault: VaultId
   readonly code: Code
   readonly spoolSizeMax?: number
+  /** Packs stay in the spool, placed or not, until `letGo`: what was written can be read back here. */
+  readonly isHolding?: boolean
 }
 
 export class Uploader {
@@ -66,6 +68,7 @@ export class Uploader {
   readonly #placing = new Set<Promise<void>>()
   /** Of packs that lack a place for some share: what can be told about why. */
   readonly #placements = new Map<number, Placement>()
+  readonly #held: PackRow[] = []
   #failure: { readonly error: unknown } | undefined
   #spooledSize = 0
   /** Shares that have no place, of packs whose copy here is gone. */
@@ -256,7 +259,7 @@ export class Uploader {
 
   /** @param bytes - of the pack, if they are at hand; else they come from the spool */
   async #place(pack: PackRow, signal: AbortSignal, bytes?: Uint8Array): Promise<void> {
-    const { packs, spool, grid, log, database } = this.#parts
+    const { packs, grid, log, database } = this.#parts
     const encoded = await this.#encode(pack, bytes ?? (await this.#fromSpool(pack)))
     const held = packs.holders(pack.number)
     const placement = await grid.place(encoded, this.#options.vault, held, signal)
@@ -280,7 +283,17 @@ export class Uploader {
       state,
     })
     if (!isComplete) return
-    await spool.retire(pack.number, pack.kind === 'metadata')
+    if (this.#options.isHolding === true) this.#held.push(pack)
+    else await this.#retire(pack)
+  }
+
+  /** Let packs go that are held only to be read back. */
+  async letGo(): Promise<void> {
+    for (const pack of this.#held.splice(0)) await this.#retire(pack)
+  }
+
+  async #retire(pack: PackRow): Promise<void> {
+    await this.#parts.spool.retire(pack.number, pack.kind === 'metadata')
     this.#spooledSize -= pack.size
   }
 

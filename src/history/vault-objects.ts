@@ -59,9 +59,17 @@ export class VaultObjects implements ObjectSource, SealedSource {
   readonly #metadata: PackWindows
   readonly #content: PackWindows
 
-  constructor(parts: VaultObjectsParts, signal: AbortSignal) {
+  readonly #isSpoolKept: boolean
+
+  /** @param options.isSpoolKept - packs may be in the spool though all their shares have a place */
+  constructor(
+    parts: VaultObjectsParts,
+    signal: AbortSignal,
+    { isSpoolKept = false }: { readonly isSpoolKept?: boolean } = {},
+  ) {
     this.#parts = parts
     this.#signal = signal
+    this.#isSpoolKept = isSpoolKept
     this.#windowsHere = new LocalWindows(parts.spool)
     this.#metadata = new PackWindows(parts.grid, METADATA_WINDOWS)
     this.#content = new PackWindows(parts.grid, CONTENT_WINDOWS)
@@ -80,7 +88,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
   async read(reference: Reference, kind: ObjectKind): Promise<Uint8Array> {
     const pack = this.#pack(reference.pack)
     const isContent = kind === 'content' || kind === 'delta'
-    const local = isContent && isGone(pack) ? undefined : await this.#local(pack, reference, kind)
+    const local = isContent && this.#isGone(pack) ? undefined : await this.#local(pack, reference, kind)
     if (local !== undefined) return local
     const sealed = unfilled(reference.length)
     await this.#remote(pack, reference, sealed, this.#windows(reference, kind))
@@ -94,7 +102,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
   async readSealed(reference: Reference, target: Uint8Array): Promise<void> {
     assert(target.length === reference.length, 'the target has room for just the object')
     const pack = this.#pack(reference.pack)
-    const here = isGone(pack) ? undefined : await this.#here(pack, reference)
+    const here = this.#isGone(pack) ? undefined : await this.#here(pack, reference)
     if (here === undefined) await this.#remoteContent(pack, reference, target)
     else target.set(here)
   }
@@ -103,6 +111,10 @@ export class VaultObjects implements ObjectSource, SealedSource {
   #windows({ length }: Reference, kind: ObjectKind): PackWindows {
     const isInRow = kind === 'content' || (kind === 'delta' && length > METADATA_WINDOWS.size)
     return isInRow ? this.#content : this.#metadata
+  }
+
+  #isGone(pack: PackRow): boolean {
+    return !this.#isSpoolKept && isGone(pack)
   }
 
   #pack(number: number): PackRow {

@@ -108,12 +108,16 @@ export class VaultSession {
     this.#link = undefined
   }
 
-  /** The newest tree as this machine knows it; from the grid if it knows none. */
-  async openTree(signal: AbortSignal): Promise<OpenTree> {
+  /**
+   * The newest tree as this machine knows it; from the grid if it knows none.
+   *
+   * @param objects - where its objects come from; by default as for reading only
+   */
+  async openTree(signal: AbortSignal, objects?: VaultObjects): Promise<OpenTree> {
     const { published } = this.stores
     const { grid } = await this.link()
     if (published.current() === undefined) await this.refresh(signal)
-    const source = this.objects(grid, signal)
+    const source = objects ?? this.objects(grid, signal)
     const tree = new TreeReader({ source })
     const state = published.current()
     if (state === undefined) return { tree, source, root: undefined, node: undefined }
@@ -233,8 +237,12 @@ export class VaultSession {
     return new LocalState({ ...this.stores, grid, source, tree, log }, this.readKeys)
   }
 
-  objects(grid: GridLink['grid'], signal: AbortSignal): VaultObjects {
-    return new VaultObjects({ ...this.stores, grid }, signal)
+  objects(
+    grid: GridLink['grid'],
+    signal: AbortSignal,
+    options: { readonly isSpoolKept?: boolean } = {},
+  ): VaultObjects {
+    return new VaultObjects({ ...this.stores, grid }, signal, options)
   }
 
   /** The folder a path lies in may be reached through links; the tree holds where it truly is. */

@@ -92,7 +92,9 @@ const SCHEMA = `
     sequence INTEGER NOT NULL,
     is_planned INTEGER NOT NULL,
     kind TEXT NOT NULL, size INTEGER NOT NULL,
-    needed INTEGER NOT NULL, total INTEGER NOT NULL, id BLOB NOT NULL, base INTEGER NOT NULL
+    needed INTEGER NOT NULL, total INTEGER NOT NULL, id BLOB NOT NULL, base INTEGER NOT NULL,
+    -- the head that takes it back, once that is published
+    cancelled_by INTEGER
   ) WITHOUT ROWID;
   CREATE INDEX releases_id ON releases (id);
   -- Peers that know of the releases of head "sequence".

@@ -172,6 +172,15 @@ export class Entries {
     return row !== undefined
   }
 
+  /** @returns files stored as chains of `lengthMin` deltas and more, in no order */
+  chained(lengthMin: number): EntryRow[] {
+    const rows = statement(
+      this.#database,
+      'SELECT * FROM entries WHERE chain_length > 0 AND chain_length >= ?',
+    ).all(lengthMin)
+    return rows.map((row) => toEntry(row as unknown as EntryColumns))
+  }
+
   put(entry: EntryRow): void {
     const [folder, name] = split(entry.key)
     this.#forgetAround(folder, name)

@@ -46,8 +46,15 @@ export class Releases {
     this.#put(sequence, pack, false)
   }
 
+  /** The head of this sequence will take back releases of these packs. */
+  planCancel(sequence: number, packs: readonly PackRow[]): void {
+    const mark = statement(this.#database, 'UPDATE releases SET cancelled_by = ? WHERE number = ?')
+    for (const { number } of packs) mark.run(sequence, number)
+  }
+
   /** The head is published. @returns the packs that it releases */
   settle(sequence: number): ReleaseRow[] {
+    statement(this.#database, 'DELETE FROM releases WHERE cancelled_by = ?').run(sequence)
     const planned = this.#rows('WHERE is_planned = 1 AND sequence = ?', sequence)
     statement(this.#database, 'UPDATE releases SET is_planned = 0 WHERE sequence = ?').run(sequence)
     return planned
@@ -55,7 +62,10 @@ export class Releases {
 
   /** No head came of what was planned. */
   dropPlanned(): void {
-    this.#database.exec('DELETE FROM releases WHERE is_planned = 1')
+    this.#database.exec(
+      `DELETE FROM releases WHERE is_planned = 1;
+       UPDATE releases SET cancelled_by = NULL WHERE cancelled_by IS NOT NULL`,
+    )
   }
 
   /** @returns all that is published, ascending by number */
@@ -65,7 +75,10 @@ export class Releases {
 
   /** @returns what the ledger of head `sequence` tells: all that is published, and what is planned for it */
   upTo(sequence: number): ReleaseRow[] {
-    return this.#rows('WHERE is_planned = 0 OR sequence = ?', sequence)
+    return this.#rows(
+      'WHERE (is_planned = 0 OR sequence = ?1) AND (cancelled_by IS NULL OR cancelled_by <> ?1)',
+      sequence,
+    )
   }
 
   has(id: PackId): boolean {

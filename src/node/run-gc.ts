@@ -1,0 +1,264 @@
+/**
+ * Giving space back as the client is asked for it.
+ *
+ * What the newest tree does not lead to is released: the ledger says so first, in a published head, and
+ * then every peer is told, with a word signed by the prune key that names that head. Peers carry it out
+ * a month later, so every head of the last 30 days still reads in full. Until then it can be taken back.
+ */
+
+import { openHead } from '../../protocol/head.ts'
+import type { PackId } from '../../protocol/manifest.ts'
+import type { Reference } from '../../protocol/reference.ts'
+import { RELEASE_PACKS_MAX, signRelease, type ReleaseKind } from '../../protocol/release.ts'
+import { deviceIdFromBytes } from '../../protocol/ids.ts'
+import { UsageError } from '../base/errors.ts'
+import type { Rewrite } from '../backup/publisher.ts'
+import type { Grid } from '../grid/grid.ts'
+import { liveObjects } from '../history/live-objects.ts'
+import type { PeerId } from '../ports/network.ts'
+import { inTransaction } from '../store/database.ts'
+import { certificateOf } from '../store/keyring.ts'
+import type { PackRow } from '../store/packs.ts'
+import { maintain, type MaintainParts } from './maintain.ts'
+import type { GcRequest, GcSummary } from './maintenance-types.ts'
+import type { VaultSession } from './vault-session.ts'
+
+/** This home has no certificate for its prune key: it was made by an earlier Cairn. */
+export class PruneKeyMissingError extends UsageError {
+  override readonly name = 'PruneKeyMissingError'
+}
+
+/** Another device of the vault publishes heads, and what it needs is not known here. */
+export class OtherDeviceError extends UsageError {
+  override readonly name = 'OtherDeviceError'
+}
+
+interface Amount {
+  readonly packs: number
+  readonly bytes: number
+}
+
+const NOTHING: Amount = { packs: 0, bytes: 0 }
+
+/**
+ * @throws {PruneKeyMissingError}
+ * @throws {OtherDeviceError}
+ * @throws {GridNotFoundError}
+ * @throws {DeviceReplacedError}
+ * @throws {RecoveryError} part of the tree cannot be read: nothing is released
+ */
+export async function runGc(
+  session: VaultSession,
+  request: GcRequest,
+  signal: AbortSignal,
+): Promise<GcSummary> {
+  const { stores } = session
+  assertPruneKey(session)
+  const { grid } = await session.link()
+  await assertAlone(session, grid, signal)
+  let [released, gone, live, cancelled] = [NOTHING, NOTHING, NOTHING, NOTHING]
+  const report = await maintain(session, signal, async (parts) => {
+    if (request.isCancel) {
+      const back = await stillHeld(session, grid, signal)
+      cancelled = amountOf(back)
+      if (back.length === 0 || request.isDryRun) return undefined
+      await tell(session, grid, 'cancel', idsOf(back), signal)
+      return restoring(session, back)
+    }
+    if (!request.isDryRun) gone = await forgetGone(session, grid, signal)
+    const found = await findDead(session, parts, request, signal)
+    released = amountOf(found.dead)
+    live = amountOf(found.live)
+    return request.isDryRun || found.dead.length === 0 ? undefined : releasing(session, found.dead)
+  })
+  const untold = request.isDryRun ? [] : await tellReleases(session, grid, signal)
+  const inRelease = amountOf(stores.releases.all().map(({ pack }) => pack))
+  const merged = { packs: 0, into: 0, bytesSaved: 0 }
+  return { ...report, released, inRelease, merged, gone, live, cancelled, untold }
+}
+
+/**
+ * Tell peers of releases that they do not know of yet.
+ *
+ * @returns peers that could not be told
+ */
+export async function tellReleases(
+  session: VaultSession,
+  grid: Grid,
+  signal: AbortSignal,
+): Promise<PeerId[]> {
+  const { releases, database } = session.stores
+  if (session.keyring.pruneCertificate === undefined) return []
+  const peers = grid.roster.storagePeers().map(({ peer }) => peer)
+  const untold = new Set(peers.flatMap((peer) => releases.untoldTo(peer)))
+  const away = new Set<PeerId>()
+  for (const sequence of [...untold].toSorted((a, b) => a - b)) {
+    const rows = releases.all().filter((row) => row.sequence === sequence)
+    const ids = idsOf(rows.map(({ pack }) => pack))
+    const answered = await tell(session, grid, 'release', ids, signal)
+    inTransaction(database, () => {
+      for (const peer of answered) releases.markTold(sequence, peer)
+    })
+    for (const peer of peers) if (!answered.has(peer)) away.add(peer)
+  }
+  return [...away]
+}
+
+/** @returns the peers that took every document */
+async function tell(
+  { keyring, stores }: VaultSession,
+  grid: Grid,
+  kind: ReleaseKind,
+  packs: readonly PackId[],
+  signal: AbortSignal,
+): Promise<Set<PeerId>> {
+  const bytes = await stores.published.keptHead()
+  if (bytes === undefined || keyring.pruneCertificate === undefined) return new Set()
+  const { sequence, id } = openHead(bytes)
+  const documents: Uint8Array[] = []
+  for (let from = 0; from < packs.length; from += RELEASE_PACKS_MAX) {
+    const release = {
+      vault: keyring.vault,
+      certificate: keyring.pruneCertificate,
+      kind,
+      head: { sequence, id },
+      packs: packs.slice(from, from + RELEASE_PACKS_MAX),
+    }
+    documents.push(signRelease(release, keyring.pruneKey))
+  }
+  const { answers } = await grid.release(documents, signal)
+  return new Set(answers.map(({ peer }) => peer))
+}
+
+function assertPruneKey({ keyring }: VaultSession): void {
+  if (keyring.pruneCertificate !== undefined) return
+  throw new PruneKeyMissingError(
+    'This home cannot release anything: an earlier Cairn made it, without a certificate for its prune ' +
+      'key. Bring the vault back into a new home with "cairn recover" and the 24 words, then run this there',
+  )
+}
+
+/** What another device needs is not known here. One that was replaced needs nothing any more. */
+async function assertAlone(
+  { keyring }: VaultSession,
+  grid: Grid,
+  signal: AbortSignal,
+): Promise<void> {
+  const own = deviceIdFromBytes(keyring.device.publicKey)
+  const { epoch } = certificateOf(keyring)
+  const { answers } = await grid.heads(keyring.vault, signal)
+  for (const { heads } of answers) {
+    for (const { head } of heads) {
+      const opened = openHead(head)
+      if (opened.device === own || opened.epoch < epoch) continue
+      throw new OtherDeviceError(
+        'Another device of this vault publishes snapshots too, and what it needs is not known here: ' +
+          'nothing is released',
+      )
+    }
+  }
+}
+
+/** Packs of which every part is dead, and the others. */
+async function findDead(
+  { stores }: VaultSession,
+  { source }: MaintainParts,
+  request: GcRequest,
+  signal: AbortSignal,
+): Promise<{ dead: PackRow[]; live: PackRow[] }> {
+  const { packs, published } = stores
+  const state = published.current()
+  if (state === undefined) return { dead: [], live: [] }
+  const live = new Set<number>()
+  let count = 0
+  const onReference = ({ pack, offset }: Reference) => {
+    count += 1
+    if (count % 1000 === 0) request.onProgress?.(progressOf(count))
+    // The next head has a root of its own.
+    if (pack !== state.root.pack || offset !== state.root.offset) live.add(pack)
+  }
+  await liveObjects(state.root, source, onReference, signal)
+  const rows = packs.numbers().flatMap((number) => packs.get(number) ?? [])
+  const isNeeded = ({ number, kind, isPublished, id }: PackRow) =>
+    // The ledger is written anew, whole; what no head names yet is named by the next.
+    !isPublished || id === undefined || (kind !== 'ledger' && live.has(number))
+  const needed = new Set(rows.filter(isNeeded).map(({ id }) => id))
+  // Several numbers may lie in one pack: it goes when all of them do.
+  const isDead = (row: PackRow) => row.isPublished && row.id !== undefined && !needed.has(row.id)
+  return { dead: rows.filter(isDead), live: rows.filter((row) => !isDead(row)) }
+}
+
+function progressOf(objects: number) {
+  return {
+    phase: 'scan',
+    filesDone: objects,
+    filesTotal: objects,
+    bytesDone: 0,
+    bytesTotal: 0,
+    current: undefined,
+  } as const
+}
+
+function releasing({ stores }: VaultSession, dead: readonly PackRow[]): Rewrite {
+  return {
+    isWholeLedger: true,
+    root: (old) => Promise.resolve(old),
+    plan: (sequence) => stores.releases.plan(sequence, dead),
+  }
+}
+
+function restoring({ stores }: VaultSession, back: readonly PackRow[]): Rewrite {
+  return {
+    isWholeLedger: true,
+    root: (old) => Promise.resolve(old),
+    plan: (sequence) => {
+      for (const pack of back) stores.packs.put(pack)
+      stores.releases.planCancel(sequence, back)
+    },
+  }
+}
+
+/** Packs in release of which enough shares are there to bring them back. */
+async function stillHeld(
+  { stores }: VaultSession,
+  grid: Grid,
+  signal: AbortSignal,
+): Promise<PackRow[]> {
+  const rows = stores.releases.all().map(({ pack }) => pack)
+  const found = await grid.have(idsOf(rows), signal)
+  return rows.filter(({ id, needed }) => {
+    const holders = id === undefined ? undefined : found.get(id)?.holders
+    return (holders?.size ?? 0) >= needed
+  })
+}
+
+/** Forget releases that every peer carried out. */
+async function forgetGone(
+  { stores }: VaultSession,
+  grid: Grid,
+  signal: AbortSignal,
+): Promise<Amount> {
+  const { releases, database } = stores
+  const rows = releases.all().map(({ pack }) => pack)
+  if (rows.length === 0) return NOTHING
+  // A peer that does not answer may hold some still.
+  const states = await grid.status(signal)
+  if (states.some(({ status }) => status === undefined)) return NOTHING
+  const found = await grid.have(idsOf(rows), signal)
+  const gone = rows.filter(({ id }) => id !== undefined && !found.has(id))
+  inTransaction(database, () => {
+    for (const { number } of gone) releases.remove(number)
+    releases.trimTold()
+  })
+  return amountOf(gone)
+}
+
+function idsOf(rows: readonly PackRow[]): PackId[] {
+  return [...new Set(rows.flatMap(({ id }) => (id === undefined ? [] : [id])))]
+}
+
+/** Several numbers may lie in one pack. */
+function amountOf(rows: readonly PackRow[]): Amount {
+  const sizes = new Map(rows.map(({ id, number, size }) => [id ?? String(number), size]))
+  return { packs: sizes.size, bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) }
+}
