@@ -1,8 +1,8 @@
 /**
  * Certificates: the vault key's word that another key may act for the vault.
  *
- * A device key signs heads; a repair key renews leases and brings shares back, and can do nothing
- * else. A laptop that lost its state gets a new key with a higher epoch.
+ * A device key signs heads; a prune key signs releases of shares; a repair key renews leases and brings
+ * shares back. None can do what another does. A laptop that lost its state gets a new key with a higher epoch.
  *
  * Format: docs/formats/keys.md, "certificates"
  */
@@ -29,7 +29,7 @@ export const EPOCH_MAX = 0xffff_ffff
 
 const KIND = { magic: 'cairnct1', sizeMax: CERTIFICATE_SIZE_MAX }
 
-export type CertificateRole = 'device' | 'repair'
+export type CertificateRole = 'device' | 'repair' | 'prune'
 
 export interface DeviceCertificate {
   readonly vault: VaultId
@@ -45,7 +45,7 @@ export interface DeviceCertificate {
 const schema = z.strictObject({
   vault: bytesField(32, 32),
   key: bytesField(32, 32),
-  role: z.enum(['device', 'repair']),
+  role: z.enum(['device', 'repair', 'prune']),
   epoch: integer(1, EPOCH_MAX),
   issuedAt: integer(0, TIME_MAX),
 })

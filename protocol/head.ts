@@ -115,7 +115,9 @@ export function openHead(bytes: Uint8Array): OpenedHead {
   const document = splitDocument(KIND, bytes)
   const body = decodeCbor(document.body, schema, { format: 'head', sizeMax: HEAD_SIZE_MAX })
   const certificate = openCertificate(body.certificate)
-  if (certificate.role !== 'device') throw new FormatError('head: signed by a key for repairs')
+  if (certificate.role !== 'device') {
+    throw new FormatError(`head: signed by a key of role ${certificate.role}`)
+  }
   if (body.sequence === 1 && body.previous !== null) {
     throw new FormatError('head: the first head has one before it')
   }

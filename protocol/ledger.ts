@@ -10,15 +10,18 @@
  *     varint number − the one before − 1 ‖ 32 digest of the pack's CID ‖ varint base ‖ varint size
  *     ‖ u8 needed − 1 ‖ u8 total − 1 ‖ varint count of holders ‖ varint holder + 1, each
  *
+ * Packs in release have rows too, a list for each head that released some: what a cancel needs. The
+ * list in the newest segment is the whole of it; those of older segments do not count.
+ *
  * Format: docs/formats/ledger.md
  */
 
 import { z } from 'zod'
 import { ByteReader, ByteWriter, concat } from './bytes.ts'
-import { bytesField, check, decodeCbor, encodeCbor, text } from './cbor.ts'
+import { bytesField, check, decodeCbor, encodeCbor, integer, text } from './cbor.ts'
 import { FormatError } from './errors.ts'
 import { ledgerPointerSchema, ledgerPointerToCbor, type LedgerPointer } from './ledger-pointer.ts'
-import { ADDRESS_SIZE_MAX, ADDRESSES_MAX } from './limits.ts'
+import { ADDRESS_SIZE_MAX, ADDRESSES_MAX, SEQUENCE_MAX } from './limits.ts'
 import {
   PACK_ID_SIZE,
   PACK_SIZE_MAX,
@@ -47,6 +50,9 @@ export const LEDGER_PREVIOUS_MAX = 32
 /** Peers in one segment's table. */
 export const LEDGER_PEERS_MAX = 1024
 
+/** Heads whose releases one segment can list: one a day for almost three years, of which 30 days count. */
+export const LEDGER_RELEASED_MAX = 1024
+
 /** In a pack's holders: nobody is known to hold this share. */
 export const NO_HOLDER = -1
 
@@ -73,6 +79,14 @@ export interface PeerAddresses {
   readonly multiaddrs: readonly string[]
 }
 
+/** Packs that one head released. */
+export interface ReleasedPacks {
+  /** Of the first head that does without them. */
+  readonly sequence: number
+  /** At least one, by ascending number. */
+  readonly packs: readonly PackEntry[]
+}
+
 export interface LedgerSegment {
   readonly version: 1
   /** Older segments still needed, newest first. */
@@ -81,8 +95,8 @@ export interface LedgerSegment {
   readonly packs: readonly PackEntry[]
   /** What `holders` point into. */
   readonly peers: readonly PeerId[]
-  /** Reserved for releases of shares: empty. */
-  readonly released: readonly never[]
+  /** By ascending sequence, no pack twice. In the newest segment all that is in release. */
+  readonly released: readonly ReleasedPacks[]
   /** Last known addresses, of any peers. */
   readonly addresses: readonly PeerAddresses[]
 }
@@ -92,14 +106,16 @@ const schema = z.strictObject({
   previous: z.array(ledgerPointerSchema).max(LEDGER_PREVIOUS_MAX),
   packs: bytesField(0, LEDGER_SEGMENT_SIZE_MAX),
   peers: bytesField(0, 32 * LEDGER_PEERS_MAX),
-  released: z.tuple([]),
+  released: z
+    .array(z.tuple([integer(1, SEQUENCE_MAX), bytesField(1, LEDGER_SEGMENT_SIZE_MAX)]))
+    .max(LEDGER_RELEASED_MAX),
   addresses: z
     .array(z.tuple([bytesField(32, 32), z.array(text(ADDRESS_SIZE_MAX)).max(ADDRESSES_MAX)]))
     .max(LEDGER_PEERS_MAX),
 })
 
 /**
- * @param segment - packs in any order; they are sorted
+ * @param segment - packs and releases in any order; they are sorted
  * @throws {FormatError} for values out of range, a number given twice, or too many bytes
  */
 export function encodeLedgerSegment(segment: LedgerSegment): Uint8Array {
@@ -108,7 +124,7 @@ export function encodeLedgerSegment(segment: LedgerSegment): Uint8Array {
     previous: segment.previous.map(ledgerPointerToCbor),
     packs: encodeRows(segment.packs, segment.peers.length),
     peers: concat(...segment.peers.map(publicKeyOf)),
-    released: segment.released,
+    released: encodeReleased(segment.released, segment.peers.length),
     addresses: segment.addresses.map((row) => [publicKeyOf(row.peer), row.multiaddrs]),
   }
   check(body, schema, 'ledger')
@@ -128,7 +144,7 @@ export function decodeLedgerSegment(bytes: Uint8Array): LedgerSegment {
     previous: body.previous,
     packs: decodeRows(body.packs, peers.length),
     peers,
-    released: [],
+    released: decodeReleased(body.released, peers.length),
     addresses: body.addresses.map(([key, multiaddrs]) => ({ peer: peerIdOf(key), multiaddrs })),
   }
 }
@@ -156,6 +172,38 @@ export function segmentsToMerge(addedSize: number, sizes: readonly number[]): nu
     merged += 1
   }
   return merged
+}
+
+function encodeReleased(
+  released: readonly ReleasedPacks[],
+  peerCount: number,
+): [number, Uint8Array][] {
+  checkReleased(released)
+  return released
+    .toSorted((a, b) => a.sequence - b.sequence)
+    .map(({ sequence, packs }) => [sequence, encodeRows(packs, peerCount)])
+}
+
+function decodeReleased(
+  released: readonly (readonly [number, Uint8Array])[],
+  peerCount: number,
+): ReleasedPacks[] {
+  const decoded = released.map(([sequence, rows], index) => {
+    if (sequence <= (released[index - 1]?.[0] ?? 0)) {
+      throw new FormatError('ledger: releases are not in order')
+    }
+    return { sequence, packs: decodeRows(rows, peerCount) }
+  })
+  checkReleased(decoded)
+  return decoded
+}
+
+function checkReleased(released: readonly ReleasedPacks[]): void {
+  const numbers = released.flatMap(({ packs }) => packs.map(({ number }) => number))
+  const sequences = released.map(({ sequence }) => sequence)
+  for (const values of [numbers, sequences]) {
+    if (new Set(values).size !== values.length) throw new FormatError('ledger: released twice')
+  }
 }
 
 function encodeRows(packs: readonly PackEntry[], peerCount: number): Uint8Array {

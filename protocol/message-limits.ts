@@ -8,6 +8,7 @@ import { LEAF_SIZES } from './manifest.ts'
 
 export { HEAD_SIZE_MAX } from './head.ts'
 export { RECEIPT_SIZE_MAX } from './receipt.ts'
+export { RELEASE_SIZE_MAX } from './release.ts'
 export { STATEMENT_SIZE_MAX } from './roster-statement.ts'
 export { STATEMENTS_MAX } from './roster.ts'
 
@@ -47,6 +48,7 @@ export const ERROR_CODES = [
   'quota',
   'immutable',
   'stale-head',
+  'unknown-head',
   'jump',
   'fork',
   'bad-signature',

@@ -40,6 +40,7 @@ import {
   READ_COUNT_MAX,
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
+  RELEASE_SIZE_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
 } from './message-limits.ts'
@@ -52,6 +53,7 @@ export class UnknownMessageError extends FormatError {
 }
 
 const bytes = count(Number.MAX_SAFE_INTEGER)
+const manyShares = count(Number.MAX_SAFE_INTEGER)
 const sequence = count(SEQUENCE_MAX)
 const vault = bytesField(ID_SIZE, ID_SIZE)
 const pack = bytesField(PACK_ID_SIZE, PACK_ID_SIZE)
@@ -81,6 +83,7 @@ const requestSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('adopt'), vault, packs, head: sequence }),
   z.strictObject({ type: z.literal('publish'), head }),
+  z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
   z.strictObject({ type: z.literal('roster'), statements }),
 ])
@@ -113,6 +116,15 @@ const responseSchema = z.discriminatedUnion('type', [
     bodySize: integer(1, READ_SIZE_MAX),
   }),
   z.strictObject({ type: z.literal('adopted'), count: count(PACKS_MAX * SHARE_COUNT_MAX) }),
+  z.strictObject({
+    type: z.literal('released'),
+    /** Of the shares that the document is about: how many are in release now. */
+    count: manyShares,
+    /** Bytes of their files. */
+    bytes,
+    /** How many of them a later head had spoken for, so that nothing changed. */
+    refused: manyShares,
+  }),
   z.strictObject({ type: z.literal('receipt'), receipt }),
   z.strictObject({
     type: z.literal('heads'),

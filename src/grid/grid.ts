@@ -49,6 +49,15 @@ export interface HeadAnswer {
   readonly heads: readonly { readonly head: Uint8Array; readonly receipt: Uint8Array }[]
 }
 
+export interface ReleaseAnswer {
+  readonly peer: PeerId
+  /** Of the shares that the documents are about: how many are in release now, and bytes of theirs. */
+  readonly count: number
+  readonly bytes: number
+  /** How many of them a later head had spoken for, so that nothing changed. */
+  readonly refused: number
+}
+
 export interface PeerStatus {
   readonly peer: PeerId
   readonly status?: ResponseOf<'status'>
@@ -202,6 +211,32 @@ export class Grid {
       }
     }, signal)
     return { failures }
+  }
+
+  /**
+   * Give signed releases or cancels to every peer. What is sent again changes nothing.
+   *
+   * @returns what each peer says of all documents together; one that refused a document is a failure,
+   *   though it may have taken those before it
+   */
+  async release(
+    documents: readonly Uint8Array[],
+    signal: AbortSignal,
+  ): Promise<{
+    readonly answers: readonly ReleaseAnswer[]
+    readonly failures: readonly PeerFailure[]
+  }> {
+    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+      const sum = { count: 0, bytes: 0, refused: 0 }
+      for (const document of documents) {
+        const { count, bytes, refused } = await session.release(document, within)
+        sum.count += count
+        sum.bytes += bytes
+        sum.refused += refused
+      }
+      return sum
+    }, signal)
+    return { answers: answers.map(({ peer, answer }) => ({ peer, ...answer })), failures }
   }
 
   /**

@@ -160,6 +160,11 @@ export class PeerSession {
     return (await this.#ask({ ...request, type: 'adopt' }, 'adopted', signal)).count
   }
 
+  /** @returns what the peer says it did with a release or a cancel */
+  async release(document: Uint8Array, signal: AbortSignal): Promise<ResponseOf<'released'>> {
+    return await this.#ask({ type: 'release', document }, 'released', signal)
+  }
+
   /** @returns the peer's receipt, not yet verified */
   async publish(head: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     return (await this.#ask({ type: 'publish', head }, 'receipt', signal)).receipt

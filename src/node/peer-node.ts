@@ -1,8 +1,8 @@
 /**
  * Peer node: a storage peer put together from ports.
  *
- * Opens the stores, serves, tells the grid its addresses, and gossips the roster: at start, then now
- * and then. It needs nobody to be there; whoever is there later is met later.
+ * Opens the stores, serves, sweeps what has expired, tells the grid its addresses, and gossips the
+ * roster: at start, then now and then. It needs nobody to be there; whoever is there later is met later.
  */
 
 import type { DatabaseSync } from 'node:sqlite'
@@ -16,6 +16,7 @@ import { delayMs, type RetryPlan } from '../base/retry.ts'
 import { Grid } from '../grid/grid.ts'
 import { RosterBook } from '../grid/roster-book.ts'
 import { PeerService } from '../peer/peer-service.ts'
+import { Sweeper } from '../peer/sweeper.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
@@ -82,10 +83,12 @@ export async function startPeer(
   const shareStore = await ShareStore.open(ports, options)
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
   const service = new PeerService({ network, clock, log, shareStore, headStore, roster })
+  const sweeper = new Sweeper({ shareStore, clock, log })
   await service.start()
 
   const stopped = runAll(signal, [
     (within) => service.run(within),
+    (within) => sweeper.run(within),
     (within) => gossip(ports, options, roster, within),
   ])
   // Whoever started the peer may look at this only later.

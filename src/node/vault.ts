@@ -9,6 +9,8 @@ import {
   issueCertificate,
   peerIdOf,
   signingKeyFromSeed,
+  type CertificateRole,
+  type SigningKey,
   type VaultKeys,
 } from '../../protocol/keys.ts'
 import { SEED_SIZE } from '../../protocol/signing.ts'
@@ -52,19 +54,22 @@ export function newDevice(
 ): Keyring {
   const vault = vaultIdFromBytes(keys.vaultKey.publicKey)
   const device = signingKeyFromSeed(random.bytes(SEED_SIZE))
-  const certificate = issueCertificate(keys.vaultKey, {
-    role: 'device',
-    device: deviceIdFromBytes(device.publicKey),
-    epoch,
-    issuedAt: Math.max(0, clock.now()),
-  })
+  const issuedAt = Math.max(0, clock.now())
+  const certify = (key: SigningKey, role: CertificateRole) =>
+    issueCertificate(keys.vaultKey, {
+      role,
+      device: deviceIdFromBytes(key.publicKey),
+      epoch,
+      issuedAt,
+    })
   return {
     vault,
     device,
-    certificate,
+    certificate: certify(device, 'device'),
     readSecret: keys.readSecret,
     ledgerKey: keys.ledgerKey,
     pruneKey: keys.pruneKey,
+    pruneCertificate: certify(keys.pruneKey, 'prune'),
     recovery: peerIdOf(keys.recoveryKey.publicKey),
   }
 }

@@ -3,7 +3,7 @@
  */
 
 import { WrongSignerError } from '../../protocol/signed.ts'
-import { vaultIdFromBytes } from '../../protocol/ids.ts'
+import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import { packIdFromBytes } from '../../protocol/manifest.ts'
 import {
   fitting,
@@ -14,6 +14,7 @@ import {
   type RequestOf,
   type Response,
 } from '../../protocol/messages.ts'
+import { openRelease } from '../../protocol/release.ts'
 import type { Member } from '../../protocol/roster.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -51,6 +52,8 @@ export async function answer(
       return { response: adopt(parts, request) }
     case 'publish':
       return { response: await publish(parts, request) }
+    case 'release':
+      return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
     default:
@@ -101,10 +104,42 @@ async function read(
   return { response: { type: 'leaves', proof, bodySize: bytes.length }, body: bytes }
 }
 
-function adopt({ shareStore }: AnswerParts, request: RequestOf<'adopt'>): Response {
+function adopt(parts: AnswerParts, request: RequestOf<'adopt'>): Response {
   const packs = request.packs.map(packIdFromBytes)
-  const count = shareStore.adopt(vaultIdFromBytes(request.vault), packs, request.head)
-  return { type: 'adopted', count }
+  const vault = vaultIdFromBytes(request.vault)
+  const order = orderOf(parts, vault, request.head)
+  return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, request.head, order) }
+}
+
+function release(parts: AnswerParts, request: RequestOf<'release'>): Response {
+  const opened = openRelease(request.document)
+  const { vault, head, epoch } = opened
+  const { headStore, shareStore } = parts
+  const newest = headStore.newest(vault)
+  if (epoch < (newest?.epoch ?? 0)) {
+    return refuse('stale-head', 'signed for a device that another one has replaced')
+  }
+  if (opened.kind === 'cancel') {
+    const order = orderOf(parts, vault, head.sequence)
+    return { type: 'released', ...shareStore.cancel(opened, order) }
+  }
+  switch (headStore.standing(vault, head)) {
+    case 'unknown':
+      return refuse('unknown-head', 'the head that it names is not kept here')
+    case 'fork':
+      return refuse('fork', 'heads fork from there on; name a later one')
+    default:
+      return { type: 'released', ...shareStore.release(opened) }
+  }
+}
+
+/**
+ * A sequence as releases are measured by it: no further ahead than the newest head kept here, or one
+ * word about a head that nobody has would keep shares for ever. Releases name heads that are kept, so
+ * all that are known by now are outranked.
+ */
+function orderOf({ headStore }: AnswerParts, vault: VaultId, sequence: number): number {
+  return Math.min(sequence, headStore.newest(vault)?.sequence ?? 0)
 }
 
 async function publish(parts: AnswerParts, request: RequestOf<'publish'>): Promise<Response> {

@@ -141,9 +141,21 @@ export class PeerService {
         const why = `a ${member.role} may not ask for ${request.type} here`
         return await this.#respond(messages, refuse('not-admitted', why), signal)
       }
+      this.#renewLease(member)
       return await this.#answer(messages, member, request, signal)
     } catch (error) {
       return await this.#respond(messages, this.#refusal(error, messages.remote), signal)
+    }
+  }
+
+  /** Whoever could be answered is answered, even where nothing can be written any more. */
+  #renewLease({ role, vault }: Member): void {
+    if (role !== 'device' || vault === undefined) return
+    try {
+      this.#parts.shareStore.renewLease(vault)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#parts.log.error('lease not renewed', { vault, why: error.message })
     }
   }
 

@@ -10,10 +10,21 @@
 import { openHead } from '../../protocol/head.ts'
 import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import type { Request } from '../../protocol/messages.ts'
+import { openRelease } from '../../protocol/release.ts'
 import type { Member, Role } from '../../protocol/roster.ts'
 
 const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
-  device: new Set(['status', 'roster', 'have', 'read', 'heads', 'put', 'adopt', 'publish']),
+  device: new Set([
+    'status',
+    'roster',
+    'have',
+    'read',
+    'heads',
+    'put',
+    'adopt',
+    'publish',
+    'release',
+  ]),
   recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
   peer: new Set(['status', 'roster', 'have', 'read', 'heads']),
   invite: new Set(['status', 'roster']),
@@ -22,7 +33,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
 /**
  * Whether the member may ask this.
  *
- * @throws {FormatError} if the request names a head that is none
+ * @throws {FormatError} if the request carries a head or a release that is none
  */
 export function isAllowed(member: Member, request: Request): boolean {
   if (!ALLOWED[member.role].has(request.type)) return false
@@ -44,6 +55,8 @@ function vaultOf(request: Request): VaultId | undefined {
       return vaultIdFromBytes(request.vault)
     case 'publish':
       return openHead(request.head).vault
+    case 'release':
+      return openRelease(request.document).vault
     default:
       return undefined
   }

@@ -137,6 +137,35 @@ export class HeadStore {
     })
   }
 
+  /** @returns the head of the highest sequence; of a fork, the one that came last */
+  newest(vault: VaultId): OpenedHead | undefined {
+    return this.#of(vault).at(-1)?.opened
+  }
+
+  /**
+   * Whether a head is kept here, and the order from it on is beyond doubt.
+   *
+   * - 'kept': it is, and no fork has its sequence or a later one
+   * - 'fork': it has a rival, or one of the heads after it has or passes over the one before it
+   * - 'unknown': it is not kept here
+   */
+  standing(
+    vault: VaultId,
+    head: { readonly sequence: number; readonly id: Uint8Array },
+  ): 'kept' | 'fork' | 'unknown' {
+    const entries = this.#of(vault)
+    const heads = entries.map(({ opened }) => opened)
+    const from = heads.filter(({ sequence }) => sequence >= head.sequence)
+    const isKept = from.some((kept) => kept.sequence === head.sequence && equal(kept.id, head.id))
+    if (!isKept) return 'unknown'
+    const isForked = from.some((kept, index) => {
+      const before = from[index - 1]
+      if (before === undefined) return false
+      return before.sequence === kept.sequence || compareHeads(before, kept) === 'fork'
+    })
+    return isForked ? 'fork' : 'kept'
+  }
+
   #of(vault: VaultId): readonly Entry[] {
     return this.#entries.get(vault) ?? []
   }

@@ -32,6 +32,8 @@ export interface Keyring {
   readonly readSecret: Uint8Array
   readonly ledgerKey: Uint8Array
   readonly pruneKey: SigningKey
+  /** Lets the prune key release for this vault; absent in keyrings of Cairns that released nothing. */
+  readonly pruneCertificate?: Uint8Array
   /** The identity that the 24 words can take on; admitted to the grid beside the device. */
   readonly recovery: PeerId
 }
@@ -59,6 +61,7 @@ const schema = z.strictObject({
   readSecret: bytesField(32, 32),
   ledgerKey: bytesField(32, 32),
   pruneKey: bytesField(32, 32),
+  pruneCertificate: bytesField(1, 1_024).optional(),
   recovery: z.string().max(128),
 })
 
@@ -73,6 +76,7 @@ export async function createKeyring(disk: Disk, keyring: Keyring): Promise<void>
     readSecret: keyring.readSecret,
     ledgerKey: keyring.ledgerKey,
     pruneKey: keyring.pruneKey.seed,
+    ...certificateField(keyring.pruneCertificate),
     recovery: keyring.recovery,
   })
   await writeWhole(disk, PATH, bytes)
@@ -104,8 +108,15 @@ export async function readKeyring(disk: Disk): Promise<Keyring> {
     readSecret: stored.readSecret,
     ledgerKey: stored.ledgerKey,
     pruneKey: signingKeyFromSeed(stored.pruneKey),
+    ...certificateField(stored.pruneCertificate),
     recovery: stored.recovery as PeerId,
   }
+}
+
+function certificateField(pruneCertificate: Uint8Array | undefined): {
+  pruneCertificate?: Uint8Array
+} {
+  return pruneCertificate === undefined ? {} : { pruneCertificate }
 }
 
 export function certificateOf(keyring: Keyring): DeviceCertificate {

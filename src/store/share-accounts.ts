@@ -2,39 +2,31 @@
  * Share accounts: what a peer holds and for whom, in SQLite.
  *
  * They answer `have` and quota questions without touching a share, and remember what the files cannot:
- * when a share came and which head adopted it. Lost accounts are made again from the share files, so
+ * when a share came, which head adopted it, and which released it. Lost accounts are made again from the share files, so
  * they are a convenience with `synchronous=FULL`, never the truth.
  */
 
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 
 import { fromHex } from '../../protocol/bytes.ts'
-import { VersionError } from '../../protocol/errors.ts'
 import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import { parsePackId, type PackId } from '../../protocol/manifest.ts'
-
-const SCHEMA_VERSION = 1
-
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS accounts_schema (version INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS shares (
-    pack TEXT NOT NULL,
-    share INTEGER NOT NULL,
-    vault TEXT NOT NULL,
-    size INTEGER NOT NULL,         -- bytes of the whole file
-    received_at INTEGER NOT NULL,  -- ms, this peer's clock
-    adopted_by INTEGER,            -- sequence of the head that adopted it; NULL: provisional
-    is_damaged INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (pack, share, vault)
-  ) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS shares_of_vault ON shares (vault, pack);
-`
+import { prepareAccounts } from './accounts-schema.ts'
+import { inTransaction } from './database.ts'
 
 /** Which share, whose. */
 export interface ShareKey {
   readonly vault: VaultId
   readonly pack: PackId
   readonly shareNumber: number
+}
+
+/** A release that waits for its time. */
+export interface DueRelease {
+  /** Sequence of the head that does without the share. */
+  readonly sequence: number
+  /** The peer's age, ms, from which the share may go. */
+  readonly dueAge: number
 }
 
 export interface ShareAccount extends ShareKey {
@@ -44,6 +36,12 @@ export interface ShareAccount extends ShareKey {
   readonly receivedAt: number
   /** Sequence of the head that adopted it; 0 where that is not known any more; null: provisional. */
   readonly adoptedBy: number | null
+  /** The peer's age, ms, when it came, or came again while provisional. */
+  readonly receivedAge: number
+  /** The highest sequence that an adoption or a cancel named: older releases count no more. */
+  readonly keptBy: number
+  /** Null: not in release. */
+  readonly release: DueRelease | null
   /** Found damaged on disk: not offered any more, and replaced when it comes again. */
   readonly isDamaged: boolean
 }
@@ -55,6 +53,8 @@ export class ShareAccounts {
   readonly #statements: ReturnType<typeof prepare>
   /** Bytes held for each vault, damaged shares included: they take the same room. */
   readonly #used = new Map<VaultId, number>()
+  /** Those of them that are in release. */
+  readonly #released = new Map<VaultId, number>()
 
   /**
    * @param database - already open, and nobody else's
@@ -62,20 +62,22 @@ export class ShareAccounts {
    */
   constructor(database: DatabaseSync) {
     this.#database = database
-    database.exec('PRAGMA synchronous = FULL')
-    checkVersion(database)
-    database.exec(SCHEMA)
-    stampVersion(database)
+    prepareAccounts(database)
     this.#statements = prepare(database)
     for (const row of this.#statements.sums.all()) {
       this.#used.set(vaultOf(row), Number(row['size']))
+      this.#released.set(vaultOf(row), Number(row['released']))
     }
   }
 
   /** @returns bytes held for this vault, or for everybody */
   used(vault?: VaultId): number {
-    if (vault !== undefined) return this.#used.get(vault) ?? 0
-    return [...this.#used.values()].reduce((sum, size) => sum + size, 0)
+    return countOf(this.#used, vault)
+  }
+
+  /** @returns those of the bytes held that are in release */
+  released(vault?: VaultId): number {
+    return countOf(this.#released, vault)
   }
 
   get(key: ShareKey): ShareAccount | undefined {
@@ -88,9 +90,35 @@ export class ShareAccounts {
     return this.#statements.ofPack.all(pack).map(toAccount)
   }
 
+  /** @returns at most `limit` accounts of the vault's shares, by pack and share number */
+  ofVault(vault: VaultId, limit: number): ShareAccount[] {
+    return this.#statements.ofVault.all(vault, limit).map(toAccount)
+  }
+
   /** All accounts; the table must not change while this runs. */
   *all(): Generator<ShareAccount> {
     for (const row of this.#statements.all.iterate()) yield toAccount(row)
+  }
+
+  /** @returns at most `limit` provisional shares that came at this age or before, the oldest first */
+  provisional(age: number, limit: number): ShareAccount[] {
+    return this.#statements.provisional.all(age, limit).map(toAccount)
+  }
+
+  /** @returns vaults with shares whose release is due at this age */
+  vaultsDue(age: number): VaultId[] {
+    return this.#statements.vaultsDue.all(age).map(vaultOf)
+  }
+
+  /** @returns the vault's share whose release has been due for longest */
+  firstDue(vault: VaultId, age: number): ShareAccount | undefined {
+    const row = this.#statements.firstDue.get(vault, age)
+    return row === undefined ? undefined : toAccount(row)
+  }
+
+  /** @returns the vault's shares that are in release */
+  inRelease(vault: VaultId): ShareAccount[] {
+    return this.#statements.inRelease.all(vault).map(toAccount)
   }
 
   /** Write one account, in place of an older one for the same key. */
@@ -104,92 +132,114 @@ export class ShareAccounts {
       account.receivedAt,
       account.adoptedBy,
       account.isDamaged ? 1 : 0,
+      account.receivedAge,
+      account.keptBy,
+      account.release?.sequence ?? null,
+      account.release?.dueAge ?? null,
     )
-    this.#count(account.vault, account.size - (before?.size ?? 0))
+    this.#count(before, account)
   }
 
   remove(key: ShareKey): void {
     const before = this.get(key)
     if (before === undefined) return
     this.#statements.remove.run(key.pack, key.shareNumber, key.vault)
-    this.#count(key.vault, -before.size)
-  }
-
-  /**
-   * Mark the vault's provisional shares of these packs as adopted.
-   *
-   * @returns how many shares the packs have here for this vault, adopted now or before
-   */
-  adopt(vault: VaultId, packs: readonly PackId[], sequence: number): number {
-    return this.transaction(() => {
-      let count = 0
-      for (const pack of packs) {
-        this.#statements.adopt.run(sequence, pack, vault)
-        count += this.ofPack(pack).filter((account) => account.vault === vault).length
-      }
-      return count
-    })
+    this.#count(before, undefined)
   }
 
   /** Do all of `work` or nothing of it. */
   transaction<T>(work: () => T): T {
-    this.#database.exec('BEGIN IMMEDIATE')
+    const counts = [this.#used, this.#released].map((map) => [map, new Map(map)] as const)
     try {
-      const result = work()
-      this.#database.exec('COMMIT')
-      return result
+      return inTransaction(this.#database, work)
     } catch (error) {
-      this.#database.exec('ROLLBACK')
+      for (const [map, before] of counts) {
+        map.clear()
+        for (const [vault, size] of before) map.set(vault, size)
+      }
       throw error
     }
   }
 
-  #count(vault: VaultId, change: number): void {
-    this.#used.set(vault, (this.#used.get(vault) ?? 0) + change)
+  #count(before: ShareAccount | undefined, after: ShareAccount | undefined): void {
+    const vault = (after ?? before)?.vault
+    if (vault === undefined) return
+    add(this.#used, vault, (after?.size ?? 0) - (before?.size ?? 0))
+    add(this.#released, vault, releasedSize(after) - releasedSize(before))
   }
 }
+
+function releasedSize(account: ShareAccount | undefined): number {
+  return account === undefined || account.release === null ? 0 : account.size
+}
+
+function add(counts: Map<VaultId, number>, vault: VaultId, change: number): void {
+  counts.set(vault, (counts.get(vault) ?? 0) + change)
+}
+
+function countOf(counts: ReadonlyMap<VaultId, number>, vault: VaultId | undefined): number {
+  if (vault !== undefined) return counts.get(vault) ?? 0
+  return [...counts.values()].reduce((sum, size) => sum + size, 0)
+}
+
+const COLUMNS = [
+  'pack',
+  'share',
+  'vault',
+  'size',
+  'received_at',
+  'adopted_by',
+  'is_damaged',
+  'received_age',
+  'kept_by',
+  'released_by',
+  'due_age',
+]
 
 function prepare(database: DatabaseSync) {
+  const select = (rest: string) => database.prepare(`SELECT * FROM shares ${rest}`)
+  const values = COLUMNS.map(() => '?').join(', ')
   return {
-    get: database.prepare('SELECT * FROM shares WHERE pack = ? AND share = ? AND vault = ?'),
-    ofPack: database.prepare('SELECT * FROM shares WHERE pack = ? ORDER BY share, vault'),
-    all: database.prepare('SELECT * FROM shares ORDER BY pack, share, vault'),
-    sums: database.prepare('SELECT vault, SUM(size) AS size FROM shares GROUP BY vault'),
-    put: database.prepare('INSERT OR REPLACE INTO shares VALUES (?, ?, ?, ?, ?, ?, ?)'),
-    remove: database.prepare('DELETE FROM shares WHERE pack = ? AND share = ? AND vault = ?'),
-    adopt: database.prepare(
-      'UPDATE shares SET adopted_by = ? WHERE pack = ? AND vault = ? AND adopted_by IS NULL',
+    get: select('WHERE pack = ? AND share = ? AND vault = ?'),
+    ofPack: select('WHERE pack = ? ORDER BY share, vault'),
+    ofVault: select('WHERE vault = ? ORDER BY pack, share LIMIT ?'),
+    all: select('ORDER BY pack, share, vault'),
+    provisional: select(
+      'WHERE adopted_by IS NULL AND received_age <= ? ORDER BY received_age, pack, share LIMIT ?',
     ),
+    vaultsDue: database.prepare(
+      'SELECT DISTINCT vault FROM shares WHERE due_age IS NOT NULL AND due_age <= ? ORDER BY vault',
+    ),
+    firstDue: select(
+      `WHERE vault = ? AND due_age IS NOT NULL AND due_age <= ?
+       ORDER BY due_age, pack, share LIMIT 1`,
+    ),
+    inRelease: select('WHERE vault = ? AND due_age IS NOT NULL ORDER BY pack, share'),
+    sums: database.prepare(
+      `SELECT vault, SUM(size) AS size, SUM(IIF(due_age IS NULL, 0, size)) AS released
+       FROM shares GROUP BY vault`,
+    ),
+    put: database.prepare(
+      `INSERT OR REPLACE INTO shares (${COLUMNS.join(', ')}) VALUES (${values})`,
+    ),
+    remove: database.prepare('DELETE FROM shares WHERE pack = ? AND share = ? AND vault = ?'),
   }
-}
-
-function checkVersion(database: DatabaseSync): void {
-  const table = database
-    .prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'accounts_schema'`)
-    .get()
-  if (table === undefined) return
-  const row = database.prepare('SELECT MAX(version) AS version FROM accounts_schema').get()
-  const version = Number(row?.['version'] ?? 0)
-  if (version > SCHEMA_VERSION) {
-    throw new VersionError(
-      `the accounts are of version ${version} and this Cairn knows ${SCHEMA_VERSION}: upgrade it`,
-    )
-  }
-}
-
-function stampVersion(database: DatabaseSync): void {
-  database.exec(`INSERT INTO accounts_schema SELECT ${SCHEMA_VERSION}
-    WHERE NOT EXISTS (SELECT 1 FROM accounts_schema)`)
 }
 
 function toAccount(row: Row): ShareAccount {
+  const isReleased = row['due_age'] !== null
   return {
     pack: parsePackId(String(row['pack'])),
     shareNumber: Number(row['share']),
     vault: vaultOf(row),
     size: Number(row['size']),
     receivedAt: Number(row['received_at']),
+    receivedAge: Number(row['received_age']),
     adoptedBy: row['adopted_by'] === null ? null : Number(row['adopted_by']),
+    keptBy: Number(row['kept_by']),
+    release: isReleased
+      ? { sequence: Number(row['released_by']), dueAge: Number(row['due_age']) }
+      : null,
     isDamaged: row['is_damaged'] !== 0,
   }
 }

@@ -34,6 +34,8 @@ export interface RecountParts {
   readonly disk: Disk
   readonly accounts: ShareAccounts
   readonly clock: Clock
+  /** The peer's age, ms: shares without an account came now. */
+  readonly age: number
   readonly log: Log
 }
 
@@ -75,14 +77,15 @@ async function* sweep(disk: Disk): AsyncGenerator<ShareKey> {
 
 /** @returns whether the file is what its name says and has an account now */
 async function enter(parts: RecountParts, key: ShareKey): Promise<boolean> {
-  const { disk, accounts, clock, log } = parts
+  const { disk, accounts, clock, age, log } = parts
   try {
     const size = await withFile(disk, pathOf(key), async (file) => {
       return shareLayout(await readHeader(file, key)).size
     })
     if (size === undefined) return false
     const receivedAt = clock.now()
-    accounts.put({ ...key, size, receivedAt, adoptedBy: ADOPTED_UNKNOWN, isDamaged: false })
+    const fresh = { receivedAt, receivedAge: age, keptBy: 0, release: null, isDamaged: false }
+    accounts.put({ ...key, ...fresh, size, adoptedBy: ADOPTED_UNKNOWN })
     return true
   } catch (error) {
     if (error instanceof DiskError) {

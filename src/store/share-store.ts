@@ -3,7 +3,8 @@
  *
  * One file for each share on the Disk port, accounts in SQLite beside it. A share counts as held only
  * when its file, and the name of its file, would survive a power cut. Shares never change: the same
- * share again is already held, another piece under its name fails its manifest.
+ * share again is already held, another piece under its name fails its manifest. A share goes when
+ * whoever may say so says so: then first its file, durably, and only then its account.
  *
  * Layout on disk, order of writes, capacity: docs/peer.md
  */
@@ -12,18 +13,30 @@ import type { DatabaseSync } from 'node:sqlite'
 
 import { FormatError } from '../../protocol/errors.ts'
 import type { VaultId } from '../../protocol/ids.ts'
-import { decodeManifest, leafCount, packId, type PackId } from '../../protocol/manifest.ts'
-import { MerkleTree, verifyLeaves } from '../../protocol/merkle.ts'
+import { decodeManifest, packId, type PackId } from '../../protocol/manifest.ts'
+import type { OpenedRelease } from '../../protocol/release.ts'
 import { shareLayout, type ShareHeader } from '../../protocol/share.ts'
+import { toDatabaseError } from '../base/database-error.ts'
 import { DiskError } from '../base/errors.ts'
 import { KeyedMutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
+import { AgeClock } from './age-clock.ts'
 import { makeDurableFolder } from './durable-folder.ts'
+import { Leases } from './leases.ts'
 import { ShareAccounts, type ShareAccount, type ShareKey } from './share-accounts.ts'
 import { folderOf, keyText, PART_SUFFIX, pathOf, readHeader, withFile } from './share-files.ts'
+import { NoSuchLeafError, readLeaves, type LeavesRead } from './share-leaves.ts'
+import { reclaim } from './share-reclaim.ts'
 import { settleAccounts } from './share-recount.ts'
+import {
+  adoptShares,
+  cancelReleases,
+  releaseShares,
+  type ReleaseOutcome,
+  type ReleaseParts,
+} from './share-releases.ts'
 import { ShareUpload } from './share-upload.ts'
 
 export interface ShareStoreParts {
@@ -41,33 +54,34 @@ export interface ShareStoreOptions {
   readonly reserve: number
 }
 
-/** Leaves of one share, contiguous, with what is needed to check them. */
-export interface LeavesRead {
-  readonly bytes: Uint8Array
-  readonly proof: readonly Uint8Array[]
-}
-
 export class ShareStore {
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #log: Log
   readonly #options: ShareStoreOptions
   readonly #accounts: ShareAccounts
+  /** What ages go by here; checked by the sweeper. */
+  readonly ages: AgeClock
+  readonly leases: Leases
   readonly #turns = new KeyedMutex()
   /** Bytes promised to uploads under way, by vault. */
   readonly #promised = new Map<VaultId, number>()
   readonly #folders = new Set<string>()
+  /** Shares being removed at this moment, by `keyText`: for everybody else they are gone. */
+  readonly #leaving = new Set<string>()
   #uploads = 0
 
   private constructor(
     parts: Omit<ShareStoreParts, 'database'>,
-    accounts: ShareAccounts,
+    book: { readonly accounts: ShareAccounts; readonly ages: AgeClock; readonly leases: Leases },
     options: ShareStoreOptions,
   ) {
     this.#disk = parts.disk
     this.#clock = parts.clock
     this.#log = parts.log
-    this.#accounts = accounts
+    this.#accounts = book.accounts
+    this.ages = book.ages
+    this.leases = book.leases
     this.#options = options
   }
 
@@ -78,12 +92,16 @@ export class ShareStore {
    */
   static async open(parts: ShareStoreParts, options: ShareStoreOptions): Promise<ShareStore> {
     const accounts = new ShareAccounts(parts.database)
-    await settleAccounts({ ...parts, accounts })
-    return new ShareStore(parts, accounts, options)
+    const ages = new AgeClock(parts.database, parts.clock)
+    const leases = new Leases(parts.database)
+    await settleAccounts({ ...parts, accounts, age: ages.age })
+    leases.begin(ages.age)
+    return new ShareStore(parts, { accounts, ages, leases }, options)
   }
 
   /**
-   * Make room for a share that is about to be received.
+   * Make room for a share that is about to be received. One that is here and in release is taken out
+   * of it and is provisional again; one that is provisional anyhow begins its time anew.
    *
    * @param quota - bytes this vault may use here; any, where not given
    * @returns the upload, or why there is none: the share is here already, this peer lends no more, or
@@ -99,14 +117,19 @@ export class ShareStore {
     const { vault, shareNumber } = header
     const key = { vault, shareNumber, pack: packId(header.manifest) }
     if (shareNumber >= manifest.total) throw new FormatError('share: no such share number')
-    if (this.#isHeld(key)) return 'held'
-    if (quota !== undefined && this.#taken(vault) + size > quota) return 'quota'
-    if (this.#taken() + size > this.#options.capacity) return 'full'
+    if (await this.#turns.run(keyText(key), () => Promise.resolve(this.#hold(key)))) return 'held'
+    for (;;) {
+      const counted = this.#taken(vault) - this.released(vault)
+      if (quota !== undefined && counted + size > quota) return 'quota'
+      const missing = this.#taken() + size - this.#options.capacity
+      if (missing <= 0) break
+      if (!(await this.#reclaim(missing))) return 'full'
+    }
 
     this.#promise(vault, size)
     let file: DiskFile | undefined
     try {
-      if (await this.#isVolumeFull()) return 'full'
+      if (!(await this.#hasVolumeRoom())) return 'full'
       await this.#prepareFolder(folderOf(key))
       this.#uploads += 1
       const path = `${pathOf(key)}.${this.#uploads}${PART_SUFFIX}`
@@ -169,12 +192,92 @@ export class ShareStore {
   }
 
   /**
-   * Take the vault's word that its head `sequence` needs these packs.
+   * Take the vault's word that its head `sequence` needs these packs. Releases of that head or older
+   * ones count no more for them.
    *
+   * @param order - the sequence that releases are measured by: at most that of the newest head here
    * @returns how many of their shares are here
    */
-  adopt(vault: VaultId, packs: readonly PackId[], sequence: number): number {
-    return this.#accounts.adopt(vault, packs, sequence)
+  adopt(
+    vault: VaultId,
+    packs: readonly PackId[],
+    sequence: number,
+    order: number = sequence,
+  ): number {
+    return adoptShares(this.#releaseParts(), vault, packs, { sequence, order })
+  }
+
+  /** Take a release; that its head is kept here, and stands, is for the caller to know. */
+  release(release: OpenedRelease): ReleaseOutcome {
+    return releaseShares(this.#releaseParts(), release)
+  }
+
+  /** @param order - sequence of the cancel's head, at most that of the newest head kept here */
+  cancel(release: OpenedRelease, order: number): ReleaseOutcome {
+    return cancelReleases(this.#releaseParts(), release, order)
+  }
+
+  /** @returns at most `limit` provisional shares that came at this age or before */
+  provisional(age: number, limit: number): ShareAccount[] {
+    return this.#accounts.provisional(age, limit)
+  }
+
+  /** @returns vaults with shares whose release is due at this age */
+  vaultsDue(age: number): VaultId[] {
+    return this.#accounts.vaultsDue(age)
+  }
+
+  /** @returns the vault's share whose release has been due for longest */
+  firstDue(vault: VaultId, age: number): ShareAccount | undefined {
+    return this.#accounts.firstDue(vault, age)
+  }
+
+  /**
+   * Remove a share: its file, durably, and then its account.
+   *
+   * @param isMeant - asked about the share as it is when its turn has come
+   * @param also - done in one transaction with the account's removal
+   * @returns bytes freed; 0 if it was not meant any more
+   * @throws {DiskError} it may or may not be there; its account stays, marked as damaged
+   */
+  async remove(
+    key: ShareKey,
+    isMeant: (account: ShareAccount) => boolean,
+    also: () => void = () => undefined,
+  ): Promise<number> {
+    const name = keyText(key)
+    return await this.#turns.run(name, async () => {
+      const account = this.#accounts.get(key)
+      if (account === undefined || !isMeant(account)) return 0
+      this.#leaving.add(name)
+      try {
+        await this.#disk.remove(pathOf(key))
+        await this.#disk.syncFolder(folderOf(key))
+        this.#accounts.transaction(() => {
+          this.#accounts.remove(key)
+          also()
+        })
+        return account.size
+      } catch (error) {
+        this.#markDamaged(key)
+        throw error
+      } finally {
+        this.#leaving.delete(name)
+      }
+    })
+  }
+
+  /**
+   * A device of the vault was heard.
+   *
+   * @throws {DiskError} the accounts cannot be written
+   */
+  renewLease(vault: VaultId): void {
+    try {
+      this.leases.renew(vault, this.ages.age)
+    } catch (error) {
+      throw toDatabaseError('accounts', error)
+    }
   }
 
   account(key: ShareKey): ShareAccount | undefined {
@@ -186,6 +289,11 @@ export class ShareStore {
     return this.#accounts.used(vault)
   }
 
+  /** @returns those of the bytes held that are in release: they count against no quota */
+  released(vault?: VaultId): number {
+    return this.#accounts.released(vault)
+  }
+
   /** @returns bytes this peer lends, and how many of them are left */
   async space(): Promise<{ readonly capacity: number; readonly free: number }> {
     const { capacity, reserve } = this.#options
@@ -195,7 +303,28 @@ export class ShareStore {
 
   #of(pack: PackId, owner: VaultId | undefined): ShareAccount[] {
     const accounts = this.#accounts.ofPack(pack)
-    return accounts.filter(({ vault }) => owner === undefined || vault === owner)
+    return accounts.filter(
+      (account) => (owner === undefined || account.vault === owner) && !this.#isLeaving(account),
+    )
+  }
+
+  #isLeaving(key: ShareKey): boolean {
+    return this.#leaving.has(keyText(key))
+  }
+
+  #releaseParts(): ReleaseParts {
+    const isLeaving = (account: ShareAccount) => this.#isLeaving(account)
+    return { accounts: this.#accounts, leases: this.leases, age: this.ages.age, isLeaving }
+  }
+
+  /** @returns whether the share is here; if so it is none of those that may go soon */
+  #hold(key: ShareKey): boolean {
+    const account = this.#accounts.get(key)
+    if (account === undefined || account.isDamaged) return false
+    if (account.release === null && account.adoptedBy !== null) return true
+    const receivedAge = this.ages.age
+    this.#accounts.put({ ...account, receivedAge, adoptedBy: null, release: null })
+    return true
   }
 
   #isHeld(key: ShareKey): boolean {
@@ -218,10 +347,20 @@ export class ShareStore {
   }
 
   /** Counts every promised byte as still to be written, which errs on the side of the reserve. */
-  async #isVolumeFull(): Promise<boolean> {
-    const { free } = await this.#disk.space()
-    const promised = [...this.#promised.values()].reduce((sum, size) => sum + size, 0)
-    return free - promised < this.#options.reserve
+  async #hasVolumeRoom(): Promise<boolean> {
+    for (;;) {
+      const { free } = await this.#disk.space()
+      const promised = [...this.#promised.values()].reduce((sum, size) => sum + size, 0)
+      const missing = this.#options.reserve - (free - promised)
+      if (missing <= 0) return true
+      if (!(await this.#reclaim(missing))) return false
+    }
+  }
+
+  async #reclaim(missing: number): Promise<boolean> {
+    const parts = { accounts: this.#accounts, leases: this.leases, log: this.#log }
+    const remove = (account: ShareAccount, isMeant: () => boolean) => this.remove(account, isMeant)
+    return await reclaim({ ...parts, age: this.ages.age, remove }, missing)
   }
 
   async #prepareFolder(folder: string): Promise<void> {
@@ -236,8 +375,7 @@ export class ShareStore {
       await this.#disk.rename(path, pathOf(key))
       await this.#disk.syncFolder(folderOf(key))
       try {
-        const receivedAt = this.#clock.now()
-        this.#accounts.put({ ...key, size, receivedAt, adoptedBy: null, isDamaged: false })
+        this.#accounts.put(this.#arrived(key, size))
       } catch (cause) {
         // A share that nobody accounts for would take room unseen.
         await this.#disk.remove(pathOf(key))
@@ -245,6 +383,20 @@ export class ShareStore {
       }
       return 'stored'
     })
+  }
+
+  /** The account of a share that just came. One that took a damaged one's place is adopted as that was. */
+  #arrived(key: ShareKey, size: number): ShareAccount {
+    const before = this.#accounts.get(key)
+    const adoptedBy = before?.release === null ? before.adoptedBy : null
+    const [receivedAt, receivedAge] = [this.#clock.now(), this.ages.age]
+    const came = { size, receivedAt, receivedAge, release: null, isDamaged: false }
+    return { ...key, ...came, adoptedBy, keptBy: before?.keptBy ?? 0 }
+  }
+
+  #markDamaged(key: ShareKey): void {
+    const account = this.#accounts.get(key)
+    if (account?.isDamaged === false) this.#accounts.put({ ...account, isDamaged: true })
   }
 
   /**
@@ -268,36 +420,8 @@ export class ShareStore {
       if (!(error instanceof FormatError) && !(error instanceof DiskError)) throw error
       const { pack, shareNumber: share } = account
       this.#log.error('share unreadable', { pack, share, error: error.name, why: error.message })
-      const isDamaged = account.isDamaged || error instanceof FormatError
-      if (isDamaged !== account.isDamaged) this.#accounts.put({ ...account, isDamaged })
+      if (error instanceof FormatError && !this.#isLeaving(account)) this.#markDamaged(account)
       return undefined
     }
   }
-}
-
-/** A question for leaves that a share does not have. */
-export class NoSuchLeafError extends FormatError {
-  override readonly name = 'NoSuchLeafError'
-}
-
-async function readLeaves(
-  file: DiskFile,
-  header: ShareHeader,
-  range: { readonly first: number; readonly count: number },
-): Promise<LeavesRead> {
-  const manifest = decodeManifest(header.manifest)
-  const { piece, tree } = shareLayout(header)
-  const { leafSize } = manifest
-  const count = Math.min(range.count, leafCount(manifest) - range.first)
-  if (range.first < 0 || count < 1) throw new NoSuchLeafError(`share: no leaf ${range.first}`)
-
-  const start = range.first * leafSize
-  const size = Math.min(count * leafSize, piece.size - start)
-  const bytes = await file.read(piece.offset + start, size)
-  const nodes = await file.read(tree.offset, tree.size)
-  const proof = MerkleTree.fromNodes(nodes, leafCount(manifest)).prove(range.first, count)
-  const root = manifest.roots[header.shareNumber] ?? new Uint8Array(0)
-  const { shareNumber } = header
-  verifyLeaves({ root, shareNumber, pieceSize: piece.size, leafSize }, range.first, bytes, proof)
-  return { bytes, proof }
 }

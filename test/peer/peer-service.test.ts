@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { encodeCbor } from '../../protocol/cbor.ts'
 import { decodeFrames, encodeFrame } from '../../protocol/frame.ts'
 import { vaultIdFromBytes, vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
-import { peerIdOf, signingKeyFromSeed, type SigningKey } from '../../protocol/keys.ts'
+import {
+  deriveVaultKeys,
+  peerIdOf,
+  signingKeyFromSeed,
+  type SigningKey,
+} from '../../protocol/keys.ts'
 import { packIdToBytes } from '../../protocol/manifest.ts'
 import {
   decodeResponse,
@@ -27,6 +32,7 @@ import type { ByteStream } from '../../src/ports/network.ts'
 import { forever, makePack, seedOf, TestGrid, type TestPeer } from '../support/test-grid.ts'
 
 const pack = makePack(40_000, { needed: 2, total: 3 })
+const otherKeys = deriveVaultKeys(seedOf('another vault'))
 const stranger = signingKeyFromSeed(seedOf('a stranger'))
 const MINUTE_MS = 60_000
 
@@ -70,7 +76,9 @@ describe('admission', () => {
         }
         return asked.join(' ')
       }
-      expect(await allowed(test.device)).toBe('status roster have read heads adopt publish put')
+      expect(await allowed(test.device)).toBe(
+        'status roster have read heads adopt publish release put',
+      )
       expect(await allowed(test.keys.recoveryKey)).toBe('status roster have read heads')
       expect(await allowed(friend)).toBe('status roster have read heads heads-of-other')
       expect(await allowed(invite)).toBe('status roster')
@@ -341,9 +349,11 @@ function requestsFor(test: TestGrid, other: VaultId): Record<string, Request> {
     heads: { type: 'heads', vault, all: true },
     adopt: { type: 'adopt', vault, packs, head: 1 },
     publish: { type: 'publish', head: test.head(1) },
+    release: { type: 'release', document: test.release(1) },
     put,
     'heads-of-other': { type: 'heads', vault: ofOther, all: true },
     'adopt-of-other': { type: 'adopt', vault: ofOther, packs, head: 1 },
+    'release-of-other': { type: 'release', document: test.release(1, { keys: otherKeys }) },
     'put-of-other': { ...put, vault: ofOther } as Request,
   }
 }

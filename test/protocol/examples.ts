@@ -56,6 +56,7 @@ export const REQUESTS: { readonly [Type in Request['type']]: Request & { readonl
   read: { type: 'read', pack: PACK_BYTES, shareNumber: 2, first: 3, count: 4 },
   adopt: { type: 'adopt', vault: VAULT_BYTES, packs: [PACK_BYTES], head: 17 },
   publish: { type: 'publish', head: sample(300, 13) },
+  release: { type: 'release', document: sample(400, 17) },
   heads: { type: 'heads', vault: VAULT_BYTES, all: false },
   roster: { type: 'roster', statements: [sample(200, 14), sample(100, 15)] },
 }
@@ -71,6 +72,7 @@ export const RESPONSES: {
   have: { type: 'have', shares: [[0, 4], []], manifests: [MANIFEST_BYTES, null] },
   leaves: { type: 'leaves', proof: sampleRoots(3), bodySize: 16_384 },
   adopted: { type: 'adopted', count: 2 },
+  released: { type: 'released', count: 3, bytes: 100_500, refused: 1 },
   receipt: { type: 'receipt', receipt: sample(150, 16) },
   heads: { type: 'heads', heads: [{ head: sample(300, 13), receipt: sample(150, 16) }] },
   roster: { type: 'roster', statements: [] },

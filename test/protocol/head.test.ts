@@ -85,14 +85,12 @@ describe('heads', () => {
     expect(openHead(forged(device)).sequence).toBe(1)
   })
 
-  it('signed by a key that may only repair are refused', () => {
-    const repairCertificate = issueCertificate(keys.vaultKey, {
-      device: deviceIdFromBytes(device.key.publicKey),
-      epoch: 1,
-      issuedAt: START,
-      role: 'repair',
-    })
-    expect(() => headBytes({ certificate: repairCertificate })).toThrow(FormatError)
+  it('signed by a key that may only repair, or only release, are refused', () => {
+    for (const role of ['repair', 'prune'] as const) {
+      const subject = { device: deviceIdFromBytes(device.key.publicKey), epoch: 1, issuedAt: START }
+      const other = issueCertificate(keys.vaultKey, { ...subject, role })
+      expect(() => headBytes({ certificate: other })).toThrow(`role ${role}`)
+    }
   })
 
   it('for another vault than the certificate’s are not signed', () => {

@@ -11,6 +11,7 @@ import {
   encodeLedgerPointer,
   encodeLedgerSegment,
   LEDGER_PREVIOUS_MAX,
+  LEDGER_RELEASED_MAX,
   LEDGER_SEGMENT_SIZE_MAX,
   NO_HOLDER,
   segmentsToMerge,
@@ -44,7 +45,7 @@ const segments: fc.Arbitrary<LedgerSegment> = peerIds.chain((peers) =>
       selector: ({ number }) => number,
     }),
     peers: fc.constant(peers),
-    released: fc.constant([]),
+    released: releases(peers.length),
     addresses: fc.array(
       fc.record({
         peer: fc.constantFrom(...peers),
@@ -59,8 +60,12 @@ describe('ledger segments', () => {
   it('come out as they went in, packs by number', () => {
     fc.assert(
       fc.property(segments, (segment) => {
-        const packs = segment.packs.toSorted((a, b) => a.number - b.number)
-        expect(decodeLedgerSegment(encodeLedgerSegment(segment))).toEqual({ ...segment, packs })
+        const packs = byNumber(segment.packs)
+        const released = segment.released
+          .map((one) => ({ ...one, packs: byNumber(one.packs) }))
+          .toSorted((a, b) => a.sequence - b.sequence)
+        const decoded = decodeLedgerSegment(encodeLedgerSegment(segment))
+        expect(decoded).toEqual({ ...segment, packs, released })
       }),
     )
   })
@@ -141,12 +146,64 @@ describe('ledger segments', () => {
     expect(decodeLedgerSegment(withRows(rows)).packs).toHaveLength(1)
   })
 
-  it('keep the field for releases empty', () => {
+  it('hold what is in release: each pack once, a list for each head', () => {
+    const one = (sequence: number, ...numbers: number[]) => ({
+      sequence,
+      packs: numbers.map(entry),
+    })
+    const good = [one(1, 5), one(9, 3, 4)]
+    const decode = (released: LedgerSegment['released']) =>
+      decodeLedgerSegment(encodeLedgerSegment({ ...empty(), released })).released
+    expect(decode(good)).toEqual(good)
+    expect(decode(good.toReversed())).toEqual(good)
+    for (const bad of [
+      [one(1, 5), one(1, 6)],
+      [one(1, 5), one(2, 5)],
+      [one(1, 5, 5)],
+      [one(1)],
+      [one(0, 5)],
+      [one(2 ** 43, 5)],
+      [{ sequence: 1, packs: [{ ...entry(5), holders: [0] }] }],
+      Array.from({ length: LEDGER_RELEASED_MAX + 1 }, (_, index) => one(index + 1, index)),
+    ]) {
+      expect(() => encodeLedgerSegment({ ...empty(), released: bad })).toThrow(FormatError)
+    }
+  })
+
+  it('refuse releases that a hostile writer put out of order, or half a row of them', () => {
+    const rows = rowsOf(encodeLedgerSegment({ ...empty(), packs: [{ ...entry(1), holders: [] }] }))
+    const more = rowsOf(encodeLedgerSegment({ ...empty(), packs: [{ ...entry(2), holders: [] }] }))
     const body = decodeCbor(encodeLedgerSegment(empty()), z.looseObject({}), {
       format: 'test',
       sizeMax: 1000,
     })
-    expect(() => decodeLedgerSegment(encodeCbor({ ...body, released: [1] }))).toThrow(FormatError)
+    const decode = (released: unknown) => decodeLedgerSegment(encodeCbor({ ...body, released }))
+    expect(
+      decode([
+        [7, rows],
+        [9, more],
+      ]).released,
+    ).toHaveLength(2)
+    for (const bad of [
+      [1],
+      [
+        [9, rows],
+        [7, more],
+      ],
+      [
+        [7, rows],
+        [7, more],
+      ],
+      [
+        [7, rows],
+        [9, rows],
+      ],
+      [[7, rows.slice(0, 30)]],
+      [[7, rows, 1]],
+      [[7, new Uint8Array(0)]],
+    ]) {
+      expect(() => decode(bad)).toThrow(FormatError)
+    }
   })
 
   it('name at most 32 older segments', () => {
@@ -251,6 +308,22 @@ function entries(peerCount: number): fc.Arbitrary<PackEntry> {
       const base = Math.floor(where * rest.size)
       return { ...rest, base, needed, total, holders: holders.slice(0, total) }
     })
+}
+
+/** Pairs of packs, each pair released by a head of its own. */
+function releases(peerCount: number): fc.Arbitrary<LedgerSegment['released']> {
+  const selector = ({ number }: PackEntry) => number
+  const packs = fc.uniqueArray(entries(peerCount), { maxLength: 12, selector })
+  return packs.map((all) =>
+    Array.from({ length: Math.ceil(all.length / 2) }, (_, index) => ({
+      sequence: 1 + 7 * index,
+      packs: all.slice(2 * index, 2 * index + 2),
+    })),
+  )
+}
+
+function byNumber(packs: readonly PackEntry[]): PackEntry[] {
+  return packs.toSorted((a, b) => a.number - b.number)
 }
 
 function pointer(number: number): LedgerPointer {

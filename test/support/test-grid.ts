@@ -9,8 +9,12 @@ import {
   issueCertificate,
   peerIdOf,
   signingKeyFromSeed,
+  type CertificateRole,
   type SigningKey,
+  type VaultKeys,
 } from '../../protocol/keys.ts'
+import { packId, type PackId } from '../../protocol/manifest.ts'
+import { signRelease, type ReleaseKind } from '../../protocol/release.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { signHead } from '../../protocol/head.ts'
 import { deviceIdFromBytes, vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
@@ -39,6 +43,17 @@ export interface GridOptions {
   readonly each?: (index: number) => Partial<PeerOptions>
   /** Bytes the vault may keep at each peer. */
   readonly quota?: number
+}
+
+export interface ReleaseOptions {
+  readonly keys?: VaultKeys
+  readonly key?: SigningKey
+  readonly role?: CertificateRole
+  readonly epoch?: number
+  readonly kind?: ReleaseKind
+  readonly packs?: readonly PackId[]
+  /** In place of `head(sequence)`. */
+  readonly head?: Uint8Array
 }
 
 export interface TestPeer {
@@ -105,6 +120,21 @@ export class TestGrid {
       save: () => Promise.resolve(),
     })
     return new Grid({ network: await network(key.seed), clock, log, roster })
+  }
+
+  /**
+   * A release, or another document of its kind, that names the head `head(sequence)`.
+   *
+   * @param more - `keys`: of the vault that releases; `key`, `role`, `epoch`: of who signs
+   */
+  release(sequence: number, more: ReleaseOptions = {}): Uint8Array {
+    const { keys = this.keys, kind = 'release', packs = [packId(utf8('no pack'))] } = more
+    const { key = keys.pruneKey, role = 'prune', epoch = 1 } = more
+    const device = deviceIdFromBytes(key.publicKey)
+    const certificate = issueCertificate(keys.vaultKey, { device, role, epoch, issuedAt: 1 })
+    const vault = vaultIdFromBytes(keys.vaultKey.publicKey)
+    const id = sha256(more.head ?? this.head(sequence))
+    return signRelease({ vault, certificate, kind, head: { sequence, id }, packs }, key)
   }
 
   head(sequence: number, more: { writtenAt?: number; previous?: Uint8Array } = {}): Uint8Array {

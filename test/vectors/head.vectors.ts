@@ -46,12 +46,14 @@ const fields = {
 }
 const previous = sha256(utf8('the head before'))
 const first = make()
-const repairCertificate = issueCertificate(keys.vaultKey, {
-  device: deviceIdFromBytes(device.key.publicKey),
-  epoch: 1,
-  issuedAt: START,
-  role: 'repair',
-})
+const [repairCertificate, pruneCertificate] = (['repair', 'prune'] as const).map((role) =>
+  issueCertificate(keys.vaultKey, {
+    device: deviceIdFromBytes(device.key.publicKey),
+    epoch: 1,
+    issuedAt: START,
+    role,
+  }),
+)
 
 export const scenarios: readonly Scenario[] = [
   one('first', 'success', 'a vault’s first head', first),
@@ -83,6 +85,7 @@ export const scenarios: readonly Scenario[] = [
   one('body-with-a-bit-flipped', 'WrongSignerError', 'in the sealed root', flip(first, 100)),
   one('certificate-with-a-bit-flipped', 'WrongSignerError', 'the vault did not sign that', make({ certificate: flip(certificate, 30) })),
   one('certificate-for-repairs', 'FormatError', 'such a key signs no heads', make({ certificate: repairCertificate })),
+  one('certificate-for-pruning', 'FormatError', 'such a key signs no heads', make({ certificate: pruneCertificate })),
   one('cut-in-the-signature', 'FormatError', 'H05', first.slice(0, 50)),
   one('cut-in-the-body', 'FormatError', 'H05', first.slice(0, -1)),
   one('with-a-byte-more', 'FormatError', 'nothing may follow', concat(first, Uint8Array.of(0))),

@@ -62,7 +62,17 @@ export const scenarios: readonly Scenario[] = [
   one('addresses-at-the-limit', 'success', '16', { addresses: [[bob, Array.from({ length: 16 }, () => '/a')]] }),
   one('addresses-above-the-limit', 'FormatError', '17', { addresses: [[bob, Array.from({ length: 17 }, () => '/a')]] }),
   one('address-above-the-limit', 'FormatError', '257 bytes', { addresses: [[bob, ['/'.repeat(257)]]] }),
-  one('released-in-use', 'FormatError', 'reserved', { released: [1] }),
+  one('released', 'success', 'by two heads, one pack and two', { released: [[7, rows({})], [9, rows({ gap: 5, holders: [1, 0, 2] }, {})]] }),
+  one('released-by-sequence-0', 'FormatError', 'no head', { released: [[0, rows({})]] }),
+  one('released-by-the-last-sequence', 'success', '2^43 − 1', { released: [[2 ** 43 - 1, rows({})]] }),
+  one('released-above-the-last-sequence', 'FormatError', '2^43', { released: [[2 ** 43, rows({})]] }),
+  one('released-out-of-order', 'FormatError', '9 before 7', { released: [[9, rows({})], [7, rows({ gap: 5 })]] }),
+  one('released-twice-by-one-head', 'FormatError', 'one list for a head', { released: [[7, rows({})], [7, rows({ gap: 5 })]] }),
+  one('released-pack-twice', 'FormatError', 'pack 0, by two heads', { released: [[7, rows({})], [9, rows({})]] }),
+  one('released-nothing', 'FormatError', 'a head with no packs', { released: [[7, new Uint8Array(0)]] }),
+  one('released-row-cut-short', 'FormatError', 'in the digest', { released: [[7, rows({}).slice(0, 20)]] }),
+  one('released-at-the-limit', 'success', 'by 1,024 heads', { released: releases(1024) }),
+  one('released-above-the-limit', 'FormatError', 'by 1,025 heads', { released: releases(1025) }),
   one('version-2', 'FormatError', 'unknown', { version: 2 }),
   one('with-an-unknown-field', 'FormatError', 'fields are fixed', { more: 1 }),
 ]
@@ -71,6 +81,10 @@ function one(name: string, expect: string, comment: string, changes: object): Sc
   const peers = concat(ann, bob)
   const fields = { version: 1, previous: [], packs: rows(), peers, released: [], addresses: [] }
   return { name, expect, comment, bytes: encodeCbor({ ...fields, ...changes }) }
+}
+
+function releases(count: number): [number, Uint8Array][] {
+  return Array.from({ length: count }, (_, index) => [index + 1, rows({ gap: index })])
 }
 
 function rows(...all: readonly Row[]): Uint8Array {
