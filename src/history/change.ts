@@ -14,6 +14,12 @@ export type Change = {
 } & (
   | { readonly type: 'gone' }
   | { readonly type: 'set'; readonly attributes: Attributes; readonly what: ChangedWhat }
+  /**
+   * A live file's history is told anew: these versions are all that it holds from now on, ids
+   * ascending, and every version that a span shows is among them. Spans and attributes stay, and so
+   * does what earlier files of that name left in past pages.
+   */
+  | { readonly type: 'history'; readonly versions: readonly Version[] }
 )
 
 /** What stands there now. */

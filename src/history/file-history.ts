@@ -7,7 +7,7 @@
 
 import { encodeHistory } from '../../protocol/history.ts'
 import type { Reference } from '../../protocol/reference.ts'
-import type { History, Version } from '../../protocol/tree.ts'
+import type { History, Section, Version, VersionId } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import type { NodeStore } from './node-store.ts'
 import type { ObjectSink } from './objects.ts'
@@ -34,6 +34,43 @@ export async function addVersions(
   if (history !== undefined && same(versions, history.versions)) return history
   if (count(versions) <= HISTORY_INLINE_MAX) return { type: 'inline', versions }
   return { type: 'stored', reference: await putPages(versions, undefined, parts.sink) }
+}
+
+/**
+ * @returns every version, ids ascending; all of them are in memory then
+ */
+export async function readVersions(
+  history: History,
+  nodes: NodeStore,
+): Promise<readonly Version[]> {
+  const versions = new Map<VersionId, Version>()
+  for await (const page of versionPages(history, nodes)) {
+    for (const version of page) if (!versions.has(version.id)) versions.set(version.id, version)
+  }
+  return [...versions.values()].toSorted((a, b) => a.id - b.id)
+}
+
+/**
+ * Write a history anew; no object of the old one is used again.
+ *
+ * @param versions - all that it shall hold, ids ascending, at least one
+ * @returns the very history that came in if it holds just these already
+ */
+export async function rewriteVersions(
+  history: History | undefined,
+  versions: readonly Version[],
+  parts: { readonly nodes: NodeStore; readonly sink: ObjectSink },
+): Promise<History> {
+  assert(isAscending(versions), 'a history has versions, ids ascending')
+  if (history !== undefined) {
+    const before = await readVersions(history, parts.nodes)
+    if (same(before, versions)) return history
+  }
+  const sections = history === undefined ? [] : await sectionsOf(history, parts.nodes)
+  if (sections.length === 0 && count(versions) <= HISTORY_INLINE_MAX) {
+    return { type: 'inline', versions }
+  }
+  return { type: 'stored', reference: await putPages(versions, undefined, parts.sink, sections) }
 }
 
 /** @returns versions page by page, the newest page first, as they lie there */
@@ -73,10 +110,13 @@ async function putPages(
   versions: readonly Version[],
   before: Reference | undefined,
   sink: ObjectSink,
+  newestSections: readonly Section[] = [],
 ): Promise<Reference> {
   let older = before
-  for (const page of pagesOf(versions)) {
-    older = await sink.put('history', encodeHistory({ versions: page, older, sections: [] }))
+  const pages = pagesOf(versions)
+  for (const [index, page] of pages.entries()) {
+    const sections = index === pages.length - 1 ? newestSections : []
+    older = await sink.put('history', encodeHistory({ versions: page, older, sections }))
   }
   assert(older !== undefined, 'there are versions to write')
   return older
@@ -97,6 +137,27 @@ function pagesOf(versions: readonly Version[]): readonly (readonly Version[])[] 
     }
   }
   return pages
+}
+
+/** What a newer Cairn wrote beside the versions; of two sections of one type the newer page's stays. */
+async function sectionsOf(history: History, nodes: NodeStore): Promise<readonly Section[]> {
+  const sections = new Map<number, Section>()
+  let next = history.type === 'stored' ? history.reference : undefined
+  while (next !== undefined) {
+    const page = await nodes.history(next)
+    for (const section of page.sections) {
+      if (!sections.has(section.type)) sections.set(section.type, section)
+    }
+    next = page.older
+  }
+  return [...sections.values()].toSorted((a, b) => a.type - b.type)
+}
+
+function isAscending(versions: readonly Version[]): boolean {
+  return (
+    versions.length > 0 &&
+    versions.every(({ id }, index) => index === 0 || id > (versions[index - 1]?.id ?? id))
+  )
 }
 
 function merge(before: readonly Version[], added: readonly Version[]): readonly Version[] {

@@ -26,7 +26,8 @@ import { INLINE_WEIGHT_MAX } from './cuts.ts'
 import type { Cuts } from './cuts.ts'
 import type { NodeStore } from './node-store.ts'
 import type { ObjectSink } from './objects.ts'
-import { mergePast, putPast, spill, uniteLinks } from './past.ts'
+import { clipPast, mergePast, putPast, spill, uniteLinks } from './past.ts'
+import { isSameList } from './same.ts'
 import { inlineDepth, weighEntry } from './weight.ts'
 
 const FIRST = new Uint8Array(0)
@@ -37,6 +38,8 @@ export interface WriteParts {
   readonly sink: ObjectSink
   readonly cuts: Cuts
   readonly sequence: number
+  /** Whether a page's past is to hold no names but its own. */
+  readonly clipsPast?: boolean
 }
 
 /** An old page while its entries go by. */
@@ -180,7 +183,7 @@ export class FolderOutput {
   #oldReference(draft: Draft | undefined): Reference | undefined {
     const input = this.#input
     if (draft === undefined || input === undefined || draft.inputCount !== 1) return undefined
-    return isSameEntries(draft.entries, input.page.entries) ? input.reference : undefined
+    return isSameList(draft.entries, input.page.entries) ? input.reference : undefined
   }
 
   async #flush(upper: Uint8Array | undefined): Promise<void> {
@@ -192,11 +195,13 @@ export class FolderOutput {
   }
 
   async #put(draft: Draft, upper: Uint8Array | undefined): Promise<Reference> {
-    const { nodes, sink, sequence } = this.#parts
+    const { nodes, sink, sequence, clipsPast = false } = this.#parts
     const spilled = spill(draft.entries, sequence)
     let past = draft.past
     if (spilled !== undefined) past = [...past, await putPast(spilled.past, sequence, sink)]
-    past = await mergePast(past, { lower: draft.lower, upper }, { nodes, sink, sequence })
+    const range = { lower: draft.lower, upper }
+    if (clipsPast) past = await clipPast(past, range, { nodes, sink, sequence })
+    past = await mergePast(past, range, { nodes, sink, sequence })
     const entries = spilled?.live ?? draft.entries
     const page: Page = { entries, past: uniteLinks(past), sections: draft.sections }
     return sink.put('page', encodePage(page))
@@ -248,7 +253,7 @@ function isSmall({ entries, past, sections, weight }: Draft): boolean {
 }
 
 function inlineNode(entries: readonly Entry[], old: FolderNode | undefined): FolderNode {
-  return old?.type === 'inline' && isSameEntries(entries, old.entries)
+  return old?.type === 'inline' && isSameList(entries, old.entries)
     ? old
     : { type: 'inline', entries }
 }
@@ -257,10 +262,6 @@ function storedNode(level: number, reference: Reference, old: FolderNode | undef
   return old?.type === 'stored' && referenceId(old.reference) === referenceId(reference)
     ? old
     : { type: 'stored', level, reference }
-}
-
-function isSameEntries(a: readonly Entry[], b: readonly Entry[]): boolean {
-  return a.length === b.length && a.every((entry, index) => entry === b[index])
 }
 
 /** Whether the level's rows are just those of the old index page that went by. */

@@ -19,11 +19,12 @@ import type {
 } from '../../protocol/tree.ts'
 import { CairnError, FormatError } from '../base/errors.ts'
 import { BadHistoryError } from './errors.ts'
-import { versionPages } from './file-history.ts'
+import { readVersions, versionPages } from './file-history.ts'
 import type { NodeStore } from './node-store.ts'
 import { isWithin, uniteSpans } from './past.ts'
 import type { NameRange } from './past.ts'
-import type { VisibleEntry } from './visible.ts'
+import { openSpan } from './spans.ts'
+import type { FileHistory, VisibleEntry } from './visible.ts'
 
 const FIRST = new Uint8Array(0)
 
@@ -73,13 +74,26 @@ export class FolderReader {
     const versions = new Map<VersionId, Version>()
     for (const { history } of await page.entriesOf(name)) {
       if (history === undefined) continue
-      for await (const part of versionPages(history, this.#nodes)) {
-        for (const version of part) {
-          if (!versions.has(version.id)) versions.set(version.id, version)
-        }
+      for (const version of await readVersions(history, this.#nodes)) {
+        if (!versions.has(version.id)) versions.set(version.id, version)
       }
     }
     return [...versions.values()].toSorted((a, b) => a.id - b.id)
+  }
+
+  /** @returns the history of the file that stands under the name to this day, and when it was shown */
+  async liveHistory(name: Uint8Array): Promise<FileHistory | undefined> {
+    const page = await this.#pageOf(name)
+    const entry = page.live(name)
+    if (entry?.history === undefined) return undefined
+    if (openSpan(entry.spans)?.what.kind !== 'file') return undefined
+    const versions = await readVersions(entry.history, this.#nodes)
+    const ids = new Set(versions.map(({ id }) => id))
+    const spans = uniteSpans(await page.entriesOf(name))
+    return {
+      versions,
+      spans: spans.filter(({ what }) => what.kind === 'file' && ids.has(what.version)),
+    }
   }
 
   async #pageOf(name: Uint8Array): Promise<PageReader> {
@@ -162,6 +176,11 @@ class PageReader {
       before = entry.name
     }
     return groups
+  }
+
+  /** @returns the entry in the page itself, without its past */
+  live(name: Uint8Array): Entry | undefined {
+    return this.#page.entries.find((entry) => equal(entry.name, name))
   }
 
   /** @param at - leave out past pages that do not cover it */

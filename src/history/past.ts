@@ -5,7 +5,7 @@
 import { compare, toHex } from '../../protocol/bytes.ts'
 import { encodePastPage } from '../../protocol/past-page.ts'
 import { referenceId } from '../../protocol/reference.ts'
-import type { Entry, History, PastLink, Span, Version } from '../../protocol/tree.ts'
+import type { Entry, History, PastLink, Section, Span, Version } from '../../protocol/tree.ts'
 import type { NodeStore } from './node-store.ts'
 import type { ObjectSink } from './objects.ts'
 import { weighEntry, weighSpan } from './weight.ts'
@@ -65,6 +65,7 @@ export async function putPast(
   entries: readonly Entry[],
   sequence: number,
   sink: ObjectSink,
+  sections: readonly Section[] = [],
 ): Promise<PastLink> {
   let from = Infinity
   let until = 0
@@ -74,7 +75,7 @@ export async function putPast(
       until = Math.max(until, span.until ?? 0)
     }
   }
-  const reference = await sink.put('past', encodePastPage({ entries, sections: [] }))
+  const reference = await sink.put('past', encodePastPage({ entries, sections }))
   return from <= until ? { from, until, reference } : { from: sequence, until: sequence, reference }
 }
 
@@ -110,6 +111,28 @@ export async function mergePast(
     merged.push(await putPast(uniteEntries(group), parts.sequence, parts.sink))
   }
   return merged
+}
+
+/**
+ * Leave out of past pages what lies outside the page's range: pages that list it hold that.
+ *
+ * @returns the very links that came in where all names are the page's own
+ */
+export async function clipPast(
+  links: readonly PastLink[],
+  range: NameRange,
+  parts: { readonly nodes: NodeStore; readonly sink: ObjectSink; readonly sequence: number },
+): Promise<readonly PastLink[]> {
+  const clipped: PastLink[] = []
+  for (const link of links) {
+    const { entries, sections } = await parts.nodes.past(link.reference)
+    const own = entries.filter(({ name }) => isWithin(name, range))
+    if (own.length === entries.length) clipped.push(link)
+    else if (own.length > 0) {
+      clipped.push(await putPast(own, parts.sequence, parts.sink, sections))
+    }
+  }
+  return clipped
 }
 
 /** All links once, the oldest first. */

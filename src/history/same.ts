@@ -17,6 +17,11 @@ export function same(a: unknown, b: unknown): boolean {
   return true
 }
 
+/** @returns whether two lists hold the very same values */
+export function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index])
+}
+
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }

@@ -18,6 +18,9 @@ import type { FileHistory, FoundEntry, VisibleEntry } from './visible.ts'
 /** Most versions of one chain: far beyond what is ever written, and an end to hostile ones. */
 export const CHAIN_LENGTH_MAX = 1_024
 
+/** Only what has not ended covers it. */
+const NOW = Infinity
+
 type Path = readonly Uint8Array[]
 
 /** A folder's node while the folder stood under the path. */
@@ -122,6 +125,20 @@ export class TreeReader {
       versions: [...versions.values()].toSorted((a, b) => a.id - b.id),
       spans: spans.toSorted((a, b) => a.from - b.from),
     }
+  }
+
+  /**
+   * The history of the file that stands under a path to this day: what a change of type `history`
+   * tells anew. Unlike {@link history}, it leaves out files that stood there before and are no more.
+   *
+   * @returns the versions, ids ascending, and the spans that show one of them, oldest first;
+   *   `undefined` if no file stands there now
+   */
+  async liveHistory(root: FolderNode, path: Path): Promise<FileHistory | undefined> {
+    const name = path.at(-1)
+    const folder = await this.#folder(root, path.slice(0, -1), NOW)
+    if (name === undefined || folder === undefined) return undefined
+    return this.#folderReader(folder).liveHistory(name)
   }
 
   /**

@@ -6,19 +6,30 @@
  * page per level of the path, however many changes there are.
  */
 
-import { compare } from '../../protocol/bytes.ts'
+import { compare, equal } from '../../protocol/bytes.ts'
 import type { Reference } from '../../protocol/reference.ts'
-import type { Entry, FolderNode, IndexRow, Page, Span, What } from '../../protocol/tree.ts'
+import type {
+  Entry,
+  FolderNode,
+  History,
+  Page,
+  Span,
+  Version,
+  VersionId,
+  What,
+} from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { FormatError, RecoveryError, type CairnError } from '../base/errors.ts'
 import { ChangeCursor } from './change-cursor.ts'
 import type { Change, ChangedWhat } from './change.ts'
 import { Cuts } from './cuts.ts'
-import { addVersions } from './file-history.ts'
+import { addVersions, readVersions, rewriteVersions } from './file-history.ts'
 import { FolderOutput } from './folder-output.ts'
 import type { WriteParts } from './folder-output.ts'
+import { childrenOf } from './index-children.ts'
 import { NodeStore } from './node-store.ts'
 import type { ObjectSink, ObjectSource } from './objects.ts'
+import { uniteSpans } from './past.ts'
 import { endSpan, openSpan, setSpan, withNode } from './spans.ts'
 
 type Path = readonly Uint8Array[]
@@ -110,12 +121,8 @@ class TreeWriter {
     const page = await this.#read(() => nodes.index(reference, level), node, stretch)
     if (page === undefined) return
     output.openIndex(page, reference)
-    for (const [index, row] of page.rows.entries()) {
-      const end = page.rows[index + 1]?.lower ?? upper
-      checkBounds(row, lower, end)
-      const child = { level: level - 1, reference: row.reference }
-      const start = index === 0 ? lower : row.lower
-      await this.#visit(child, { path, lower: start, upper: end, output })
+    for (const child of childrenOf(page, stretch)) {
+      await this.#visit(child, { path, lower: child.lower, upper: child.upper, output })
     }
     return output.closeIndex(level)
   }
@@ -154,7 +161,8 @@ class TreeWriter {
       if (order < 0 && entry !== undefined) {
         await output.push(entry)
       } else if (name !== undefined) {
-        const changed = await this.#changeEntry(order === 0 ? entry : undefined, [...path, name])
+        const before = order === 0 ? entry : undefined
+        const changed = await this.#changeEntry(before, [...path, name], page)
         if (changed !== undefined) await output.push(changed)
       }
     }
@@ -166,13 +174,13 @@ class TreeWriter {
    *
    * @returns the very entry that came in where nothing differs; `undefined` where nothing is left of it
    */
-  async #changeEntry(old: Entry | undefined, path: Path): Promise<Entry | undefined> {
+  async #changeEntry(old: Entry | undefined, path: Path, page: Page): Promise<Entry | undefined> {
     const name = path.at(-1)
     assert(name !== undefined, 'an entry has a name')
     let entry = old ?? { name, spans: [], history: undefined }
     const change = this.#cursor.current
     if (change?.path.length === path.length) {
-      entry = await this.#applyChange(entry, change)
+      entry = await this.#applyChange(entry, change, page)
       await this.#cursor.advance()
     }
     if (this.#cursor.nameWithin(path, undefined) !== undefined) {
@@ -181,8 +189,9 @@ class TreeWriter {
     return entry.spans.length === 0 && entry.history === undefined ? undefined : entry
   }
 
-  async #applyChange(entry: Entry, change: Change): Promise<Entry> {
+  async #applyChange(entry: Entry, change: Change, page: Page): Promise<Entry> {
     const { sequence } = this.#parts
+    if (change.type === 'history') return this.#rewriteHistory(entry, change.versions, page)
     if (change.type === 'gone') return withSpans(entry, endSpan(entry.spans, sequence))
     const { attributes, what: changed } = change
     let history = entry.history
@@ -192,6 +201,40 @@ class TreeWriter {
     const what = whatOf(changed, openSpan(entry.spans))
     const spans = setSpan(entry.spans, sequence, { attributes, what })
     return history === entry.history ? withSpans(entry, spans) : { ...entry, spans, history }
+  }
+
+  async #rewriteHistory(entry: Entry, versions: readonly Version[], page: Page): Promise<Entry> {
+    assert(
+      openSpan(entry.spans)?.what.kind === 'file',
+      'only a live file has its history rewritten',
+    )
+    const history = await rewriteVersions(entry.history, versions, this.#parts)
+    if (history === entry.history) return entry
+    const ids = new Set(versions.map(({ id }) => id))
+    const dropped = await this.#droppedIds(entry.history, ids)
+    const stays = entry.spans.every(({ what }) => what.kind !== 'file' || ids.has(what.version))
+    const isShown = dropped.size > 0 && (await this.#isShown(entry.name, dropped, page))
+    assert(stays && !isShown, 'what a span shows stays in the history')
+    return { ...entry, history }
+  }
+
+  async #droppedIds(
+    before: History | undefined,
+    kept: ReadonlySet<VersionId>,
+  ): Promise<ReadonlySet<VersionId>> {
+    const versions = before === undefined ? [] : await readVersions(before, this.#parts.nodes)
+    return new Set(versions.map(({ id }) => id)).difference(kept)
+  }
+
+  /** @returns whether what ended and left the page shows one of the versions */
+  async #isShown(name: Uint8Array, ids: ReadonlySet<VersionId>, page: Page): Promise<boolean> {
+    for (const { reference } of page.past) {
+      const past = await this.#parts.nodes.past(reference)
+      for (const { what } of uniteSpans(past.entries.filter((entry) => equal(entry.name, name)))) {
+        if (what.kind === 'file' && ids.has(what.version)) return true
+      }
+    }
+    return false
   }
 
   async #changeBelow(entry: Entry, path: Path): Promise<Entry> {
@@ -230,12 +273,4 @@ function whatOf(changed: ChangedWhat, open: Span | undefined): What {
   if (newest !== undefined) return { kind: 'file', version: newest.id }
   assert(open?.what.kind === 'file', 'a file without new versions is live already')
   return open.what
-}
-
-/** An index page must tell the same story as the one above it. */
-function checkBounds(row: IndexRow, lower: Uint8Array, upper: Uint8Array | undefined): void {
-  const isWithin = upper === undefined || compare(row.lower, upper) < 0
-  if (!isWithin || compare(lower, row.lower) > 0) {
-    throw new FormatError('index: bounds disagree with the page above')
-  }
 }

@@ -2,7 +2,7 @@
  * The slow twin of the tree: for every snapshot a whole map from path to what stood there.
  */
 
-import type { Attributes, Version } from '../../protocol/tree.ts'
+import type { Attributes, Version, VersionId } from '../../protocol/tree.ts'
 import type { Change } from '../../src/history/change.ts'
 
 export type Standing =
@@ -14,7 +14,8 @@ export type Standing =
 export type Snapshot = ReadonlyMap<string, Standing>
 
 export class TreeModel {
-  readonly #snapshots = new Map<number, Snapshot>()
+  readonly #snapshots = new Map<number, Map<string, Standing>>()
+  readonly #versions = new Map<string, Map<VersionId, Version>>()
   #now: Map<string, Standing> = new Map()
 
   get now(): Snapshot {
@@ -33,6 +34,7 @@ export class TreeModel {
   take(sequence: number, changes: readonly Change[]): void {
     const next = new Map(this.#now)
     for (const change of changes) {
+      if (change.type === 'history') throw new Error('a snapshot rewrites no history')
       const path = textOf(change.path)
       const before = next.get(path)
       if (change.type === 'gone' || before?.kind !== change.what.kind) removeTree(next, path)
@@ -46,10 +48,51 @@ export class TreeModel {
           what.versions.at(-1) ?? (before?.kind === 'file' ? before.version : undefined)
         if (version === undefined) throw new Error(`${path} never had content`)
         next.set(path, { kind: 'file', attributes, version })
+        this.#remember(path, version)
       }
     }
     this.#now = next
     this.#snapshots.set(sequence, next)
+  }
+
+  /** @returns every version that ever stood under the path, as it is stored now */
+  versions(path: string): ReadonlyMap<VersionId, Version> {
+    return this.#versions.get(path) ?? new Map()
+  }
+
+  /** Forget all snapshots but these; the present stays. */
+  forget(keep: ReadonlySet<number>): void {
+    for (const sequence of this.sequences) {
+      if (!keep.has(sequence)) this.#snapshots.delete(sequence)
+    }
+  }
+
+  /** Let a version be stored in another way, wherever it stands. */
+  rewrite(path: string, version: Version): void {
+    this.#remember(path, version)
+    for (const snapshot of new Set([...this.#snapshots.values(), this.#now])) {
+      const there = snapshot.get(path)
+      if (there?.kind !== 'file' || there.version.id !== version.id) continue
+      snapshot.set(path, { ...there, version })
+    }
+  }
+
+  /** @returns ids of the versions that a snapshot or the present shows, by path */
+  shown(): ReadonlyMap<string, ReadonlySet<VersionId>> {
+    const shown = new Map<string, Set<VersionId>>()
+    for (const snapshot of [...this.#snapshots.values(), this.#now]) {
+      for (const [path, there] of snapshot) {
+        if (there.kind !== 'file') continue
+        const ids = shown.get(path) ?? new Set()
+        shown.set(path, ids.add(there.version.id))
+      }
+    }
+    return shown
+  }
+
+  #remember(path: string, version: Version): void {
+    const versions = this.#versions.get(path) ?? new Map<VersionId, Version>()
+    this.#versions.set(path, versions.set(version.id, version))
   }
 }
 
