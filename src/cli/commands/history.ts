@@ -5,14 +5,12 @@
 import type { Command } from 'commander'
 import { UsageError } from '../../base/errors.ts'
 import type { Span, Version } from '../../../protocol/tree.ts'
+import { versionName } from '../../history/version-name.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { formatBytes, formatInstant } from '../format.ts'
 import { pathBytes } from '../options.ts'
 import { withClient } from '../with-client.ts'
-
-/** Versions are numbered within their snapshot: protocol/tree.ts. */
-const VERSIONS_PER_SNAPSHOT = 1024
 
 export function historyCommand(context: Context): Command {
   return makeCommand('history', {
@@ -81,12 +79,6 @@ function spanFields(span: Span) {
 
 function storedAs({ content }: Version): string {
   return content.type === 'original' ? 'original' : `delta on ${versionName(content.base)}`
-}
-
-/** @returns `v3`, or `v3.1` for a second version within snapshot 3 */
-function versionName(id: number): string {
-  const ordinal = id % VERSIONS_PER_SNAPSHOT
-  return `v${Math.floor(id / VERSIONS_PER_SNAPSHOT)}${ordinal === 0 ? '' : `.${ordinal}`}`
 }
 
 function versionOf(span: Span): number | undefined {
