@@ -9,12 +9,74 @@ import { readFileSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
 import { z } from 'zod'
 import { UsageError } from '../base/errors.ts'
-import { parseCode } from './options.ts'
+import { CHAIN_LENGTH_LIMIT } from '../history/chain-bounds.ts'
+import { parseDuration } from '../repair/duration.ts'
+import { REBUILD_POLICY, type RebuildPolicy } from '../repair/policy.ts'
+import { parseSize } from './format.ts'
+import { parseCode, parseFraction } from './options.ts'
+import {
+  COUNT_KEYS,
+  DURATION_KEYS,
+  parseKeepCount,
+  parseTags,
+  toPolicy,
+  type KeepRules,
+} from './retention-options.ts'
 import { systemWords } from './system-words.ts'
 
 const codeText = z
   .string()
   .refine((text) => parseCode(text) !== undefined, 'is no code such as "4-of-7"')
+
+/** Text that `read` understands, and numbers as they are. */
+function readable<T>(read: (text: string) => T | undefined, problem: string) {
+  return z
+    .union([z.string(), z.number()])
+    .transform((value) => read(String(value)))
+    .refine((value) => value !== undefined, problem)
+    .transform((value) => value as T)
+}
+
+const fraction = readable(parseFraction, 'is no share of the whole such as "5%"')
+const size = readable(parseSize, 'is no size such as "500MB"')
+const keepCount = readable(parseKeepCount, 'is neither a whole number nor "unlimited"')
+const duration = readable(parseDuration, 'is no duration such as "1y5m7d2h"')
+const tagList = readable(parseTags, 'is no list of tags such as "home,photos"')
+
+/** See `RebuildPolicy`. */
+const rebuild = z
+  .strictObject({
+    automatic: z.boolean().default(REBUILD_POLICY.isAutomatic),
+    'length-max': z.int().min(1).max(CHAIN_LENGTH_LIMIT).default(REBUILD_POLICY.lengthMax),
+    'fetch-ratio-max': z.number().min(1).default(REBUILD_POLICY.fetchRatioMax),
+    'loss-ratio-max': z.number().min(1).default(REBUILD_POLICY.lossRatioMax),
+    'share-loss': fraction.default(REBUILD_POLICY.shareLoss),
+    /** What an automatic rebuild may take, each time, up and down. */
+    budget: size.default(REBUILD_POLICY.budget),
+  })
+  .prefault({})
+  .transform((given): RebuildPolicy => ({
+    isAutomatic: given.automatic,
+    lengthMax: given['length-max'],
+    fetchRatioMax: given['fetch-ratio-max'],
+    lossRatioMax: given['loss-ratio-max'],
+    shareLoss: given['share-loss'],
+    budget: given.budget,
+  }))
+
+/** What `cairn forget` keeps when no flag says so: the flags without their dashes. */
+const retention = z
+  .strictObject({
+    ...keys(COUNT_KEYS, keepCount.optional()),
+    ...keys(DURATION_KEYS, duration.optional()),
+    'keep-tag': z.array(tagList).optional(),
+  })
+  .prefault({})
+  .transform((rules) => toPolicy(rules as KeepRules))
+
+function keys<K extends string, T>(names: readonly K[], value: T): Record<K, T> {
+  return Object.fromEntries(names.map((name) => [name, value])) as Record<K, T>
+}
 
 const schema = z.strictObject({
   backup: z
@@ -29,6 +91,8 @@ const schema = z.strictObject({
   log: z
     .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
     .default({ level: 'info' }),
+  rebuild,
+  retention,
 })
 
 export type Config = z.output<typeof schema>

@@ -20,6 +20,7 @@ export const EXIT = {
   /** Too few peers hold the newest snapshot yet. */
   notSafe: 13,
   unrecoverable: 14,
+  /** Retention would remove every snapshot. */
   refused: 15,
   interrupted: 130,
 } as const
@@ -33,6 +34,7 @@ const BY_NAME: Readonly<Record<string, ExitCode>> = {
   LockedError: EXIT.locked,
   NoHeadError: EXIT.notFound,
   NotSafeError: EXIT.notSafe,
+  RetentionRefusedError: EXIT.refused,
   VaultNotFoundError: EXIT.notFound,
   WrongWordsError: EXIT.wrongKey,
 }

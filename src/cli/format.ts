@@ -69,6 +69,17 @@ export function formatMode(kind: 'file' | 'folder' | 'symlink', mode: number): s
   return { file: '-', folder: 'd', symlink: 'l' }[kind] + letters.join('')
 }
 
+/**
+ * @param loss - the probability of the opposite, 0–1
+ * @returns the probability in per cent, with as many digits as tell it from 100: `99.9914 %`
+ */
+export function formatChance(loss: number): string {
+  if (loss <= 0) return '100 %'
+  if (loss < 1e-12) return 'more than 99.9999999999 %'
+  const digits = Math.max(1, 1 - Math.floor(Math.log10(loss * 100)))
+  return `${((1 - loss) * 100).toFixed(digits)} %`
+}
+
 const SUFFIXES: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,

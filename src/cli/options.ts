@@ -42,6 +42,20 @@ export function countOption(min: number, max: number): (text: string) => number 
   }
 }
 
+/** @returns the fraction in `5%` or `0.05`, from 0 up to but not 1; `undefined` if it is none */
+export function parseFraction(text: string): number | undefined {
+  const match = /^(\d{1,3}(?:\.\d{1,9})?)(\s?%)?$/.exec(text)
+  if (match === null) return undefined
+  const fraction = Number(match[1]) / (match[2] === undefined ? 1 : 100)
+  return fraction < 1 ? fraction : undefined
+}
+
+export function fractionOption(text: string): number {
+  const fraction = parseFraction(text)
+  if (fraction !== undefined) return fraction
+  throw new InvalidArgumentError('Expected a share of the whole, for instance 5% or 0.05.')
+}
+
 /** For options that may be given several times. */
 export function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, value]

@@ -21,7 +21,12 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   snapshots: async (context) => (await import('./commands/snapshots.ts')).snapshotsCommand(context),
   ls: async (context) => (await import('./commands/ls.ts')).listCommand(context),
   history: async (context) => (await import('./commands/history.ts')).historyCommand(context),
+  pin: async (context) => (await import('./commands/pin.ts')).pinCommand(context),
+  unpin: async (context) => (await import('./commands/pin.ts')).unpinCommand(context),
   restore: async (context) => (await import('./commands/restore.ts')).restoreCommand(context),
+  forget: async (context) => (await import('./commands/forget.ts')).forgetCommand(context),
+  rebuild: async (context) => (await import('./commands/rebuild.ts')).rebuildCommand(context),
+  gc: async (context) => (await import('./commands/gc.ts')).gcCommand(context),
   recover: async (context) => (await import('./commands/recover.ts')).recoverCommand(context),
   status: async (context) => (await import('./commands/status.ts')).statusCommand(context),
   peer: async (context) => (await import('./commands/peer.ts')).peerCommand(context),
@@ -31,7 +36,8 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
 const EXIT_HELP = `
 Exit status:
   0 done · 1 error · 2 usage · 3 finished but incomplete · 10 no vault or grid · 11 locked
-  12 wrong key · 13 not safe yet, too few peers · 14 unrecoverable data · 130 interrupted
+  12 wrong key · 13 not safe yet, too few peers · 14 unrecoverable data
+  15 retention refused · 130 interrupted
 
 Examples:
   $ cairn demo
@@ -39,6 +45,7 @@ Examples:
   $ cairn join --code-from invite.txt
   $ cairn backup ~/Documents
   $ cairn restore --at 3d ~/Documents --target /tmp/back
+  $ cairn forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run
 
 CAIRN_HOME moves all of Cairn's own state to one folder.`
 

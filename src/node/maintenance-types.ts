@@ -1,6 +1,6 @@
 /** What a client is asked and answers when it forgets, rebuilds and gives space back. */
 
-import type { Version } from '../../protocol/tree.ts'
+import type { Version, VersionId } from '../../protocol/tree.ts'
 import type { FileFailure, Progress } from '../backup/backup.ts'
 import type { NotSafeError } from '../backup/not-safe.ts'
 import type { FileHistory } from '../history/visible.ts'
@@ -97,4 +97,19 @@ export interface HistoryReport {
   readonly storedSizes: ReadonlyMap<number, number>
   /** Of the newest version; `undefined` where the path is no file now. */
   readonly chain: ChainFacts | undefined
+}
+
+/** What an extracted history is, in the folder it was written to. */
+export interface ExtractedHistory {
+  /** Oldest version first. */
+  readonly files: readonly {
+    readonly name: string
+    readonly version: VersionId
+    readonly type: 'original' | 'delta'
+    readonly base?: VersionId
+    /** Bytes of the written file. */
+    readonly size: number
+  }[]
+  /** Name of the table that says what applies to what. */
+  readonly table: string
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   formatBytes,
+  formatChance,
   formatDuration,
   formatInstant,
   formatMode,
@@ -52,6 +53,17 @@ describe('times', () => {
     [185_000, '3 min 05 s'],
     [7_800_000, '2 h 10 min'],
   ])('%d ms take %s', (ms, text) => expect(formatDuration(ms)).toBe(text))
+})
+
+describe('chances', () => {
+  it.each([
+    [0, '100 %'],
+    [1e-18, 'more than 99.9999999999 %'],
+    [8.6e-6, '99.99914 %'],
+    [0.0012, '99.88 %'],
+    [0.25, '75.0 %'],
+    [1, '0.0 %'],
+  ])('with a loss of %d are shown as %s', (loss, text) => expect(formatChance(loss)).toBe(text))
 })
 
 describe('modes', () => {

@@ -5,6 +5,7 @@ import { UsageError } from '../../src/base/errors.ts'
 import type { Context } from '../../src/cli/context.ts'
 import { EXIT, exitCodeOf } from '../../src/cli/exit-code.ts'
 import { run } from '../../src/cli/program.ts'
+import { RetentionRefusedError } from '../../src/repair/retention.ts'
 import { VaultNotFoundError } from '../../src/store/keyring.ts'
 import { FormatError } from '../../protocol/errors.ts'
 import { Collector } from './collector.ts'
@@ -17,6 +18,11 @@ const COMMANDS = [
   ['snapshots'],
   ['ls'],
   ['history'],
+  ['pin'],
+  ['unpin'],
+  ['forget'],
+  ['rebuild'],
+  ['gc'],
   ['restore'],
   ['recover'],
   ['status'],
@@ -58,6 +64,12 @@ describe('the command line', () => {
     [['demo', '--size', 'huge'], 'small, normal'],
     [['recover', '--words-from', '/a'], 'either --code-from FILE or --peer MULTIADDR'],
     [['init', '--json'], '--words-to FILE'],
+    [['forget', '--keep-within', '3w'], '1y5m7d2h'],
+    [['forget', '--keep-last'], 'argument missing'],
+    [['rebuild', '--budget', 'all'], 'Expected a size'],
+    [['history', '--share-loss', 'many', '/a'], '5%'],
+    [['history', '--share-loss', '5%', '--measure', '/a'], 'cannot be used with'],
+    [['pin'], "missing required argument 'snapshot'"],
   ])('%j ends with 2 and says what is wrong', async (args, explained) => {
     const { code, stdout, stderr } = await typed(args)
     expect(code).toBe(EXIT.usage)
@@ -84,6 +96,7 @@ describe('exit codes', () => {
   it.each([
     [new UsageError('x'), EXIT.usage],
     [new VaultNotFoundError(), EXIT.notFound],
+    [new RetentionRefusedError('x'), EXIT.refused],
     [new FormatError('x'), EXIT.error],
     [new TypeError('x'), EXIT.error],
   ])('%s', (error, code) => expect(exitCodeOf(error)).toBe(code))

@@ -6,6 +6,7 @@ import { DiskError, UsageError } from '../../src/base/errors.ts'
 import { readConfig } from '../../src/cli/config.ts'
 import { findHome, makePrivateFolder } from '../../src/cli/home.ts'
 import { kitText, wordsInKit } from '../../src/cli/kit.ts'
+import { REBUILD_POLICY } from '../../src/repair/policy.ts'
 import { codeOption, countOption, parseCode, pathBytes, sizeOption } from '../../src/cli/options.ts'
 import { readSecretFile, writeSecretFile } from '../../src/cli/secret-file.ts'
 
@@ -40,19 +41,57 @@ describe('config.toml', () => {
     expect(readConfig(join(folder, 'none.toml'))).toEqual({
       backup: { paths: [], tags: [] },
       log: { level: 'info' },
+      rebuild: REBUILD_POLICY,
+      retention: {},
     })
   })
 
   it('sets what backup takes', () => {
     const text =
       '[backup]\npaths = ["/home/a"]\ncode = "4-of-7"\nhost = "box"\n[log]\nlevel = "debug"\n'
-    expect(readConfig(written(text))).toEqual({
+    expect(readConfig(written(text))).toMatchObject({
       backup: { paths: ['/home/a'], tags: [], code: '4-of-7', host: 'box' },
       log: { level: 'debug' },
     })
   })
 
+  it('sets when chains are rebuilt, and what stays at its default', () => {
+    const text =
+      '[rebuild]\nautomatic = false\nlength-max = 8\nfetch-ratio-max = 1.5\n' +
+      'loss-ratio-max = 2\nshare-loss = "10%"\nbudget = "2GB"\n'
+    expect(readConfig(written(text)).rebuild).toEqual({
+      isAutomatic: false,
+      lengthMax: 8,
+      fetchRatioMax: 1.5,
+      lossRatioMax: 2,
+      shareLoss: 0.1,
+      budget: 2_000_000_000,
+    })
+    expect(readConfig(written('[rebuild]\nshare-loss = 0.1\n')).rebuild).toEqual({
+      ...REBUILD_POLICY,
+      shareLoss: 0.1,
+    })
+  })
+
+  it('sets what forget keeps', () => {
+    const text =
+      '[retention]\nkeep-last = 3\nkeep-daily = "unlimited"\nkeep-within = "1m"\n' +
+      'keep-within-weekly = "1y"\nkeep-tag = ["a,b", "c"]\n'
+    expect(readConfig(written(text)).retention).toEqual({
+      last: 3,
+      daily: -1,
+      within: { years: 0, months: 1, days: 0, hours: 0 },
+      withinWeekly: { years: 1, months: 0, days: 0, hours: 0 },
+      tags: [['a', 'b'], ['c']],
+    })
+  })
+
   it.each([
+    ['[retention]\nkeep-last = 1.5', 'retention.keep-last: is neither a whole number nor'],
+    ['[retention]\nkeep-within = "3w"', 'retention.keep-within: is no duration'],
+    ['[retention]\nkeep-forever = true', 'keep-forever'],
+    ['[rebuild]\nshare-loss = "all"', 'rebuild.share-loss: is no share'],
+    ['[rebuild]\nlength-max = 0', 'rebuild.length-max'],
     ['[backup]\npath = []', 'path'],
     ['[backup]\npaths = ["relative"]', 'backup.paths.0'],
     ['[backup]\ncode = "7-of-4"', 'backup.code'],

@@ -1,105 +1,85 @@
 /**
- * `cairn history`: every version of one file, and how each is stored.
+ * `cairn history`: every version of one file, how each is stored, and what the newest one costs.
  */
 
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { UsageError } from '../../base/errors.ts'
-import type { Span, Version } from '../../../protocol/tree.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
-import { escapeName, pathFields } from '../escape.ts'
-import { formatBytes, formatInstant } from '../format.ts'
-import { pathBytes } from '../options.ts'
-import { withClient } from '../with-client.ts'
+import { escapeName, escapeText } from '../escape.ts'
+import { formatItems } from '../format.ts'
+import { maintenance } from '../maintenance-client.ts'
+import { fractionOption, pathBytes } from '../options.ts'
+import {
+  extractedLines,
+  extractedRecords,
+  historyLines,
+  historyRecords,
+} from '../reports/history.ts'
+import { withClient, type ClientSession } from '../with-client.ts'
 
-/** Versions are numbered within their snapshot: protocol/tree.ts. */
-const VERSIONS_PER_SNAPSHOT = 1024
+interface HistoryOptions extends CommonOptions {
+  readonly shareLoss?: number
+  readonly measure?: boolean
+  readonly extract?: string
+}
 
 export function historyCommand(context: Context): Command {
-  return makeCommand('history', {
-    summary: 'show every version of a file',
-    examples: ['cairn history ~/Documents/big.db', 'cairn history --json ~/Documents/big.db'],
+  const command = makeCommand('history', {
+    summary: 'show every version of a file, and how it is stored',
+    details:
+      'A version is an original, a forward delta on an older version or a reverse delta on a newer\n' +
+      'one. Below them: how many deltas lead to the newest version, what it takes to restore it, and\n' +
+      'how likely that is if shares are lost.',
+    examples: [
+      'cairn history ~/Documents/big.db',
+      'cairn history --share-loss 10% ~/Documents/big.db',
+      'cairn history --extract /tmp/versions ~/Documents/big.db',
+    ],
   })
+  return command
     .argument('<path>', 'a file or folder that was backed up')
-    .action(async (path: string, options: CommonOptions) => history(context, path, options))
-}
-
-async function history(context: Context, path: string, options: CommonOptions): Promise<void> {
-  await withClient(context, options, async ({ client, output }) => {
-    const wanted = pathBytes(path, context.workingFolder)
-    const found = await client.history(wanted, context.signal)
-    if (found === undefined) {
-      throw new UsageError(`${escapeName(wanted)} is in no snapshot; \`cairn ls\` shows what is`)
-    }
-    for (const version of found.versions) {
-      const spans = found.spans.filter((span) => versionOf(span) === version.id)
-      output.json(versionFields(wanted, version, spans))
-      output.data(describeVersion(version, spans))
-    }
-    for (const span of found.spans.filter((each) => versionOf(each) === undefined)) {
-      output.json({ message_type: 'span', ...pathFields(wanted), ...spanFields(span) })
-      output.data(`${span.what.kind.padEnd(9)} ${snapshotsOf([span])}`)
-    }
-  })
-}
-
-function describeVersion(version: Version, spans: readonly Span[]): string {
-  const modified = spans[0] && formatInstant(spans[0].attributes.mtime)
-  return [
-    versionName(version.id).padEnd(9),
-    formatBytes(version.size).padStart(10),
-    storedAs(version).padEnd(22),
-    version.label.padEnd(8),
-    snapshotsOf(spans).padEnd(18),
-    modified ?? '',
-  ]
-    .join(' ')
-    .trimEnd()
-}
-
-function versionFields(path: Uint8Array, version: Version, spans: readonly Span[]) {
-  return {
-    message_type: 'version',
-    ...pathFields(path),
-    version: version.id,
-    size: version.size,
-    label: version.label,
-    stored_as: version.content.type,
-    base_version: version.content.type === 'delta' ? version.content.base : undefined,
-    spans: spans.map(spanFields),
-  }
-}
-
-function spanFields(span: Span) {
-  return {
-    type: { file: 'file', folder: 'dir', symlink: 'symlink' }[span.what.kind],
-    from_snapshot: span.from,
-    until_snapshot: span.until,
-    mtime: formatInstant(span.attributes.mtime),
-    mode: span.attributes.mode,
-  }
-}
-
-function storedAs({ content }: Version): string {
-  return content.type === 'original' ? 'original' : `delta on ${versionName(content.base)}`
-}
-
-/** @returns `v3`, or `v3.1` for a second version within snapshot 3 */
-function versionName(id: number): string {
-  const ordinal = id % VERSIONS_PER_SNAPSHOT
-  return `v${Math.floor(id / VERSIONS_PER_SNAPSHOT)}${ordinal === 0 ? '' : `.${ordinal}`}`
-}
-
-function versionOf(span: Span): number | undefined {
-  return span.what.kind === 'file' ? span.what.version : undefined
-}
-
-/** `until` is the first snapshot that no longer shows it. */
-function snapshotsOf(spans: readonly Span[]): string {
-  if (spans.length === 0) return 'in no snapshot'
-  return spans
-    .map(({ from, until }) => {
-      if (until === undefined) return `snapshot ${from} on`
-      return until - 1 <= from ? `snapshot ${from}` : `snapshots ${from}–${until - 1}`
+    .option('--share-loss <part>', 'reckon with this share of lost shares', fractionOption)
+    .addOption(
+      command
+        .createOption('--measure', 'ask the peers which shares are lost, and reckon with that')
+        .conflicts('shareLoss'),
+    )
+    .option('--extract <folder>', 'write the versions as they are stored, for `rdiff patch`')
+    .action(async (path: string, options: HistoryOptions) => {
+      await withClient(context, options, async (session) =>
+        history(context, session, path, options),
+      )
     })
-    .join(', ')
+}
+
+async function history(
+  context: Context,
+  session: ClientSession,
+  path: string,
+  options: HistoryOptions,
+): Promise<void> {
+  const { output, config } = session
+  const client = maintenance(session.client)
+  const wanted = pathBytes(path, context.workingFolder)
+  const report = await client.historyReport(
+    wanted,
+    {
+      shareLoss: options.shareLoss ?? config.rebuild.shareLoss,
+      isMeasured: options.measure === true,
+    },
+    context.signal,
+  )
+  if (report === undefined) {
+    throw new UsageError(`${escapeName(wanted)} is in no snapshot; \`cairn ls\` shows what is`)
+  }
+  for (const record of historyRecords(wanted, report)) output.json(record)
+  for (const line of historyLines(report)) output.data(line)
+  if (options.extract === undefined) return
+  const folder = resolve(context.workingFolder, options.extract)
+  const extracted = await client.extractHistory(wanted, folder, context.signal)
+  for (const record of extractedRecords(folder, extracted)) output.json(record)
+  for (const line of extractedLines(extracted)) output.data(line)
+  const files = formatItems(extracted.files.length, 'version')
+  output.say(`${files} in ${escapeText(folder)}; to make them whole there: sh ${extracted.table}`)
 }
