@@ -11,6 +11,7 @@ import {
   segmentsToMerge,
   type LedgerSegment,
   type PackEntry,
+  type ReleasedPacks,
 } from '../../protocol/ledger.ts'
 import { assert } from '../base/assert.ts'
 import type { Grid } from '../grid/grid.ts'
@@ -62,7 +63,7 @@ export async function writeLedger(
 
   let segments = older.slice(mergedCount)
   for (const part of parted(rows)) {
-    segments = [await writeSegment(parts, part, segments), ...segments]
+    segments = [await writeSegment(parts, part, { previous: segments, released }), ...segments]
   }
   assert(segments.length <= LEDGER_PREVIOUS_MAX, 'merging keeps segments few')
   return segments
@@ -83,6 +84,17 @@ function parted(rows: readonly PackRow[]): PackRow[][] {
   return parts
 }
 
+/** Who holds shares in release is asked of the peers, should it be taken back. */
+function releasedBy(released: readonly ReleaseRow[]): ReleasedPacks[] {
+  const bySequence = Map.groupBy(released, ({ sequence }) => sequence)
+  return [...bySequence].map(([sequence, rows]) => ({
+    sequence,
+    packs: rows.map(({ pack: { number, id, base, size, needed, total } }) => {
+      return { number, id, base, size, needed, total, holders: [] }
+    }),
+  }))
+}
+
 /** What a row takes at most: id, a few numbers, a holder for each share. */
 function rowSize({ total }: PackRow): number {
   return 56 + 2 * total
@@ -95,7 +107,7 @@ function rowsSize(rows: readonly PackRow[]): number {
 async function writeSegment(
   { packs, grid, sink, settle }: LedgerParts,
   rows: readonly PackRow[],
-  previous: readonly SegmentRecord[],
+  { previous, released }: { previous: readonly SegmentRecord[]; released: readonly ReleaseRow[] },
 ): Promise<SegmentRecord> {
   const peers: PeerId[] = []
   const indexOf = (peer: PeerId) => {
@@ -117,7 +129,7 @@ async function writeSegment(
     previous: previous.map(({ pointer }) => pointer),
     packs: entries,
     peers,
-    released: [],
+    released: releasedBy(released),
     addresses: grid.roster
       .storagePeers()
       .map(({ peer, addresses }) => ({ peer, multiaddrs: addresses })),

@@ -50,6 +50,19 @@ export function deltaCode(code: Code): Code {
   return { ...code, needed: 1 }
 }
 
+/**
+ * How many deltas, each in a pack of its own, keep the bound on loss.
+ *
+ * @param code - of originals
+ * @param ratioMax - how much likelier a version may be lost than its original alone
+ * @returns `Infinity` where not even one delta does: then no chain can, and the bound is no measure
+ */
+export function deltasWithin(code: Code, ratioMax: number, shareLoss: number): number {
+  const original = packLoss(code, shareLoss)
+  const count = Math.floor(((ratioMax - 1) * original) / packLoss(deltaCode(code), shareLoss))
+  return count >= 1 ? count : Infinity
+}
+
 function choose(n: number, k: number): number {
   let product = 1
   for (let index = 1; index <= k; index += 1) product = (product * (n - k + index)) / index

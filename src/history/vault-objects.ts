@@ -88,7 +88,8 @@ export class VaultObjects implements ObjectSource, SealedSource {
   async read(reference: Reference, kind: ObjectKind): Promise<Uint8Array> {
     const pack = this.#pack(reference.pack)
     const isContent = kind === 'content' || kind === 'delta'
-    const local = isContent && this.#isGone(pack) ? undefined : await this.#local(pack, reference, kind)
+    const local =
+      isContent && this.#isGone(pack) ? undefined : await this.#local(pack, reference, kind)
     if (local !== undefined) return local
     const sealed = unfilled(reference.length)
     await this.#remote(pack, reference, sealed, this.#windows(reference, kind))

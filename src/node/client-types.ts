@@ -7,6 +7,7 @@ import type { Code } from '../grid/code.ts'
 import type { VisibleEntry } from '../history/visible.ts'
 import type { PathBytes } from '../ports/files.ts'
 import type { PeerId } from '../ports/network.ts'
+import type { RebuildPolicy } from '../repair/policy.ts'
 
 export type { FileFailure, Progress } from '../backup/backup.ts'
 export type { NotSafeError } from '../backup/not-safe.ts'
@@ -32,6 +33,8 @@ export interface BackupRequest {
   /** Where one knows better than the grid's size does. */
   readonly code?: Code
   readonly allowFew?: boolean
+  /** What is done about chains that became too long; by default as src/repair/policy.ts says. */
+  readonly rebuild?: RebuildPolicy
   /** Most that packs waiting for peers may occupy, bytes. */
   readonly spoolSizeMax?: number
   readonly onProgress?: (progress: Progress) => void
@@ -62,6 +65,8 @@ export interface BackupSummary {
   /** Versions stored as deltas. */
   readonly deltas: number
   readonly skipped: readonly FileFailure[]
+  /** Files whose chain was rebuilt afterwards. */
+  readonly rebuilt: number
   /** Shares that have no place yet. */
   readonly settling: number
   readonly published: boolean

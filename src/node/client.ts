@@ -19,13 +19,29 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
+import { extractHistory, historyReport } from './history-report.ts'
 import { joinGrid } from './join.ts'
+import type {
+  ExtractedHistory,
+  ForgetRequest,
+  ForgetSummary,
+  GcRequest,
+  GcSummary,
+  HistoryReport,
+  Maintained,
+  RebuildRequest,
+  RebuildSummary,
+} from './maintenance-types.ts'
 import { runBackup } from './run-backup.ts'
+import { runForget, runPin } from './run-forget.ts'
+import { runGc } from './run-gc.ts'
+import { runRebuild } from './run-rebuild.ts'
 import { listSnapshot, runRestore } from './run-restore.ts'
 import { VaultSession } from './vault-session.ts'
 import { chooseSnapshot } from './when.ts'
 
 export type * from './client-types.ts'
+export type * from './maintenance-types.ts'
 export type { ClientPorts } from './client-ports.ts'
 export { createVault } from './vault.ts'
 export { recover, type RecoverSummary } from './recover.ts'
@@ -133,6 +149,66 @@ export class Client {
       if (node === undefined) return undefined
       return tree.history(node, toNames(await this.#session.canonical(path)))
     })
+  }
+
+  /**
+   * All that was ever kept under a path, with what each version and the newest one's chain cost.
+   *
+   * @param options.isMeasured - ask the peers how many shares are lost, in place of assuming it
+   */
+  historyReport(
+    path: Uint8Array,
+    options: { readonly shareLoss?: number; readonly isMeasured?: boolean },
+    signal: AbortSignal,
+  ): Promise<HistoryReport | undefined> {
+    return translated(() => historyReport(this.#session, path, options, signal))
+  }
+
+  /**
+   * Write a file's subdirectory as it is: originals, and deltas that `rdiff patch` takes.
+   *
+   * @param folder - absolute; empty or absent
+   * @throws {FilesError}
+   */
+  extractHistory(path: Uint8Array, folder: string, signal: AbortSignal): Promise<ExtractedHistory> {
+    return translated(() => extractHistory(this.#session, path, folder, signal))
+  }
+
+  /**
+   * Shorten chains: of these paths, or of all whose chain the policy finds too long.
+   *
+   * @throws {TooFewPeersError}
+   */
+  rebuild(request: RebuildRequest, signal: AbortSignal): Promise<RebuildSummary> {
+    return translated(() => runRebuild(this.#session, request, signal))
+  }
+
+  /**
+   * Forget all snapshots that no rule wants.
+   *
+   * @throws {RetentionRefusedError} nothing would be left
+   */
+  forget(request: ForgetRequest, signal: AbortSignal): Promise<ForgetSummary> {
+    return translated(() => runForget(this.#session, request, signal))
+  }
+
+  /** Keep snapshots whatever rules say, or no longer. */
+  pin(
+    when: readonly string[],
+    isPinned: boolean,
+    signal: AbortSignal,
+  ): Promise<Maintained & { readonly rows: readonly SnapshotRow[] }> {
+    return translated(() => runPin(this.#session, when, isPinned, signal))
+  }
+
+  /**
+   * Release what nothing needs any more, or take releases back.
+   *
+   * @throws {PruneKeyMissingError}
+   * @throws {OtherDeviceError}
+   */
+  gc(request: GcRequest, signal: AbortSignal): Promise<GcSummary> {
+    return translated(() => runGc(this.#session, request, signal))
   }
 
   /**

@@ -7,6 +7,7 @@ import { NotSafeError } from '../backup/not-safe.ts'
 import type { Rewrite } from '../backup/publisher.ts'
 import type { Root } from '../../protocol/root.ts'
 import type { FolderNode } from '../../protocol/tree.ts'
+import type { Code } from '../grid/code.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { VaultObjects } from '../history/vault-objects.ts'
@@ -39,7 +40,7 @@ export async function maintain(
   await session.refresh(signal)
   session.assertInOffice()
   const objects = session.objects(grid, signal, { isSpoolKept: true })
-  const code = grid.code({ allowFew: true })
+  const code = codeOf(session, grid)
   const maintenance = new Maintenance(
     { ...ports, ...stores, grid, source: objects },
     { keyring, readKeys, code },
@@ -66,4 +67,11 @@ export async function maintain(
     assert(state !== undefined, 'only what follows a head is rewritten')
     return result({ sequence: state.sequence + 1, notSafe: error })
   }
+}
+
+/** As the last backup chose it, unless friends have left since. */
+export function codeOf({ stores }: VaultSession, grid: Grid): Code {
+  const code = stores.packs.newestCode()
+  const isPossible = code !== undefined && code.total <= grid.roster.candidates().length
+  return isPossible ? code : grid.code({ allowFew: true })
 }

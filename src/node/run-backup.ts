@@ -2,13 +2,17 @@
 
 import { utf8 } from '../../protocol/bytes.ts'
 import { LABEL_SIZE_MAX, SOURCES_MAX, SOURCE_SIZE_MAX, TAGS_MAX } from '../../protocol/snapshots.ts'
-import { UsageError } from '../base/errors.ts'
+import { CairnError, UsageError } from '../base/errors.ts'
 import { Backup, type BackupTotals, type Progress } from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
 import { FolderSource } from '../source/folder-source.ts'
 import type { BackupRequest, BackupSummary, FileFailure } from './client-types.ts'
+import { REBUILD_POLICY } from '../repair/policy.ts'
 import type { GridLink } from './grid-link.ts'
+import { codeOf } from './maintain.ts'
+import { tellReleases } from './run-gc.ts'
+import { hasLongChains, runRebuild } from './run-rebuild.ts'
 import type { VaultSession } from './vault-session.ts'
 
 /**
@@ -64,9 +68,11 @@ export async function runBackup(
   try {
     const { row, ...totals } = await backup.run(source, events, signal)
     const { sequence, endedAt } = row
-    const warnings = warningsOf(session, backup.progress())
+    const rebuilt = await tidyUp(session, request, signal)
+    const warnings = [...warningsOf(session, backup.progress()), ...rebuilt.warnings]
     return {
       ...totals,
+      rebuilt: rebuilt.files,
       sequence,
       skipped,
       published: true,
@@ -78,6 +84,7 @@ export async function runBackup(
     if (!(error instanceof NotSafeError)) throw error
     return {
       ...backup.progress(),
+      rebuilt: 0,
       sequence: (stores.published.current()?.sequence ?? 0) + 1,
       skipped,
       published: false,
@@ -86,6 +93,40 @@ export async function runBackup(
       endedAt: ports.clock.now(),
       warnings: warningsOf(session, backup.progress()),
     }
+  }
+}
+
+/**
+ * What is due once a snapshot is published: peers that were away learn of releases, and chains that became
+ * too long are rebuilt. The snapshot stands whatever becomes of that.
+ */
+async function tidyUp(
+  session: VaultSession,
+  { rebuild: policy = REBUILD_POLICY, onProgress }: BackupRequest,
+  signal: AbortSignal,
+): Promise<{ readonly files: number; readonly warnings: readonly string[] }> {
+  try {
+    const { grid } = await session.link()
+    await tellReleases(session, grid, signal)
+    const isDue = policy.isAutomatic && hasLongChains(session, policy, codeOf(session, grid))
+    if (!isDue) return { files: 0, warnings: [] }
+    const { budget } = policy
+    const request = { paths: [], policy, isDryRun: false, budget }
+    const report = await runRebuild(
+      session,
+      { ...request, ...(onProgress === undefined ? {} : { onProgress }) },
+      signal,
+    )
+    const files = report.files.filter(({ isDone }) => isDone).length
+    const trouble = [...report.failures.map(({ error }) => error), report.notSafe ?? []].flat()
+    return {
+      files: report.published ? files : 0,
+      warnings: [...report.warnings, ...trouble.map((error) => `Rebuild: ${error.message}`)],
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof CairnError)) throw error
+    return { files: 0, warnings: [`The snapshot is safe; tidying up failed: ${error.message}`] }
   }
 }
 

@@ -172,12 +172,13 @@ async function findDead(
   const live = new Set<number>()
   let count = 0
   const onReference = ({ pack, offset }: Reference) => {
+    signal.throwIfAborted()
     count += 1
     if (count % 1000 === 0) request.onProgress?.(progressOf(count))
     // The next head has a root of its own.
     if (pack !== state.root.pack || offset !== state.root.offset) live.add(pack)
   }
-  await liveObjects(state.root, source, onReference, signal)
+  await liveObjects(state.root, source, onReference)
   const rows = packs.numbers().flatMap((number) => packs.get(number) ?? [])
   const isNeeded = ({ number, kind, isPublished, id }: PackRow) =>
     // The ledger is written anew, whole; what no head names yet is named by the next.

@@ -8,6 +8,8 @@ import { CairnError } from '../base/errors.ts'
 import type { NewObjects } from '../backup/new-objects.ts'
 import type { Maintenance } from '../backup/maintenance.ts'
 import type { Rewrite } from '../backup/publisher.ts'
+import type { Code } from '../grid/code.ts'
+import { deltasWithin } from '../grid/loss.ts'
 import type { Change } from '../history/change.ts'
 import type { ObjectSink } from '../history/objects.ts'
 import { makeParts, readParts } from '../history/parts.ts'
@@ -19,7 +21,7 @@ import { planFile, type FilePlan } from '../repair/planner.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import { rebuildFile, type Rebuilding, type Rebuilt } from '../repair/rebuild-file.ts'
 import { VersionReader } from '../restore/version-reader.ts'
-import { fromKey, isWithin, toKey, toNames, toPath, type Names } from '../source/path.ts'
+import { fromKey, isWithin, toNames, toPath, type Names } from '../source/path.ts'
 import type { EntryRow } from '../store/entries.ts'
 import type { FileFailure } from './client-types.ts'
 import { maintain } from './maintain.ts'
@@ -67,6 +69,20 @@ export async function runRebuild(
     return rewrite
   })
   return { ...report, files, failures, isDryRun: request.isDryRun }
+}
+
+/** Whether a look at chains may be worth it: it costs a round of questions to the grid. */
+export function hasLongChains(
+  { stores }: VaultSession,
+  policy: RebuildPolicy,
+  code: Code,
+): boolean {
+  return stores.entries.hasChained(lengthMinOf(policy, code))
+}
+
+/** Chains of fewer deltas are within every bound. */
+function lengthMinOf({ lengthMax, lossRatioMax, shareLoss }: RebuildPolicy, code: Code): number {
+  return Math.min(lengthMax, deltasWithin(code, lossRatioMax, shareLoss)) + 1
 }
 
 interface RunParts {
@@ -133,7 +149,7 @@ class Run {
       this.#request.paths.map(async (path) => toNames(await this.#session.canonical(path))),
     )
     const isAsked = asked.length > 0
-    const rows = entries.chained(isAsked ? 1 : Math.min(policy.lengthMax, LOSS_LENGTH_MIN) + 1)
+    const rows = entries.chained(isAsked ? 1 : lengthMinOf(policy, this.#parts.maintenance.code))
     const candidates: Candidate[] = []
     for (const [index, row] of rows.entries()) {
       this.#signal.throwIfAborted()
@@ -283,9 +299,6 @@ class Run {
     })
   }
 }
-
-/** Chains of fewer deltas than this keep the bound on loss with any code that can keep it. */
-const LOSS_LENGTH_MIN = 4
 
 /** Bytes up and down. */
 function movedBy({ bytesUp, bytesDown }: FilePlan): number {

@@ -7,7 +7,7 @@
 
 import type { Version, VersionId } from '../../protocol/tree.ts'
 import type { Code } from '../grid/code.ts'
-import { deltaCode, packLoss } from '../grid/loss.ts'
+import { deltaCode, deltasWithin, packLoss } from '../grid/loss.ts'
 import { factsOf, pathOf, storedSize, type ChainSource } from './chain.ts'
 import type { ChainFacts } from './chain-facts.ts'
 import type { RebuildPlan } from './plan.ts'
@@ -68,12 +68,10 @@ function reasonFor(
 /** Where even one delta exceeds the bound, as with two shares in all, no chain can keep it. */
 function isTooLikelyLost(
   { code }: Pick<PlanInput, 'code'>,
-  { loss, lossOfOriginal, length }: ChainFacts,
+  { loss, lossOfOriginal }: ChainFacts,
   { lossRatioMax, shareLoss }: RebuildPolicy,
 ): boolean {
-  if (length === 0 || lossOfOriginal === 0) return false
-  const original = packLoss(code, shareLoss)
-  const isReachable = original + packLoss(deltaCode(code), shareLoss) <= lossRatioMax * original
+  const isReachable = Number.isFinite(deltasWithin(code, lossRatioMax, shareLoss))
   return isReachable && loss > lossRatioMax * lossOfOriginal
 }
 

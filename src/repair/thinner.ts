@@ -77,7 +77,9 @@ export class Thinner {
         hash.update(await this.#parts.source.read(reference, 'delta'))
       }
       if (!equal(new Uint8Array(hash.digest()), digest)) {
-        throw new ComposedDeltaLostError('A delta read back is not what was stored; nothing was changed')
+        throw new ComposedDeltaLostError(
+          'A delta read back is not what was stored; nothing was changed',
+        )
       }
     }
   }

@@ -33,6 +33,7 @@ import type { Entries, EntryRow } from '../store/entries.ts'
 import type { Packs } from '../store/packs.ts'
 import type { Published, SegmentRecord } from '../store/published.ts'
 import type { Queue } from '../store/queue.ts'
+import type { Releases } from '../store/releases.ts'
 import type { Settings } from '../store/settings.ts'
 
 /** Entries written in one transaction. */
@@ -58,6 +59,7 @@ export interface LocalStateParts {
   readonly packs: Packs
   readonly settings: Settings
   readonly published: Published
+  readonly releases: Releases
   readonly grid: Grid
   readonly source: ObjectSource
   readonly tree: TreeReader
@@ -91,6 +93,7 @@ export class LocalState {
       const older = segments.flatMap(({ segment }) => segment ?? []).toReversed()
       this.#forgetOthers(older)
       for (const segment of older) this.#putPacks(segment)
+      this.#putReleases(segments[0]?.segment)
       const numberMax = packs.numberMax()
       settings.set('pack number', Math.max(numberMax, settings.counter('pack number')))
       published.set('published', {
@@ -246,6 +249,18 @@ export class LocalState {
         return peer === undefined ? [] : [[share, peer] as const]
       })
       packs.setHolders(number, new Map(held))
+    }
+  }
+
+  /** The newest segment tells of all packs in release. */
+  #putReleases(newest: LedgerSegment | undefined): void {
+    const { releases } = this.#parts
+    releases.clear()
+    for (const { sequence, packs } of newest?.released ?? []) {
+      for (const { number, id, base, size, needed, total } of packs) {
+        const row = { number, id, base, size, needed, total }
+        releases.put(sequence, { ...row, kind: 'data', state: 'complete', isPublished: true })
+      }
     }
   }
 

@@ -163,12 +163,12 @@ export class Entries {
     return statement(this.#database, 'SELECT 1 FROM entries LIMIT 1').get() === undefined
   }
 
-  /** @returns whether any file is stored as a chain of deltas */
-  hasChained(): boolean {
+  /** @returns whether any file is stored as a chain of `lengthMin` deltas or more */
+  hasChained(lengthMin = 1): boolean {
     const row = statement(
       this.#database,
-      'SELECT 1 FROM entries WHERE chain_length > 0 LIMIT 1',
-    ).get()
+      'SELECT 1 FROM entries WHERE chain_length > 0 AND chain_length >= ? LIMIT 1',
+    ).get(lengthMin)
     return row !== undefined
   }
 

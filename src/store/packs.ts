@@ -111,6 +111,17 @@ export class Packs {
     return (row as { number: number | null }).number ?? 0
   }
 
+  /** @returns the code that packs were made with of late, that of deltas and ledgers aside */
+  newestCode(): { readonly needed: number; readonly total: number } | undefined {
+    const rows = statement(
+      this.#database,
+      `SELECT needed, total FROM packs WHERE kind NOT IN ('ledger', 'delta')
+         ORDER BY number DESC LIMIT 16`,
+    ).all() as { needed: number; total: number }[]
+    // After a recovery packs of deltas are not told apart; they need fewer shares.
+    return rows.toSorted((a, b) => b.needed - a.needed)[0]
+  }
+
   /** @returns packs no head names yet, in order */
   unpublished(): PackRow[] {
     const rows = statement(

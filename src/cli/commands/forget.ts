@@ -5,7 +5,6 @@
 import type { Command } from 'commander'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import type { ExitCode } from '../exit-code.ts'
-import { maintenance } from '../maintenance-client.ts'
 import { forgetAdvice, forgetLines, forgetRecords } from '../reports/forget.ts'
 import { exitCodeAfter, tellNotSafe } from '../reports/maintained.ts'
 import { addKeepOptions, keepRules, toPolicy } from '../retention-options.ts'
@@ -45,7 +44,7 @@ async function forget(
   const policy = Object.keys(given).length > 0 ? given : config.retention
   const isDryRun = options.dryRun === true
   const summary = await withProgress(context, output, (progress) =>
-    maintenance(client).forget(
+    client.forget(
       { policy, isDryRun, onProgress: (state) => progress.update(state) },
       context.signal,
     ),

@@ -4,7 +4,6 @@
 
 import type { Command } from 'commander'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
-import { maintenance } from '../maintenance-client.ts'
 import { gcAdvice, gcLines, gcRecord } from '../reports/gc.ts'
 import { exitCodeAfter, tellNotSafe } from '../reports/maintained.ts'
 import { withClient, withProgress } from '../with-client.ts'
@@ -29,7 +28,7 @@ export function gcCommand(context: Context): Command {
       await withClient(context, options, async ({ client, output }) => {
         const isDryRun = options.dryRun === true
         const summary = await withProgress(context, output, (progress) =>
-          maintenance(client).gc(
+          client.gc(
             {
               isDryRun,
               isCancel: options.cancel === true,

@@ -8,7 +8,6 @@ import { UsageError } from '../../base/errors.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, escapeText } from '../escape.ts'
 import { formatItems } from '../format.ts'
-import { maintenance } from '../maintenance-client.ts'
 import { fractionOption, pathBytes } from '../options.ts'
 import {
   extractedLines,
@@ -60,7 +59,7 @@ async function history(
   options: HistoryOptions,
 ): Promise<void> {
   const { output, config } = session
-  const client = maintenance(session.client)
+  const client = session.client
   const wanted = pathBytes(path, context.workingFolder)
   const report = await client.historyReport(
     wanted,

@@ -5,7 +5,6 @@
 import type { Command } from 'commander'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { formatTime } from '../format.ts'
-import { maintenance } from '../maintenance-client.ts'
 import { exitCodeAfter, tellNotSafe } from '../reports/maintained.ts'
 import { snapshotFields } from '../snapshot-fields.ts'
 import { withClient } from '../with-client.ts'
@@ -37,7 +36,7 @@ async function setPins(
   options: CommonOptions,
 ): Promise<void> {
   await withClient(context, options, async ({ client, output }) => {
-    const answer = await maintenance(client).pin(when, isPinned, context.signal)
+    const answer = await client.pin(when, isPinned, context.signal)
     for (const warning of answer.warnings) output.warn(warning)
     for (const row of answer.rows) {
       output.json(snapshotFields(row))

@@ -7,7 +7,6 @@ import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import type { ExitCode } from '../exit-code.ts'
 import { formatItems } from '../format.ts'
-import { maintenance } from '../maintenance-client.ts'
 import { pathBytes, sizeOption } from '../options.ts'
 import { exitCodeAfter, tellNotSafe } from '../reports/maintained.ts'
 import { degradedLines, rebuildLines, rebuildRecords } from '../reports/rebuild.ts'
@@ -48,7 +47,7 @@ async function rebuild(
   options: RebuildOptions,
 ): Promise<ExitCode> {
   const summary = await withProgress(context, output, (progress) =>
-    maintenance(client).rebuild(
+    client.rebuild(
       {
         paths: paths.map((path) => pathBytes(path, context.workingFolder)),
         policy: config.rebuild,
