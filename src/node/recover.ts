@@ -6,6 +6,7 @@
  * itself, and has the grid admit it. From then on it goes on where the lost machine stopped.
  */
 
+import { openHead } from '../../protocol/head.ts'
 import { decodeInvite } from '../../protocol/invite.ts'
 import { peerIdOf, deriveReadKeys, deriveVaultKeys, type PeerId } from '../../protocol/keys.ts'
 import { parsePeerId } from '../../protocol/keys.ts'
@@ -39,6 +40,11 @@ export interface RecoverRequest {
   /** Either an invite's text, or one peer's multiaddr ending in `/p2p/…`. */
   readonly invite?: string
   readonly peer?: string
+  /**
+   * Bring the vault back as this head, or the last one before it, left it: what came later was a mistake, or
+   * a thief's. Peers keep all heads of the last 30 days, and all that those need.
+   */
+  readonly head?: number
 }
 
 export interface RecoverSummary {
@@ -81,7 +87,8 @@ async function makeHome(
   const link = await openGridLink(ports, recovery.seed, file)
   try {
     await link.grid.syncRoster(signal)
-    const { answers, failures } = await link.grid.heads(vault, signal)
+    const all = request.head !== undefined
+    const { answers, failures } = await link.grid.heads(vault, signal, { all })
     const newest = newestHead(answers, vault)
     if (newest === undefined) {
       throw new NoHeadError(
@@ -91,6 +98,7 @@ async function makeHome(
               'check that the words belong to this grid',
       )
     }
+    const chosen = request.head === undefined ? newest : headUpTo(answers, vault, request.head)
     const keyring = newDevice(keys, newest.head.epoch + 1, ports)
     await admitDevice(
       link,
@@ -98,13 +106,13 @@ async function makeHome(
       { vault, recovery, now: ports.clock.now() },
       signal,
     )
-    const rows = await followHead(ports, link, keys.readSecret, newest, signal)
+    const rows = await followHead(ports, link, keys.readSecret, { chosen, newest }, signal)
     // The keyring comes last: until then the home is none, and recovery can simply be done again.
     await writeGridFile(ports.disk, { grid: file.grid, statements: link.roster.statements() })
     await createKeyring(ports.disk, keyring)
     return {
       vault,
-      sequence: newest.head.sequence,
+      sequence: chosen.head.sequence,
       snapshots: rows.length,
       peersAsked: answers.length + failures.length,
       peersAnswered: answers.length,
@@ -114,6 +122,22 @@ async function makeHome(
   } finally {
     await link.close()
   }
+}
+
+/** @throws {NoHeadError} */
+function headUpTo(
+  answers: Parameters<typeof newestHead>[0],
+  vault: Parameters<typeof newestHead>[1],
+  sequence: number,
+): NewestHead {
+  const until = answers.map(({ peer, heads }) => ({
+    peer,
+    heads: heads.filter(({ head }) => openHead(head).sequence <= sequence),
+  }))
+  // Of all devices the vault ever had the last word before it.
+  const found = newestHead(until, vault)
+  if (found !== undefined) return found
+  throw new NoHeadError(`No peer that answered keeps a head of this vault up to ${sequence}`)
 }
 
 async function findGrid(
@@ -164,7 +188,7 @@ async function followHead(
   ports: ClientPorts,
   { grid }: GridLink,
   readSecret: Uint8Array,
-  { head, bytes }: NewestHead,
+  { chosen, newest }: { readonly chosen: NewestHead; readonly newest: NewestHead },
   signal: AbortSignal,
 ): Promise<SnapshotRow[]> {
   const readKeys = deriveReadKeys(readSecret)
@@ -173,8 +197,14 @@ async function followHead(
     const source = new VaultObjects({ ...stores, grid }, signal)
     const tree = new TreeReader({ source })
     const state = new LocalState({ ...stores, grid, source, tree, log: ports.log }, readKeys)
-    await stores.published.keepHead(bytes)
-    const root = await state.follow(head, signal)
+    await stores.published.keepHead(newest.bytes)
+    const root = await state.follow(chosen.head, signal)
+    const current = stores.published.current()
+    if (chosen !== newest && current !== undefined) {
+      // The vault's order goes on behind its newest head; what that led to is left behind.
+      const { sequence, id } = newest.head
+      stores.published.set('published', { ...current, sequence, head: id })
+    }
     await state.rebuildEntries(root, signal)
     const rows: SnapshotRow[] = []
     for await (const row of snapshots(root.snapshots, source)) rows.push(row)

@@ -143,12 +143,20 @@ export class TestVault {
     })
   }
 
-  /** Lose the laptop with all its state and files, and come back on a new one. */
-  async recoverElsewhere(): Promise<void> {
+  /**
+   * Lose the laptop with all its state and files, and come back on a new one.
+   *
+   * @param more.head - as that head left the vault
+   */
+  async recoverElsewhere(more: { readonly head?: number } = {}): Promise<void> {
     this.laptop.crash('power')
     this.laptop = this.#newLaptop('new laptop')
     await this.laptop.run((ports, signal) =>
-      recover(clientPorts(ports), { words: this.words, invite: this.friends.invite }, signal),
+      recover(
+        clientPorts(ports),
+        { words: this.words, invite: this.friends.invite, ...more },
+        signal,
+      ),
     )
   }
 
