@@ -36,5 +36,13 @@ export interface MaintenanceClient {
 
 /** The client itself; gone once `Client` has these methods. */
 export function maintenance(client: Client): MaintenanceClient {
-  return client as unknown as MaintenanceClient
+  const methods = client as unknown as MaintenanceClient
+  if ('historyReport' in client) return methods
+  return {
+    ...methods,
+    async historyReport(path, _, signal) {
+      const history = await client.history(path, signal)
+      return history && { history, storedSizes: new Map(), chain: undefined }
+    },
+  }
 }

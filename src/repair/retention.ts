@@ -104,12 +104,7 @@ export function decide(
   policy: RetentionPolicy,
   options: { readonly now?: number } = {},
 ): Decision[] {
-  if (isEmptyPolicy(policy)) {
-    throw new RetentionRefusedError(
-      'Nothing says which snapshots to keep, and nothing was changed: ' +
-        'give at least one --keep option, or set [retention] in config.toml',
-    )
-  }
+  checkPolicy(policy)
   const timeline = new Timeline(snapshots, options.now)
   const verdicts = verdictsOf(timeline, policy)
   const decisions = snapshots.map((snapshot) => decideOne(snapshot, verdicts))
@@ -123,8 +118,18 @@ export function decide(
   return decisions
 }
 
+/** @throws {RetentionRefusedError} for a policy without any rule */
+export function checkPolicy(policy: RetentionPolicy): void {
+  if (isEmptyPolicy(policy)) {
+    throw new RetentionRefusedError(
+      'Nothing says which snapshots to keep, and nothing was changed: ' +
+        'give at least one --keep option, or set [retention] in config.toml',
+    )
+  }
+}
+
 /** @returns whether no rule is given at all */
-export function isEmptyPolicy({ tags = [], ...others }: RetentionPolicy): boolean {
+function isEmptyPolicy({ tags = [], ...others }: RetentionPolicy): boolean {
   return tags.length === 0 && Object.values(others).every((rule) => !rule)
 }
 
