@@ -9,8 +9,8 @@
  * A snapshot is *trusted* if peers witness its time (src/repair/ages.ts) and the time agrees with its
  * place among the others. What is not trusted takes nothing from what is:
  *
- * - each rule is applied to the trusted snapshots alone, to the witnessed, and to all of them, and what
- *   any of the three wants is kept
+ * - rules that count hours, days and so on are applied to the trusted snapshots alone, to the witnessed,
+ *   and to all of them, and what any of the three wants is kept
  * - for `within` rules it counts as being as young as the next trusted snapshot after it; it stays
  *   with that one, and as long as there is none
  *
@@ -151,7 +151,7 @@ class Timeline {
   readonly all: readonly DatedSnapshot[]
   /** In the order of `all`. */
   readonly trusted: readonly DatedSnapshot[]
-  /** What rules that count go through: each list has all of the one before. */
+  /** What rules that count by the calendar go through: each list has all of the one before. */
   readonly looks: readonly (readonly DatedSnapshot[])[]
   readonly #now: number | undefined
   readonly #isTrusted: ReadonlySet<DatedSnapshot>
@@ -197,7 +197,7 @@ function verdictsOf(timeline: Timeline, policy: RetentionPolicy): Verdicts[] {
   for (const tags of policy.tags ?? []) verdicts.push(tagged(timeline, tags))
   if (policy.within) verdicts.push(within(timeline, policy.within))
   const { last } = policy
-  if (last) verdicts.push(eachLook(timeline, (snapshots) => lastOnes(snapshots, last)))
+  if (last) verdicts.push(lastOnes(timeline.all, last))
   for (const period of PERIODS) {
     const count = policy[period.name]
     if (count) verdicts.push(eachLook(timeline, (snapshots) => counted(snapshots, period, count)))
