@@ -8,21 +8,21 @@ import { UNLIMITED, type RetentionPolicy } from '../repair/retention.ts'
 
 /** Flags, and keys of `[retention]`, without `keep-`; and the rule that each gives. */
 const COUNTS = [
-  ['last', 'last', 'the last N snapshots'],
-  ['hourly', 'hourly', 'the newest of each of the last N hours that have any'],
-  ['daily', 'daily', 'the newest of each of the last N days that have any'],
-  ['weekly', 'weekly', 'the newest of each of the last N weeks that have any'],
-  ['monthly', 'monthly', 'the newest of each of the last N months that have any'],
-  ['yearly', 'yearly', 'the newest of each of the last N years that have any'],
+  ['last', 'last', 'the last N snapshots; N may be "unlimited"'],
+  ['hourly', 'hourly', 'one of each of the last N hours that have any'],
+  ['daily', 'daily', 'one of each of the last N days that have any'],
+  ['weekly', 'weekly', 'one of each of the last N weeks that have any'],
+  ['monthly', 'monthly', 'one of each of the last N months that have any'],
+  ['yearly', 'yearly', 'one of each of the last N years that have any'],
 ] as const
 
 const DURATIONS = [
-  ['within', 'within', 'all within this of the newest, for instance 1y5m7d2h'],
-  ['within-hourly', 'withinHourly', 'the newest of each hour within this of the newest'],
-  ['within-daily', 'withinDaily', 'the newest of each day within this'],
-  ['within-weekly', 'withinWeekly', 'the newest of each week within this'],
-  ['within-monthly', 'withinMonthly', 'the newest of each month within this'],
-  ['within-yearly', 'withinYearly', 'the newest of each year within this'],
+  ['within', 'within', 'all within this of the newest: 30d, 1y5m7d2h'],
+  ['within-hourly', 'withinHourly', 'one of each hour within this of the newest'],
+  ['within-daily', 'withinDaily', 'one of each day within this of the newest'],
+  ['within-weekly', 'withinWeekly', 'one of each week within this of the newest'],
+  ['within-monthly', 'withinMonthly', 'one of each month within this of the newest'],
+  ['within-yearly', 'withinYearly', 'one of each year within this of the newest'],
 ] as const
 
 export const COUNT_KEYS = COUNTS.map(([name]) => `keep-${name}` as const)
@@ -39,14 +39,14 @@ export type KeepRules = { readonly [key in CountKey]?: number | undefined } & {
 /** Add all `--keep-…` to a command. */
 export function addKeepOptions(command: Command): Command {
   for (const [name, , what] of COUNTS) {
-    command.option(`--keep-${name} <n>`, `keep ${what}; or "unlimited"`, keepCountOption)
+    command.option(`--keep-${name} <n>`, what, keepCountOption)
   }
   for (const [name, , what] of DURATIONS) {
-    command.option(`--keep-${name} <duration>`, `keep ${what}`, durationOption)
+    command.option(`--keep-${name} <time>`, what, durationOption)
   }
   return command.option(
     '--keep-tag <tag,…>',
-    'keep what has all of these tags; may be given several times',
+    'what has all of these tags; may be given again',
     collectTags,
   )
 }

@@ -9,7 +9,7 @@ import type { Grid } from '../grid/grid.ts'
 import { forgetSnapshots } from '../history/forget-tree.ts'
 import { forgetRows, setPinned, snapshots } from '../history/snapshot-list.ts'
 import type { PeerId } from '../ports/network.ts'
-import { advance, dated, type AgeClocks, type Receipt } from '../repair/ages.ts'
+import { advance, clampedNow, dated, type AgeClocks, type Receipt } from '../repair/ages.ts'
 import { decide, type Decision } from '../repair/retention.ts'
 import { Thinner } from '../repair/thinner.ts'
 import { inTransaction } from '../store/database.ts'
@@ -38,7 +38,8 @@ export async function runForget(
   let thinner: Thinner | undefined
   const report = await maintain(session, signal, async (parts) => {
     const rows = await rowsOf(parts)
-    decisions = decide(await datedRows(session, parts.grid, rows, signal), request.policy)
+    const { snapshots: datedOnes, now } = await datedRows(session, parts.grid, rows, signal)
+    decisions = decide(datedOnes, request.policy, now === undefined ? {} : { now })
     const kept = new Set(decisions.flatMap(({ row, isKept }) => (isKept ? [row.sequence] : [])))
     if (request.isDryRun || kept.size === rows.length) return undefined
     thinner = new Thinner({
@@ -146,7 +147,10 @@ async function datedRows(
   const bySequence = new Map(
     rows.map(({ sequence }) => [sequence, receipts.of(sequence) as readonly Receipt[]]),
   )
-  return dated(rows, bySequence, grid.roster.storagePeers().length)
+  return {
+    snapshots: dated(rows, bySequence, grid.roster.storagePeers().length),
+    now: clampedNow(clocks),
+  }
 }
 
 async function fetchReceipts(

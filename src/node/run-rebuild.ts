@@ -154,7 +154,7 @@ class Run {
     for (const [index, row] of rows.entries()) {
       this.#signal.throwIfAborted()
       const names = fromKey(row.key)
-      if (isAsked && !asked.some((one) => isWithin(names, one))) continue
+      if (isAsked && !asked.some((one) => isWithin(one, names))) continue
       this.#tell(index, rows.length, toPath(names))
       const candidate = await this.#trying(names, () => this.#plan(names, row, isAsked))
       if (candidate === undefined) continue

@@ -158,11 +158,9 @@ function reverse(input: PlanInput, before: ChainFacts, reason: string): FilePlan
   }
 }
 
-/**
- * What is moved, and what is kept for good: a plan that moves little and stores much is not cheap.
- */
+/** What is kept for good weighs twice what is moved once: a plan that moves little and stores much is dear. */
 function costOf({ bytesUp, bytesDown, after }: FilePlan): number {
-  return bytesUp + bytesDown + after.storedSize
+  return bytesUp + bytesDown + 2 * after.storedSize
 }
 
 /** @returns all versions that rest on an original, it included, in their order */

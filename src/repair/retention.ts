@@ -9,8 +9,8 @@
  * A snapshot is *trusted* if peers witness its time (src/repair/ages.ts) and the time agrees with its
  * place among the others. What is not trusted takes nothing from what is:
  *
- * - each rule is applied to the trusted snapshots alone, to the witnessed, and to all of them, and what
- *   any of the three wants is kept
+ * - rules that count hours, days and so on are applied to the trusted snapshots alone, to the witnessed,
+ *   and to all of them, and what any of the three wants is kept
  * - for `within` rules it counts as being as young as the next trusted snapshot after it; it stays
  *   with that one, and as long as there is none
  *
@@ -104,12 +104,7 @@ export function decide(
   policy: RetentionPolicy,
   options: { readonly now?: number } = {},
 ): Decision[] {
-  if (isEmptyPolicy(policy)) {
-    throw new RetentionRefusedError(
-      'Nothing says which snapshots to keep, and nothing was changed: ' +
-        'give at least one --keep option, or set [retention] in config.toml',
-    )
-  }
+  checkPolicy(policy)
   const timeline = new Timeline(snapshots, options.now)
   const verdicts = verdictsOf(timeline, policy)
   const decisions = snapshots.map((snapshot) => decideOne(snapshot, verdicts))
@@ -123,8 +118,18 @@ export function decide(
   return decisions
 }
 
+/** @throws {RetentionRefusedError} for a policy without any rule */
+export function checkPolicy(policy: RetentionPolicy): void {
+  if (isEmptyPolicy(policy)) {
+    throw new RetentionRefusedError(
+      'Nothing says which snapshots to keep, and nothing was changed: ' +
+        'give at least one --keep option, or set [retention] in config.toml',
+    )
+  }
+}
+
 /** @returns whether no rule is given at all */
-export function isEmptyPolicy({ tags = [], ...others }: RetentionPolicy): boolean {
+function isEmptyPolicy({ tags = [], ...others }: RetentionPolicy): boolean {
   return tags.length === 0 && Object.values(others).every((rule) => !rule)
 }
 
@@ -146,7 +151,7 @@ class Timeline {
   readonly all: readonly DatedSnapshot[]
   /** In the order of `all`. */
   readonly trusted: readonly DatedSnapshot[]
-  /** What rules that count go through: each list has all of the one before. */
+  /** What rules that count by the calendar go through: each list has all of the one before. */
   readonly looks: readonly (readonly DatedSnapshot[])[]
   readonly #now: number | undefined
   readonly #isTrusted: ReadonlySet<DatedSnapshot>
@@ -192,7 +197,7 @@ function verdictsOf(timeline: Timeline, policy: RetentionPolicy): Verdicts[] {
   for (const tags of policy.tags ?? []) verdicts.push(tagged(timeline, tags))
   if (policy.within) verdicts.push(within(timeline, policy.within))
   const { last } = policy
-  if (last) verdicts.push(eachLook(timeline, (snapshots) => lastOnes(snapshots, last)))
+  if (last) verdicts.push(lastOnes(timeline.all, last))
   for (const period of PERIODS) {
     const count = policy[period.name]
     if (count) verdicts.push(eachLook(timeline, (snapshots) => counted(snapshots, period, count)))

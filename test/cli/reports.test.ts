@@ -288,6 +288,7 @@ describe('history', () => {
 
   it('shows each version, how it is stored and what the chain costs', () => {
     expect(historyLines(report)).toEqual([
+      'version         size     stored as                     label    snapshots          modified',
       'v3             100 B       10 B reverse delta on v4    stable   snapshot 3         2026-06-15T12:00:00.000000000Z',
       'v4             100 B    1.0 KiB original               stable   in no snapshot',
       'v5             100 B            forward delta on v4    stable   snapshot 5 on      2026-06-15T12:00:00.000000000Z',
@@ -327,7 +328,7 @@ describe('history', () => {
 
   it('of what is no file now has no chain', () => {
     const gone = { ...report, chain: undefined }
-    expect(historyLines(gone)).toHaveLength(4)
+    expect(historyLines(gone)).toHaveLength(5)
     expect(historyRecords(path, gone)).toHaveLength(4)
   })
 

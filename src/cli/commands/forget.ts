@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import type { ExitCode } from '../exit-code.ts'
 import { forgetAdvice, forgetLines, forgetRecords } from '../reports/forget.ts'
+import { checkPolicy } from '../../repair/retention.ts'
 import { exitCodeAfter, tellNotSafe } from '../reports/maintained.ts'
 import { addKeepOptions, keepRules, toPolicy } from '../retention-options.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
@@ -18,9 +19,10 @@ export function forgetCommand(context: Context): Command {
   const command = makeCommand('forget', {
     summary: 'remove snapshots that no rule keeps',
     details:
-      'A snapshot stays if any rule wants it, or if it is pinned. Rules count from the newest\n' +
-      'snapshot back; times are those at which peers received them. Without a --keep option the\n' +
-      'rules of [retention] in config.toml hold. Space comes back with `cairn gc`.',
+      'A snapshot stays if any rule wants it, or if it is pinned. Rules count from the\n' +
+      'newest snapshot back, by the times at which peers received them. Without any\n' +
+      '--keep option those of [retention] in config.toml hold. What only removed\n' +
+      'snapshots needed stays on the peers until `cairn gc`.',
     examples: [
       'cairn forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run',
       'cairn forget --keep-within 30d --keep-yearly unlimited --keep-tag before-upgrade',
@@ -42,6 +44,8 @@ async function forget(
 ): Promise<ExitCode> {
   const given = toPolicy(keepRules({ ...options }))
   const policy = Object.keys(given).length > 0 ? given : config.retention
+  // Before anything is asked of the net.
+  checkPolicy(policy)
   const isDryRun = options.dryRun === true
   const summary = await withProgress(context, output, (progress) =>
     client.forget(

@@ -17,9 +17,9 @@ export function gcCommand(context: Context): Command {
   return makeCommand('gc', {
     summary: 'give back the space of what no snapshot needs',
     details:
-      'Packs that nothing needs are released: peers delete them 30 days later, a little every day, so\n' +
-      'that every snapshot list of the last 30 days can still be read in full. Packs that are mostly\n' +
-      'dead or very small are written anew, together, where that pays.',
+      'Packs that nothing needs are released: peers delete them 30 days later, a few\n' +
+      'every day, so that all that was published in the last 30 days can be restored.\n' +
+      'Packs that are mostly dead or very small are written anew, where that pays.',
     examples: ['cairn gc --dry-run', 'cairn gc', 'cairn gc --cancel'],
   })
     .option('-n, --dry-run', 'say what would be released and change nothing')

@@ -27,9 +27,9 @@ export function historyCommand(context: Context): Command {
   const command = makeCommand('history', {
     summary: 'show every version of a file, and how it is stored',
     details:
-      'A version is an original, a forward delta on an older version or a reverse delta on a newer\n' +
-      'one. Below them: how many deltas lead to the newest version, what it takes to restore it, and\n' +
-      'how likely that is if shares are lost.',
+      'A version is an original, a forward delta on an older version or a reverse delta\n' +
+      'on a newer one. Below them: how many deltas lead to the newest version, what it\n' +
+      'takes to restore it, and how likely that is if shares are lost.',
     examples: [
       'cairn history ~/Documents/big.db',
       'cairn history --share-loss 10% ~/Documents/big.db',
@@ -38,10 +38,10 @@ export function historyCommand(context: Context): Command {
   })
   return command
     .argument('<path>', 'a file or folder that was backed up')
-    .option('--share-loss <part>', 'reckon with this share of lost shares', fractionOption)
+    .option('--share-loss <part>', 'reckon with so many shares lost: 5%', fractionOption)
     .addOption(
       command
-        .createOption('--measure', 'ask the peers which shares are lost, and reckon with that')
+        .createOption('--measure', 'ask the peers which shares are lost')
         .conflicts('shareLoss'),
     )
     .option('--extract <folder>', 'write the versions as they are stored, for `rdiff patch`')

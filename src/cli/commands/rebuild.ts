@@ -21,9 +21,10 @@ export function rebuildCommand(context: Context): Command {
   return makeCommand('rebuild', {
     summary: 'make long delta chains short',
     details:
-      'Each file gets the plan that moves the fewest bytes: deltas composed into one, a new whole\n' +
-      'newest version with reverse deltas behind it, or a new original. Snapshots read as before.\n' +
-      'Stop it at any time. Backups do the same by themselves, within [rebuild] of config.toml.',
+      'Each file gets the plan that moves the fewest bytes: deltas composed into one, a\n' +
+      'new whole version with reverse deltas behind it, or a new original. Snapshots\n' +
+      'read as before. Stop it at any time. Backups do the same by themselves, within\n' +
+      '[rebuild] of config.toml.',
     examples: [
       'cairn rebuild --dry-run',
       'cairn rebuild --budget 2GB',

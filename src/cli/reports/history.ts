@@ -10,6 +10,9 @@ import { formatBytes, formatInstant } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { chainFields, chainLines } from './chain.ts'
 
+const HEADING =
+  'version         size     stored as                     label    snapshots          modified'
+
 /** @returns a record for each version, for each time as something else, and for the chain */
 export function historyRecords(path: Uint8Array, report: HistoryReport): JsonRecord[] {
   const { history, storedSizes, chain } = report
@@ -36,6 +39,7 @@ export function historyRecords(path: Uint8Array, report: HistoryReport): JsonRec
 export function historyLines({ history, storedSizes, chain }: HistoryReport): string[] {
   const others = history.spans.filter((span) => versionOf(span) === undefined)
   return [
+    ...(history.versions.length > 0 ? [HEADING] : []),
     ...history.versions.map((version) =>
       describeVersion(version, spansOf(history.spans, version), storedSizes.get(version.id)),
     ),
