@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 
 import { applyStretches, Composition, type Stretch } from '../../src/codec/compose-deltas.ts'
 import { deltaSize, DeltaWriter } from '../../src/codec/delta-writer.ts'
+import { matchLiterals } from '../../src/codec/match-literals.ts'
 import { BadDeltaError } from '../../src/codec/rdiff.ts'
 import {
   differenceOf,
@@ -269,6 +270,20 @@ describe('an older version told upon a newer', () => {
     ])
   })
 
+  it('finds them byte by byte, as far as they are compared', () => {
+    const bytes = sample(1000, 5)
+    const [older, newer] = [madeOf([a, bytes]), madeOf([bytes.slice(), b])]
+    const pieces = [lost(0, 100), { type: 'literal', length: 1000, bytes }] as const
+    for (const sizeMax of [0, 63]) {
+      expect(matchLiterals(pieces, older, newer, { sizeMax })).toEqual(pieces)
+    }
+    for (const sizeMax of [64, 65, 500, 999, 1000, 1001]) {
+      const matched = matchLiterals(pieces, older, newer, { sizeMax })
+      expect(matched[1]).toEqual(from(0, Math.min(sizeMax, 1000)))
+      expect(sizeOf(matched)).toBe(1100)
+    }
+  })
+
   it('finds them whatever was cut, moved or doubled', async () => {
     await fc.assert(
       fc.asyncProperty(versionChains, versionChains, async (left, right) => {
@@ -404,7 +419,7 @@ function from(start: number, length: number) {
 }
 
 function lost(start: number, length: number) {
-  return { type: 'original', start, length }
+  return { type: 'original' as const, start, length }
 }
 
 function sizeOf(parts: readonly { readonly length: number }[]): number {
