@@ -187,6 +187,8 @@ describe('what an older version needs', () => {
 describe('an older version told upon a newer', () => {
   const [a, b, c] = [copy(0, 100), copy(100, 200), copy(300, 50)]
   const text = sample(40, 9)
+  const bytesOfOne = new Map([1, 2].map((seed) => [seed, sample(1, seed)]))
+  const few = (seed: number) => bytesOfOne.get(seed)!
 
   it.for<[string, Told[], Told[], unknown[]]>([
     ['is one copy where both are equal', [a, text, c], [a, text, c], [from(0, 190)]],
@@ -242,6 +244,30 @@ describe('an older version told upon a newer', () => {
       [a, text],
       [from(0, 103)],
     ],
+    [
+      'is not cut by shorter copies inside it',
+      [copy(16, 60)],
+      [copy(0, 100), text, copy(10, 10), text, copy(15, 15)],
+      [from(16, 60)],
+    ],
+    [
+      'has no literal that skips a byte',
+      [a, text.subarray(0, 5), text.subarray(6, 39)],
+      [a, text.subarray(0, 5), text.subarray(7, 40)],
+      [from(0, 105), text.subarray(6, 7), from(105, 32)],
+    ],
+    [
+      'tells few bytes again, from wherever they are',
+      [c, few(1), few(2)],
+      [few(1), few(2), c],
+      [from(2, 50), few(1), few(2)],
+    ],
+    [
+      'but not if the original has some of them',
+      [few(1), copy(0, 1)],
+      [c, few(1), copy(0, 1)],
+      [from(50, 2)],
+    ],
   ])('%s', ([, older, newer, wanted]) => {
     const [one, two] = [madeOf(older), madeOf(newer)]
     const told = differenceOf(one, two).map((some) => (some.type === 'literal' ? some.bytes : some))
@@ -257,6 +283,32 @@ describe('an older version told upon a newer', () => {
       from(50, 437),
       from(587, 563 + 200),
     ])
+  })
+
+  it.for([1, 30, 63, 64, 65, 127, 128, 129, 999])('finds them cut after %i bytes', async (at) => {
+    const bytes = sample(1000, 5)
+    const original = sample(100)
+    const older = madeOf([bytes], 100)
+    const newer = madeOf([bytes.slice(0, at), a, bytes.slice(at)], 100)
+    const pieces = differenceOf(older, newer)
+    expect(deltaSize(pieces)).toBeLessThan(40)
+    const file = joined(bytes.slice(0, at), original, bytes.slice(at))
+    expect(await patched(file, [await encoded(pieces, original)])).toEqual(bytes)
+  })
+
+  it('finds them in many small literals that are neighbours', () => {
+    const bytes = sample(100, 5)
+    const parts = [0, 40, 80].map((at) => bytes.slice(at, at + 40))
+    const pieces = differenceOf(madeOf([bytes, sample(100, 6)]), madeOf([...parts, a]))
+    expect(pieces[0]).toEqual(from(0, 100))
+  })
+
+  it('takes bytes that lie apart in the newer for no run', () => {
+    const bytes = sample(1000, 5)
+    const before = joined(sample(4, 6), bytes.slice(70, 100))
+    const pieces = differenceOf(madeOf([bytes]), madeOf([before, a, bytes.slice(100)]))
+    expect(pieces.at(-1)).toEqual(from(134, 900))
+    expect(sizeOf(pieces)).toBe(1000)
   })
 
   it('finds them around what was changed in their midst', () => {
@@ -401,13 +453,13 @@ describe('the original', () => {
 /** What a version is made of: a range of the original, or literal bytes. */
 type Told = Uint8Array | { readonly start: number; readonly length: number }
 
-function madeOf(parts: readonly Told[]): Composition {
+function madeOf(parts: readonly Told[], originalSize = 3 * MIB): Composition {
   const stretches = parts.map((part): Stretch =>
     part instanceof Uint8Array
       ? { type: 'literal', length: part.length, bytes: part }
       : { type: 'copy', ...part },
   )
-  return Composition.ofOriginal(3 * MIB).followedByStretches(stretches)
+  return Composition.ofOriginal(originalSize).followedByStretches(stretches)
 }
 
 function copy(start: number, length: number) {
