@@ -36,23 +36,24 @@ interface Match {
 
 /**
  * @param pieces - the older version upon the newer
+ * @param options - `sizeMax`: bytes of literals of either version that are compared
  * @returns the same with copies in place of literals that the newer version has
  */
 export function matchLiterals(
   pieces: readonly Piece[],
   older: Composition,
   newer: Composition,
+  { sizeMax = MATCHED_SIZE_MAX }: { readonly sizeMax?: number } = {},
 ): readonly Piece[] {
-  const wanted = literalsOf(pieces)
+  const wanted = literalsOf(pieces, new Runs(sizeMax))
   if (wanted.size < FINE_BLOCK_SIZE) return pieces
-  const fresh = freshLiterals(newer, older)
+  const fresh = freshLiterals(newer, older, new Runs(sizeMax))
   if (fresh.size < FINE_BLOCK_SIZE) return pieces
   return withMatches(pieces, findMatches(wanted.finish(), fresh.finish()))
 }
 
 /** @returns the literals among the pieces, with their offsets in the older version */
-function literalsOf(pieces: readonly Piece[]): Runs {
-  const runs = new Runs()
+function literalsOf(pieces: readonly Piece[], runs: Runs): Runs {
   let offset = 0
   for (const piece of pieces) {
     if (piece.type === 'literal') runs.add(piece.bytes, offset)
@@ -62,9 +63,8 @@ function literalsOf(pieces: readonly Piece[]): Runs {
 }
 
 /** @returns the newer version's literals that the older has not by origin, with their offsets in the newer */
-function freshLiterals(newer: Composition, older: Composition): Runs {
+function freshLiterals(newer: Composition, older: Composition, runs: Runs): Runs {
   const index = new SourceIndex(older)
-  const runs = new Runs()
   for (const [at, stretch] of newer.stretches.entries()) {
     if (stretch.type === 'copy') continue
     const offset = newer.endOf(at) - stretch.length
@@ -188,8 +188,9 @@ function endOfRun(joined: Joined, offset: number): number {
   return joined.starts[runOf(joined, offset) + 1] ?? joined.bytes.length
 }
 
-/** Gathers {@link Joined} bytes, up to {@link MATCHED_SIZE_MAX}. */
+/** Gathers {@link Joined} bytes, up to a size. */
 class Runs {
+  readonly #sizeMax: number
   readonly #parts: Uint8Array[] = []
   readonly #starts: number[] = []
   readonly #offsets: number[] = []
@@ -197,9 +198,13 @@ class Runs {
   #end = -1
   size = 0
 
+  constructor(sizeMax: number) {
+    this.#sizeMax = sizeMax
+  }
+
   /** @param offset - in the file; where the last run ends, the bytes belong to it */
   add(bytes: Uint8Array, offset: number): void {
-    const some = bytes.subarray(0, MATCHED_SIZE_MAX - this.size)
+    const some = bytes.subarray(0, this.#sizeMax - this.size)
     if (some.length === 0) return
     if (offset !== this.#end) {
       this.#starts.push(this.size)

@@ -193,6 +193,13 @@ describe('a delta from copies and literals', () => {
     )
   })
 
+  it('has one copy for two that go on, and two for two that do not', () => {
+    const one = { type: 'copy', start: 0, length: 10 } as const
+    expect([...commandsOf([one, { ...one, start: 10 }])]).toEqual([{ ...one, length: 20 }])
+    const apart = [one, { ...one, start: 11 }]
+    expect([...commandsOf(apart)]).toEqual(apart)
+  })
+
   it.for(sizesAround(PART_SIZE_MAX))('comes in parts of 1 MiB: %i bytes', async (size) => {
     const file = sample(size)
     const whole = Composition.ofOriginal(10).followedBy(wholeDelta(file))

@@ -51,7 +51,11 @@ export const versionChains: fc.Arbitrary<readonly Uint8Array[]> = fc
     return versions
   })
 
-function edited(file: Uint8Array, { kind, from, to, fresh }: Edit, all: readonly Uint8Array[]) {
+function edited(
+  file: Uint8Array,
+  { kind, from, to, fresh }: Edit,
+  all: readonly Uint8Array[],
+): Uint8Array {
   const [a, b, c] = [from, to, (from + to) / 2]
     .map((place) => Math.floor(place * file.length))
     .toSorted((one, other) => one - other) as [number, number, number]
@@ -72,7 +76,7 @@ function edited(file: Uint8Array, { kind, from, to, fresh }: Edit, all: readonly
       return all[Math.floor(from * (all.length - 1))]!
     case 'empty':
       return new Uint8Array(0)
-    case 'keep':
+    default:
       return file
   }
 }

@@ -4,12 +4,19 @@
  */
 
 import { concat, fromHex, toHex } from '../../protocol/bytes.ts'
+import { composeDeltas } from '../../src/codec/compose-deltas.ts'
 import { applyDelta, makeDelta, makeSignature, parseSignature } from '../../src/codec/rdiff.ts'
 import { sample, type Fields, type Scenario } from './format.ts'
 
 const base = sample(48)
 const file = concat(sample(20, 2), base.subarray(16), base.subarray(0, 16), Uint8Array.of(1, 2, 3))
 const made = makeDelta(parseSignature(makeSignature(base, { blockSize: 16 })), file)
+
+/** What became of the file: bytes in its midst replaced, its end first. */
+const next = concat(file.subarray(40), sample(9, 3), file.subarray(0, 30))
+const nextMade = makeDelta(parseSignature(makeSignature(file, { blockSize: 8 })), next)
+const composed = composeDeltas(base.length, [made], [nextMade])
+const composedBytes = concat(...(composed.type === 'delta' ? composed.parts : []))
 
 /** @returns the new file */
 export async function decode(bytes: Uint8Array, fields: Fields): Promise<Uint8Array> {
@@ -55,6 +62,13 @@ export const scenarios: readonly Scenario[] = [
     'A literal, two copies and a literal, as the maker writes them.',
     made,
     file.length,
+  ),
+  scenario(
+    'composed',
+    'success',
+    'The delta as-made and one upon its file, as one: adjacent copies and literals are joined.',
+    composedBytes,
+    next.length,
   ),
   good('empty', 'The new file is empty.', '00'),
   good('literal-of-1', 'The shortest literal has its length as opcode.', '01aa00'),
