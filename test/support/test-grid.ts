@@ -137,12 +137,20 @@ export class TestGrid {
     return signRelease({ vault, certificate, kind, head: { sequence, id }, packs }, key)
   }
 
-  head(sequence: number, more: { writtenAt?: number; previous?: Uint8Array } = {}): Uint8Array {
+  /** Each follows the one before, back to the first. */
+  head(
+    sequence: number,
+    more: { writtenAt?: number; previous?: Uint8Array; epoch?: number } = {},
+  ): Uint8Array {
     const device = deviceIdFromBytes(this.device.publicKey)
-    const certificate = issueCertificate(this.keys.vaultKey, { device, epoch: 1, issuedAt: 1 })
+    const certificate = issueCertificate(this.keys.vaultKey, {
+      device,
+      epoch: more.epoch ?? 1,
+      issuedAt: 1,
+    })
     const { vault } = this
     const [root, ledger] = [utf8('a sealed root'), utf8('a sealed ledger')]
-    const previous = more.previous ?? (sequence === 1 ? null : sha256(utf8('before')))
+    const previous = more.previous ?? (sequence === 1 ? null : sha256(this.head(sequence - 1)))
     const writtenAt = more.writtenAt ?? sequence
     const fields = { vault, certificate, device, sequence, previous, root, ledger, writtenAt }
     return signHead(fields, this.device)
