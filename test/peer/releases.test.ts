@@ -343,7 +343,7 @@ async function withPeer(
         return outcomes
       },
       publish: async (...sequences) => {
-        for (const sequence of sequences) await session.publish(test.head(sequence), forever)
+        for (const sequence of sequences) await session.publish(test.chained(sequence), forever)
       },
       adopt: (packs, sequence) => session.adopt(test.vault, packs, sequence, forever),
       release: (sequence, more) => session.release(test.release(sequence, more), forever),
