@@ -209,6 +209,30 @@ describe('a cancel', () => {
   })
 })
 
+describe('a lease', () => {
+  it('is renewed by any request of a device of the vault, and by nobody else’s', async () => {
+    const test = new TestGrid({ peers: 1 })
+    const friend = signingKeyFromSeed(seedOf('another peer'))
+    test.admit(peerIdOf(friend.publicKey), 'peer')
+    await test.tell(async () => {
+      const lease = () => test.peers[0]!.node.shareStore.leases.get(test.vault)
+      const { clock } = test.laptop.ports
+      await (await test.client(friend)).heads(test.vault, forever)
+      await (await test.client(test.keys.recoveryKey)).heads(test.vault, forever)
+      expect(lease()).toBeUndefined()
+      const grid = await test.client()
+      let renewed = -1
+      for (const ask of [() => grid.status(forever), () => grid.have([pack.id], forever)]) {
+        await clock.sleep(DAY_MS)
+        await ask()
+        expect(lease()!.renewedAge).toBeGreaterThan(renewed)
+        renewed = lease()!.renewedAge
+      }
+      expect(renewed).toBeGreaterThan(2 * DAY_MS - 1000)
+    })
+  })
+})
+
 describe('a bad release', () => {
   it('is refused by name, and releases nothing', async () => {
     await withPeer(async ({ put, publish, codeOf, store, test }) => {

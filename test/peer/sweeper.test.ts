@@ -109,7 +109,23 @@ describe('a release', () => {
       await shares.pass(100)
       shares.release(packs, 5)
       await shares.pass(31)
-      expect(packs.filter((pack) => !shares.has(pack)).length, 'in two days').toBeLessThanOrEqual(4)
+      expect(packs.filter((pack) => !shares.has(pack)).length, 'in a day').toBeLessThanOrEqual(2)
+    })
+  })
+
+  it('comes to an end at a peer that runs for half an hour a day', async () => {
+    await TestShares.tell(async (shares) => {
+      const packs = onePieces(10)
+      await shares.keep(packs)
+      shares.release(packs.slice(0, 3), 5)
+      for (let day = 0; day < 45; day += 1) {
+        shares.machine.boot()
+        await shares.machine.ports.clock.sleep(DAY_MS)
+        await shares.open()
+        await shares.sweeper.sweep(forever)
+        if (day < 29) expect(shares.has(packs[0]!)).toBe(true)
+      }
+      expect(packs.filter((pack) => shares.has(pack))).toHaveLength(7)
     })
   })
 
@@ -186,12 +202,14 @@ async function cutOnce(cutAt: number, seed: number): Promise<boolean> {
     const { machine } = shares
     machine.databases.faults = { losesCommits: 0.3, losesAll: 0, damages: 0 }
     const released = onePieces(4, 1500)
-    await shares.put(one)
-    await shares.put(two)
     await shares.keep([three, ...onePieces(40, 2000)])
     await shares.keep(released, 2)
     shares.release(released, 5)
+    await shares.pass(1)
+    for (const pack of [one, two]) await shares.put(pack)
     await shares.pass(29)
+    await shares.pass(0.2, 4) // now the releases are due, and have little credit
+    expect([one, ...released].every((pack) => shares.has(pack))).toBe(true)
     await machine.ports.clock.sleep(2 * DAY_MS)
     machine.databases.picture()
     const from = machine.diskTrouble.steps
