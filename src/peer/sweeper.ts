@@ -1,7 +1,7 @@
 /**
  * Sweeper: lets go what nobody needs, by the peer's own age.
  *
- * Provisional shares that no head adopted expire. Released ones go once their delay is over, a vault's
+ * Shares that no head ever adopted expire. Released ones go once their delay is over, a vault's
  * in the order they came due, and no faster than a few percent of its bytes a day: whoever stole a prune
  * key needs weeks to take much away, in which somebody notices. Vaults that fall silent are told to the
  * log long before their shares may make room for others.
@@ -88,13 +88,14 @@ export class Sweeper {
   async #expire(age: number, signal: AbortSignal): Promise<void> {
     const { shareStore, log } = this.#parts
     const expiresFrom = age - PROVISIONAL_MS
-    const isMeant = ({ adoptedBy, receivedAge }: ShareAccount) =>
-      adoptedBy === null && receivedAge <= expiresFrom
+    const isMeant = ({ adoptedBy, keptBy, receivedAge }: ShareAccount) =>
+      adoptedBy === null && keptBy === 0 && receivedAge <= expiresFrom
     let [shares, bytes] = [0, 0]
     for (const account of shareStore.provisional(expiresFrom, EXPIRED_MAX)) {
       signal.throwIfAborted()
       const { vault, pack, shareNumber: share } = account
       await this.#trying('share not expired', { vault, pack, share }, async () => {
+        if (account.keptBy > 0) shareStore.letGo(account)
         const freed = await shareStore.remove(account, isMeant)
         if (freed > 0) shares += 1
         bytes += freed

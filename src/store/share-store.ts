@@ -222,6 +222,17 @@ export class ShareStore {
     return this.#accounts.provisional(age, limit)
   }
 
+  /**
+   * A provisional share whose time is over, and that was adopted once: it is due as a released one is,
+   * and goes no faster. Or whoever releases a share and stores it again could have all of them go at once.
+   */
+  letGo(key: ShareKey): void {
+    const account = this.#accounts.get(key)
+    if (account === undefined || account.adoptedBy !== null || account.release !== null) return
+    // Any head that speaks for it outranks this.
+    this.#accounts.put({ ...account, release: { sequence: 1, dueAge: this.ages.age } })
+  }
+
   /** @returns vaults with shares whose release is due at this age */
   vaultsDue(age: number): VaultId[] {
     return this.#accounts.vaultsDue(age)
@@ -317,13 +328,17 @@ export class ShareStore {
     return { accounts: this.#accounts, leases: this.leases, age: this.ages.age, isLeaving }
   }
 
-  /** @returns whether the share is here; if so it is none of those that may go soon */
+  /**
+   * @returns whether the share is here; if so it is none of those that may go soon. That it was adopted
+   *   once is remembered in `keptBy`: see `letGo`
+   */
   #hold(key: ShareKey): boolean {
     const account = this.#accounts.get(key)
     if (account === undefined || account.isDamaged) return false
     if (account.release === null && account.adoptedBy !== null) return true
     const receivedAge = this.ages.age
-    this.#accounts.put({ ...account, receivedAge, adoptedBy: null, release: null })
+    const keptBy = account.adoptedBy === null ? account.keptBy : Math.max(account.keptBy, 1)
+    this.#accounts.put({ ...account, receivedAge, keptBy, adoptedBy: null, release: null })
     return true
   }
 

@@ -102,6 +102,20 @@ describe('a release', () => {
     })
   })
 
+  it('goes no faster for shares that are stored again and not adopted', async () => {
+    await TestShares.tell(async (shares) => {
+      const packs = onePieces(40)
+      await shares.keep(packs)
+      shares.release(packs, 5)
+      for (const pack of packs) expect(await shares.put(pack)).toBe('held')
+      await shares.pass(34)
+      expect(packs.filter((pack) => shares.has(pack)).length).toBeGreaterThan(30)
+      shares.store.adopt(shares.vault, [packs[39]!.id], 1)
+      await shares.pass(100)
+      expect(packs.filter((pack) => shares.has(pack))).toEqual([packs[39]])
+    })
+  })
+
   it('saves up no credit while nothing is due', async () => {
     await TestShares.tell(async (shares) => {
       const packs = onePieces(40)

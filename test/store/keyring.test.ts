@@ -60,8 +60,8 @@ describe('a keyring', () => {
     await onMachine(async (ports) => {
       const made = newDevice(keys, 3, ports)
       const { pruneCertificate = new Uint8Array(0) } = made
-      const device = deviceIdFromBytes(keys.pruneKey.publicKey)
-      const expected = { vault, device, role: 'prune', epoch: 3 }
+      const pruner = deviceIdFromBytes(keys.pruneKey.publicKey)
+      const expected = { vault, device: pruner, role: 'prune', epoch: 3 }
       expect(openCertificate(pruneCertificate, vault)).toMatchObject(expected)
       expect(certificateOf(made)).toMatchObject({ vault, role: 'device', epoch: 3 })
     })
