@@ -73,7 +73,12 @@ describe('an age clock', () => {
 
 /** A clock driven by hand, and the one database that outlives restarts. */
 function setUp() {
-  const clock = { time: START, now: () => clock.time, monotonic: () => 0, sleep: () => Promise.resolve() }
+  const clock = {
+    time: START,
+    now: () => clock.time,
+    monotonic: () => 0,
+    sleep: () => Promise.resolve(),
+  }
   const database = new DatabaseSync(':memory:')
   prepareAccounts(database)
   return { clock, open: () => new AgeClock(database, clock satisfies Clock) }
