@@ -239,7 +239,7 @@ export class ShareStore {
    * @param isMeant - asked about the share as it is when its turn has come
    * @param also - done in one transaction with the account's removal
    * @returns bytes freed; 0 if it was not meant any more
-   * @throws {DiskError} it may or may not be there; its account stays, marked as damaged
+   * @throws {DiskError} its account stays, marked as damaged where the file may be gone
    */
   async remove(
     key: ShareKey,
@@ -251,8 +251,10 @@ export class ShareStore {
       const account = this.#accounts.get(key)
       if (account === undefined || !isMeant(account)) return 0
       this.#leaving.add(name)
+      let isRemoved = false
       try {
         await this.#disk.remove(pathOf(key))
+        isRemoved = true
         await this.#disk.syncFolder(folderOf(key))
         this.#accounts.transaction(() => {
           this.#accounts.remove(key)
@@ -260,7 +262,7 @@ export class ShareStore {
         })
         return account.size
       } catch (error) {
-        this.#markDamaged(key)
+        if (isRemoved) this.#markDamaged(key)
         throw error
       } finally {
         this.#leaving.delete(name)

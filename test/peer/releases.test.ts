@@ -264,8 +264,7 @@ describe('a bad release', () => {
         ['a certificate of its own', 'bad-signature', forged(test, device, 'prune', device)],
       ]
       for (const [name, code, document] of bad) {
-        const answered = await codeOf(document)
-        expect(answered, name).toBe(code)
+        expect(await codeOf(document), `by ${name}`).toBe(code)
       }
       expect(store().released()).toBe(0)
     })

@@ -147,10 +147,16 @@ describe('a release', () => {
     await TestShares.tell(async (shares) => {
       await shares.keep([one])
       shares.release([one], 5)
-      const refuse = ({ operation }: DiskStep) =>
-        operation === 'remove' || operation === 'syncFolder' ? new DiskError('no') : 'pass'
-      shares.machine.diskTrouble.onStep = refuse
+      const refuse = (refused: string) => {
+        shares.machine.diskTrouble.onStep = ({ operation }: DiskStep) =>
+          operation === refused ? new DiskError('no') : 'pass'
+      }
+      refuse('remove')
       await shares.pass(60)
+      expect(shares.has(one), 'nothing happened to it').toBe(true)
+      refuse('syncFolder')
+      await shares.pass(2)
+      expect(shares.has(one), 'its file may be gone').toBe(false)
       expect(shares.store.used()).toBeGreaterThan(0)
       shares.machine.diskTrouble.onStep = undefined
       await shares.pass(2)
