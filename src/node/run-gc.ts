@@ -67,9 +67,10 @@ export async function runGc(
     }
     if (!request.isDryRun) gone = await forgetGone(session, grid, signal)
     const found = await findDead(session, parts, request, signal)
-    released = amountOf(found.dead)
+    const isWorthIt = isWorth(found.dead)
+    if (isWorthIt) released = amountOf(found.dead)
     live = amountOf(found.live)
-    return request.isDryRun || found.dead.length === 0 ? undefined : releasing(session, found.dead)
+    return request.isDryRun || !isWorthIt ? undefined : releasing(session, found.dead)
   })
   const untold = request.isDryRun ? [] : await tellReleases(session, grid, signal)
   const inRelease = amountOf(stores.releases.all().map(({ pack }) => pack))
@@ -187,6 +188,14 @@ async function findDead(
   // Several numbers may lie in one pack: it goes when all of them do.
   const isDead = (row: PackRow) => row.isPublished && row.id !== undefined && !needed.has(row.id)
   return { dead: rows.filter(isDead), live: rows.filter((row) => !isDead(row)) }
+}
+
+/** Each head leaves a few small packs of metadata behind, so the gc's own head would be worth another gc. */
+const LEFTOVERS_MAX = 16
+
+function isWorth(dead: readonly PackRow[]): boolean {
+  const isContent = ({ kind }: PackRow) => kind === 'data' || kind === 'delta'
+  return dead.length >= LEFTOVERS_MAX || dead.some(isContent)
 }
 
 function progressOf(objects: number) {

@@ -21,6 +21,7 @@ import {
 } from '../../protocol/messages.ts'
 import type { Member } from '../../protocol/roster.ts'
 import { linkSignals, orAbort } from '../base/abort.ts'
+import { toDatabaseError } from '../base/database-error.ts'
 import type { PaceLimits } from '../base/deadline.ts'
 import { CairnError, DiskError, DiskFullError } from '../base/errors.ts'
 import { MessageStream } from '../grid/message-stream.ts'
@@ -246,7 +247,8 @@ export class PeerService {
   }
 
   /** @throws the error itself, if it is no answer to the request */
-  #refusal(error: unknown, remote: PeerId): Response {
+  #refusal(cause: unknown, remote: PeerId): Response {
+    const error = toDatabaseError('accounts', cause)
     if (error instanceof UnknownMessageError) return refuse('unknown-type', error.message)
     if (error instanceof FormatError) return refuse(codeOfFormatError(error), error.message)
     if (error instanceof DiskFullError) return refuse('full', 'the disk is full')

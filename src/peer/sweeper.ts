@@ -1,7 +1,7 @@
 /**
  * Sweeper: lets go what nobody needs, by the peer's own age.
  *
- * Provisional shares that no head adopted expire. Released ones go once their delay is over, a vault's
+ * Shares that no head ever adopted expire. Released ones go once their delay is over, a vault's
  * in the order they came due, and no faster than a few percent of its bytes a day: whoever stole a prune
  * key needs weeks to take much away, in which somebody notices. Vaults that fall silent are told to the
  * log long before their shares may make room for others.
@@ -41,12 +41,9 @@ export interface SweeperParts {
 
 export class Sweeper {
   readonly #parts: SweeperParts
-  /** The age that releases were given credit for. */
-  #creditedAge: number
 
   constructor(parts: SweeperParts) {
     this.#parts = parts
-    this.#creditedAge = parts.shareStore.ages.age
   }
 
   /**
@@ -65,13 +62,11 @@ export class Sweeper {
   async sweep(signal: AbortSignal): Promise<void> {
     await this.#trying('sweep failed', {}, async () => {
       const age = this.#parts.shareStore.ages.check()
-      const passed = age - this.#creditedAge
-      this.#creditedAge = age
       this.#warn(age)
       await this.#expire(age, signal)
       for (const vault of this.#parts.shareStore.vaultsDue(age)) {
         await this.#trying('release not carried out', { vault }, () =>
-          this.#carryOut(vault, age, passed, signal),
+          this.#carryOut(vault, age, signal),
         )
       }
     })
@@ -93,13 +88,14 @@ export class Sweeper {
   async #expire(age: number, signal: AbortSignal): Promise<void> {
     const { shareStore, log } = this.#parts
     const expiresFrom = age - PROVISIONAL_MS
-    const isMeant = ({ adoptedBy, receivedAge }: ShareAccount) =>
-      adoptedBy === null && receivedAge <= expiresFrom
+    const isMeant = ({ adoptedBy, keptBy, receivedAge }: ShareAccount) =>
+      adoptedBy === null && keptBy === 0 && receivedAge <= expiresFrom
     let [shares, bytes] = [0, 0]
     for (const account of shareStore.provisional(expiresFrom, EXPIRED_MAX)) {
       signal.throwIfAborted()
       const { vault, pack, shareNumber: share } = account
       await this.#trying('share not expired', { vault, pack, share }, async () => {
+        if (account.keptBy > 0) shareStore.letGo(account)
         const freed = await shareStore.remove(account, isMeant)
         if (freed > 0) shares += 1
         bytes += freed
@@ -114,20 +110,21 @@ export class Sweeper {
    * Credit grows by a day's part in a day, up to what one day gives or the next share needs, whichever
    * is more: so none of it is saved up for a great sweep, and a large share only waits for longer.
    */
-  async #carryOut(vault: VaultId, age: number, passed: number, signal: AbortSignal): Promise<void> {
+  async #carryOut(vault: VaultId, age: number, signal: AbortSignal): Promise<void> {
     const { shareStore, log } = this.#parts
     const { leases } = shareStore
     const perDay = RELEASED_PER_DAY * shareStore.used(vault)
     const isDue = ({ release }: ShareAccount) => release !== null && release.dueAge <= age
     let [next, shares, bytes] = [shareStore.firstDue(vault, age), 0, 0]
     const creditMax = Math.max(perDay, next?.size ?? 0)
-    const before = leases.get(vault)?.credit ?? 0
-    let credit = Math.min(before + (perDay * passed) / DAY_MS, creditMax)
-    leases.setCredit(vault, credit)
+    const lease = leases.get(vault)
+    const passed = Math.max(0, age - (lease?.creditedAge ?? age))
+    let credit = Math.min((lease?.credit ?? 0) + (perDay * passed) / DAY_MS, creditMax)
+    leases.setCredit(vault, credit, age)
     while (next !== undefined && next.size <= credit) {
       signal.throwIfAborted()
       const left = credit - next.size
-      const freed = await shareStore.remove(next, isDue, () => leases.setCredit(vault, left))
+      const freed = await shareStore.remove(next, isDue, () => leases.setCredit(vault, left, age))
       if (freed > 0) {
         credit = left
         shares += 1
@@ -135,7 +132,7 @@ export class Sweeper {
       }
       next = shareStore.firstDue(vault, age)
     }
-    if (next === undefined) leases.setCredit(vault, 0)
+    if (next === undefined) leases.setCredit(vault, 0, null)
     if (shares > 0) log.info('released shares removed', { vault, shares, bytes })
   }
 

@@ -46,7 +46,8 @@ const SECOND = `
     renewed_age INTEGER NOT NULL,        -- when a device of the vault was last heard
     warned_age INTEGER,                  -- when the log was last told that it runs out
     kept_by INTEGER NOT NULL DEFAULT 0,  -- the highest sequence of a cancel of all packs
-    credit REAL NOT NULL DEFAULT 0       -- bytes of due releases that may go by now
+    credit REAL NOT NULL DEFAULT 0,      -- bytes of due releases that may go by now
+    credited_age INTEGER                 -- up to when credit was given; NULL: nothing was due
   ) WITHOUT ROWID;
 
   CREATE TABLE age_clock (

@@ -33,6 +33,8 @@ export interface Lease {
   readonly keptBy: number
   /** Bytes of due releases that may go by now. */
   readonly credit: number
+  /** The peer's age, ms, up to which credit was given; null: nothing was due then. */
+  readonly creditedAge: number | null
 }
 
 export class Leases {
@@ -93,8 +95,13 @@ export class Leases {
     ).run(vault, age, sequence)
   }
 
-  setCredit(vault: VaultId, credit: number): void {
-    statement(this.#database, 'UPDATE leases SET credit = ? WHERE vault = ?').run(credit, vault)
+  /** @param age - up to which it was given; null where nothing is due any more */
+  setCredit(vault: VaultId, credit: number, age: number | null): void {
+    statement(this.#database, 'UPDATE leases SET credit = ?, credited_age = ? WHERE vault = ?').run(
+      credit,
+      age,
+      vault,
+    )
   }
 }
 
@@ -105,5 +112,6 @@ function toLease(row: Readonly<Record<string, SQLOutputValue>>): Lease {
     warnedAge: row['warned_age'] === null ? null : Number(row['warned_age']),
     keptBy: Number(row['kept_by']),
     credit: Number(row['credit']),
+    creditedAge: row['credited_age'] === null ? null : Number(row['credited_age']),
   }
 }

@@ -100,7 +100,10 @@ export class ShareAccounts {
     for (const row of this.#statements.all.iterate()) yield toAccount(row)
   }
 
-  /** @returns at most `limit` provisional shares that came at this age or before, the oldest first */
+  /**
+   * @returns at most `limit` provisional shares that came at this age or before, the oldest first;
+   *   without those that were adopted once and wait for their release
+   */
   provisional(age: number, limit: number): ShareAccount[] {
     return this.#statements.provisional.all(age, limit).map(toAccount)
   }
@@ -205,7 +208,8 @@ function prepare(database: DatabaseSync) {
     ofVault: select('WHERE vault = ? ORDER BY pack, share LIMIT ?'),
     all: select('ORDER BY pack, share, vault'),
     provisional: select(
-      'WHERE adopted_by IS NULL AND received_age <= ? ORDER BY received_age, pack, share LIMIT ?',
+      `WHERE adopted_by IS NULL AND received_age <= ? AND (kept_by = 0 OR due_age IS NULL)
+       ORDER BY received_age, pack, share LIMIT ?`,
     ),
     vaultsDue: database.prepare(
       'SELECT DISTINCT vault FROM shares WHERE due_age IS NOT NULL AND due_age <= ? ORDER BY vault',

@@ -37,6 +37,7 @@ import {
   type ReleaseOutcome,
   type ReleaseParts,
 } from './share-releases.ts'
+import { ShareRoom, type RoomOptions } from './share-room.ts'
 import { ShareUpload } from './share-upload.ts'
 
 export interface ShareStoreParts {
@@ -47,25 +48,18 @@ export interface ShareStoreParts {
   readonly log: Log
 }
 
-export interface ShareStoreOptions {
-  /** Bytes this peer lends. */
-  readonly capacity: number
-  /** Bytes of the volume that stay free whatever happens. */
-  readonly reserve: number
-}
+export type ShareStoreOptions = RoomOptions
 
 export class ShareStore {
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #log: Log
-  readonly #options: ShareStoreOptions
   readonly #accounts: ShareAccounts
   /** What ages go by here; checked by the sweeper. */
   readonly ages: AgeClock
   readonly leases: Leases
   readonly #turns = new KeyedMutex()
-  /** Bytes promised to uploads under way, by vault. */
-  readonly #promised = new Map<VaultId, number>()
+  readonly #room: ShareRoom
   readonly #folders = new Set<string>()
   /** Shares being removed at this moment, by `keyText`: for everybody else they are gone. */
   readonly #leaving = new Set<string>()
@@ -82,7 +76,8 @@ export class ShareStore {
     this.#accounts = book.accounts
     this.ages = book.ages
     this.leases = book.leases
-    this.#options = options
+    const reclaimed = (missing: number) => this.#reclaim(missing)
+    this.#room = new ShareRoom({ ...parts, accounts: book.accounts, reclaim: reclaimed }, options)
   }
 
   /**
@@ -117,19 +112,14 @@ export class ShareStore {
     const { vault, shareNumber } = header
     const key = { vault, shareNumber, pack: packId(header.manifest) }
     if (shareNumber >= manifest.total) throw new FormatError('share: no such share number')
-    if (await this.#turns.run(keyText(key), () => Promise.resolve(this.#hold(key)))) return 'held'
-    for (;;) {
-      const counted = this.#taken(vault) - this.released(vault)
-      if (quota !== undefined && counted + size > quota) return 'quota'
-      const missing = this.#taken() + size - this.#options.capacity
-      if (missing <= 0) break
-      if (!(await this.#reclaim(missing))) return 'full'
-    }
+    const hold = () => Promise.resolve(this.#hold(key))
+    if (await this.#turns.run(keyText(key), hold)) return 'held'
+    const room = await this.#room.promise(vault, size, quota)
+    if (room !== 'promised') return room
 
-    this.#promise(vault, size)
     let file: DiskFile | undefined
     try {
-      if (!(await this.#hasVolumeRoom())) return 'full'
+      if (!(await this.#room.hasVolumeRoom())) return 'full'
       await this.#prepareFolder(folderOf(key))
       this.#uploads += 1
       const path = `${pathOf(key)}.${this.#uploads}${PART_SUFFIX}`
@@ -143,12 +133,12 @@ export class ShareStore {
           return outcome
         },
         discard: async () => {
-          this.#promise(vault, -size)
+          this.#room.free(vault, size)
           if (!hasName) await this.#disk.remove(path)
         },
       })
     } finally {
-      if (file === undefined) this.#promise(vault, -size)
+      if (file === undefined) this.#room.free(vault, size)
     }
   }
 
@@ -222,6 +212,17 @@ export class ShareStore {
     return this.#accounts.provisional(age, limit)
   }
 
+  /**
+   * A provisional share whose time is over, and that was adopted once: it is due as a released one is,
+   * and goes no faster. Or whoever releases a share and stores it again could have all of them go at once.
+   */
+  letGo(key: ShareKey): void {
+    const account = this.#accounts.get(key)
+    if (account === undefined || account.adoptedBy !== null || account.release !== null) return
+    // Any head that speaks for it outranks this.
+    this.#accounts.put({ ...account, release: { sequence: 1, dueAge: this.ages.age } })
+  }
+
   /** @returns vaults with shares whose release is due at this age */
   vaultsDue(age: number): VaultId[] {
     return this.#accounts.vaultsDue(age)
@@ -238,7 +239,7 @@ export class ShareStore {
    * @param isMeant - asked about the share as it is when its turn has come
    * @param also - done in one transaction with the account's removal
    * @returns bytes freed; 0 if it was not meant any more
-   * @throws {DiskError} it may or may not be there; its account stays, marked as damaged
+   * @throws {DiskError} its account stays, marked as damaged where the file may be gone
    */
   async remove(
     key: ShareKey,
@@ -250,8 +251,10 @@ export class ShareStore {
       const account = this.#accounts.get(key)
       if (account === undefined || !isMeant(account)) return 0
       this.#leaving.add(name)
+      let isRemoved = false
       try {
         await this.#disk.remove(pathOf(key))
+        isRemoved = true
         await this.#disk.syncFolder(folderOf(key))
         this.#accounts.transaction(() => {
           this.#accounts.remove(key)
@@ -259,7 +262,7 @@ export class ShareStore {
         })
         return account.size
       } catch (error) {
-        this.#markDamaged(key)
+        if (isRemoved) this.#markDamaged(key)
         throw error
       } finally {
         this.#leaving.delete(name)
@@ -296,9 +299,7 @@ export class ShareStore {
 
   /** @returns bytes this peer lends, and how many of them are left */
   async space(): Promise<{ readonly capacity: number; readonly free: number }> {
-    const { capacity, reserve } = this.#options
-    const onVolume = (await this.#disk.space()).free - reserve
-    return { capacity, free: Math.max(0, Math.min(capacity - this.#taken(), onVolume)) }
+    return await this.#room.space()
   }
 
   #of(pack: PackId, owner: VaultId | undefined): ShareAccount[] {
@@ -317,44 +318,22 @@ export class ShareStore {
     return { accounts: this.#accounts, leases: this.leases, age: this.ages.age, isLeaving }
   }
 
-  /** @returns whether the share is here; if so it is none of those that may go soon */
+  /**
+   * @returns whether the share is here; if so it is none of those that may go soon. That it was adopted
+   *   once is remembered in `keptBy`: see `letGo`
+   */
   #hold(key: ShareKey): boolean {
     const account = this.#accounts.get(key)
     if (account === undefined || account.isDamaged) return false
     if (account.release === null && account.adoptedBy !== null) return true
     const receivedAge = this.ages.age
-    this.#accounts.put({ ...account, receivedAge, adoptedBy: null, release: null })
+    const keptBy = account.adoptedBy === null ? account.keptBy : Math.max(account.keptBy, 1)
+    this.#accounts.put({ ...account, receivedAge, keptBy, adoptedBy: null, release: null })
     return true
   }
 
   #isHeld(key: ShareKey): boolean {
     return this.#accounts.get(key)?.isDamaged === false
-  }
-
-  /** Bytes held and promised. */
-  #taken(vault?: VaultId): number {
-    const promised =
-      vault === undefined
-        ? [...this.#promised.values()].reduce((sum, size) => sum + size, 0)
-        : (this.#promised.get(vault) ?? 0)
-    return this.used(vault) + promised
-  }
-
-  #promise(vault: VaultId, change: number): void {
-    const promised = (this.#promised.get(vault) ?? 0) + change
-    if (promised === 0) this.#promised.delete(vault)
-    else this.#promised.set(vault, promised)
-  }
-
-  /** Counts every promised byte as still to be written, which errs on the side of the reserve. */
-  async #hasVolumeRoom(): Promise<boolean> {
-    for (;;) {
-      const { free } = await this.#disk.space()
-      const promised = [...this.#promised.values()].reduce((sum, size) => sum + size, 0)
-      const missing = this.#options.reserve - (free - promised)
-      if (missing <= 0) return true
-      if (!(await this.#reclaim(missing))) return false
-    }
   }
 
   async #reclaim(missing: number): Promise<boolean> {

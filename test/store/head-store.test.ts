@@ -78,6 +78,28 @@ describe('a head store', () => {
     })
   })
 
+  it('knows how a head that a release names stands: kept, unknown, or in doubt by a fork', async () => {
+    await onMachine(async (open) => {
+      const store = await open()
+      const heads = [5, 6, 7].map((sequence) => maker.chained(sequence))
+      const standings = () =>
+        heads.map((head, index) => store.standing(vault, { sequence: 5 + index, id: sha256(head) }))
+      expect(store.newest(vault)).toBeUndefined()
+      expect(standings()).toEqual(['unknown', 'unknown', 'unknown'])
+      for (const head of heads.slice(0, 2)) await store.publish(head)
+      expect(store.newest(vault)?.sequence).toBe(6)
+      expect(standings()).toEqual(['kept', 'kept', 'unknown'])
+      const wrongSequence = { sequence: 6, id: sha256(heads[0]!) }
+      expect(store.standing(vault, wrongSequence)).toBe('unknown')
+      await store.publish(maker.head(6, { writtenAt: 99 }))
+      expect(standings()).toEqual(['fork', 'fork', 'unknown'])
+      await store.publish(heads[2]!)
+      expect(standings(), 'after the fork').toEqual(['fork', 'fork', 'kept'])
+      await store.publish(maker.head(8))
+      expect(standings(), 'passed over').toEqual(['fork', 'fork', 'fork'])
+    })
+  })
+
   it('takes nothing that vault and device did not sign', async () => {
     await onMachine(async (open) => {
       const store = await open()

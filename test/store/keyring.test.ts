@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { encodeCbor } from '../../protocol/cbor.ts'
 import { FormatError } from '../../protocol/errors.ts'
+import { deviceIdFromBytes } from '../../protocol/ids.ts'
+import { issueCertificate, openCertificate } from '../../protocol/keys.ts'
+import { newDevice } from '../../src/node/vault.ts'
 import { VolumeFile } from '../../sim/volume.ts'
 import {
   KeyringDamagedError,
@@ -24,6 +27,12 @@ const keyring: Keyring = {
   readSecret: keys.readSecret,
   ledgerKey: keys.ledgerKey,
   pruneKey: keys.pruneKey,
+  pruneCertificate: issueCertificate(keys.vaultKey, {
+    device: deviceIdFromBytes(keys.pruneKey.publicKey),
+    epoch: 1,
+    issuedAt: 5,
+    role: 'prune',
+  }),
   recovery: recovery.peer,
 }
 
@@ -34,6 +43,27 @@ describe('a keyring', () => {
       await createKeyring(disk, keyring)
       expect(await readKeyring(disk)).toEqual(keyring)
       expect(certificateOf(keyring)).toMatchObject({ vault, epoch: 1 })
+    })
+  })
+
+  it('of a Cairn that released nothing opens without a certificate for the prune key', async () => {
+    await onMachine(async ({ disk }) => {
+      const { pruneCertificate: _, ...old } = keyring
+      await createKeyring(disk, old)
+      const opened = await readKeyring(disk)
+      expect(opened).toEqual(old)
+      expect('pruneCertificate' in opened).toBe(false)
+    })
+  })
+
+  it('of a new device comes with certificates for its key and the prune key', async () => {
+    await onMachine(async (ports) => {
+      const made = newDevice(keys, 3, ports)
+      const { pruneCertificate = new Uint8Array(0) } = made
+      const pruner = deviceIdFromBytes(keys.pruneKey.publicKey)
+      const expected = { vault, device: pruner, role: 'prune', epoch: 3 }
+      expect(openCertificate(pruneCertificate, vault)).toMatchObject(expected)
+      expect(certificateOf(made)).toMatchObject({ vault, role: 'device', epoch: 3 })
     })
   })
 

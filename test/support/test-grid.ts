@@ -52,7 +52,7 @@ export interface ReleaseOptions {
   readonly epoch?: number
   readonly kind?: ReleaseKind
   readonly packs?: readonly PackId[]
-  /** In place of `head(sequence)`. */
+  /** In place of `chained(sequence)`. */
   readonly head?: Uint8Array
 }
 
@@ -123,7 +123,7 @@ export class TestGrid {
   }
 
   /**
-   * A release, or another document of its kind, that names the head `head(sequence)`.
+   * A release, or another document of its kind, that names the head `chained(sequence)`.
    *
    * @param more - `keys`: of the vault that releases; `key`, `role`, `epoch`: of who signs
    */
@@ -133,19 +133,32 @@ export class TestGrid {
     const device = deviceIdFromBytes(key.publicKey)
     const certificate = issueCertificate(keys.vaultKey, { device, role, epoch, issuedAt: 1 })
     const vault = vaultIdFromBytes(keys.vaultKey.publicKey)
-    const id = sha256(more.head ?? this.head(sequence))
+    const id = sha256(more.head ?? this.chained(sequence))
     return signRelease({ vault, certificate, kind, head: { sequence, id }, packs }, key)
   }
 
-  head(sequence: number, more: { writtenAt?: number; previous?: Uint8Array } = {}): Uint8Array {
+  head(
+    sequence: number,
+    more: { writtenAt?: number; previous?: Uint8Array; epoch?: number } = {},
+  ): Uint8Array {
     const device = deviceIdFromBytes(this.device.publicKey)
-    const certificate = issueCertificate(this.keys.vaultKey, { device, epoch: 1, issuedAt: 1 })
+    const certificate = issueCertificate(this.keys.vaultKey, {
+      device,
+      epoch: more.epoch ?? 1,
+      issuedAt: 1,
+    })
     const { vault } = this
     const [root, ledger] = [utf8('a sealed root'), utf8('a sealed ledger')]
     const previous = more.previous ?? (sequence === 1 ? null : sha256(utf8('before')))
     const writtenAt = more.writtenAt ?? sequence
     const fields = { vault, certificate, device, sequence, previous, root, ledger, writtenAt }
     return signHead(fields, this.device)
+  }
+
+  /** A head that follows the one before, back to the first. */
+  chained(sequence: number): Uint8Array {
+    if (sequence === 1) return this.head(1)
+    return this.head(sequence, { previous: sha256(this.chained(sequence - 1)) })
   }
 
   peer(id: PeerId | undefined): TestPeer {
