@@ -81,8 +81,7 @@ export async function forgetRows(
  */
 export async function setPinned(
   list: SnapshotPage,
-  sequences: ReadonlySet<number>,
-  isPinned: boolean,
+  { sequences, isPinned }: { readonly sequences: ReadonlySet<number>; readonly isPinned: boolean },
   parts: ListParts,
 ): Promise<SnapshotPage> {
   const pin = (row: SnapshotRow): SnapshotRow =>

@@ -77,7 +77,7 @@ export async function runPin(
       isWholeLedger: false,
       root: async (old, { sink }) => ({
         ...old,
-        snapshots: await setPinned(old.snapshots, sequences, isPinned, { source, sink }),
+        snapshots: await setPinned(old.snapshots, { sequences, isPinned }, { source, sink }),
       }),
       plan: () => undefined,
     }

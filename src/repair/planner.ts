@@ -62,7 +62,12 @@ function reasonFor(
   if (isTooLikelyLost(input, facts, policy)) {
     return `its loss is ${(facts.loss / facts.lossOfOriginal).toFixed(1)} times as likely as that of its original alone`
   }
-  return isAsked && facts.length > 1 ? `${facts.length} deltas` : undefined
+  if (!isAsked) return undefined
+  if (facts.length > 1) return `${facts.length} deltas`
+  const root = pathOf(input.versions, input.newest)[0]
+  return root !== undefined && !input.shown.has(root.id)
+    ? 'it rests on an original that no snapshot shows'
+    : undefined
 }
 
 /** Where even one delta exceeds the bound, as with two shares in all, no chain can keep it. */

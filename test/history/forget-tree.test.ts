@@ -1,7 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
+import { referenceId } from '../../protocol/reference.ts'
 import type { FolderNode, Version, VersionId } from '../../protocol/tree.ts'
+import { FormatError } from '../../src/base/errors.ts'
+import { forgetSnapshots } from '../../src/history/forget-tree.ts'
+import type { ObjectSource } from '../../src/history/objects.ts'
 import type { Thin } from '../../src/history/thin.ts'
 import { withBases } from '../../src/history/thin.ts'
 import { RawTree } from '../reference/raw-tree.ts'
@@ -126,6 +130,31 @@ describe('forgetting snapshots', () => {
     )
   })
 
+  it('ends with the error where a page cannot be read', async () => {
+    const files = { act: 'range', from: 0, count: 300, seed: 1 } as const
+    const world = await World.after([[{ ...files, what: 'file' }]])
+    for (let seed = 0; seed < 40; seed++) {
+      await world.backUp([{ ...files, what: seed % 2 === 0 ? 'touch' : 'file', count: 9, seed }])
+    }
+    const kinds = ['page', 'past', 'index']
+    const root = world.root as FolderNode
+    const { objects } = await rawOf(world)
+    const needed = world.objects.puts.filter(
+      ({ kind, reference }) => kinds.includes(kind) && objects.has(referenceId(reference)),
+    )
+    expect(new Set(needed.map(({ kind }) => kind))).toEqual(new Set(kinds))
+    for (const { reference } of needed) {
+      const source: ObjectSource = {
+        read: (wanted, kind) =>
+          referenceId(wanted) === referenceId(reference)
+            ? Promise.reject(new FormatError('lost'))
+            : world.objects.read(wanted, kind),
+      }
+      const parts = { source, sink: world.objects, cutKey: new Uint8Array(32), sequence: 999 }
+      await expect(forgetSnapshots(root, new Set([1]), parts)).rejects.toThrow(FormatError)
+    }
+  })
+
   it('lets the caller say what becomes of a history, and tells which versions are kept', async () => {
     await fc.assert(
       fc.asyncProperty(rounds, choice, async (before, kept) => {
@@ -135,7 +164,7 @@ describe('forgetting snapshots', () => {
         const { versions } = await rawOf(world)
         const shown = world.model.shown()
         for (const [path, there] of versions) {
-          // A history that lost nothing keeps its deltas; any other is whole versions, no bases.
+          // A history that lost nothing keeps its deltas; any other has whole versions now.
           const ids = new Set(there.keys())
           expect(ids.difference(shown.get(path) ?? new Set())).toEqual(new Set())
         }

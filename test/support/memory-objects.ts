@@ -18,7 +18,7 @@ export class MemoryObjects implements ObjectSink, ObjectSource, SealedSource {
   readonly #pack: number
   #offset = 0
   /** What went in since the last `reset`. */
-  puts: { kind: ObjectKind; size: number }[] = []
+  puts: { kind: ObjectKind; size: number; reference: Reference }[] = []
   reads = 0
   bytesRead = 0
 
@@ -52,7 +52,7 @@ export class MemoryObjects implements ObjectSink, ObjectSource, SealedSource {
     }
     this.#offset += length
     this.#objects.set(referenceId(reference), { kind, body, secret })
-    this.puts.push({ kind, size: length })
+    this.puts.push({ kind, size: length, reference })
     return Promise.resolve(reference)
   }
 

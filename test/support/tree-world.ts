@@ -439,7 +439,7 @@ function newVersion(sequence: number, number: number, before: Standing | undefin
   }
 }
 
-function newReference(sequence: number, number: number): Reference {
+export function newReference(sequence: number, number: number): Reference {
   return {
     pack: sequence,
     offset: number * 100,
@@ -452,7 +452,7 @@ function newReference(sequence: number, number: number): Reference {
   }
 }
 
-function newAttributes(number: number): Attributes {
+export function newAttributes(number: number): Attributes {
   return {
     mode: 0o644 + (number % 2),
     uid: 1000,
