@@ -5,6 +5,7 @@
  */
 
 import { PACK_SIZE_TARGET, packPadding } from '../../protocol/pack.ts'
+import { release, unfilled } from '../codec/buffers.ts'
 import type { PackKind } from '../store/packs.ts'
 import type { PackDraft, Spool } from '../store/spool.ts'
 
@@ -21,7 +22,7 @@ export interface SealedPack {
   readonly kind: PackKind
   /** Bytes, padding included. */
   readonly size: number
-  /** The pack itself, handed over. */
+  /** Begins with the pack, and may be longer: cutting off the rest would be a copy. Handed over. */
   readonly bytes: Uint8Array
 }
 
@@ -38,9 +39,11 @@ export interface PackerOptions {
 /** Bytes gathered before they are written: small objects would cost a call each. */
 const GATHERED_SIZE_MAX = 1024 * 1024
 
-/** Room that a pack begins with, bytes; it doubles until there is room for a whole one. */
-const ROOM_MIN = 64 * 1024
-const ROOM_MAX = 9 * 1024 * 1024
+/**
+ * Room that a pack begins with, bytes, and the next steps. Few, and the last holds a whole pack with its
+ * padding: a larger room is a copy.
+ */
+const ROOMS = [64 * 1024, 1024 * 1024, 9 * 1024 * 1024]
 
 interface OpenPack {
   readonly number: number
@@ -89,8 +92,7 @@ export class Packer {
     await open.draft.finish()
     this.#open = undefined
     const { number, size } = open
-    const bytes = new Uint8Array((open.bytes.buffer as ArrayBuffer).transfer(size))
-    await this.#options.onPack({ number, kind: this.#options.kind, size, bytes })
+    await this.#options.onPack({ number, kind: this.#options.kind, size, bytes: open.bytes })
   }
 
   /** Give up the open pack: nothing that was recorded rests on it. */
@@ -102,7 +104,7 @@ export class Packer {
   async #begin(): Promise<OpenPack> {
     const number = this.#options.nextNumber()
     const draft = await this.#options.spool.begin(number)
-    this.#open = { number, draft, bytes: new Uint8Array(ROOM_MIN), size: 0, written: 0 }
+    this.#open = { number, draft, bytes: unfilled(0), size: 0, written: 0 }
     return this.#open
   }
 }
@@ -111,9 +113,10 @@ export class Packer {
 function makeRoom(open: OpenPack, size: number): void {
   const needed = open.size + size
   if (needed <= open.bytes.length) return
-  let room = open.bytes.length
-  while (room < needed) room = room < ROOM_MAX ? Math.min(2 * room, ROOM_MAX) : 2 * room
-  open.bytes = new Uint8Array((open.bytes.buffer as ArrayBuffer).transfer(room))
+  const larger = unfilled(ROOMS.find((room) => room >= needed) ?? needed)
+  larger.set(open.bytes.subarray(0, open.size))
+  release(open.bytes)
+  open.bytes = larger
 }
 
 async function write(open: OpenPack): Promise<void> {
