@@ -12,7 +12,7 @@ import type { Version, VersionLabel } from '../../protocol/tree.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
-import { codecs, type FileDigest } from '../codec/codecs.ts'
+import { codecs, type FileDigest, type OriginalOutput } from '../codec/codecs.ts'
 import type {
   Codec,
   CodecInput,
@@ -221,12 +221,22 @@ export class FileReader {
     const run = await this.#open('original', { ...this.#secrets, blockSize }, status.size)
     const { writer } = this.#parts
     const slots: Slot[] = []
+    const write = async (outputs: readonly OriginalOutput[]) => {
+      for (const output of outputs) {
+        if (output.type === 'object') slots.push(await writer.writeContent(output))
+      }
+    }
+    let outputs: readonly OriginalOutput[] = []
     try {
       for await (const bytes of this.#blocks(file, status.size, signal)) {
-        for (const output of await run.push(bytes)) {
-          if (output.type === 'object') slots.push(await writer.writeContent(output))
-        }
+        // While a worker is busy with this block, what it made of the one before is written.
+        const pushed = run.push(bytes)
+        // A failure is told when its turn comes.
+        pushed.catch(() => undefined)
+        await write(outputs)
+        outputs = await pushed
       }
+      await write(outputs)
       for (const output of await run.close()) {
         if (output.type === 'object') {
           slots.push(await writer.writeContent(output))

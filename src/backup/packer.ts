@@ -58,6 +58,8 @@ interface OpenPack {
 export class Packer {
   readonly #options: PackerOptions
   #open: OpenPack | undefined
+  /** The full pack on its way to the disk and onward, while the next one is filled. */
+  #closing: Promise<void> = Promise.resolve()
 
   constructor(options: PackerOptions) {
     this.#options = options
@@ -66,7 +68,7 @@ export class Packer {
   /** Add objects so that they lie one after the other in one pack. */
   async add(objects: readonly Uint8Array[]): Promise<Place[]> {
     const size = objects.reduce((sum, object) => sum + object.length, 0)
-    if (this.#open !== undefined && this.#open.size + size > PACK_SIZE_TARGET) await this.flush()
+    if (this.#open !== undefined && this.#open.size + size > PACK_SIZE_TARGET) await this.#close()
     const open = this.#open ?? (await this.#begin())
 
     makeRoom(open, size)
@@ -80,25 +82,44 @@ export class Packer {
     return places
   }
 
-  /** Close the open pack, if any, and hand it on. */
+  /** Close the open pack, if any; resolves when it and all before it were handed on. */
   async flush(): Promise<void> {
-    const open = this.#open
-    if (open === undefined) return
-    const padding = packPadding(open.size, open.bytes.subarray(0, open.size), this.#options.padKey)
-    makeRoom(open, padding.length)
-    open.bytes.set(padding, open.size)
-    open.size += padding.length
-    await write(open)
-    await open.draft.finish()
-    this.#open = undefined
-    const { number, size } = open
-    await this.#options.onPack({ number, kind: this.#options.kind, size, bytes: open.bytes })
+    await this.#close()
+    await this.#closing
   }
 
   /** Give up the open pack: nothing that was recorded rests on it. */
   async abandon(): Promise<void> {
-    await this.#open?.draft.discard()
+    const open = this.#open
     this.#open = undefined
+    await Promise.allSettled([this.#closing, open?.draft.discard()])
+  }
+
+  /** Resolves when the pack before was handed on: so two are in memory at most. */
+  async #close(): Promise<void> {
+    await this.#closing
+    const open = this.#open
+    if (open === undefined) return
+    this.#open = undefined
+    this.#closing = this.#handOn(open)
+    // Its failure is told to whoever closes the next one, or flushes.
+    this.#closing.catch(() => undefined)
+  }
+
+  async #handOn(open: OpenPack): Promise<void> {
+    const { padKey, kind, onPack } = this.#options
+    try {
+      const padding = packPadding(open.size, open.bytes.subarray(0, open.size), padKey)
+      makeRoom(open, padding.length)
+      open.bytes.set(padding, open.size)
+      open.size += padding.length
+      await write(open)
+      await open.draft.finish()
+    } catch (error) {
+      await open.draft.discard()
+      throw error
+    }
+    await onPack({ number: open.number, kind, size: open.size, bytes: open.bytes })
   }
 
   async #begin(): Promise<OpenPack> {
