@@ -7,7 +7,6 @@ import { constants, zstdCompressSync } from 'node:zlib'
 import { FormatError } from '../../protocol/errors.ts'
 import { OBJECT_SIZE_MAX } from '../../protocol/object.ts'
 import { unpackFrame } from '../../protocol/zstd-block.ts'
-import { release } from '../base/release.ts'
 
 const LEVEL = 3
 const SAVING_MIN = 1 / 16 // below that, the time to open it again is worth more
@@ -17,14 +16,9 @@ export class BadCompressionError extends FormatError {
   override readonly name = 'BadCompressionError'
 }
 
-/** Results of bodies from here on have a buffer of their own, larger than any pool. */
-const RELEASED_SIZE_MIN = 256 * 1024
-
 /** @returns one zstd frame, or `undefined` if it would not save a sixteenth */
 export function compress(body: Uint8Array): Uint8Array | undefined {
   const packed = zstdCompressSync(body, {
-    // With room for all, zstd works from the body into the result, without buffers in between.
-    chunkSize: frameSizeMax(body.length),
     params: {
       [constants.ZSTD_c_compressionLevel]: LEVEL,
       [constants.ZSTD_c_contentSizeFlag]: 1,
@@ -33,16 +27,9 @@ export function compress(body: Uint8Array): Uint8Array | undefined {
     pledgedSrcSize: body.length,
   })
   const sizeMax = body.length * (1 - SAVING_MIN)
-  const isWorth = packed.length <= sizeMax && packed.length < body.length
-  const frame = isWorth ? new Uint8Array(packed) : undefined
-  if (body.length >= RELEASED_SIZE_MIN) release(new Uint8Array(packed.buffer))
-  return frame
-}
-
-/** `ZSTD_compressBound` of zstd.h, and no less than Node takes. */
-function frameSizeMax(size: number): number {
-  const small = size < 128 * 1024 ? (128 * 1024 - size) >>> 11 : 0
-  return Math.max(constants.Z_MIN_CHUNK, size + (size >>> 8) + small)
+  return packed.length <= sizeMax && packed.length < body.length
+    ? new Uint8Array(packed)
+    : undefined
 }
 
 /**
