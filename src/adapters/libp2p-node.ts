@@ -4,7 +4,6 @@
  * Few peers, each known by its key; many streams, long-lived connections over slow and uneven uplinks.
  */
 
-import { noise } from '@chainsafe/libp2p-noise'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
@@ -13,6 +12,7 @@ import { createLibp2p } from 'libp2p'
 import { concat } from '../../protocol/bytes.ts'
 import { signingKeyFromSeed } from '../../protocol/signing.ts'
 import type { PeerId } from '../ports/network.ts'
+import { leanNoise } from './libp2p-noise.ts'
 import { corkedTcp } from './libp2p-tcp.ts'
 
 /** Open streams of one protocol on one connection; more are reset. Above any client's own width. */
@@ -76,7 +76,7 @@ export async function makeNode(
     privateKey: privateKeyOf(options.seed),
     addresses: { listen: [...options.listen] },
     transports: [corkedTcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [leanNoise()],
     streamMuxers: [
       yamux({
         maxInboundStreams: MUXER_STREAMS_MAX,

@@ -127,11 +127,12 @@ export class Libp2pStream implements ByteStream {
   }
 
   #onMessage({ data }: StreamMessageEvent): void {
-    const { buffer, byteOffset, byteLength } = data instanceof Uint8Array ? data : data.subarray()
-    // A plain view: what comes from a socket is a Buffer, whose `slice` is none.
-    const chunk = new Uint8Array(buffer, byteOffset, byteLength)
-    this.#waiting.push(chunk)
-    this.#waitingSize += chunk.length
+    // As it lies in memory: joining the parts of a list would copy each byte once more.
+    for (const { buffer, byteOffset, byteLength } of data instanceof Uint8Array ? [data] : data) {
+      // A plain view: what comes from a socket is a Buffer, whose `slice` is none.
+      this.#waiting.push(new Uint8Array(buffer, byteOffset, byteLength))
+      this.#waitingSize += byteLength
+    }
     // After the end the rest must come out at once: a closed stream gives nothing any more.
     if (this.#waitingSize >= WAITING_SIZE_MAX && !this.#isEnded) this.#stream.pause()
     this.#wakeReader?.()

@@ -12,7 +12,7 @@ import type { Version, VersionLabel } from '../../protocol/tree.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
-import { codecs, type FileDigest } from '../codec/codecs.ts'
+import { codecs, type FileDigest, type OriginalOutput } from '../codec/codecs.ts'
 import type {
   Codec,
   CodecInput,
@@ -227,14 +227,24 @@ export class FileReader {
     const { writer } = this.#parts
     const slots: Slot[] = []
     const sizes: number[] = []
+    const write = async (outputs: readonly OriginalOutput[]) => {
+      for (const output of outputs) {
+        if (output.type !== 'object') continue
+        sizes.push(output.size)
+        slots.push(await writer.writeContent(output))
+      }
+    }
+    let outputs: readonly OriginalOutput[] = []
     try {
       for await (const bytes of this.#blocks(file, status.size, signal)) {
-        for (const output of await run.push(bytes)) {
-          if (output.type !== 'object') continue
-          sizes.push(output.size)
-          slots.push(await writer.writeContent(output))
-        }
+        // While a worker is busy with this block, what it made of the one before is written.
+        const pushed = run.push(bytes)
+        // A failure is told when its turn comes.
+        pushed.catch(() => undefined)
+        await write(outputs)
+        outputs = await pushed
       }
+      await write(outputs)
       for (const output of await run.close()) {
         if (output.type === 'object') {
           sizes.push(output.size)

@@ -5,6 +5,7 @@
  */
 
 import { PACK_SIZE_TARGET, packPadding } from '../../protocol/pack.ts'
+import { release, unfilled } from '../codec/buffers.ts'
 import type { PackKind } from '../store/packs.ts'
 import type { PackDraft, Spool } from '../store/spool.ts'
 
@@ -21,7 +22,7 @@ export interface SealedPack {
   readonly kind: PackKind
   /** Bytes, padding included. */
   readonly size: number
-  /** The pack itself, handed over. */
+  /** Begins with the pack, and may be longer: cutting off the rest would be a copy. Handed over. */
   readonly bytes: Uint8Array
 }
 
@@ -38,9 +39,11 @@ export interface PackerOptions {
 /** Bytes gathered before they are written: small objects would cost a call each. */
 const GATHERED_SIZE_MAX = 1024 * 1024
 
-/** Room that a pack begins with, bytes; it doubles until there is room for a whole one. */
-const ROOM_MIN = 64 * 1024
-const ROOM_MAX = 9 * 1024 * 1024
+/**
+ * Room that a pack begins with, bytes, and the next steps. Few, and the last holds a whole pack with its
+ * padding: a larger room is a copy.
+ */
+const ROOMS = [64 * 1024, 1024 * 1024, 9 * 1024 * 1024]
 
 interface OpenPack {
   readonly number: number
@@ -55,6 +58,8 @@ interface OpenPack {
 export class Packer {
   readonly #options: PackerOptions
   #open: OpenPack | undefined
+  /** The full pack on its way to the disk and onward, while the next one is filled. */
+  #closing: Promise<void> = Promise.resolve()
 
   constructor(options: PackerOptions) {
     this.#options = options
@@ -63,7 +68,7 @@ export class Packer {
   /** Add objects so that they lie one after the other in one pack. */
   async add(objects: readonly Uint8Array[]): Promise<Place[]> {
     const size = objects.reduce((sum, object) => sum + object.length, 0)
-    if (this.#open !== undefined && this.#open.size + size > PACK_SIZE_TARGET) await this.flush()
+    if (this.#open !== undefined && this.#open.size + size > PACK_SIZE_TARGET) await this.#close()
     const open = this.#open ?? (await this.#begin())
 
     makeRoom(open, size)
@@ -77,32 +82,50 @@ export class Packer {
     return places
   }
 
-  /** Close the open pack, if any, and hand it on. */
+  /** Close the open pack, if any; resolves when it and all before it were handed on. */
   async flush(): Promise<void> {
-    const open = this.#open
-    if (open === undefined) return
-    const padding = packPadding(open.size, open.bytes.subarray(0, open.size), this.#options.padKey)
-    makeRoom(open, padding.length)
-    open.bytes.set(padding, open.size)
-    open.size += padding.length
-    await write(open)
-    await open.draft.finish()
-    this.#open = undefined
-    const { number, size } = open
-    const bytes = new Uint8Array((open.bytes.buffer as ArrayBuffer).transfer(size))
-    await this.#options.onPack({ number, kind: this.#options.kind, size, bytes })
+    await this.#close()
+    await this.#closing
   }
 
   /** Give up the open pack: nothing that was recorded rests on it. */
   async abandon(): Promise<void> {
-    await this.#open?.draft.discard()
+    const open = this.#open
     this.#open = undefined
+    await Promise.allSettled([this.#closing, open?.draft.discard()])
+  }
+
+  /** Resolves when the pack before was handed on: so two are in memory at most. */
+  async #close(): Promise<void> {
+    await this.#closing
+    const open = this.#open
+    if (open === undefined) return
+    this.#open = undefined
+    this.#closing = this.#handOn(open)
+    // Its failure is told to whoever closes the next one, or flushes.
+    this.#closing.catch(() => undefined)
+  }
+
+  async #handOn(open: OpenPack): Promise<void> {
+    const { padKey, kind, onPack } = this.#options
+    try {
+      const padding = packPadding(open.size, open.bytes.subarray(0, open.size), padKey)
+      makeRoom(open, padding.length)
+      open.bytes.set(padding, open.size)
+      open.size += padding.length
+      await write(open)
+      await open.draft.finish()
+    } catch (error) {
+      await open.draft.discard()
+      throw error
+    }
+    await onPack({ number: open.number, kind, size: open.size, bytes: open.bytes })
   }
 
   async #begin(): Promise<OpenPack> {
     const number = this.#options.nextNumber()
     const draft = await this.#options.spool.begin(number)
-    this.#open = { number, draft, bytes: new Uint8Array(ROOM_MIN), size: 0, written: 0 }
+    this.#open = { number, draft, bytes: unfilled(0), size: 0, written: 0 }
     return this.#open
   }
 }
@@ -111,9 +134,10 @@ export class Packer {
 function makeRoom(open: OpenPack, size: number): void {
   const needed = open.size + size
   if (needed <= open.bytes.length) return
-  let room = open.bytes.length
-  while (room < needed) room = room < ROOM_MAX ? Math.min(2 * room, ROOM_MAX) : 2 * room
-  open.bytes = new Uint8Array((open.bytes.buffer as ArrayBuffer).transfer(room))
+  const larger = unfilled(ROOMS.find((room) => room >= needed) ?? needed)
+  larger.set(open.bytes.subarray(0, open.size))
+  release(open.bytes)
+  open.bytes = larger
 }
 
 async function write(open: OpenPack): Promise<void> {

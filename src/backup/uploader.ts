@@ -312,7 +312,7 @@ export class Uploader {
       leafSize: LEAF_SIZE[pack.kind],
     })
     try {
-      const outputs = [...(await run.push(bytes)), ...(await run.close())]
+      const outputs = [...(await run.push({ bytes, size: pack.size })), ...(await run.close())]
       const [encoded] = outputs
       assert(encoded !== undefined, 'encoding one pack gives one encoded pack')
       assert(pack.id === undefined || pack.id === encoded.id, 'the same pack encodes the same')

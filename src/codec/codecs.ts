@@ -68,6 +68,13 @@ export type DeltaOutput =
       readonly deltaSize: number
     } & FileDigest)
 
+/** A pack at the beginning of its buffer, which is handed over whole. */
+export interface PackBytes {
+  readonly bytes: Uint8Array
+  /** Of the pack; what is behind it is nothing. */
+  readonly size: number
+}
+
 /** For each codec's name: how it is made. */
 export const codecs = {
   /** A file's bytes → objects of its chunks, then its digest and signature. */
@@ -150,11 +157,11 @@ export const codecs = {
    *
    * @throws {FormatError} as {@link encodePack} does
    */
-  encodePack(params: Code & { readonly leafSize: number }): Codec<Uint8Array, EncodedPack> {
+  encodePack(params: Code & { readonly leafSize: number }): Codec<PackBytes, EncodedPack> {
     return {
-      push(pack) {
-        const encoded = encodePack(pack, params)
-        release(pack)
+      push({ bytes, size }) {
+        const encoded = encodePack(bytes.subarray(0, size), params)
+        release(bytes)
         return [encoded]
       },
       close: () => [],

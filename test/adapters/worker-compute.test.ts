@@ -70,7 +70,7 @@ describe('WorkerCompute', () => {
     onTestFinished(() => compute.stop())
     const pack = noise(1_000_000)
     const encoder = await compute.open('encodePack', { needed: 3, total: 6, leafSize: 16384 })
-    const [encoded] = await encoder.push(pack.slice())
+    const [encoded] = await encoder.push({ bytes: pack.slice(), size: pack.length })
     await encoder.close()
     expect(encoded?.pieces).toHaveLength(6)
 

@@ -27,7 +27,7 @@ describe('a packer', () => {
       const expected = padPack(concat(...objects), padKey)
       const whole = await spool.readWhole(1, size)
       expect(whole !== undefined && equal(whole, expected)).toBe(true)
-      expect(equal(packs[0]?.bytes ?? new Uint8Array(0), expected)).toBe(true)
+      expect(equal(packs[0]!.bytes.subarray(0, size), expected)).toBe(true)
     })
   })
 
@@ -51,7 +51,8 @@ describe('a packer', () => {
       for (let count = 0; count < 8; count += 1) await packer.add([new Uint8Array(MIB)])
       expect(packs).toEqual([])
       await packer.add([new Uint8Array(60)])
-      expect(packs.map(({ size }) => size)).toEqual([padme(PACK_SIZE_TARGET)])
+      await packer.flush()
+      expect(packs.map(({ size }) => size)).toEqual([padme(PACK_SIZE_TARGET), 60])
     })
   })
 
@@ -87,6 +88,40 @@ describe('a packer', () => {
       await packer.abandon()
       expect(packs).toEqual([])
       expect(await disk.list('spool')).toEqual([])
+    })
+  })
+
+  it('fills the next pack while a full one is on its way, and no more than that', async () => {
+    await onMachine(async ({ disk }) => {
+      const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const handedOn: number[] = []
+      const { packer } = await startPacking(disk, async ({ number }) => {
+        handedOn.push(number)
+        await gates[number - 1]?.promise
+      })
+      const fill = () => packer.add([new Uint8Array(PACK_SIZE_TARGET)])
+      await fill()
+      await fill()
+      let isThirdBegun = false
+      const third = fill().then(() => (isThirdBegun = true))
+      const flushed = third.then(() => packer.flush())
+      await disk.list('spool')
+      expect(isThirdBegun).toBe(false)
+      gates[0]?.resolve()
+      await third
+      gates[1]?.resolve()
+      await flushed
+      expect(handedOn).toEqual([1, 2, 3])
+    })
+  })
+
+  it('tells of a pack that could not be handed on with the next call', async () => {
+    await onMachine(async ({ disk }) => {
+      const { packer } = await startPacking(disk, () => Promise.reject(new DiskFullError('full')))
+      await packer.add([new Uint8Array(PACK_SIZE_TARGET)])
+      await packer.add([new Uint8Array(PACK_SIZE_TARGET)])
+      await expect(packer.flush()).rejects.toBeInstanceOf(DiskFullError)
+      await packer.abandon()
     })
   })
 })

@@ -116,17 +116,27 @@ describe('the codecs of packs', () => {
   it('are encodePack and decodePack', () => {
     const code = { needed: 2, total: 4, leafSize: 4096 }
     const pack = sample(10_000)
-    const [encoded] = run(codecs.encodePack(code), [pack])
+    const [encoded] = run(codecs.encodePack(code), [{ bytes: pack, size: pack.length }])
     expect(encoded).toEqual(encodePack(pack, code))
     const pieces = encoded!.pieces.map((bytes, index) => ({ index, bytes }))
     const manifest = encoded!.manifest
     expect(run(codecs.decodePack({ manifest }), [pieces.slice(2)])).toEqual([pack])
   })
+
+  it('take a pack with room behind it', () => {
+    const code = { needed: 2, total: 4, leafSize: 4096 }
+    const bytes = sample(10_000)
+    const pack = bytes.slice(0, 7_000)
+    expect(run(codecs.encodePack(code), [{ bytes, size: 7_000 }])).toEqual([encodePack(pack, code)])
+  })
 })
 
 describe('what crosses between threads', () => {
   it('survives a structured clone as it is', () => {
-    const pack = codecs.encodePack({ needed: 1, total: 2, leafSize: 4096 }).push(sample(10))
+    const pack = codecs.encodePack({ needed: 1, total: 2, leafSize: 4096 }).push({
+      bytes: sample(10),
+      size: 10,
+    })
     const file = run(codecs.original({ cutKey, contentSecret, blockSize }), [sample(100)])
     const signature = makeSignature(sample(100), { blockSize })
     const delta = run(codecs.delta({ signature, blockSize }), [sample(90)])
@@ -139,7 +149,9 @@ describe('what crosses between threads', () => {
     const outputs = [
       ...run(codecs.original({ cutKey, contentSecret, blockSize }), [input]),
       ...run(codecs.delta({ signature, blockSize }), [input]),
-      ...run(codecs.encodePack({ needed: 1, total: 2, leafSize: 4096 }), [input]),
+      ...run(codecs.encodePack({ needed: 1, total: 2, leafSize: 4096 }), [
+        { bytes: input, size: input.length },
+      ]),
     ]
     const buffers = outputs.flatMap(buffersOf)
     expect(new Set([input.buffer, ...buffers]).size).toBe(1 + buffers.length)

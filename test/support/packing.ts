@@ -18,7 +18,10 @@ export interface Packing {
   readonly read: (reference: Reference) => Promise<{ kind: string; body: Uint8Array }>
 }
 
-export async function startPacking(disk: Disk): Promise<Packing> {
+export async function startPacking(
+  disk: Disk,
+  onPack?: (pack: SealedPack) => Promise<void>,
+): Promise<Packing> {
   const spool = new Spool(disk)
   await spool.open()
   const packs: SealedPack[] = []
@@ -28,7 +31,7 @@ export async function startPacking(disk: Disk): Promise<Packing> {
     padKey,
     spool,
     nextNumber: () => ++number,
-    onPack: async (pack) => void packs.push(pack),
+    onPack: onPack ?? (async (pack) => void packs.push(pack)),
   })
   const read = async ({ pack, offset, length, key }: Reference) => {
     const sealed = await spool.read(pack, offset, length)
