@@ -65,7 +65,7 @@ export async function runRebuild(
       request.onFileError?.(failure)
     })
     const rewrite = await run.run()
-    files.push(...run.files)
+    files.push(...run.files.toSorted((a, b) => Buffer.compare(a.path, b.path)))
     return rewrite
   })
   return { ...report, files, failures, isDryRun: request.isDryRun }

@@ -84,8 +84,8 @@ describe('a rebuild', () => {
       }
       const summary = await rebuild(vault, [''], WHOLE, { budget: 60 * KIB })
       expect(summary.files.map(({ path, isDone }) => [toText(path), isDone])).toEqual([
-        [`${HOME}/small`, true],
         [`${HOME}/large`, false],
+        [`${HOME}/small`, true],
       ])
     }))
 
