@@ -84,14 +84,15 @@ function parted(rows: readonly PackRow[]): PackRow[][] {
   return parts
 }
 
-/** Who holds shares in release is asked of the peers, should it be taken back. */
-function releasedBy(released: readonly ReleaseRow[]): ReleasedPacks[] {
+/** Who holds shares in release stays known: should it be taken back, they are told of it. */
+function releasedBy(
+  released: readonly ReleaseRow[],
+  entryOf: (row: PackRow) => PackEntry,
+): ReleasedPacks[] {
   const bySequence = Map.groupBy(released, ({ sequence }) => sequence)
   return [...bySequence].map(([sequence, rows]) => ({
     sequence,
-    packs: rows.map(({ pack: { number, id, base, size, needed, total } }) => {
-      return { number, id, base, size, needed, total, holders: [] }
-    }),
+    packs: rows.map(({ pack }) => entryOf(pack)),
   }))
 }
 
@@ -114,7 +115,7 @@ async function writeSegment(
     if (!peers.includes(peer)) peers.push(peer)
     return peers.indexOf(peer)
   }
-  const entries = rows.map((row): PackEntry => {
+  const entryOf = (row: PackRow): PackEntry => {
     assert(row.id !== undefined, 'a ledger names packs that are safe')
     const held = packs.holders(row.number)
     const holders = Array.from({ length: row.total }, (_, share) => {
@@ -123,13 +124,14 @@ async function writeSegment(
     })
     const { number, id, base, size, needed, total } = row
     return { number, id, base, size, needed, total, holders }
-  })
+  }
+  const entries = rows.map(entryOf)
   const segment: LedgerSegment = {
     version: 1,
     previous: previous.map(({ pointer }) => pointer),
     packs: entries,
     peers,
-    released: releasedBy(released),
+    released: releasedBy(released, entryOf),
     addresses: grid.roster
       .storagePeers()
       .map(({ peer, addresses }) => ({ peer, multiaddrs: addresses })),
