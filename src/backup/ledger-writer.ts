@@ -17,7 +17,7 @@ import { assert } from '../base/assert.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PackRow, Packs } from '../store/packs.ts'
-import type { SegmentRecord } from '../store/published.ts'
+import { GAP_SIZE, type SegmentRecord } from '../store/published.ts'
 import type { ReleaseRow } from '../store/releases.ts'
 import type { MetadataSink } from './metadata-sink.ts'
 
@@ -37,7 +37,7 @@ export interface LedgerChange {
   readonly older: readonly SegmentRecord[]
   /** Packs in release, which have no row of their own any more. */
   readonly released: readonly ReleaseRow[]
-  /** Whether all rows are written anew: rows that go leave no older segment behind. */
+  /** Whether all rows that are known are written anew: rows that go leave no older segment behind. */
   readonly isWhole: boolean
 }
 
@@ -50,6 +50,8 @@ export async function writeLedger(
   added: readonly PackRow[],
   { older, released, isWhole }: LedgerChange,
 ): Promise<SegmentRecord[]> {
+  // A part that cannot be read for now names packs that are not known here: it stays as it is.
+  const gaps = isWhole ? older.filter(({ size }) => size === GAP_SIZE) : []
   const sizes = older.map(({ size }) => size)
   const mergedCount = isWhole ? older.length : segmentsToMerge(rowsSize(added), sizes)
   const first = Math.min(
@@ -61,7 +63,7 @@ export async function writeLedger(
     added.length === 0 && mergedCount === 0 ? [] : parts.packs.encodedFrom(first)
   ).filter(({ number }) => !isGoing.has(number))
 
-  let segments = older.slice(mergedCount)
+  let segments = [...gaps, ...older.slice(mergedCount)]
   for (const part of parted(rows)) {
     segments = [await writeSegment(parts, part, { previous: segments, released }), ...segments]
   }

@@ -8,7 +8,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import {
-  LEDGER_SEGMENT_SIZE_MAX,
   decodeLedgerSegment,
   type LedgerPointer,
   type LedgerSegment,
@@ -32,7 +31,7 @@ import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
 import type { Packs } from '../store/packs.ts'
-import type { Published, SegmentRecord } from '../store/published.ts'
+import { GAP_SIZE, type Published, type SegmentRecord } from '../store/published.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Releases } from '../store/releases.ts'
 import type { Settings } from '../store/settings.ts'
@@ -45,9 +44,6 @@ const ENTRIES_MISSING = 'entries missing'
 
 /** Bytes of a ledger row, about: as the ledger writer counts them. */
 const ROW_SIZE = 64
-
-/** The size noted for an older segment that could not be read: too large to be merged with others. */
-const GAP_SIZE = LEDGER_SEGMENT_SIZE_MAX
 
 /** A ledger segment names at most this many older ones, so no ledger has more. */
 const SEGMENTS_MAX = 64

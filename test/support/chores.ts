@@ -4,6 +4,7 @@
 
 import { expect } from 'vitest'
 
+import { packIdFromBytes } from '../../protocol/manifest.ts'
 import { toBytes } from '../../sim/file-tree.ts'
 import { MachineCrashed } from '../../sim/errors.ts'
 import type { Picture } from '../../sim/oracle.ts'
@@ -19,7 +20,7 @@ import type {
 } from '../../src/node/client.ts'
 import { REBUILD_POLICY, type RebuildPolicy } from '../../src/repair/policy.ts'
 import type { RetentionPolicy } from '../../src/repair/retention.ts'
-import { HOME, noise, TestVault } from './test-vault.ts'
+import { HOME, noise, type TestVault } from './test-vault.ts'
 
 export const KIB = 1024
 
@@ -110,6 +111,43 @@ export async function sleepDays(vault: TestVault, days: number): Promise<void> {
 export async function expectAll(vault: TestVault, days: readonly Day[]): Promise<void> {
   for (const { sequence, picture } of days) {
     expect(await vault.differences(String(sequence), picture), `snapshot ${sequence}`).toEqual([])
+  }
+}
+
+/** Ids of the packs that the laptop made, oldest first. */
+export function packsOf(
+  { laptop }: TestVault,
+  kind: 'data' | 'delta' | 'metadata' | 'ledger',
+): Promise<string[]> {
+  return laptop.run(({ openDatabase }) => {
+    const database = openDatabase('backupdb')
+    try {
+      const rows = database.prepare('SELECT id FROM packs WHERE kind = ? ORDER BY number').all(kind)
+      return Promise.resolve(rows.map(({ id }) => packIdFromBytes(id as Uint8Array)))
+    } finally {
+      database.close()
+    }
+  })
+}
+
+/** No friend has a share of these packs. @returns how they come back */
+export function hide({ friends }: TestVault, packs: readonly string[]): () => void {
+  const isHidden = ({ path }: { readonly path: string }) =>
+    packs.some((pack) => path.includes(pack))
+  const hidden = friends.all.map((friend) => {
+    const { machine } = friend
+    friends.crash(friend, 'kill')
+    const files = machine.volume.save()
+    machine.volume.become(files.filter((file) => !isHidden(file)))
+    friends.start(friend)
+    return { friend, files: files.filter(isHidden) }
+  })
+  return () => {
+    for (const { friend, files } of hidden) {
+      friends.crash(friend, 'kill')
+      friend.machine.volume.become([...friend.machine.volume.save(), ...files])
+      friends.start(friend)
+    }
   }
 }
 
