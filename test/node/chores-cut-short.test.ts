@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest'
 
-import { KIB, backUp, expectAll, forget, gc, isCutAt, type Day } from '../support/chores.ts'
+import {
+  KIB,
+  backUp,
+  diary,
+  expectAll,
+  forget,
+  gc,
+  isCutAt,
+  rebuild,
+  type Day,
+} from '../support/chores.ts'
 import { noise, TestVault } from '../support/test-vault.ts'
 
 describe('chores whose power is cut', () => {
