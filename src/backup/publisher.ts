@@ -88,7 +88,12 @@ export interface Rewrite {
   /** @returns the same history, told otherwise; device and sequence are the publisher's */
   readonly root: (
     old: Root,
-    parts: { readonly sink: ObjectSink; readonly sequence: number },
+    parts: {
+      readonly sink: ObjectSink
+      /** Gives old objects, and those that went into `sink`. */
+      readonly source: ObjectSource
+      readonly sequence: number
+    },
   ) => Promise<Omit<Root, 'device' | 'sequence'>>
   /** Notes in local state what holds once the head is published; a crash before that undoes nothing. */
   readonly plan: (sequence: number) => void
@@ -155,7 +160,7 @@ export class Publisher {
     try {
       const old = decodeRoot(await source.read(before.root, 'root'))
       const { sink, settle } = this.#sink('metadata', this.#keys.readKeys.contentSecret, signal)
-      const made = await rewrite.root(old, { sink, sequence })
+      const made = await rewrite.root(old, { sink, source: sink.over(source), sequence })
       const device = deviceIdFromBytes(this.#keys.keyring.device.publicKey)
       const root = await sink.put('root', encodeRoot({ ...made, device, sequence }))
       await settle()
@@ -303,11 +308,12 @@ export class Publisher {
     before: PublishedState | undefined,
     signal: AbortSignal,
   ): Promise<{ root: Reference; row: SnapshotRow }> {
-    const { source, clock, queue } = this.#parts
+    const { clock, queue } = this.#parts
     const { cutKey, contentSecret } = this.#keys.readKeys
+    const { sink, settle } = this.#sink('metadata', contentSecret, signal)
+    const source = sink.over(this.#parts.source)
     const old =
       before === undefined ? undefined : decodeRoot(await source.read(before.root, 'root'))
-    const { sink, settle } = this.#sink('metadata', contentSecret, signal)
 
     const oldTree: FolderNode | undefined = old?.tree ? { type: 'stored', ...old.tree } : undefined
     const changes = this.#changes(sink)
