@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { BenchError } from './bench-error.ts'
 import { measureGrowth } from './growth.ts'
+import { measureHistories } from './histories.ts'
 import { measureKernels } from './kernels.ts'
 import { conditions, loadNow } from './measure/conditions.ts'
 import { measureWorkload } from './measure/measure-workload.ts'
@@ -61,6 +62,7 @@ async function measureAll(options: BenchOptions): Promise<Results> {
     kernels: parts.has('kernels') ? await measureKernels(seed, say) : (earlier?.kernels ?? []),
     workloads: parts.has('workloads') ? [] : (earlier?.workloads ?? []),
     growth: parts.has('growth') ? [] : (earlier?.growth ?? []),
+    histories: parts.has('histories') ? [] : (earlier?.histories ?? []),
   }
   // Kept after each step: a bench that takes hours may be cut short.
   const keep = (part: Partial<Results>): Results => {
@@ -83,13 +85,19 @@ async function measureAll(options: BenchOptions): Promise<Results> {
       keep({ growth: [...found.growth, grown] })
     }
   }
+  if (parts.has('histories')) {
+    const { historyDays: days, historySize: size, historyModes: modes } = options
+    for await (const kept of measureHistories({ days, size, modes, seed, say, ...more })) {
+      keep({ histories: [...found.histories, kept] })
+    }
+  }
   return keep({})
 }
 
 /** Says which parts are not of this run. */
 function takenFrom(earlier: Results | undefined, measured: ReadonlySet<string>) {
-  const all = ['kernels', 'workloads', 'growth'] as const
-  const parts = all.filter((part) => !measured.has(part) && (earlier?.[part].length ?? 0) > 0)
+  const all = ['kernels', 'workloads', 'growth', 'histories'] as const
+  const parts = all.filter((part) => !measured.has(part) && (earlier?.[part]?.length ?? 0) > 0)
   if (earlier === undefined || parts.length === 0) return {}
   const { measuredAt, commit } = earlier.conditions
   return { earlier: { parts, measuredAt, commit } }
