@@ -8,7 +8,7 @@ import type { Tool } from './tools/tool.ts'
 import { WORKLOADS, workloadNamed } from './workloads/index.ts'
 import type { Workload } from './workloads/workload.ts'
 
-const PARTS = ['kernels', 'workloads', 'growth', 'histories', 'none'] as const
+const PARTS = ['kernels', 'workloads', 'growth', 'histories', 'many-histories', 'none'] as const
 type Part = (typeof PARTS)[number]
 
 /** A smaller bench: one run, a fifth of the sizes, the tools that matter most. */
@@ -21,6 +21,7 @@ const GROWTH_FILES = '10000,100000,300000,1000000'
 const GROWTH_SIZES = '1,4,16'
 const HISTORY_DAYS = '100'
 const HISTORY_SIZE = '256'
+const HISTORY_FILES = '200000'
 const HISTORY_MODES = ['by-hand', 'automatic'] as const
 
 export const USAGE = `Usage: npm run bench -- [options]
@@ -40,6 +41,7 @@ Measure Cairn beside other tools, and print tables in Markdown.
   --history-days N     versions of the file whose history is rebuilt (${HISTORY_DAYS})
   --history-size S     MiB of that file (${HISTORY_SIZE})
   --history-modes LIST of ${HISTORY_MODES.join(', ')} (both)
+  --history-files N    files with a history each, of many-histories (${HISTORY_FILES})
   --figures            also hold what was measured against the figures to reach
   --json FILE          also write the results as JSON
   --with FILE          take the parts that are not measured from earlier results
@@ -61,6 +63,7 @@ export interface BenchOptions {
   readonly historyDays: number
   readonly historySize: number
   readonly historyModes: readonly RebuildMode[]
+  readonly historyFiles: number
   readonly isJudged: boolean
   readonly jsonFile?: string
   readonly withFile?: string
@@ -113,6 +116,7 @@ export function parseRequest(args: readonly string[]): Request {
       historyDays: wholeNumber(values['history-days'] ?? HISTORY_DAYS, '--history-days', 2),
       historySize: positive(values['history-size'] ?? HISTORY_SIZE, '--history-size'),
       historyModes: listOf(values['history-modes'] ?? HISTORY_MODES.join()).map(knownMode),
+      historyFiles: wholeNumber(values['history-files'] ?? HISTORY_FILES, '--history-files', 1),
       isJudged: values.figures === true,
       ...(values.json === undefined ? {} : { jsonFile: values.json }),
       ...(values.with === undefined ? {} : { withFile: values.with }),
@@ -146,6 +150,7 @@ function parse(args: readonly string[]) {
         'history-days': { type: 'string' },
         'history-size': { type: 'string' },
         'history-modes': { type: 'string' },
+        'history-files': { type: 'string' },
         figures: { type: 'boolean' },
         json: { type: 'string' },
         with: { type: 'string' },

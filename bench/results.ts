@@ -128,6 +128,19 @@ export interface HistoriesResult {
   readonly gc: Operation
 }
 
+/** Steps over a vault in which each file has a history. */
+export interface ManyHistoriesResult {
+  readonly files: number
+  /** Of every chain. */
+  readonly plan: Operation
+  /** Everything that the newest root leads to. */
+  readonly live: Operation
+  /** Two of three snapshots, where nothing kept rests on what goes. */
+  readonly forgetWhole: Operation
+  /** The same, with a delta composed for every file. */
+  readonly forget: Operation
+}
+
 export interface Conditions {
   readonly measuredAt: string
   readonly commit: string
@@ -158,4 +171,5 @@ export interface Results {
   readonly kernels: readonly KernelResult[]
   readonly growth: readonly GrowthResult[]
   readonly histories: readonly HistoriesResult[]
+  readonly manyHistories: readonly ManyHistoriesResult[]
 }
