@@ -12,7 +12,9 @@ import { peerIdOf, deriveReadKeys, deriveVaultKeys, type PeerId } from '../../pr
 import { parsePeerId } from '../../protocol/keys.ts'
 import { vaultIdFromBytes } from '../../protocol/ids.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import { signRelease } from '../../protocol/release.ts'
 import { wordsToRoot } from '../../protocol/words.ts'
+import { assert } from '../base/assert.ts'
 import { withDatabaseErrors } from '../base/database-error.ts'
 import { UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
@@ -21,7 +23,7 @@ import { snapshots } from '../history/snapshot-list.ts'
 import { LocalState } from '../restore/local-state.ts'
 import { NoHeadError, newestHead, type NewestHead } from '../restore/newest-head.ts'
 import { writeGridFile, type GridFile } from '../store/grid-file.ts'
-import { assertNoKeyring, createKeyring } from '../store/keyring.ts'
+import { assertNoKeyring, createKeyring, type Keyring } from '../store/keyring.ts'
 import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import { openStores } from './client-stores.ts'
 import {
@@ -108,7 +110,10 @@ async function makeHome(
     )
     const rows = await followHead(ports, link, keys.readSecret, { chosen, newest }, signal)
     // The keyring comes last: until then the home is none, and recovery can simply be done again.
-    await writeGridFile(ports.disk, { grid: file.grid, statements: link.roster.statements() })
+    const known = { grid: file.grid, statements: link.roster.statements() }
+    await writeGridFile(ports.disk, known)
+    const untold =
+      chosen === newest ? 0 : await takeBack(ports, keyring, { file: known, newest }, signal)
     await createKeyring(ports.disk, keyring)
     return {
       vault,
@@ -117,11 +122,46 @@ async function makeHome(
       peersAsked: answers.length + failures.length,
       peersAnswered: answers.length,
       newest: rows[0],
-      warnings: warningsOf(newest),
+      warnings: [...warningsOf(newest), ...warningOfUntold(untold)],
     }
   } finally {
     await link.close()
   }
+}
+
+/**
+ * What was released since the chosen head stays: to read it all may take longer than it has left.
+ * Adopting it is the next backup's.
+ *
+ * @returns how many peers could not be told
+ */
+async function takeBack(
+  ports: ClientPorts,
+  { vault, device, pruneKey, pruneCertificate }: Keyring,
+  { file, newest }: { readonly file: GridFile; readonly newest: NewestHead },
+  signal: AbortSignal,
+): Promise<number> {
+  assert(pruneCertificate !== undefined, 'a new device has a certificate for its prune key')
+  const { sequence, id } = newest.head
+  const document = signRelease(
+    { vault, certificate: pruneCertificate, kind: 'cancel', head: { sequence, id }, packs: [] },
+    pruneKey,
+  )
+  const link = await openGridLink(ports, device.seed, file)
+  try {
+    const { failures } = await link.grid.release([document], signal)
+    return failures.length
+  } finally {
+    await link.close()
+  }
+}
+
+function warningOfUntold(count: number): string[] {
+  if (count === 0) return []
+  return [
+    `${count} ${count === 1 ? 'peer' : 'peers'} could not be told that nothing is to be released: ` +
+      'run "cairn backup" when they are there',
+  ]
 }
 
 /** @throws {NoHeadError} */

@@ -29,6 +29,20 @@ describe('space given back', () => {
       await sleepDays(vault, 40)
       expect(await heldFor(vault)).toBe(song)
     }))
+
+  it('by a thief is kept as soon as somebody recovers: reading it all may take longer than a day', () =>
+    tell(async (vault) => {
+      vault.write('song', noise(30 * KIB))
+      const day = await backUp(vault)
+      vault.remove('song')
+      await backUp(vault)
+      await forget(vault, { last: 1 })
+      await gc(vault)
+      await sleepDays(vault, 28)
+      await vault.recoverElsewhere({ head: day.sequence })
+      await sleepDays(vault, 60)
+      await expectAll(vault, [day])
+    }))
 })
 
 async function releaseSong(vault: TestVault, release: () => Promise<unknown>): Promise<void> {
