@@ -12,6 +12,7 @@ import { peerIdOf, deriveReadKeys, deriveVaultKeys, type PeerId } from '../../pr
 import { parsePeerId } from '../../protocol/keys.ts'
 import { vaultIdFromBytes } from '../../protocol/ids.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import type { PackId } from '../../protocol/manifest.ts'
 import { signRelease } from '../../protocol/release.ts'
 import { wordsToRoot } from '../../protocol/words.ts'
 import { assert } from '../base/assert.ts'
@@ -108,12 +109,18 @@ async function makeHome(
       { vault, recovery, now: ports.clock.now() },
       signal,
     )
-    const rows = await followHead(ports, link, keys.readSecret, { chosen, newest }, signal)
+    const { rows, packs } = await followHead(
+      ports,
+      link,
+      keys.readSecret,
+      { chosen, newest },
+      signal,
+    )
     // The keyring comes last: until then the home is none, and recovery can simply be done again.
     const known = { grid: file.grid, statements: link.roster.statements() }
     await writeGridFile(ports.disk, known)
-    const untold =
-      chosen === newest ? 0 : await takeBack(ports, keyring, { file: known, newest }, signal)
+    const isBack = chosen !== newest
+    const untold = await holdOn(ports, keyring, { file: known, newest, packs, isBack }, signal)
     await createKeyring(ports.disk, keyring)
     return {
       vault,
@@ -130,15 +137,26 @@ async function makeHome(
 }
 
 /**
- * What was released since the chosen head stays: to read it all may take longer than it has left.
- * Adopting it is the next backup's.
+ * Tell peers at once what is needed: the lost machine may not have come to it, what nobody adopted expires,
+ * and to read it all may take longer than it has left. Where an older head was chosen, nothing that was
+ * released since goes.
  *
  * @returns how many peers could not be told
  */
-async function takeBack(
+async function holdOn(
   ports: ClientPorts,
   { vault, device, pruneKey, pruneCertificate }: Keyring,
-  { file, newest }: { readonly file: GridFile; readonly newest: NewestHead },
+  {
+    file,
+    newest,
+    packs,
+    isBack,
+  }: {
+    readonly file: GridFile
+    readonly newest: NewestHead
+    readonly packs: readonly PackId[]
+    readonly isBack: boolean
+  },
   signal: AbortSignal,
 ): Promise<number> {
   assert(pruneCertificate !== undefined, 'a new device has a certificate for its prune key')
@@ -149,8 +167,9 @@ async function takeBack(
   )
   const link = await openGridLink(ports, device.seed, file)
   try {
-    const { failures } = await link.grid.release([document], signal)
-    return failures.length
+    const told = [await link.grid.adopt(packs, sequence, vault, signal)]
+    if (isBack) told.push(await link.grid.release([document], signal))
+    return new Set(told.flatMap(({ failures }) => failures.map(({ peer }) => peer))).size
   } finally {
     await link.close()
   }
@@ -159,7 +178,7 @@ async function takeBack(
 function warningOfUntold(count: number): string[] {
   if (count === 0) return []
   return [
-    `${count} ${count === 1 ? 'peer' : 'peers'} could not be told that nothing is to be released: ` +
+    `${count} ${count === 1 ? 'peer' : 'peers'} could not be told what this vault needs: ` +
       'run "cairn backup" when they are there',
   ]
 }
@@ -230,7 +249,7 @@ async function followHead(
   readSecret: Uint8Array,
   { chosen, newest }: { readonly chosen: NewestHead; readonly newest: NewestHead },
   signal: AbortSignal,
-): Promise<SnapshotRow[]> {
+): Promise<{ readonly rows: readonly SnapshotRow[]; readonly packs: readonly PackId[] }> {
   const readKeys = deriveReadKeys(readSecret)
   const stores = await openStores(ports, readKeys)
   try {
@@ -248,7 +267,9 @@ async function followHead(
     await state.rebuildEntries(root, signal)
     const rows: SnapshotRow[] = []
     for await (const row of snapshots(root.snapshots, source)) rows.push(row)
-    return rows
+    const ids = stores.packs.numbers().flatMap((number) => stores.packs.get(number)?.id ?? [])
+    const ledger = stores.published.current()?.segments ?? []
+    return { rows, packs: [...new Set([...ids, ...ledger.map(({ pointer }) => pointer.pack)])] }
   } finally {
     stores.database.close()
   }
