@@ -1,10 +1,10 @@
 /** The metadata sink: tree nodes become sealed objects in packs of their own. */
 
 import type { ObjectKind } from '../../protocol/object.ts'
-import type { Reference } from '../../protocol/reference.ts'
+import { referenceId, type Reference } from '../../protocol/reference.ts'
 import { assert } from '../base/assert.ts'
 import { preparePlain, rawKey, seal } from '../codec/seal.ts'
-import type { ObjectSink } from '../history/objects.ts'
+import type { ObjectSink, ObjectSource } from '../history/objects.ts'
 import type { Packer } from './packer.ts'
 
 /** Bodies that are compressed already, column by column. */
@@ -16,9 +16,13 @@ const COMPRESSED_KINDS: ReadonlySet<ObjectKind> = new Set([
   'list',
 ])
 
+/** What a tree reads again while it is written: past pages are joined, long histories told anew. */
+const READ_BACK_KINDS: ReadonlySet<ObjectKind> = new Set(['past', 'history', 'list'])
+
 export class MetadataSink implements ObjectSink {
   readonly #packer: Packer
   readonly #secret: Uint8Array
+  readonly #written = new Map<string, Uint8Array>()
   /** Bytes of objects sealed, before erasure. */
   sealedSize = 0
 
@@ -35,6 +39,16 @@ export class MetadataSink implements ObjectSink {
     this.sealedSize += sealed.length
     const [place] = await this.#packer.add([sealed])
     assert(place !== undefined, 'one object has one place')
-    return { ...place, key }
+    const reference = { ...place, key }
+    if (READ_BACK_KINDS.has(kind)) this.#written.set(referenceId(reference), body)
+    return reference
+  }
+
+  /** @returns a source that gives what was put here as well: its pack is on nobody's disk yet */
+  over(source: ObjectSource): ObjectSource {
+    return {
+      read: async (reference, kind) =>
+        this.#written.get(referenceId(reference)) ?? source.read(reference, kind),
+    }
   }
 }

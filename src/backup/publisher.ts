@@ -88,7 +88,12 @@ export interface Rewrite {
   /** @returns the same history, told otherwise; device and sequence are the publisher's */
   readonly root: (
     old: Root,
-    parts: { readonly sink: ObjectSink; readonly sequence: number },
+    parts: {
+      readonly sink: ObjectSink
+      /** Gives old objects, and those that went into `sink`. */
+      readonly source: ObjectSource
+      readonly sequence: number
+    },
   ) => Promise<Omit<Root, 'device' | 'sequence'>>
   /** Notes in local state what holds once the head is published; a crash before that undoes nothing. */
   readonly plan: (sequence: number) => void
@@ -155,7 +160,7 @@ export class Publisher {
     try {
       const old = decodeRoot(await source.read(before.root, 'root'))
       const { sink, settle } = this.#sink('metadata', this.#keys.readKeys.contentSecret, signal)
-      const made = await rewrite.root(old, { sink, sequence })
+      const made = await rewrite.root(old, { sink, source: sink.over(source), sequence })
       const device = deviceIdFromBytes(this.#keys.keyring.device.publicKey)
       const root = await sink.put('root', encodeRoot({ ...made, device, sequence }))
       await settle()
@@ -203,7 +208,10 @@ export class Publisher {
     const { published, grid } = this.#parts
     const head = await published.pendingHead()
     const state = published.pending()
-    if (head === undefined || state === undefined) return false
+    if (head === undefined || state === undefined) {
+      this.#dropPlans()
+      return false
+    }
     const { receipts, failures } = await grid.publish(head, signal)
     const needed = safeCount(this.#code)
     if (receipts.length < needed) {
@@ -220,6 +228,18 @@ export class Publisher {
     await published.settleHead()
     await this.#adopt(state.sequence, signal)
     return true
+  }
+
+  /**
+   * What was planned for a head that was never signed does not come with the next one: that may need
+   * what was to be released.
+   */
+  #dropPlans(): void {
+    const { database, releases, rebuilt } = this.#parts
+    inTransaction(database, () => {
+      releases.dropPlanned()
+      rebuilt.dropPlanned()
+    })
   }
 
   /**
@@ -246,7 +266,7 @@ export class Publisher {
       packs.markPublished()
       rebuilt.settle(state.sequence, entries)
       for (const { pack } of releases.settle(state.sequence)) {
-        packs.remove(pack.number)
+        packs.release(pack.number)
         contents.forgetPack(pack.number)
       }
       published.set('published', state)
@@ -288,11 +308,12 @@ export class Publisher {
     before: PublishedState | undefined,
     signal: AbortSignal,
   ): Promise<{ root: Reference; row: SnapshotRow }> {
-    const { source, clock, queue } = this.#parts
+    const { clock, queue } = this.#parts
     const { cutKey, contentSecret } = this.#keys.readKeys
+    const { sink, settle } = this.#sink('metadata', contentSecret, signal)
+    const source = sink.over(this.#parts.source)
     const old =
       before === undefined ? undefined : decodeRoot(await source.read(before.root, 'root'))
-    const { sink, settle } = this.#sink('metadata', contentSecret, signal)
 
     const oldTree: FolderNode | undefined = old?.tree ? { type: 'stored', ...old.tree } : undefined
     const changes = this.#changes(sink)

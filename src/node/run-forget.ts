@@ -88,7 +88,7 @@ export async function runPin(
 
 function rewriteWithout(
   session: VaultSession,
-  { source, node, objects, maintenance, root }: MaintainParts,
+  { node, objects, maintenance, root }: MaintainParts,
   { kept, thinner }: { kept: ReadonlySet<number>; thinner: Thinner },
   request: ForgetRequest,
   signal: AbortSignal,
@@ -97,7 +97,7 @@ function rewriteWithout(
   const [newest] = root.snapshots.rows
   return {
     isWholeLedger: false,
-    root: async (old, { sink, sequence }) => {
+    root: async (old, { sink, source, sequence }) => {
       const parts = { source, sink, cutKey, sequence, thin: counted }
       const tree = node === undefined ? undefined : await forgetSnapshots(node, kept, parts)
       await objects.flush()

@@ -202,14 +202,14 @@ class Run {
   }
 
   #rewrite(): Rewrite {
-    const { source, node } = this.#parts
+    const { node } = this.#parts
     const { cutKey } = this.#session.readKeys
     const finished = this.#finished.toSorted((a, b) =>
       Buffer.compare(a.candidate.row.key, b.candidate.row.key),
     )
     return {
       isWholeLedger: false,
-      root: async (old, { sink, sequence }) => {
+      root: async (old, { sink, source, sequence }) => {
         const changes = changesOf(finished, sink)
         const tree = await writeTree(node, sequence, changes, { source, sink, cutKey })
         assert(tree.type === 'stored', 'the topmost folder has an object of its own')
