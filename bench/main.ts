@@ -8,7 +8,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { BenchError } from './bench-error.ts'
 import { measureGrowth } from './growth.ts'
+import { measureHistories } from './histories.ts'
 import { measureKernels } from './kernels.ts'
+import { measureManyHistories } from './many-histories.ts'
 import { conditions, loadNow } from './measure/conditions.ts'
 import { measureWorkload } from './measure/measure-workload.ts'
 import { parseRequest, USAGE, UsageError, type BenchOptions } from './options.ts'
@@ -47,8 +49,7 @@ async function bench(options: BenchOptions): Promise<void> {
 
 async function measureAll(options: BenchOptions): Promise<Results> {
   const { parts, seed, withFile } = options
-  const earlier =
-    withFile === undefined ? undefined : (JSON.parse(readFileSync(withFile, 'utf8')) as Results)
+  const earlier = withFile === undefined ? undefined : resultsIn(readFileSync(withFile, 'utf8'))
   if (parts.has('none') && earlier !== undefined) return earlier
   const loadBefore = loadNow()
   const tools = options.tools.filter((tool) => {
@@ -61,6 +62,8 @@ async function measureAll(options: BenchOptions): Promise<Results> {
     kernels: parts.has('kernels') ? await measureKernels(seed, say) : (earlier?.kernels ?? []),
     workloads: parts.has('workloads') ? [] : (earlier?.workloads ?? []),
     growth: parts.has('growth') ? [] : (earlier?.growth ?? []),
+    histories: parts.has('histories') ? [] : (earlier?.histories ?? []),
+    manyHistories: parts.has('many-histories') ? [] : (earlier?.manyHistories ?? []),
   }
   // Kept after each step: a bench that takes hours may be cut short.
   const keep = (part: Partial<Results>): Results => {
@@ -83,13 +86,36 @@ async function measureAll(options: BenchOptions): Promise<Results> {
       keep({ growth: [...found.growth, grown] })
     }
   }
+  if (parts.has('histories')) {
+    const { historyDays: days, historySize: size, historyModes: modes } = options
+    for await (const kept of measureHistories({ days, size, modes, seed, say, ...more })) {
+      keep({ histories: [...found.histories, kept] })
+    }
+  }
+  if (parts.has('many-histories')) {
+    const files = options.historyFiles
+    keep({ manyHistories: [await measureManyHistories({ files, seed, say, ...more })] })
+  }
   return keep({})
+}
+
+/** Results of an earlier bench may lack a part that there was not then. */
+function resultsIn(json: string): Results {
+  return { histories: [], manyHistories: [], ...(JSON.parse(json) as Partial<Results>) } as Results
 }
 
 /** Says which parts are not of this run. */
 function takenFrom(earlier: Results | undefined, measured: ReadonlySet<string>) {
-  const all = ['kernels', 'workloads', 'growth'] as const
-  const parts = all.filter((part) => !measured.has(part) && (earlier?.[part].length ?? 0) > 0)
+  const all = {
+    kernels: 'kernels',
+    workloads: 'workloads',
+    growth: 'growth',
+    histories: 'histories',
+    'many-histories': 'manyHistories',
+  } as const
+  const parts = Object.entries(all).flatMap(([part, field]) =>
+    !measured.has(part) && (earlier?.[field].length ?? 0) > 0 ? [part] : [],
+  )
   if (earlier === undefined || parts.length === 0) return {}
   const { measuredAt, commit } = earlier.conditions
   return { earlier: { parts, measuredAt, commit } }

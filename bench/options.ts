@@ -2,12 +2,13 @@
 
 import { parseArgs } from 'node:util'
 import { BenchError } from './bench-error.ts'
+import type { RebuildMode } from './histories.ts'
 import { TOOLS, toolNamed } from './tools/index.ts'
 import type { Tool } from './tools/tool.ts'
 import { WORKLOADS, workloadNamed } from './workloads/index.ts'
 import type { Workload } from './workloads/workload.ts'
 
-const PARTS = ['kernels', 'workloads', 'growth', 'none'] as const
+const PARTS = ['kernels', 'workloads', 'growth', 'histories', 'many-histories', 'none'] as const
 type Part = (typeof PARTS)[number]
 
 /** A smaller bench: one run, a fifth of the sizes, the tools that matter most. */
@@ -18,6 +19,10 @@ const RUNS = 3
 const DEFAULT_WORKLOADS = [...WORKLOADS.map(({ name }) => name), 'W7@0.0625'].join(',')
 const GROWTH_FILES = '10000,100000,300000,1000000'
 const GROWTH_SIZES = '1,4,16'
+const HISTORY_DAYS = '100'
+const HISTORY_SIZE = '256'
+const HISTORY_FILES = '200000'
+const HISTORY_MODES = ['by-hand', 'automatic'] as const
 
 export const USAGE = `Usage: npm run bench -- [options]
        npm run bench -- workload NAME --dir DIR [--scale S] [--seed N] [--day N]
@@ -33,6 +38,10 @@ Measure Cairn beside other tools, and print tables in Markdown.
   --growth             the same as adding growth to the parts
   --growth-files LIST  trees of so many files (${GROWTH_FILES})
   --growth-sizes LIST  files of so many GiB (${GROWTH_SIZES})
+  --history-days N     versions of the file whose history is rebuilt (${HISTORY_DAYS})
+  --history-size S     MiB of that file (${HISTORY_SIZE})
+  --history-modes LIST of ${HISTORY_MODES.join(', ')} (both)
+  --history-files N    files with a history each, of many-histories (${HISTORY_FILES})
   --figures            also hold what was measured against the figures to reach
   --json FILE          also write the results as JSON
   --with FILE          take the parts that are not measured from earlier results
@@ -51,6 +60,10 @@ export interface BenchOptions {
   readonly seed: number
   readonly growthFiles: readonly number[]
   readonly growthSizes: readonly number[]
+  readonly historyDays: number
+  readonly historySize: number
+  readonly historyModes: readonly RebuildMode[]
+  readonly historyFiles: number
   readonly isJudged: boolean
   readonly jsonFile?: string
   readonly withFile?: string
@@ -100,6 +113,10 @@ export function parseRequest(args: readonly string[]): Request {
       seed,
       growthFiles: numbers(values['growth-files'] ?? GROWTH_FILES, '--growth-files'),
       growthSizes: numbers(values['growth-sizes'] ?? GROWTH_SIZES, '--growth-sizes'),
+      historyDays: wholeNumber(values['history-days'] ?? HISTORY_DAYS, '--history-days', 2),
+      historySize: positive(values['history-size'] ?? HISTORY_SIZE, '--history-size'),
+      historyModes: listOf(values['history-modes'] ?? HISTORY_MODES.join()).map(knownMode),
+      historyFiles: wholeNumber(values['history-files'] ?? HISTORY_FILES, '--history-files', 1),
       isJudged: values.figures === true,
       ...(values.json === undefined ? {} : { jsonFile: values.json }),
       ...(values.with === undefined ? {} : { withFile: values.with }),
@@ -130,6 +147,10 @@ function parse(args: readonly string[]) {
         growth: { type: 'boolean' },
         'growth-files': { type: 'string' },
         'growth-sizes': { type: 'string' },
+        'history-days': { type: 'string' },
+        'history-size': { type: 'string' },
+        'history-modes': { type: 'string' },
+        'history-files': { type: 'string' },
         figures: { type: 'boolean' },
         json: { type: 'string' },
         with: { type: 'string' },
@@ -167,6 +188,12 @@ function knownTool(name: string): Tool {
 function knownPart(name: string): Part {
   const found = PARTS.find((each) => each === name)
   if (found === undefined) throw new UsageError(`no part is called ${name}`)
+  return found
+}
+
+function knownMode(name: string): RebuildMode {
+  const found = HISTORY_MODES.find((each) => each === name)
+  if (found === undefined) throw new UsageError(`histories are not rebuilt ${name}`)
   return found
 }
 

@@ -68,6 +68,79 @@ export interface GrowthResult {
   readonly unchanged: Operation
 }
 
+export interface Amount {
+  readonly count: number
+  readonly bytes: number
+}
+
+/** How the versions of a file are stored; bytes before erasure. */
+export interface HistoryState {
+  readonly originals: Amount
+  readonly forward: Amount
+  readonly reverse: Amount
+  /** Deltas between the newest version and its original. */
+  readonly chainLength: number
+  /** Sealed bytes to fetch for the newest version. */
+  readonly fetchSize: number
+  readonly loss: number
+  readonly lossOfOriginal: number
+  /** Of packs that the newest head needs. */
+  readonly live: number
+  /** Of packs that peers hold for their delay, or will. */
+  readonly dead: number
+  /** After erasure, all peers together. */
+  readonly onPeers: number
+}
+
+export interface VersionRestore extends Operation {
+  /** The day that made it; the first is 1. */
+  readonly version: number
+  /** How many versions were kept then. */
+  readonly ofVersions: number
+  readonly isRight: boolean
+}
+
+export interface HistoriesResult {
+  readonly mode: 'by-hand' | 'automatic'
+  readonly days: number
+  /** Of the file. */
+  readonly size: number
+  readonly first: Operation
+  /** Mean of the other days. */
+  readonly day: Operation
+  /** CPU seconds of the dearest. */
+  readonly highestDay: number
+  readonly peakOfDays: number
+  /** Added by all days but the first, before erasure. */
+  readonly addedByDays: number
+  /** Of one day as rdiff and zstd make it; mean. */
+  readonly minimalDelta?: number
+  /** Sealed bytes of the first version and of the newest as they were before any rebuild by hand. */
+  readonly original: number
+  readonly newest: number
+  readonly before: HistoryState
+  readonly after: HistoryState
+  /** Once all but the last ten snapshots were forgotten. */
+  readonly left: HistoryState
+  readonly restores: readonly VersionRestore[]
+  readonly rebuild?: Operation
+  readonly forget: Operation
+  readonly gc: Operation
+}
+
+/** Steps over a vault in which each file has a history. */
+export interface ManyHistoriesResult {
+  readonly files: number
+  /** Of every chain. */
+  readonly plan: Operation
+  /** Everything that the newest root leads to. */
+  readonly live: Operation
+  /** Two of three snapshots, where nothing kept rests on what goes. */
+  readonly forgetWhole: Operation
+  /** The same, with a delta composed for every file. */
+  readonly forget: Operation
+}
+
 export interface Conditions {
   readonly measuredAt: string
   readonly commit: string
@@ -97,4 +170,6 @@ export interface Results {
   readonly workloads: readonly WorkloadResult[]
   readonly kernels: readonly KernelResult[]
   readonly growth: readonly GrowthResult[]
+  readonly histories: readonly HistoriesResult[]
+  readonly manyHistories: readonly ManyHistoriesResult[]
 }

@@ -5,7 +5,15 @@
  * count at the scales that the figures were set for.
  */
 
-import type { Operation, Results, ToolResult, WorkloadResult } from '../results.ts'
+import type {
+  HistoriesResult,
+  ManyHistoriesResult,
+  Operation,
+  Results,
+  ToolResult,
+  WorkloadResult,
+} from '../results.ts'
+import { concernedBy, minimalDeltas, movedBy, originals, peakOfMaintenance } from './histories.ts'
 import { formatNumber } from './format.ts'
 import { peakMemory, resultOf } from './tables.ts'
 
@@ -68,6 +76,32 @@ const FIGURES: readonly Figure[] = [
     return large === undefined || small === undefined ? undefined : large / small
   }),
   atMost('restored files that differ', 0, contentDifferences),
+
+  ...eachMode('newest after 100 days, fetched ÷ its sealed original', 1.1, newestFetched),
+  ...eachMode('stored during the delay ÷ (2 originals + 1.5 × minimal deltas)', 1, (result) => {
+    const { first, newest } = originals(result)
+    return (result.after.live + result.after.dead) / (first + newest + 1.5 * minimalDeltas(result))
+  }),
+  ...eachMode('stored after the delay ÷ (original + 1.5 × minimal deltas)', 1, (result) => {
+    return result.after.live / (originals(result).newest + 1.5 * minimalDeltas(result))
+  }),
+  ...eachMode('keep-10, moved ÷ deltas concerned', 1.1, (result) => {
+    return movedBy(result.forget) / concernedBy(result)
+  }),
+  ...eachMode('loss of the newest ÷ of its original', 1.1, ({ after }) => {
+    return after.loss / after.lossOfOriginal
+  }),
+  ...eachMode(
+    'peak of rebuild, forget and gc, MB',
+    450,
+    (result) => peakOfMaintenance(result) / MB,
+  ),
+  ...eachMode('restored versions that differ', 0, ({ restores }) => {
+    return restores.filter(({ isRight }) => !isRight).length
+  }),
+  ...manyHistories('planned', ({ plan }) => plan),
+  ...manyHistories('forgotten, nothing composed', ({ forgetWhole }) => forgetWhole),
+  ...manyHistories('forgotten, each with a delta composed', ({ forget }) => forget),
 ]
 
 export function judge(results: Results): Verdict[] {
@@ -173,6 +207,52 @@ function firstPeak({ first }: Grown): number {
 
 function wallPerFile({ files, first }: Grown): number {
   return first.wallSeconds / files
+}
+
+/** The figures were set for a hundred versions of 256 MiB. */
+function eachMode(
+  figure: string,
+  limit: number,
+  value: (result: HistoriesResult) => number | undefined,
+): Figure[] {
+  return (['by-hand', 'automatic'] as const).map((mode) =>
+    atMost(`${figure}, rebuilt ${mode}`, limit, ({ histories }) => {
+      const found = histories.find(
+        (each) => each.mode === mode && each.days === 100 && each.size === 256 * MIB,
+      )
+      return found && value(found)
+    }),
+  )
+}
+
+function newestFetched(result: HistoriesResult): number | undefined {
+  const newest = result.restores.find(
+    ({ version, ofVersions }) => version === result.days && ofVersions === result.days,
+  )
+  const fetched = newest?.bytesFetched
+  return fetched === undefined ? undefined : fetched / originals(result).newest
+}
+
+/** CPU and not wall: on a machine that is not busy they are the same, and on a busy one wall says nothing. */
+function manyHistories(name: string, step: (result: ManyHistoriesResult) => Operation): Figure[] {
+  const of = (value: (operation: Operation) => number) => {
+    return (results: Results): number | undefined => {
+      const found = results.manyHistories.find(({ files }) => files === 200_000)
+      return found && value(step(found))
+    }
+  }
+  return [
+    atMost(
+      `200,000 histories ${name}, CPU s`,
+      60,
+      of(({ cpuSeconds }) => cpuSeconds),
+    ),
+    atMost(
+      `200,000 histories ${name}, peak MB`,
+      500,
+      of(({ peakMemory }) => peakMemory / MB),
+    ),
+  ]
 }
 
 function highestPeak({ workloads }: Results): number | undefined {

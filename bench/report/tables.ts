@@ -10,6 +10,7 @@ import type {
   ToolResult,
   WorkloadResult,
 } from '../results.ts'
+import { historyTables, manyHistoriesTable } from './histories.ts'
 import { formatCount, formatMib, formatNumber, formatRatio, formatSeconds, NONE } from './format.ts'
 
 /** The tool that is measured, and the one it is held against. */
@@ -72,6 +73,8 @@ export function resultsInMarkdown(results: Results): string {
   parts.push(...results.workloads.map(workloadTable))
   if (results.kernels.length > 0) parts.push(kernelTable(results.kernels))
   if (results.growth.length > 0) parts.push(growthTable(results.growth))
+  parts.push(...results.histories.map((each) => historyTables(each, table)))
+  if (results.manyHistories.length > 0) parts.push(manyHistoriesTable(results.manyHistories, table))
   return parts.join('\n\n')
 }
 

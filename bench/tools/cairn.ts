@@ -2,14 +2,14 @@
  * Cairn itself: the program as it is installed, with seven storage peers as processes on this machine.
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { BenchError } from '../bench-error.ts'
 import { folderState, totalBytes } from '../measure/folder-bytes.ts'
 import { cpuSecondsOf } from '../measure/process-table.ts'
-import { runMeasured } from '../measure/run-measured.ts'
+import { runMeasured, type Usage } from '../measure/run-measured.ts'
 import {
   versionOf,
   type BackupStep,
@@ -35,7 +35,18 @@ export const cairn: Tool = {
   open: (place) => CairnSession.open(place),
 }
 
-class CairnSession implements Session {
+/** What a command did beside the peers, and what it said. */
+export interface Told extends Usage {
+  /** Its records, one a line of `--json`. */
+  readonly records: readonly Said[]
+  /** The last record that it said of itself. */
+  readonly summary: Said
+  readonly peersCpuSeconds: number
+}
+
+export type Said = Readonly<Record<string, unknown>>
+
+export class CairnSession implements Session {
   readonly #source: string
   readonly #grid: string
   readonly #home: string
@@ -46,8 +57,13 @@ class CairnSession implements Session {
     this.#home = join(folder, 'home')
   }
 
-  static async open(place: Place): Promise<CairnSession> {
+  /** @param config - what `config.toml` says */
+  static async open(place: Place, config?: string): Promise<CairnSession> {
     const session = new CairnSession(place)
+    if (config !== undefined) {
+      mkdirSync(session.#home)
+      writeFileSync(join(session.#home, 'config.toml'), config)
+    }
     const size = ['--peers', String(PEERS), '--capacity', CAPACITY]
     await session.#cairn('grid', 'local', ...size, '--dir', session.#grid, '--detach')
     try {
@@ -60,32 +76,41 @@ class CairnSession implements Session {
     }
   }
 
-  async backup(): Promise<BackupStep> {
-    const { usage, output, peersCpuSeconds } = await this.#besidePeers(
-      'backup',
-      this.#source,
-      '--code',
-      CODE,
-    )
-    const summary = summaryIn(output)
-    const [bytesNew, bytesSent] = [summary['data_added'], summary['bytes_sent']]
-    if (typeof bytesNew !== 'number' || typeof bytesSent !== 'number') {
-      throw new BenchError('the summary tells no bytes')
-    }
+  async backup(): Promise<BackupStep & { readonly summary: Said }> {
+    const {
+      records: _,
+      summary,
+      ...usage
+    } = await this.tell('backup', this.#source, '--code', CODE)
     if (summary['is_published'] !== true) throw new BenchError('the snapshot was not published')
-    return { ...usage, bytesNew, bytesSent, peersCpuSeconds }
+    const bytes = {
+      bytesNew: bytesIn(summary, 'data_added'),
+      bytesSent: bytesIn(summary, 'bytes_sent'),
+    }
+    return { ...usage, ...bytes, summary }
   }
 
-  async restore(target: string): Promise<RestoreStep> {
-    const { usage, output, peersCpuSeconds } = await this.#besidePeers(
-      'restore',
-      this.#source,
-      '--target',
-      target,
-    )
-    const bytesFetched = summaryIn(output)['bytes_fetched']
-    if (typeof bytesFetched !== 'number') throw new BenchError('the summary tells no bytes')
-    return { ...usage, peersCpuSeconds, bytesFetched, root: join(target, this.#source) }
+  /** @param at - as `--at` takes it */
+  async restore(target: string, at = 'latest'): Promise<RestoreStep> {
+    const {
+      records: _,
+      summary,
+      ...usage
+    } = await this.tell('restore', this.#source, '--at', at, '--target', target)
+    const bytesFetched = bytesIn(summary, 'bytes_fetched')
+    return { ...usage, bytesFetched, root: join(target, this.#source) }
+  }
+
+  /** Run any command of Cairn's and hear what it says of itself. */
+  async tell(...args: readonly string[]): Promise<Told> {
+    const before = this.#peersCpuSeconds()
+    const { usage, output } = await this.#cairn(...args, '--json')
+    const records = output
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Said)
+    const summary = records.findLast((record) => record['message_type'] === 'summary') ?? {}
+    return { ...usage, records, summary, peersCpuSeconds: this.#peersCpuSeconds() - before }
   }
 
   stored(): number {
@@ -94,12 +119,6 @@ class CairnSession implements Session {
 
   async close(): Promise<void> {
     await this.#cairn('grid', 'stop', '--dir', this.#grid)
-  }
-
-  async #besidePeers(...args: string[]) {
-    const before = this.#peersCpuSeconds()
-    const { usage, output } = await this.#cairn(...args, '--json')
-    return { usage, output, peersCpuSeconds: this.#peersCpuSeconds() - before }
   }
 
   #cairn(...args: string[]) {
@@ -114,13 +133,9 @@ class CairnSession implements Session {
   }
 }
 
-/** @returns the last record that a command said of itself */
-function summaryIn(output: string): Record<string, unknown> {
-  const records = output
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-  const summary = records.findLast((record) => record['message_type'] === 'summary')
-  if (summary === undefined) throw new BenchError('cairn told no summary')
-  return summary
+/** @throws {BenchError} the record tells no such number */
+export function bytesIn(said: Said, field: string): number {
+  const value = said[field]
+  if (typeof value !== 'number') throw new BenchError(`cairn told no ${field}`)
+  return value
 }

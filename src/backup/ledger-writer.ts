@@ -17,7 +17,7 @@ import { assert } from '../base/assert.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PackRow, Packs } from '../store/packs.ts'
-import type { SegmentRecord } from '../store/published.ts'
+import { GAP_SIZE, type SegmentRecord } from '../store/published.ts'
 import type { ReleaseRow } from '../store/releases.ts'
 import type { MetadataSink } from './metadata-sink.ts'
 
@@ -37,7 +37,7 @@ export interface LedgerChange {
   readonly older: readonly SegmentRecord[]
   /** Packs in release, which have no row of their own any more. */
   readonly released: readonly ReleaseRow[]
-  /** Whether all rows are written anew: rows that go leave no older segment behind. */
+  /** Whether all rows that are known are written anew: rows that go leave no older segment behind. */
   readonly isWhole: boolean
 }
 
@@ -50,6 +50,8 @@ export async function writeLedger(
   added: readonly PackRow[],
   { older, released, isWhole }: LedgerChange,
 ): Promise<SegmentRecord[]> {
+  // A part that cannot be read for now names packs that are not known here: it stays as it is.
+  const gaps = isWhole ? older.filter(({ size }) => size === GAP_SIZE) : []
   const sizes = older.map(({ size }) => size)
   const mergedCount = isWhole ? older.length : segmentsToMerge(rowsSize(added), sizes)
   const first = Math.min(
@@ -61,7 +63,7 @@ export async function writeLedger(
     added.length === 0 && mergedCount === 0 ? [] : parts.packs.encodedFrom(first)
   ).filter(({ number }) => !isGoing.has(number))
 
-  let segments = older.slice(mergedCount)
+  let segments = [...gaps, ...older.slice(mergedCount)]
   for (const part of parted(rows)) {
     segments = [await writeSegment(parts, part, { previous: segments, released }), ...segments]
   }
@@ -84,14 +86,15 @@ function parted(rows: readonly PackRow[]): PackRow[][] {
   return parts
 }
 
-/** Who holds shares in release is asked of the peers, should it be taken back. */
-function releasedBy(released: readonly ReleaseRow[]): ReleasedPacks[] {
+/** Who holds shares in release stays known: should it be taken back, they are told of it. */
+function releasedBy(
+  released: readonly ReleaseRow[],
+  entryOf: (row: PackRow) => PackEntry,
+): ReleasedPacks[] {
   const bySequence = Map.groupBy(released, ({ sequence }) => sequence)
   return [...bySequence].map(([sequence, rows]) => ({
     sequence,
-    packs: rows.map(({ pack: { number, id, base, size, needed, total } }) => {
-      return { number, id, base, size, needed, total, holders: [] }
-    }),
+    packs: rows.map(({ pack }) => entryOf(pack)),
   }))
 }
 
@@ -114,7 +117,7 @@ async function writeSegment(
     if (!peers.includes(peer)) peers.push(peer)
     return peers.indexOf(peer)
   }
-  const entries = rows.map((row): PackEntry => {
+  const entryOf = (row: PackRow): PackEntry => {
     assert(row.id !== undefined, 'a ledger names packs that are safe')
     const held = packs.holders(row.number)
     const holders = Array.from({ length: row.total }, (_, share) => {
@@ -123,13 +126,14 @@ async function writeSegment(
     })
     const { number, id, base, size, needed, total } = row
     return { number, id, base, size, needed, total, holders }
-  })
+  }
+  const entries = rows.map(entryOf)
   const segment: LedgerSegment = {
     version: 1,
     previous: previous.map(({ pointer }) => pointer),
     packs: entries,
     peers,
-    released: releasedBy(released),
+    released: releasedBy(released, entryOf),
     addresses: grid.roster
       .storagePeers()
       .map(({ peer, addresses }) => ({ peer, multiaddrs: addresses })),

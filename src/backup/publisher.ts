@@ -191,7 +191,10 @@ export class Publisher {
     const { published, grid } = this.#parts
     const head = await published.pendingHead()
     const state = published.pending()
-    if (head === undefined || state === undefined) return false
+    if (head === undefined || state === undefined) {
+      this.#dropPlans()
+      return false
+    }
     const { receipts, failures } = await grid.publish(head, signal)
     const needed = safeCount(this.#code)
     if (receipts.length < needed) {
@@ -208,6 +211,18 @@ export class Publisher {
     await published.settleHead()
     await this.#adopt(state.sequence, signal)
     return true
+  }
+
+  /**
+   * What was planned for a head that was never signed does not come with the next one: that may need
+   * what was to be released.
+   */
+  #dropPlans(): void {
+    const { database, releases, rebuilt } = this.#parts
+    inTransaction(database, () => {
+      releases.dropPlanned()
+      rebuilt.dropPlanned()
+    })
   }
 
   /**
@@ -234,7 +249,7 @@ export class Publisher {
       packs.markPublished()
       rebuilt.settle(state.sequence, entries)
       for (const { pack } of releases.settle(state.sequence)) {
-        packs.remove(pack.number)
+        packs.release(pack.number)
         contents.forgetPack(pack.number)
       }
       published.set('published', state)

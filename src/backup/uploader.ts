@@ -57,7 +57,7 @@ export interface UploaderOptions {
   readonly vault: VaultId
   readonly code: Code
   readonly spoolSizeMax?: number
-  /** Packs stay in the spool, placed or not, until `letGo`: what was written can be read back here. */
+  /** Packs stay in the spool, placed or not, until `letGo` or it is full: what was written can be read back here. */
   readonly isHolding?: boolean
 }
 
@@ -214,6 +214,9 @@ export class Uploader {
       if (this.#placing.size > 0) {
         await Promise.race(this.#placing)
         this.#throwFailure()
+      } else if (this.#held.length > 0) {
+        // It reads back from the grid as well.
+        await this.letGo()
       } else if (!(await this.#letOldestGo())) {
         throw this.#notSafe(this.#parts.packs.inState('sealed').length)
       }

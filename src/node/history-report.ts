@@ -10,7 +10,7 @@ import { factsOf, storedSize, type ChainSource, type LossOptions } from '../repa
 import { extractTable, namedFiles, TABLE_NAME } from '../repair/extract-table.ts'
 import { join, toNames } from '../source/path.ts'
 import type { ExtractedHistory, HistoryReport } from './maintenance-types.ts'
-import { chainSource } from './run-rebuild.ts'
+import { chainSource, packFinder } from './rebuild-candidates.ts'
 import type { OpenTree, VaultSession } from './vault-session.ts'
 
 /** @returns `undefined` for a path that is in no snapshot */
@@ -23,7 +23,7 @@ export async function historyReport(
   const opened = await session.openTree(signal)
   const history = await historyOf(session, opened, path)
   if (history === undefined) return undefined
-  const chain = await chainSource(history.versions, opened.source, session)
+  const chain = await chainSource(history.versions, opened.source, packFinder(session.stores.packs))
   const sizes = history.versions.map((version) => [version.id, storedSize(version, chain)] as const)
   const newest = newestOf(history)
   if (newest === undefined) return { history, storedSizes: new Map(sizes), chain: undefined }

@@ -15,7 +15,7 @@ import { Thinner } from '../repair/thinner.ts'
 import { inTransaction } from '../store/database.ts'
 import { maintain, type MaintainParts } from './maintain.ts'
 import type { ForgetRequest, ForgetSummary, Maintained } from './maintenance-types.ts'
-import { chainSource } from './run-rebuild.ts'
+import { chainSource, packFinder } from './rebuild-candidates.ts'
 import type { VaultSession } from './vault-session.ts'
 import { chooseSnapshot } from './when.ts'
 
@@ -42,10 +42,11 @@ export async function runForget(
     decisions = decide(datedOnes, request.policy, now === undefined ? {} : { now })
     const kept = new Set(decisions.flatMap(({ row, isKept }) => (isKept ? [row.sequence] : [])))
     if (request.isDryRun || kept.size === rows.length) return undefined
+    const packOf = packFinder(session.stores.packs)
     thinner = new Thinner({
       source: parts.source,
       objects: parts.objects,
-      chainOf: (versions) => chainSource(versions, parts.source, session),
+      chainOf: (versions) => chainSource(versions, parts.source, packOf),
     })
     return rewriteWithout(session, parts, { kept, thinner }, request, signal)
   })

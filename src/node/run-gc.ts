@@ -94,7 +94,7 @@ export async function tellReleases(
   const untold = new Set(peers.flatMap((peer) => releases.untoldTo(peer)))
   const away = new Set<PeerId>()
   for (const sequence of [...untold].toSorted((a, b) => a - b)) {
-    const rows = releases.all().filter((row) => row.sequence === sequence)
+    const rows = releases.toTell(sequence)
     const ids = idsOf(rows.map(({ pack }) => pack))
     const answered = await tell(session, grid, 'release', ids, signal)
     inTransaction(database, () => {
@@ -222,7 +222,11 @@ function restoring({ stores }: VaultSession, back: readonly PackRow[]): Rewrite 
     isWholeLedger: true,
     root: (old) => Promise.resolve(old),
     plan: (sequence) => {
-      for (const pack of back) stores.packs.put(pack)
+      for (const pack of back) {
+        stores.packs.put(pack)
+        // Friends who were away are told as soon as they are there: it is adopted as a new one is.
+        stores.packs.doubtAdopted(pack.number)
+      }
       stores.releases.planCancel(sequence, back)
     },
   }
@@ -248,7 +252,7 @@ async function forgetGone(
   grid: Grid,
   signal: AbortSignal,
 ): Promise<Amount> {
-  const { releases, database } = stores
+  const { releases, packs, database } = stores
   const rows = releases.all().map(({ pack }) => pack)
   if (rows.length === 0) return NOTHING
   // A peer that does not answer may hold some still.
@@ -257,7 +261,10 @@ async function forgetGone(
   const found = await grid.have(idsOf(rows), signal)
   const gone = rows.filter(({ id }) => id !== undefined && !found.has(id))
   inTransaction(database, () => {
-    for (const { number } of gone) releases.remove(number)
+    for (const { number } of gone) {
+      releases.remove(number)
+      packs.remove(number)
+    }
     releases.trimTold()
   })
   return amountOf(gone)

@@ -1,31 +1,29 @@
 /** A rebuild as the client is asked for it: from paths to chains that are short. */
 
-import type { Reference } from '../../protocol/reference.ts'
 import type { Root } from '../../protocol/root.ts'
-import type { FolderNode, Version, VersionId } from '../../protocol/tree.ts'
+import type { FolderNode, Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { CairnError } from '../base/errors.ts'
 import type { NewObjects } from '../backup/new-objects.ts'
 import type { Maintenance } from '../backup/maintenance.ts'
 import type { Rewrite } from '../backup/rewrite.ts'
 import type { Code } from '../grid/code.ts'
-import { deltasWithin } from '../grid/loss.ts'
 import type { Change } from '../history/change.ts'
 import type { ObjectSink } from '../history/objects.ts'
-import { makeParts, readParts } from '../history/parts.ts'
+import { makeParts } from '../history/parts.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import { writeTree } from '../history/tree-writer.ts'
 import type { VaultObjects } from '../history/vault-objects.ts'
-import { storedSize, type ChainSource } from '../repair/chain.ts'
-import { planFile, type FilePlan } from '../repair/planner.ts'
+import { storedSize } from '../repair/chain.ts'
+import type { FilePlan } from '../repair/planner.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import { rebuildFile, type Rebuilding, type Rebuilt } from '../repair/rebuild-file.ts'
 import { VersionReader } from '../restore/version-reader.ts'
-import { fromKey, isWithin, toNames, toPath, type Names } from '../source/path.ts'
-import type { EntryRow } from '../store/entries.ts'
+import { fromKey, toNames, toPath, type Names } from '../source/path.ts'
 import type { FileFailure } from './client-types.ts'
 import { maintain } from './maintain.ts'
 import type { RebuildRequest, RebuildSummary, RebuiltFile } from './maintenance-types.ts'
+import { lengthMinOf, RebuildCandidates, type Candidate } from './rebuild-candidates.ts'
 import type { VaultSession } from './vault-session.ts'
 import { fetchWhole, openLocal } from './whole-file.ts'
 
@@ -33,13 +31,9 @@ import { fetchWhole, openLocal } from './whole-file.ts'
 const HELD_SIZE_MAX = 64 * 1024 * 1024
 const HELD_COUNT_MAX = 256
 
-/** One file that a rebuild looks at. */
-interface Candidate {
-  readonly names: Names
-  readonly row: EntryRow
-  readonly chain: ChainSource
-  readonly newest: Version
-  readonly shown: ReadonlySet<VersionId>
+/** A file that may be rebuilt. */
+interface Planned {
+  readonly key: Uint8Array
   readonly plan: FilePlan
 }
 
@@ -80,11 +74,6 @@ export function hasLongChains(
   return stores.entries.hasChained(lengthMinOf(policy, code))
 }
 
-/** Chains of fewer deltas are within every bound. */
-function lengthMinOf({ lengthMax, lossRatioMax, shareLoss }: RebuildPolicy, code: Code): number {
-  return Math.min(lengthMax, deltasWithin(code, lossRatioMax, shareLoss)) + 1
-}
-
 interface RunParts {
   readonly maintenance: Maintenance
   readonly source: VaultObjects
@@ -123,84 +112,58 @@ class Run {
   async run(): Promise<Rewrite | undefined> {
     const { isDryRun, budget = Infinity } = this.#request
     const candidates = await this.#candidates()
+    const planned = await this.#planAll(candidates)
     // The cheapest first: a budget shortens as many chains as it can.
-    candidates.sort((a, b) => movedBy(a.plan) - movedBy(b.plan))
+    planned.sort((a, b) => movedBy(a.plan) - movedBy(b.plan))
     let left = budget
-    for (const [index, candidate] of candidates.entries()) {
+    for (const [index, { key, plan }] of planned.entries()) {
       this.#signal.throwIfAborted()
-      this.#tell(index, candidates.length, toPath(candidate.names))
-      const moved = movedBy(candidate.plan)
-      if (isDryRun || candidate.plan.type === 'leave' || moved > left) {
-        this.#note(candidate, { isDone: false })
+      const names = fromKey(key)
+      this.#tell(index, planned.length, names)
+      const moved = movedBy(plan)
+      if (isDryRun || plan.type === 'leave' || moved > left) {
+        this.#note({ names, plan }, { isDone: false })
         continue
       }
       left -= moved
-      await this.#rebuild(candidate)
+      const row = this.#session.stores.entries.get(key)
+      assert(row !== undefined, 'maintenance changes no entries before its head')
+      const candidate = await this.#trying(names, () => candidates.plan(row))
+      if (candidate === undefined) this.#note({ names, plan }, { isDone: false })
+      else await this.#rebuild({ ...candidate, plan })
     }
     await this.#finishWaiting()
     return this.#finished.length === 0 ? undefined : this.#rewrite()
   }
 
-  /** Files whose chain is to be shortened, each with a plan. */
-  async #candidates(): Promise<Candidate[]> {
-    const { entries } = this.#session.stores
-    const { policy } = this.#request
+  async #candidates(): Promise<RebuildCandidates> {
+    const { stores, ports } = this.#session
+    const { policy, paths } = this.#request
     const asked = await Promise.all(
-      this.#request.paths.map(async (path) => toNames(await this.#session.canonical(path))),
+      paths.map(async (path) => toNames(await this.#session.canonical(path))),
     )
-    const isAsked = asked.length > 0
-    const rows = entries.chained(isAsked ? 1 : lengthMinOf(policy, this.#parts.maintenance.code))
-    const candidates: Candidate[] = []
-    for (const [index, row] of rows.entries()) {
+    return new RebuildCandidates(
+      { ...this.#parts, ...stores, files: ports.files },
+      { policy, code: this.#parts.maintenance.code, asked },
+    )
+  }
+
+  /** Files whose chain is to be shortened; all that were asked for by name. */
+  async #planAll(candidates: RebuildCandidates): Promise<Planned[]> {
+    const isAsked = this.#request.paths.length > 0
+    const planned: Planned[] = []
+    let count = 0
+    for (const row of candidates.rows()) {
       this.#signal.throwIfAborted()
       const names = fromKey(row.key)
-      if (isAsked && !asked.some((one) => isWithin(one, names))) continue
-      this.#tell(index, rows.length, toPath(names))
-      const candidate = await this.#trying(names, () => this.#plan(names, row, isAsked))
-      if (candidate === undefined) continue
-      if (isAsked || candidate.plan.type !== 'leave') candidates.push(candidate)
+      count += 1
+      this.#tell(count, count, names)
+      const plan = (await this.#trying(names, () => candidates.plan(row)))?.plan
+      if (plan !== undefined && (isAsked || plan.type !== 'leave')) {
+        planned.push({ key: row.key, plan })
+      }
     }
-    return candidates
-  }
-
-  async #plan(names: Names, row: EntryRow, isAsked: boolean): Promise<Candidate | undefined> {
-    const { tree, node, source } = this.#parts
-    if (node === undefined) return undefined
-    const live = await tree.liveHistory(node, names)
-    if (live === undefined) return undefined
-    const { versions } = live
-    const newest = versions.find(({ id }) => id === row.version)
-    if (newest === undefined) return undefined
-    const chain = await chainSource(versions, source, this.#session)
-    const shown = new Set(
-      live.spans.flatMap(({ what }) => (what.kind === 'file' ? [what.version] : [])),
-    )
-    shown.add(newest.id)
-    const plan = planFile({
-      ...chain,
-      newest: newest.id,
-      shown,
-      policy: this.#request.policy,
-      code: this.#parts.maintenance.code,
-      isLocal: await this.#isUnchanged(names, row),
-      isAsked,
-    })
-    return { names, row, chain, newest, shown, plan }
-  }
-
-  async #isUnchanged(names: Names, row: EntryRow): Promise<boolean> {
-    try {
-      const { size, mtime, inode } = await this.#session.ports.files.status(toPath(names))
-      return (
-        size === row.size &&
-        mtime.seconds === row.mtime.seconds &&
-        mtime.nanoseconds === row.mtime.nanoseconds &&
-        inode === row.inode
-      )
-    } catch (error) {
-      if (error instanceof CairnError) return false
-      throw error
-    }
+    return planned
   }
 
   async #rebuild(candidate: Candidate): Promise<void> {
@@ -269,7 +232,7 @@ class Run {
   }
 
   #note(
-    { names, plan }: Candidate,
+    { names, plan }: Pick<Candidate, 'names' | 'plan'>,
     { isDone, rebuilt }: { isDone: boolean; rebuilt?: Rebuilt | undefined },
   ): void {
     const degraded = rebuilt?.degraded ?? []
@@ -288,14 +251,14 @@ class Run {
     }
   }
 
-  #tell(done: number, total: number, current: Uint8Array): void {
+  #tell(done: number, total: number, names: Names): void {
     this.#request.onProgress?.({
       phase: 'upload',
       filesDone: done,
       filesTotal: total,
       bytesDone: 0,
       bytesTotal: 0,
-      current,
+      current: toPath(names),
     })
   }
 }
@@ -303,29 +266,6 @@ class Run {
 /** Bytes up and down. */
 function movedBy({ bytesUp, bytesDown }: FilePlan): number {
   return bytesUp + bytesDown
-}
-
-/** A history with its lists read. */
-export async function chainSource(
-  versions: readonly Version[],
-  source: VaultObjects,
-  { stores }: VaultSession,
-): Promise<ChainSource> {
-  const references = new Map<VersionId, readonly Reference[]>()
-  for (const { id, content } of versions) {
-    const all: Reference[] = []
-    for await (const reference of readParts(content.parts, source)) all.push(reference)
-    references.set(id, all)
-  }
-  return {
-    versions,
-    referencesOf: ({ id }) => references.get(id) ?? [],
-    packOf: (number) => {
-      const pack = stores.packs.get(number)
-      if (pack === undefined) return undefined
-      return { id: pack.id ?? String(number), needed: pack.needed, total: pack.total }
-    },
-  }
 }
 
 async function* changesOf(finished: readonly Finished[], sink: ObjectSink): AsyncGenerator<Change> {

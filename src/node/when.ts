@@ -40,8 +40,7 @@ export function chooseSnapshot(
   if (NUMBER.test(when)) {
     const row = rows.find(({ sequence }) => sequence === Number(when))
     if (row !== undefined) return row
-    const kept = `${rows.at(-1)?.sequence} to ${newest.sequence}`
-    throw new NoSuchSnapshotError(`There is no snapshot ${when}; there are ${kept}`)
+    throw new NoSuchSnapshotError(`There is no snapshot ${when}; ${nearest(rows, Number(when))}`)
   }
   const moment = toMoment(when, now)
   const row = rows.find(({ endedAt }) => endedAt <= moment)
@@ -51,6 +50,16 @@ export function chooseSnapshot(
     `No snapshot had ended by ${new Date(moment).toISOString()}; ` +
       `the first, ${first?.sequence}, ended at ${new Date(first?.endedAt ?? 0).toISOString()}`,
   )
+}
+
+/** Numbers have gaps: of snapshots that were forgotten, and of rebuilds, which count along. */
+function nearest(rows: readonly SnapshotRow[], sequence: number): string {
+  const after = rows.findLast((row) => row.sequence > sequence)
+  const before = rows.find((row) => row.sequence < sequence)
+  if (after !== undefined && before !== undefined) {
+    return `the nearest that are kept are ${before.sequence} and ${after.sequence}`
+  }
+  return `there are ${rows.at(-1)?.sequence} to ${rows[0]?.sequence}`
 }
 
 /** @returns milliseconds since 1970: the last one that the words cover */

@@ -24,7 +24,7 @@ import {
 } from '../codec/reverse-delta.ts'
 import type { ObjectSource } from '../history/objects.ts'
 import { pathOf, type ChainSource } from './chain.ts'
-import { ChainReader, fetchRanges } from './chain-reader.ts'
+import { ChainReader, fetchRanges, isLoss } from './chain-reader.ts'
 import { groupOf, type FilePlan } from './planner.ts'
 
 /** A version made again through its new chain is not what it was: nothing of the file was changed. */
@@ -169,7 +169,8 @@ async function makeWhole(
     if (newest.digest === undefined || !equal(stored.digest, newest.digest)) throw mismatch(newest)
     const older = await putOlder(input, parts, chain, signal)
     await parts.objects.endFile()
-    const rewritten = { input, stored, ...older, degraded: chain.lost }
+    const degraded = [...chain.lost.filter(({ id }) => id !== newest.id), ...older.degraded]
+    const rewritten = { input, stored, ...older, degraded }
     return { heldSize: chain.heldSize, finish: () => finish(rewritten, parts, signal) }
   } finally {
     await file.close()
@@ -182,10 +183,10 @@ async function putOlder(
   { objects, source }: RebuildFileParts,
   chain: ChainReader,
   signal: AbortSignal,
-): Promise<Pick<Rewritten, 'deltas' | 'digests'>> {
+): Promise<Pick<Rewritten, 'deltas' | 'digests' | 'degraded'>> {
   const deltas = new Map<VersionId, NewDelta>()
   const digests = new Map<VersionId, Uint8Array>()
-  const none = { deltas, digests }
+  const none = { deltas, digests, degraded: [] }
   if (!chain.isReadable(input.newest)) return none
   const root = pathOf(input.versions, input.newest)[0]
   assert(root !== undefined, 'a path begins somewhere')
@@ -202,8 +203,10 @@ async function putOlder(
     return [{ older, newer, versions, pieces: differenceOf(versions.older, versions.newer) }]
   })
   const ranges = pairs.flatMap(({ pieces }) => originalRanges(pieces))
-  const read = await fetchRanges(root, ranges, { chain: input, source }, signal)
+  const read = await rangesOf(root, ranges, { chain: input, source }, signal)
   if (read === undefined) return none
+  // They stay as they are: what is lost of the original may come back.
+  if (read === 'lost') return { ...none, degraded: group.filter(({ id }) => id !== input.newest) }
   for (const { older, newer, versions, pieces } of pairs) {
     signal.throwIfAborted()
     const whole = withOriginals(pieces, versions, read)
@@ -211,7 +214,19 @@ async function putOlder(
     deltas.set(older.id, { base: newer.id, references })
     if (older.digest === undefined) digests.set(older.id, await digestOf(older, input, source))
   }
-  return { deltas, digests }
+  return { deltas, digests, degraded: [] }
+}
+
+/** @returns how to read ranges of the original; 'lost' if some cannot be had, for now at least */
+async function rangesOf(
+  ...asked: Parameters<typeof fetchRanges>
+): Promise<Awaited<ReturnType<typeof fetchRanges>> | 'lost'> {
+  try {
+    return await fetchRanges(...asked)
+  } catch (error) {
+    if (isLoss(error)) return 'lost'
+    throw error
+  }
 }
 
 interface Rewritten {

@@ -8,7 +8,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import {
-  LEDGER_SEGMENT_SIZE_MAX,
   decodeLedgerSegment,
   type LedgerPointer,
   type LedgerSegment,
@@ -26,12 +25,13 @@ import type { TreeReader } from '../history/tree-reader.ts'
 import type { FoundEntry } from '../history/visible.ts'
 import { PackNotFoundError } from '../history/vault-objects.ts'
 import type { Log } from '../ports/log.ts'
+import type { PeerId } from '../ports/network.ts'
 import { toKey, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
 import type { Packs } from '../store/packs.ts'
-import type { Published, SegmentRecord } from '../store/published.ts'
+import { GAP_SIZE, type Published, type SegmentRecord } from '../store/published.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Releases } from '../store/releases.ts'
 import type { Settings } from '../store/settings.ts'
@@ -44,9 +44,6 @@ const ENTRIES_MISSING = 'entries missing'
 
 /** Bytes of a ledger row, about: as the ledger writer counts them. */
 const ROW_SIZE = 64
-
-/** The size noted for an older segment that could not be read: too large to be merged with others. */
-const GAP_SIZE = LEDGER_SEGMENT_SIZE_MAX
 
 /** A ledger segment names at most this many older ones, so no ledger has more. */
 const SEGMENTS_MAX = 64
@@ -244,22 +241,22 @@ export class LocalState {
         base,
         isPublished: true,
       })
-      const held = holders.flatMap((holder, share) => {
-        const peer = segment.peers[holder]
-        return peer === undefined ? [] : [[share, peer] as const]
-      })
-      packs.setHolders(number, new Map(held))
+      packs.setHolders(number, holdersOf(holders, segment))
     }
   }
 
   /** The newest segment tells of all packs in release. */
   #putReleases(newest: LedgerSegment | undefined): void {
-    const { releases } = this.#parts
+    const { releases, packs } = this.#parts
+    for (const { pack } of releases.all()) {
+      if (packs.get(pack.number) === undefined) packs.remove(pack.number)
+    }
     releases.clear()
-    for (const { sequence, packs } of newest?.released ?? []) {
-      for (const { number, id, base, size, needed, total } of packs) {
+    for (const { sequence, packs: released } of newest?.released ?? []) {
+      for (const { number, id, base, size, needed, total, holders } of released) {
         const row = { number, id, base, size, needed, total }
         releases.put(sequence, { ...row, kind: 'data', state: 'complete', isPublished: true })
+        packs.setHolders(number, holdersOf(holders, newest))
       }
     }
   }
@@ -307,6 +304,18 @@ export class LocalState {
     if (kind !== 'ledger') throw new FormatError(`An object of kind ${kind} stands for the ledger`)
     return decodeLedgerSegment(body)
   }
+}
+
+/** @returns share number → peer, as a segment tells it */
+function holdersOf(
+  holders: readonly number[],
+  segment: LedgerSegment | undefined,
+): Map<number, PeerId> {
+  const held = holders.flatMap((holder, share) => {
+    const peer = segment?.peers[holder]
+    return peer === undefined ? [] : [[share, peer] as const]
+  })
+  return new Map(held)
 }
 
 function recordOf(pointer: LedgerPointer, segment: LedgerSegment | undefined): SegmentRecord {

@@ -172,13 +172,18 @@ export class Entries {
     return row !== undefined
   }
 
-  /** @returns files stored as chains of `lengthMin` deltas and more, in no order */
-  chained(lengthMin: number): EntryRow[] {
+  /**
+   * Files stored as chains of `lengthMin` deltas and more, in the order of the tree. Statements may be run
+   * meanwhile: SQLite has sorted them all before it gives the first.
+   */
+  *chained(lengthMin: number): Generator<EntryRow> {
     const rows = statement(
       this.#database,
-      'SELECT * FROM entries WHERE chain_length > 0 AND chain_length >= ?',
-    ).all(lengthMin)
-    return rows.map((row) => toEntry(row as unknown as EntryColumns))
+      // Without the `+` it would walk the whole table, which has the order, and not the index, which is short.
+      `SELECT * FROM entries WHERE chain_length > 0 AND chain_length >= ?
+         ORDER BY +folder, name`,
+    ).iterate(lengthMin)
+    for (const row of rows) yield toEntry(row as unknown as EntryColumns)
   }
 
   put(entry: EntryRow): void {

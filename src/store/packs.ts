@@ -141,6 +141,11 @@ export class Packs {
     statement(this.#database, 'DELETE FROM placed WHERE pack = ?').run(number)
   }
 
+  /** The pack is in release: who holds it stays known, for it may be taken back. */
+  release(number: number): void {
+    statement(this.#database, 'DELETE FROM packs WHERE number = ?').run(number)
+  }
+
   /** @returns share number → the peer that said it stored it */
   holders(number: number): Map<number, PeerId> {
     const rows = statement(
@@ -169,6 +174,11 @@ export class Packs {
          AND number IN (SELECT pack FROM placed WHERE is_adopted = 0) ORDER BY number`,
     ).all()
     return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
+  /** What holders know of the pack holds no more: they are to be told again that a head needs it. */
+  doubtAdopted(number: number): void {
+    statement(this.#database, 'UPDATE placed SET is_adopted = 0 WHERE pack = ?').run(number)
   }
 
   /** @param away - peers that could not be told */

@@ -8,6 +8,7 @@
 import { z } from 'zod'
 import { bytesField, count, decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
 import {
+  LEDGER_SEGMENT_SIZE_MAX,
   ledgerPointerSchema,
   ledgerPointerToCbor,
   type LedgerPointer,
@@ -17,6 +18,12 @@ import type { Disk } from '../ports/disk.ts'
 import { LocalSeal } from './local-seal.ts'
 import type { Settings } from './settings.ts'
 import { StateDamagedError, readWhole, writeWhole } from './whole-file.ts'
+
+/**
+ * The size noted for an older segment that could not be read: too large to be merged with others. It is
+ * kept as it is until it can.
+ */
+export const GAP_SIZE = LEDGER_SEGMENT_SIZE_MAX
 
 /** A ledger segment as this device knows it. */
 export interface SegmentRecord {

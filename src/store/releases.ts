@@ -29,6 +29,13 @@ interface ReleaseColumns {
   base: number
 }
 
+/**
+ * The pack is needed again, under another number: the same content in the same order makes the very
+ * same pack.
+ */
+const IS_BACK = `EXISTS (SELECT 1 FROM packs WHERE packs.id = releases.id
+  AND packs.number NOT IN (SELECT number FROM releases))`
+
 export class Releases {
   readonly #database: DatabaseSync
 
@@ -52,9 +59,14 @@ export class Releases {
     for (const { number } of packs) mark.run(sequence, number)
   }
 
-  /** The head is published. @returns the packs that it releases */
+  /**
+   * The head is published. What it names again is no release any more.
+   *
+   * @returns the packs that it releases
+   */
   settle(sequence: number): ReleaseRow[] {
     statement(this.#database, 'DELETE FROM releases WHERE cancelled_by = ?').run(sequence)
+    this.#database.exec(`DELETE FROM releases WHERE ${IS_BACK}`)
     const planned = this.#rows('WHERE is_planned = 1 AND sequence = ?', sequence)
     statement(this.#database, 'UPDATE releases SET is_planned = 0 WHERE sequence = ?').run(sequence)
     return planned
@@ -64,6 +76,8 @@ export class Releases {
   dropPlanned(): void {
     this.#database.exec(
       `DELETE FROM releases WHERE is_planned = 1;
+       DELETE FROM packs WHERE number IN
+         (SELECT number FROM releases WHERE cancelled_by IS NOT NULL);
        UPDATE releases SET cancelled_by = NULL WHERE cancelled_by IS NOT NULL`,
     )
   }
@@ -76,9 +90,15 @@ export class Releases {
   /** @returns what the ledger of head `sequence` tells: all that is published, and what is planned for it */
   upTo(sequence: number): ReleaseRow[] {
     return this.#rows(
-      'WHERE (is_planned = 0 OR sequence = ?1) AND (cancelled_by IS NULL OR cancelled_by <> ?1)',
+      `WHERE (is_planned = 0 OR sequence = ?1) AND (cancelled_by IS NULL OR cancelled_by <> ?1)
+         AND NOT ${IS_BACK}`,
       sequence,
     )
+  }
+
+  /** @returns what peers may be told of the releases of one head: not of packs that are needed again */
+  toTell(sequence: number): ReleaseRow[] {
+    return this.#rows(`WHERE is_planned = 0 AND sequence = ? AND NOT ${IS_BACK}`, sequence)
   }
 
   has(id: PackId): boolean {

@@ -131,6 +131,23 @@ describe('the uploader', () => {
     )
   })
 
+  it('holds packs to be read back, but never so many that the spool is full of them', async () => {
+    await uploading(
+      async ({ seal, uploader, packs, files }) => {
+        const held = () => files().filter((path) => /spool\/\d+$/.test(path)).length
+        for (let count = 0; count < 4; count += 1) {
+          await uploader.submit(await seal(), () => undefined, forever)
+        }
+        await uploader.settle(forever)
+        expect(packs.inState('complete')).toHaveLength(4)
+        expect(held()).toBeLessThanOrEqual(2)
+        await uploader.letGo()
+        expect(held()).toBe(0)
+      },
+      { spoolSizeMax: 250 * KIB, isHolding: true },
+    )
+  })
+
   it('stops when it is told to', async () => {
     await uploading(async ({ seal, uploader }) => {
       const controller = new AbortController()
@@ -156,7 +173,7 @@ interface Uploading {
 
 async function uploading(
   story: (uploading: Uploading) => Promise<void>,
-  options: { readonly spoolSizeMax?: number } = {},
+  options: { readonly spoolSizeMax?: number; readonly isHolding?: boolean } = {},
 ): Promise<void> {
   const grid = new TestGrid({ peers: 5 })
   await grid.tell(async () => {

@@ -235,7 +235,8 @@ function results(given: Partial<Results>): Results {
     versions: {},
     command: 'npm run bench',
   }
-  return { conditions, workloads: [], kernels: [], growth: [], ...given }
+  const nothing = { workloads: [], kernels: [], growth: [], histories: [], manyHistories: [] }
+  return { conditions, ...nothing, ...given }
 }
 
 /** Of the last table of the text. */

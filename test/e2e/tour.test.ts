@@ -57,6 +57,27 @@ describe('the tour', () => {
     await expectSaid(one, 'restored 1 file,')
   })
 
+  it('shortens a chain, forgets what is old, and asks for the space', async () => {
+    for (const row of ['a third row', 'a fourth', 'a fifth']) {
+      appendFileSync(place.at('Documents/big.db'), row)
+      await expectSaid(['backup', documents], 'saved')
+    }
+    const database = place.at('Documents/big.db')
+    const planned = await place.records(['rebuild', '--dry-run', database])
+    expect(recordOf(planned, 'rebuild_plan')).toMatchObject({ plan: 'compose' })
+    await expectSaid(['rebuild', database], '1 file rebuilt')
+    await expectSaid(['history', database], 'chain     1 delta')
+    await expectSaid(['forget', '--keep-last', '2', '--dry-run'], '2 snapshots would be kept')
+    await expectSaid(['forget', '--keep-last', '2'], '2 snapshots kept, 3 snapshots removed')
+    await expectSaid(['gc'], 'released')
+    await expectSaid(['gc', '--cancel'], 'cancelled')
+    expect((await expectSaid(['snapshots'], documents)).trim().split('\n')).toHaveLength(3)
+    const { code } = await place.cairn(['forget', '--keep-tag', 'none such'])
+    expect(code).toBe(15)
+    await expectSaid(['restore', documents, '--target', place.at('after')], 'restored 1 file,')
+    expect(place.differences('Documents', 'after')).toEqual([])
+  })
+
   it('recovers on another computer, by invite and by one address', async () => {
     const words = ['--words-from', place.at('kit.txt')]
     const byInvite = await place.cairn(
@@ -75,7 +96,7 @@ describe('the tour', () => {
     expect(place.differences('Documents', 'recovered')).toEqual([])
     // And goes on with the backups there, reading nothing that did not change.
     const next = await place.records(['backup', documents], { home: 'by peer' })
-    expect(recordOf(next, 'summary')).toMatchObject({ snapshot_id: '3', bytes_read: 0 })
+    expect(recordOf(next, 'summary')).toMatchObject({ is_published: true, bytes_read: 0 })
   })
 
   it('starts on the Node that npm was run with, however old', () => {

@@ -69,6 +69,7 @@ async function backup(
         tags: [...config.backup.tags, ...options.tag],
         ...(code === undefined ? {} : { code }),
         allowFew: options.allowFew === true,
+        rebuild: config.rebuild,
         // Our own state changes while we work, and comes back without being backed up.
         exclude: [new Uint8Array(realpathSync(Buffer.from(home.data), 'buffer'))],
         onProgress: (state) => progress.update(state),
@@ -96,6 +97,9 @@ function report(output: Output, summary: BackupSummary, durationMs: number): voi
     `sent     ${formatBytes(summary.bytesSent)} to peers`,
   ]
   for (const line of lines) output.data(line)
+  if (summary.rebuilt > 0) {
+    output.data(`rebuilt  ${formatItems(summary.rebuilt, 'file')} whose chain had become long`)
+  }
   if (summary.unsupported > 0) {
     output.say(`${formatCount(summary.unsupported)} sockets, pipes and devices were passed over`)
   }
@@ -134,6 +138,7 @@ function summaryRecord(summary: BackupSummary, durationMs: number) {
     bytes_sent: summary.bytesSent,
     packs: summary.packs,
     deltas: summary.deltas,
+    files_rebuilt: summary.rebuilt,
     error_count: summary.skipped.length,
     shares_settling: summary.settling,
     backup_start: formatMoment(summary.startedAt),

@@ -10,6 +10,7 @@ import { makeCommand, outputOf, type CommonOptions, type Context } from '../cont
 import { findHome } from '../home.ts'
 import { wordsInKit } from '../kit.ts'
 import { formatTime } from '../format.ts'
+import { countOption } from '../options.ts'
 import { openPorts } from '../ports.ts'
 import { readInviteFile, readSecretFile } from '../secret-file.ts'
 import { snapshotFields } from '../snapshot-fields.ts'
@@ -18,6 +19,7 @@ interface RecoverOptions extends CommonOptions {
   readonly wordsFrom: string
   readonly codeFrom?: string
   readonly peer?: string
+  readonly head?: number
 }
 
 export function recoverCommand(context: Context): Command {
@@ -28,11 +30,17 @@ export function recoverCommand(context: Context): Command {
     examples: [
       'cairn recover --words-from kit.txt --code-from invite.txt',
       'cairn recover --words-from kit.txt --peer /ip4/192.0.2.7/tcp/4280/p2p/12D3Koo…',
+      'cairn recover --words-from kit.txt --code-from invite.txt --head 112',
     ],
   })
     .requiredOption('--words-from <file>', 'the recovery kit; - reads standard input')
     .option('--code-from <file>', 'an invite to the grid')
     .option('--peer <multiaddr>', 'the address of one peer that is up')
+    .option(
+      '--head <number>',
+      'as this head left the vault, or the last one before it: what came later was a mistake, or a thief’s',
+      countOption(1, Number.MAX_SAFE_INTEGER),
+    )
     .action(async (options: RecoverOptions) => runRecover(context, options))
 }
 
@@ -50,7 +58,8 @@ async function runRecover(context: Context, options: RecoverOptions): Promise<vo
   const home = findHome(context.env, context.workingFolder)
   const ports = await openPorts(home, readConfig(home.configFile))
   try {
-    const summary = await recover(ports, { words, ...where }, context.signal)
+    const head = options.head === undefined ? {} : { head: options.head }
+    const summary = await recover(ports, { words, ...where, ...head }, context.signal)
     for (const warning of summary.warnings) output.warn(warning)
     output.json({
       message_type: 'recovered',

@@ -23,7 +23,7 @@ export function statusCommand(context: Context): Command {
       output.data(`home      ${home.data}`)
       output.data(`vault     ${status.vault}`)
       output.data(`grid      ${status.grid ?? 'none: cairn join --code-from FILE'}`)
-      output.data(`snapshots up to ${status.sequence}`)
+      output.data(`head      ${status.sequence}`)
       output.data(
         `waiting   ${formatCount(status.queue.files)} files (${formatBytes(status.queue.bytes)}) to read, ` +
           `${formatCount(status.spool.packs)} packs (${formatBytes(status.spool.bytes)}) to send, ` +

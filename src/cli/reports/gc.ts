@@ -30,7 +30,9 @@ export function gcRecord(summary: GcSummary, isDryRun: boolean): JsonRecord {
 
 export function gcLines(summary: GcSummary, isDryRun: boolean): string[] {
   const { released, inRelease, merged, gone, live, cancelled, untold } = summary
-  const lines = [`live      ${size(live)} of backups, before erasure coding`]
+  const lines: string[] = []
+  // Who takes releases back has not looked at what is live.
+  if (live.packs > 0) lines.push(`live      ${size(live)} of backups, before erasure coding`)
   if (merged.packs > 0) {
     lines.push(
       `merged    ${formatItems(merged.packs, 'pack')} into ${merged.into}: ` +
@@ -38,7 +40,7 @@ export function gcLines(summary: GcSummary, isDryRun: boolean): string[] {
     )
   }
   if (cancelled.packs > 0) lines.push(`cancelled ${size(cancelled)}: peers keep them`)
-  lines.push(`released  ${size(released)} that nothing needs any more`)
+  if (live.packs > 0) lines.push(`released  ${size(released)} that nothing needs any more`)
   lines.push(`waiting   ${size(inRelease)} in release in all`)
   if (gone.packs > 0) lines.push(`gone      ${size(gone)}: the space is back`)
   if (untold.length > 0) {
