@@ -72,6 +72,8 @@ export async function runGc(
     live = amountOf(found.live)
     return request.isDryRun || !isWorthIt ? undefined : releasing(session, found.dead)
   })
+  // A peer that knows changes nothing; one that lost its accounts would keep the shares for good.
+  if (!request.isDryRun) stores.releases.forgetTold()
   const untold = request.isDryRun ? [] : await tellReleases(session, grid, signal)
   const inRelease = amountOf(stores.releases.all().map(({ pack }) => pack))
   const merged = { packs: 0, into: 0, bytesSaved: 0 }
