@@ -261,9 +261,9 @@ class Histories {
   async #giveBack(): Promise<Room> {
     await this.#upkeep.forget({ last: 3 })
     await this.#upkeep.gc(false)
-    for (let day = 0; day < 110; day++) {
-      await this.#pass(1)
-      if (day % 5 === 0) await this.#look()
+    for (let day = 0; day < 110; day += 2) {
+      await this.#pass(1.9)
+      if (day % 10 === 0) await this.#look()
     }
     await this.#upkeep.gc(false)
     await this.#look()

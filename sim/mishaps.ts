@@ -51,8 +51,6 @@ export class Mishaps {
   #timers: { cancel(): void }[] = []
   /** Crashes of friends. */
   crashes = 0
-  /** Friends whose accounts were ever lost or set back: what they hold is counted as needed since. */
-  readonly forgetful = new Set<Friend>()
 
   constructor(parts: MishapParts) {
     this.#parts = parts
@@ -170,10 +168,7 @@ export class Mishaps {
     const losesAll = isVictim ? 0.1 : 0
     friend.machine.databases.faults = { losesCommits, losesAll, damages: 0 }
     if (isVictim) friend.machine.databases.picture()
-    this.#cut(friend.machine, this.#random.below(FRIEND_STEPS), () => {
-      if (isVictim) this.forgetful.add(friend)
-      this.#startSoon(friend)
-    })
+    this.#cut(friend.machine, this.#random.below(FRIEND_STEPS), () => this.#startSoon(friend))
   }
 
   #startSoon(friend: Friend): void {
