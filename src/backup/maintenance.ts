@@ -36,7 +36,8 @@ import type { Spool } from '../store/spool.ts'
 import { ContentSink } from './content-sink.ts'
 import { NewObjects } from './new-objects.ts'
 import type { NewContent } from './object-writer.ts'
-import { Publisher, type Rewrite } from './publisher.ts'
+import { Publisher } from './publisher.ts'
+import type { Rewrite } from './rewrite.ts'
 import { Uploader } from './uploader.ts'
 
 export interface MaintenanceParts {

@@ -20,7 +20,7 @@ import { FormatError, RecoveryError, type CairnError } from '../base/errors.ts'
 import type { Grid } from '../grid/grid.ts'
 import { safeCount, type Code } from '../grid/code.ts'
 import type { Change } from '../history/change.ts'
-import type { ObjectSink, ObjectSource } from '../history/objects.ts'
+import type { ObjectSource } from '../history/objects.ts'
 import { makeParts } from '../history/parts.ts'
 import { appendSnapshot } from '../history/snapshot-list.ts'
 import { writeTree } from '../history/tree-writer.ts'
@@ -47,6 +47,7 @@ import { MetadataSink } from './metadata-sink.ts'
 import { NotSafeError } from './not-safe.ts'
 import { Packer } from './packer.ts'
 import { beforeRacy } from './racy.ts'
+import type { Rewrite } from './rewrite.ts'
 import { idsOf, type Uploader } from './uploader.ts'
 
 export interface PublisherParts {
@@ -81,24 +82,6 @@ export interface PublisherKeys {
 export type SnapshotFacts = Omit<SnapshotRow, 'sequence' | 'endedAt' | 'added' | 'isPinned'> & {
   /** Sealed bytes of data that this backup added. */
   readonly dataAdded: number
-}
-
-/** What maintenance makes of the newest root; it adds no snapshot. */
-export interface Rewrite {
-  /** @returns the same history, told otherwise; device and sequence are the publisher's */
-  readonly root: (
-    old: Root,
-    parts: {
-      readonly sink: ObjectSink
-      /** Gives old objects, and those that went into `sink`. */
-      readonly source: ObjectSource
-      readonly sequence: number
-    },
-  ) => Promise<Omit<Root, 'device' | 'sequence'>>
-  /** Notes in local state what holds once the head is published; a crash before that undoes nothing. */
-  readonly plan: (sequence: number) => void
-  /** Whether the pack table is written whole, without what is planned to be released. */
-  readonly isWholeLedger: boolean
 }
 
 export class Publisher {

@@ -12,7 +12,7 @@ import type { Reference } from '../../protocol/reference.ts'
 import { RELEASE_PACKS_MAX, signRelease, type ReleaseKind } from '../../protocol/release.ts'
 import { deviceIdFromBytes } from '../../protocol/ids.ts'
 import { UsageError } from '../base/errors.ts'
-import type { Rewrite } from '../backup/publisher.ts'
+import type { Rewrite } from '../backup/rewrite.ts'
 import type { Grid } from '../grid/grid.ts'
 import { liveObjects } from '../history/live-objects.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -72,6 +72,8 @@ export async function runGc(
     live = amountOf(found.live)
     return request.isDryRun || !isWorthIt ? undefined : releasing(session, found.dead)
   })
+  // A peer that knows changes nothing; one that lost its accounts would keep the shares for good.
+  if (!request.isDryRun) stores.releases.forgetTold()
   const untold = request.isDryRun ? [] : await tellReleases(session, grid, signal)
   const inRelease = amountOf(stores.releases.all().map(({ pack }) => pack))
   const merged = { packs: 0, into: 0, bytesSaved: 0 }

@@ -11,6 +11,7 @@ import {
   decodeLedgerSegment,
   type LedgerPointer,
   type LedgerSegment,
+  type PackEntry,
 } from '../../protocol/ledger.ts'
 import { openLedger, openRoot, type OpenedHead } from '../../protocol/head.ts'
 import type { ReadKeys } from '../../protocol/keys.ts'
@@ -30,7 +31,7 @@ import { toKey, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
-import type { Packs } from '../store/packs.ts'
+import type { PackRow, Packs } from '../store/packs.ts'
 import { GAP_SIZE, type Published, type SegmentRecord } from '../store/published.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Releases } from '../store/releases.ts'
@@ -104,6 +105,36 @@ export class LocalState {
       this.#clearEntries()
     })
     return decodeRoot(await source.read(root, 'root'))
+  }
+
+  /**
+   * Learn of packs that only another head led to, once `follow` took an older one: nothing needs them here,
+   * and the next gc lets them go. Their numbers may be given to others, so they get new ones.
+   */
+  async noteLeftBehind(head: OpenedHead, signal: AbortSignal): Promise<void> {
+    const { database, packs, releases, settings } = this.#parts
+    const ledger = openLedger(head, this.#keys.ledgerKey)
+    const newest = await this.#tryReadSegment(ledger, signal)
+    const older = (newest?.previous ?? []).map((pointer) => this.#tryReadSegment(pointer, signal))
+    const segments = [newest, ...(await Promise.all(older))].flatMap((segment) => segment ?? [])
+    const known = new Set([
+      ...packs.numbers().map((number) => packs.get(number)?.id),
+      ...releases.all().map(({ pack }) => pack.id),
+    ])
+    const rowOf = ({ id, base, size, needed, total }: PackEntry): PackRow => {
+      known.add(id)
+      const number = settings.next('pack number')
+      const row = { number, id, base, size, needed, total }
+      return { ...row, kind: 'data', state: 'complete', isPublished: true }
+    }
+    inTransaction(database, () => {
+      for (const { sequence, packs: released } of newest?.released ?? []) {
+        for (const pack of released) if (!known.has(pack.id)) releases.put(sequence, rowOf(pack))
+      }
+      for (const pack of segments.flatMap((segment) => segment.packs)) {
+        if (!known.has(pack.id)) packs.put(rowOf(pack))
+      }
+    })
   }
 
   /** Read the parts of the ledger that could not be read before, if there are any. */

@@ -134,6 +134,11 @@ export class Releases {
     )
   }
 
+  /** Everybody is told again: whoever lost its accounts knows of no release any more. */
+  forgetTold(): void {
+    this.#database.exec('DELETE FROM told')
+  }
+
   /** Forget who was told of what is no release any more. */
   trimTold(): void {
     this.#database.exec('DELETE FROM told WHERE sequence NOT IN (SELECT sequence FROM releases)')
