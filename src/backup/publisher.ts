@@ -32,6 +32,7 @@ import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries } from '../store/entries.ts'
 import type { Keyring } from '../store/keyring.ts'
+import type { Moves } from '../store/moves.ts'
 import type { PackKind, Packs } from '../store/packs.ts'
 import type { Published, PublishedState } from '../store/published.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
@@ -53,10 +54,11 @@ export interface PublisherParts {
   readonly database: DatabaseSync
   readonly entries: Entries
   readonly queue: Queue
-  readonly contents: Pick<Contents, 'openRecord' | 'forgetPack'>
+  readonly contents: Pick<Contents, 'openRecord' | 'forgetPack' | 'forgetOutside'>
   readonly packs: Packs
   readonly published: Published
   readonly releases: Releases
+  readonly moves: Moves
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
   readonly spool: Spool
@@ -174,14 +176,19 @@ export class Publisher {
     before: PublishedState | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { published, packs, releases } = this.#parts
+    const { published, packs, releases, moves } = this.#parts
     const { sequence, root, isWholeLedger } = next
     const released = releases.upTo(sequence)
     const ledger = this.#sink('ledger', this.#keys.readKeys.ledgerKey, signal)
     const segments = await writeLedger(
       { packs, grid: this.#parts.grid, sink: ledger.sink, settle: ledger.settle },
       packs.unpublished().filter(({ kind }) => kind !== 'ledger'),
-      { released, isWhole: isWholeLedger, older: before?.segments ?? [] },
+      {
+        older: before?.segments ?? [],
+        moved: moves.planned(sequence, packs),
+        released,
+        isWhole: isWholeLedger,
+      },
     )
     this.metadataAdded += ledger.sink.sealedSize
 
@@ -238,7 +245,7 @@ export class Publisher {
 
   #follow(state: PublishedState): void {
     const { database, entries, queue, packs, published, contents } = this.#parts
-    const { releases, rebuilt } = this.#parts
+    const { releases, moves, rebuilt } = this.#parts
     inTransaction(database, () => {
       const isFirst = entries.isEmpty()
       for (const row of queue.rows()) this.#apply(row, isFirst)
@@ -249,8 +256,25 @@ export class Publisher {
         packs.remove(pack.number)
         contents.forgetPack(pack.number)
       }
+      for (const row of moves.planned(state.sequence, packs).values()) {
+        packs.put(row)
+        packs.setHolders(row.number, new Map())
+        contents.forgetOutside(row.number, row.extents ?? [])
+      }
+      moves.clear()
+      releases.forgetNeeded()
       published.set('published', state)
       published.clearPending()
+    })
+  }
+
+  /** Without a head that waits, nothing will come of what was planned. */
+  dropPlanned(): void {
+    const { database, packs, releases, moves, rebuilt } = this.#parts
+    inTransaction(database, () => {
+      releases.dropPlanned()
+      moves.giveUp(packs)
+      rebuilt.dropPlanned()
     })
   }
 

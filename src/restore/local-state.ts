@@ -85,7 +85,7 @@ export class LocalState {
    * @throws {FormatError}
    */
   async follow(head: OpenedHead, signal: AbortSignal): Promise<Root> {
-    const { database, packs, published, settings, source } = this.#parts
+    const { database, packs, published, releases, settings, source } = this.#parts
     const segments = await this.#readLedger(openLedger(head, this.#keys.ledgerKey), signal)
     const root = openRoot(head, this.#keys.headKey)
     inTransaction(database, () => {
@@ -94,7 +94,8 @@ export class LocalState {
       this.#forgetOthers(older)
       for (const segment of older) this.#putPacks(segment)
       this.#putReleases(segments[0]?.segment)
-      const numberMax = packs.numberMax()
+      releases.forgetNeeded()
+      const numberMax = Math.max(packs.numberMax(), releases.numberMax())
       settings.set('pack number', Math.max(numberMax, settings.counter('pack number')))
       published.set('published', {
         sequence: head.sequence,
@@ -232,7 +233,7 @@ export class LocalState {
 
   #putPacks(segment: LedgerSegment): void {
     const { packs } = this.#parts
-    for (const { number, id, base, size, needed, total, holders } of segment.packs) {
+    for (const { number, id, base, extents, size, needed, total, holders } of segment.packs) {
       packs.put({
         number,
         kind: 'data',
@@ -242,6 +243,7 @@ export class LocalState {
         total,
         id,
         base,
+        extents,
         isPublished: true,
       })
       const held = holders.flatMap((holder, share) => {
@@ -257,8 +259,8 @@ export class LocalState {
     const { releases } = this.#parts
     releases.clear()
     for (const { sequence, packs } of newest?.released ?? []) {
-      for (const { number, id, base, size, needed, total } of packs) {
-        const row = { number, id, base, size, needed, total }
+      for (const { number, id, base, extents, size, needed, total } of packs) {
+        const row = { number, id, base, extents, size, needed, total }
         releases.put(sequence, { ...row, kind: 'data', state: 'complete', isPublished: true })
       }
     }

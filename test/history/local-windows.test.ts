@@ -69,6 +69,6 @@ async function told(story: (told: Told) => Promise<void>): Promise<void> {
 }
 
 function pack(number: number, state: PackRow['state']): PackRow {
-  const code = { needed: 1, total: 2, id: undefined, base: 0, isPublished: false }
-  return { ...code, number, state, kind: 'metadata', size: bytes.length }
+  const code = { needed: 1, total: 2, id: undefined, base: 0, extents: undefined }
+  return { ...code, isPublished: false, number, state, kind: 'metadata', size: bytes.length }
 }
