@@ -120,7 +120,8 @@ async function writeSegment(
     const { number, id, base, extents, size, needed, total } = row
     assert(id !== undefined, 'a ledger names packs that are safe')
     // Who holds a merged pack is told in the row of its own number.
-    if (extents !== undefined) return { number, id, base, extents, size, needed, total, holders: [] }
+    if (extents !== undefined)
+      return { number, id, base, extents, size, needed, total, holders: [] }
     const held = packs.holders(number)
     const holders = Array.from({ length: total }, (_, share) => {
       const peer = held.get(share)

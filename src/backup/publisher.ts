@@ -30,15 +30,11 @@ import type { Random } from '../ports/random.ts'
 import { fromKey, keysBelow, toKey, toPath, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
-import type { Entries } from '../store/entries.ts'
 import type { Keyring } from '../store/keyring.ts'
-import type { Moves } from '../store/moves.ts'
-import type { PackKind, Packs } from '../store/packs.ts'
+import type { PackKind } from '../store/packs.ts'
 import type { Published, PublishedState } from '../store/published.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
-import type { Rebuilt } from '../store/rebuilt.ts'
 import type { Receipts } from '../store/receipts.ts'
-import type { Releases } from '../store/releases.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { decodeVersions } from '../store/version-record.ts'
@@ -47,19 +43,15 @@ import { writeLedger } from './ledger-writer.ts'
 import { MetadataSink } from './metadata-sink.ts'
 import { NotSafeError } from './not-safe.ts'
 import { Packer } from './packer.ts'
+import { dropPlans, settlePlans, type PlansParts } from './plans.ts'
 import { beforeRacy } from './racy.ts'
 import { idsOf, type Uploader } from './uploader.ts'
 
-export interface PublisherParts {
+export interface PublisherParts extends PlansParts {
   readonly database: DatabaseSync
-  readonly entries: Entries
   readonly queue: Queue
-  readonly contents: Pick<Contents, 'openRecord' | 'forgetPack' | 'forgetOutside'>
-  readonly packs: Packs
+  readonly contents: PlansParts['contents'] & Pick<Contents, 'openRecord'>
   readonly published: Published
-  readonly releases: Releases
-  readonly moves: Moves
-  readonly rebuilt: Rebuilt
   readonly receipts: Receipts
   readonly spool: Spool
   readonly signatures: Pick<Signatures, 'remove'>
@@ -244,25 +236,13 @@ export class Publisher {
   }
 
   #follow(state: PublishedState): void {
-    const { database, entries, queue, packs, published, contents } = this.#parts
-    const { releases, moves, rebuilt } = this.#parts
+    const { database, entries, queue, packs, published } = this.#parts
     inTransaction(database, () => {
       const isFirst = entries.isEmpty()
       for (const row of queue.rows()) this.#apply(row, isFirst)
       queue.clear()
       packs.markPublished()
-      rebuilt.settle(state.sequence, entries)
-      for (const { pack } of releases.settle(state.sequence)) {
-        packs.remove(pack.number)
-        contents.forgetPack(pack.number)
-      }
-      for (const row of moves.planned(state.sequence, packs).values()) {
-        packs.put(row)
-        packs.setHolders(row.number, new Map())
-        contents.forgetOutside(row.number, row.extents ?? [])
-      }
-      moves.clear()
-      releases.forgetNeeded()
+      settlePlans(this.#parts, state.sequence)
       published.set('published', state)
       published.clearPending()
     })
@@ -270,12 +250,7 @@ export class Publisher {
 
   /** Without a head that waits, nothing will come of what was planned. */
   dropPlanned(): void {
-    const { database, packs, releases, moves, rebuilt } = this.#parts
-    inTransaction(database, () => {
-      releases.dropPlanned()
-      moves.giveUp(packs)
-      rebuilt.dropPlanned()
-    })
+    inTransaction(this.#parts.database, () => dropPlans(this.#parts))
   }
 
   /** @param isFirst - no path is known yet: nothing to look up or to remove */

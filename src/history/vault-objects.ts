@@ -240,7 +240,9 @@ function offsetIn(pack: PackRow, reference: Reference): number {
   const place = placeOf(pack, reference)
   if (place !== undefined) return place
   const { offset, length } = reference
-  throw new NotInPackError(`Pack ${pack.number} was merged without bytes ${offset} to ${offset + length}`)
+  throw new NotInPackError(
+    `Pack ${pack.number} was merged without bytes ${offset} to ${offset + length}`,
+  )
 }
 
 /** A pack of content leaves the spool before it is complete; of metadata a copy may be kept. */

@@ -129,7 +129,10 @@ function joinOver(row: PackRow, live: readonly Extent[], gapMax: number): Extent
   const joined: Extent[] = []
   for (const extent of live) {
     const last = joined.at(-1)
-    const whole = last && { offset: last.offset, length: extent.offset + extent.length - last.offset }
+    const whole = last && {
+      offset: last.offset,
+      length: extent.offset + extent.length - last.offset,
+    }
     const isNear = last !== undefined && extent.offset - last.offset - last.length <= gapMax
     if (whole !== undefined && isNear && placeOf(row, whole) !== undefined) {
       joined[joined.length - 1] = whole

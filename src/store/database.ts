@@ -80,6 +80,7 @@ const SCHEMA = `
     extents BLOB,
     is_published INTEGER NOT NULL DEFAULT 0
   );
+  CREATE INDEX packs_id ON packs (id);
   CREATE TABLE placed (
     pack INTEGER NOT NULL, share INTEGER NOT NULL, peer TEXT NOT NULL,
     -- the peer knows that a head needs the share, and keeps it for longer than a month

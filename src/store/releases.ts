@@ -89,11 +89,11 @@ export class Releases {
     return (row as { number: number | null }).number ?? 0
   }
 
-  /** The same bytes make the same pack: one that was made again is needed again. */
+  /** The same bytes make the same pack: one that was made again, under another number, is needed again. */
   forgetNeeded(): void {
     this.#database.exec(
-      `DELETE FROM releases WHERE is_planned = 0
-         AND id IN (SELECT id FROM packs WHERE id IS NOT NULL)`,
+      `DELETE FROM releases WHERE is_planned = 0 AND EXISTS
+         (SELECT 1 FROM packs WHERE packs.id = releases.id AND packs.number <> releases.number)`,
     )
   }
 
