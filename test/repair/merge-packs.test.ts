@@ -129,17 +129,16 @@ function pack(number: number, size: number, live = size): MergeSource {
 }
 
 function row(changes: Partial<PackRow>): PackRow {
-  const place = { base: 0, extents: undefined, id: undefined }
   return {
-    ...{
-      number: 1,
-      kind: 'data',
-      state: 'complete',
-      size: 1,
-      ...CODE,
-      ...place,
-      isPublished: true,
-    },
+    number: 1,
+    kind: 'data',
+    state: 'complete',
+    size: 1,
+    ...CODE,
+    id: undefined,
+    base: 0,
+    extents: undefined,
+    isPublished: true,
     ...changes,
   }
 }

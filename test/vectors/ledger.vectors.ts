@@ -114,7 +114,7 @@ function rows(...all: readonly Row[]): Uint8Array {
     for (const holder of holders) writer.varint(holder)
     if (extents === undefined) continue
     writer.varint(extents.length)
-    for (const [gap, length] of extents) writer.varint(gap).varint(length)
+    for (const [between, length] of extents) writer.varint(between).varint(length)
   }
   return writer.finish()
 }
