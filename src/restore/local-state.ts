@@ -83,7 +83,7 @@ export class LocalState {
    * @throws {FormatError}
    */
   async follow(head: OpenedHead, signal: AbortSignal): Promise<Root> {
-    const { database, packs, published, settings, source } = this.#parts
+    const { database, packs, published, releases, settings, source } = this.#parts
     const segments = await this.#readLedger(openLedger(head, this.#keys.ledgerKey), signal)
     const root = openRoot(head, this.#keys.headKey)
     inTransaction(database, () => {
@@ -92,7 +92,8 @@ export class LocalState {
       this.#forgetOthers(older)
       for (const segment of older) this.#putPacks(segment)
       this.#putReleases(segments[0]?.segment)
-      const numberMax = packs.numberMax()
+      releases.forgetNeeded()
+      const numberMax = Math.max(packs.numberMax(), releases.numberMax())
       settings.set('pack number', Math.max(numberMax, settings.counter('pack number')))
       published.set('published', {
         sequence: head.sequence,
@@ -121,10 +122,10 @@ export class LocalState {
       ...packs.numbers().map((number) => packs.get(number)?.id),
       ...releases.all().map(({ pack }) => pack.id),
     ])
-    const rowOf = ({ id, base, size, needed, total }: PackEntry): PackRow => {
+    const rowOf = ({ id, size, needed, total }: PackEntry): PackRow => {
       known.add(id)
       const number = settings.next('pack number')
-      const row = { number, id, base, size, needed, total }
+      const row = { number, id, base: 0, extents: undefined, size, needed, total }
       return { ...row, kind: 'data', state: 'complete', isPublished: true }
     }
     inTransaction(database, () => {
@@ -260,7 +261,7 @@ export class LocalState {
 
   #putPacks(segment: LedgerSegment): void {
     const { packs } = this.#parts
-    for (const { number, id, base, size, needed, total, holders } of segment.packs) {
+    for (const { number, id, base, extents, size, needed, total, holders } of segment.packs) {
       packs.put({
         number,
         kind: 'data',
@@ -270,6 +271,7 @@ export class LocalState {
         total,
         id,
         base,
+        extents,
         isPublished: true,
       })
       packs.setHolders(number, holdersOf(holders, segment))
@@ -284,8 +286,8 @@ export class LocalState {
     }
     releases.clear()
     for (const { sequence, packs: released } of newest?.released ?? []) {
-      for (const { number, id, base, size, needed, total, holders } of released) {
-        const row = { number, id, base, size, needed, total }
+      for (const { number, id, base, extents, size, needed, total, holders } of released) {
+        const row = { number, id, base, extents, size, needed, total }
         releases.put(sequence, { ...row, kind: 'data', state: 'complete', isPublished: true })
         packs.setHolders(number, holdersOf(holders, newest))
       }
