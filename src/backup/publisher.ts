@@ -25,9 +25,9 @@ import { makeParts } from '../history/parts.ts'
 import { appendSnapshot } from '../history/snapshot-list.ts'
 import { writeTree } from '../history/tree-writer.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Files, FileTime } from '../ports/files.ts'
+import type { Files } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
-import { fromKey, keysBelow, toKey, toPath, type Names } from '../source/path.ts'
+import { fromKey, toKey, toPath, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Keyring } from '../store/keyring.ts'
@@ -39,12 +39,12 @@ import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { decodeVersions } from '../store/version-record.ts'
 import { addExport, readExport } from './export.ts'
+import { followQueue, recordedCtime } from './follow-queue.ts'
 import { writeLedger } from './ledger-writer.ts'
 import { MetadataSink } from './metadata-sink.ts'
 import { NotSafeError } from './not-safe.ts'
 import { Packer } from './packer.ts'
 import { dropPlans, settlePlans, type PlansParts } from './plans.ts'
-import { beforeRacy } from './racy.ts'
 import type { Rewrite } from './rewrite.ts'
 import { idsOf, type Uploader } from './uploader.ts'
 
@@ -191,7 +191,7 @@ export class Publisher {
     const head = await published.pendingHead()
     const state = published.pending()
     if (head === undefined || state === undefined) {
-      this.#dropPlans()
+      this.dropPlanned()
       return false
     }
     const { receipts, failures } = await grid.publish(head, signal)
@@ -213,18 +213,6 @@ export class Publisher {
   }
 
   /**
-   * What was planned for a head that was never signed does not come with the next one: that may need
-   * what was to be released.
-   */
-  #dropPlans(): void {
-    const { database, releases, rebuilt } = this.#parts
-    inTransaction(database, () => {
-      releases.dropPlanned()
-      rebuilt.dropPlanned()
-    })
-  }
-
-  /**
    * Tell peers which of their shares a head needs: others live for a month only. Shares placed later
    * than their head, and peers that were away, have their turn at the next head.
    */
@@ -239,11 +227,9 @@ export class Publisher {
   }
 
   #follow(state: PublishedState): void {
-    const { database, entries, queue, packs, published } = this.#parts
+    const { database, packs, published } = this.#parts
     inTransaction(database, () => {
-      const isFirst = entries.isEmpty()
-      for (const row of queue.rows()) this.#apply(row, isFirst)
-      queue.clear()
+      followQueue(this.#parts)
       packs.markPublished()
       settlePlans(this.#parts, state.sequence)
       published.set('published', state)
@@ -254,33 +240,6 @@ export class Publisher {
   /** Without a head that waits, nothing will come of what was planned. */
   dropPlanned(): void {
     inTransaction(this.#parts.database, () => dropPlans(this.#parts))
-  }
-
-  /** @param isFirst - no path is known yet: nothing to look up or to remove */
-  #apply(row: QueueRow, isFirst: boolean): void {
-    const { entries, signatures } = this.#parts
-    if (row.state === 'waiting') return
-    const { key, status, result } = row
-    const isGone = row.state === 'gone'
-    const known = isFirst ? undefined : entries.get(key)
-    const before = known?.content
-    const mayHoldRows = !isFirst && (known === undefined || known.kind === 'folder')
-    if (isGone || (status.kind !== 'folder' && mayHoldRows)) {
-      entries.removeTree(key, keysBelow(key))
-    }
-    if (isGone) return
-    entries.put({
-      ...status,
-      ctime: recordedCtime(row),
-      key,
-      content: result?.content,
-      version: result?.version ?? 0,
-      chainLength: result?.chainLength ?? 0,
-      chainSize: result?.chainSize ?? 0,
-    })
-    // What was the newest version is none any more; its signature would only crowd out others.
-    const isOld = before !== undefined && entries.findContent(before) === undefined
-    if (isOld) signatures.remove(before)
   }
 
   async #writeRoot(
@@ -442,9 +401,4 @@ export class Publisher {
     }
     return { sink: new MetadataSink(packer, secret), settle }
   }
-}
-
-/** A change time that says too little is recorded as an earlier one, so that the file is read again. */
-function recordedCtime({ status, isRacy }: QueueRow): FileTime {
-  return isRacy ? beforeRacy(status.ctime) : status.ctime
 }

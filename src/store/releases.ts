@@ -33,10 +33,11 @@ interface ReleaseColumns {
 
 /**
  * The pack is needed again, under another number: the same content in the same order makes the very
- * same pack.
+ * same pack. Numbers that are about to move elsewhere need it no more.
  */
 const IS_BACK = `EXISTS (SELECT 1 FROM packs WHERE packs.id = releases.id
-  AND packs.number NOT IN (SELECT number FROM releases))`
+  AND packs.number NOT IN (SELECT number FROM releases)
+  AND packs.number NOT IN (SELECT number FROM moves))`
 
 export class Releases {
   readonly #database: DatabaseSync
