@@ -14,7 +14,7 @@ import type { Reference } from '../../protocol/reference.ts'
 import type { Version, VersionId } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { RecoveryError } from '../base/errors.ts'
-import { applyStretches, Composition, encodeComposition } from '../codec/compose-deltas.ts'
+import { Composition, encodeComposition } from '../codec/compose-deltas.ts'
 import type { PatchBase } from '../codec/rdiff-patch.ts'
 import {
   differenceOf,
@@ -26,6 +26,7 @@ import type { ObjectSource } from '../history/objects.ts'
 import { pathOf, type ChainSource } from './chain.ts'
 import { ChainReader, fetchRanges, isLoss } from './chain-reader.ts'
 import { groupOf, type FilePlan } from './planner.ts'
+import { Replay, replayAll } from './replay.ts'
 
 /** A version made again through its new chain is not what it was: nothing of the file was changed. */
 export class RebuildMismatchError extends RecoveryError {
@@ -290,31 +291,33 @@ async function verify(
   const whole = byId.get(newest)
   assert(whole !== undefined, 'the newest version is among them')
   await verifyOriginal(whole, references.get(newest) ?? [], source, signal)
-  const rewritten = versions.filter(({ id }) => id !== newest && references.has(id)).reverse()
+  const rewritten = versions.filter(({ id }) => id !== newest && references.has(id)).toReversed()
   if (rewritten.length === 0) return
+  const compositions = new Map([[newest, Composition.ofOriginal(whole.size)]])
+  const replays: { readonly version: Version; readonly replay: Replay }[] = []
+  for (const version of rewritten) {
+    const { content } = version
+    assert(content.type === 'delta', 'older versions are deltas')
+    const base = compositions.get(content.base)
+    if (base === undefined) continue
+    const made = base.followedBy(await readDelta(references.get(version.id) ?? [], source))
+    if (made.size !== version.size) throw mismatch(version)
+    compositions.set(version.id, made)
+    replays.push({ version, replay: new Replay(made) })
+  }
   const file = await parts.openNewest()
   try {
-    const compositions = new Map([[newest, Composition.ofOriginal(whole.size)]])
-    for (const version of rewritten) {
-      const { content } = version
-      assert(content.type === 'delta', 'older versions are deltas')
-      const base = compositions.get(content.base)
-      if (base === undefined) continue
-      const made = base.followedBy(await readDelta(references.get(version.id) ?? [], source))
-      compositions.set(version.id, made)
-      const hash = createHash('sha256')
-      for await (const bytes of applyStretches(file, made.stretches)) {
-        signal.throwIfAborted()
-        hash.update(bytes)
-      }
-      const isRight =
-        made.size === version.size &&
-        version.digest !== undefined &&
-        equal(new Uint8Array(hash.digest()), version.digest)
-      if (!isRight) throw mismatch(version)
-    }
+    await replayAll(
+      replays.map(({ replay }) => replay),
+      file,
+      signal,
+    )
   } finally {
     await file.close()
+  }
+  for (const { version, replay } of replays) {
+    const isRight = version.digest !== undefined && equal(replay.digest(), version.digest)
+    if (!isRight) throw mismatch(version)
   }
 }
 

@@ -35,6 +35,9 @@ const AHEAD_COUNT = 4
 /** Bytes of a chain's deltas, at most, to hold them all in memory; several chains are restored at once. */
 const DELTAS_SIZE_MAX = 12 * 1024 * 1024
 
+/** Sealed bytes of deltas in one group of a long chain: mostly they do not compress well. */
+const GROUP_SIZE_MAX = DELTAS_SIZE_MAX / 2
+
 /** Every object was right, and yet the whole is not what was backed up. */
 export class DigestMismatchError extends RecoveryError {
   override readonly name = 'DigestMismatchError'
@@ -56,9 +59,22 @@ interface Content {
 
 /** A chain as one delta. */
 interface Composed {
-  readonly original: Version & { readonly content: { readonly parts: Parts } }
+  /** None where the chain rests on a file that is there. */
+  readonly original: Version | undefined
   readonly version: Version
   readonly stretches: readonly Stretch[]
+}
+
+/** A version that is whole in a file. */
+interface Base {
+  readonly file: Temporary
+  readonly size: number
+}
+
+interface Step {
+  readonly base: Base | undefined
+  readonly temporary: () => Promise<Temporary>
+  readonly onBytes: (size: number) => void
 }
 
 export class VersionReader {
@@ -85,44 +101,75 @@ export class VersionReader {
     onBytes: (size: number) => void,
     signal: AbortSignal,
   ): Promise<Temporary> {
-    const composed = await this.#compose(chain, signal)
-    if (composed === undefined) return this.#stepByStep(chain, temporary, onBytes, signal)
+    let base: Base | undefined
+    const groups = inGroups(chain)
+    for (const [index, group] of groups.entries()) {
+      const told = index === groups.length - 1 ? onBytes : ignore
+      const file = await this.#writeGroup(group, { base, temporary, onBytes: told }, signal)
+      // A chain of sixteen must not take sixteen times the room.
+      await base?.file.discard()
+      base = { file, size: group.at(-1)?.size ?? 0 }
+    }
+    if (base === undefined) throw new RecoveryError('The history holds no such version')
+    return base.file
+  }
+
+  async #writeGroup(
+    group: readonly Version[],
+    step: Step,
+    signal: AbortSignal,
+  ): Promise<Temporary> {
+    const { base, temporary, onBytes } = step
+    const composed = await this.#compose(group, base, signal)
+    if (composed === undefined) return this.#stepByStep(group, step, signal)
     const { original, version, stretches } = composed
     const next = await temporary()
+    if (base !== undefined) {
+      const bytes = applyStretches(patchBase(base), stretches)
+      await this.#fill(next, version, hashed(bytes), onBytes, signal)
+      return next
+    }
+    assert(original !== undefined, 'what rests on nothing begins with an original')
     if (isInOrder(stretches)) {
       const { bytes } = this.#original(original.content.parts)
       await this.#fill(next, version, hashed(applyInOrder(bytes, stretches)), onBytes, signal)
       return next
     }
-    const base = await temporary()
-    await this.#fill(base, original, this.#original(original.content.parts), ignore, signal)
-    const bytes = applyStretches(patchBase(base, original.size), stretches)
+    const file = await temporary()
+    await this.#fill(file, original, this.#original(original.content.parts), ignore, signal)
+    const bytes = applyStretches(patchBase({ file, size: original.size }), stretches)
     await this.#fill(next, version, hashed(bytes), onBytes, signal)
-    await base.discard()
+    await file.discard()
     return next
   }
 
   /**
-   * The chain as one delta upon the original.
+   * The chain as one delta, upon its original or upon a file that is there.
    *
    * @returns nothing for what is no chain, takes much memory, or is wrong: step by step it will say so
    */
-  async #compose(chain: readonly Version[], signal: AbortSignal): Promise<Composed | undefined> {
-    const [original, ...rest] = chain
+  async #compose(
+    chain: readonly Version[],
+    base: Base | undefined,
+    signal: AbortSignal,
+  ): Promise<Composed | undefined> {
+    const [first] = chain
+    const original = base === undefined ? first : undefined
+    const rest = base === undefined ? chain.slice(1) : chain
     const version = rest.at(-1)
     // What was made in one go has no digest on the way, so it must have one at its end.
-    if (original?.content.type !== 'original' || version?.digest === undefined) return undefined
+    if (version?.digest === undefined) return undefined
+    if (base === undefined && original?.content.type !== 'original') return undefined
     const budget = { left: DELTAS_SIZE_MAX }
     const read = (one: Version) => this.#delta(one, budget)
     try {
       const deltas = await mapPool(rest, AHEAD_COUNT, read, signal)
-      let whole = Composition.ofOriginal(original.size)
+      let whole = Composition.ofOriginal(base?.size ?? original?.size ?? 0)
       for (const [index, delta] of deltas.entries()) {
         whole = whole.followedBy(delta)
         if (whole.size !== rest[index]?.size) return undefined
       }
-      const { stretches } = whole
-      return { original: { ...original, content: original.content }, version, stretches }
+      return { original, version, stretches: whole.stretches }
     } catch (error) {
       if (error instanceof FormatError) return undefined
       throw error
@@ -144,34 +191,32 @@ export class VersionReader {
   /** A delta upon a delta, each version whole in a file of its own. */
   async #stepByStep(
     chain: readonly Version[],
-    temporary: () => Promise<Temporary>,
-    onBytes: (size: number) => void,
+    { base: first, temporary, onBytes }: Step,
     signal: AbortSignal,
   ): Promise<Temporary> {
-    let base: Temporary | undefined
-    let baseSize = 0
+    let base = first
     for (const version of chain) {
-      const next = await temporary()
-      const content = this.#content(version, { base, baseSize })
+      const file = await temporary()
       const isLast = version === chain.at(-1)
-      await this.#fill(next, version, content, isLast ? onBytes : ignore, signal)
-      // A chain of sixteen must not take sixteen times the room.
-      await base?.discard()
-      base = next
-      baseSize = version.size
+      await this.#fill(
+        file,
+        version,
+        this.#content(version, base),
+        isLast ? onBytes : ignore,
+        signal,
+      )
+      if (base !== first) await base?.file.discard()
+      base = { file, size: version.size }
     }
-    if (base === undefined) throw new RecoveryError('The history holds no such version')
-    return base
+    assert(base !== undefined, 'a group has a version')
+    return base.file
   }
 
-  #content(
-    { content, size }: Version,
-    { base, baseSize }: { base: Temporary | undefined; baseSize: number },
-  ): Content {
+  #content({ content, size }: Version, base: Base | undefined): Content {
     if (content.type === 'original') return this.#original(content.parts)
     if (base === undefined) throw new RecoveryError('A chain starts with a delta')
     const delta = this.#deltaObjects(content.parts)
-    return hashed(applyDelta(patchBase(base, baseSize), delta, { sizeMax: size }))
+    return hashed(applyDelta(patchBase(base), delta, { sizeMax: size }))
   }
 
   #deltaObjects(parts: Parts): AsyncGenerator<Uint8Array> {
@@ -259,8 +304,31 @@ export class VersionReader {
   }
 }
 
-function patchBase({ writer }: Temporary, size: number): PatchBase {
-  return { size, read: (offset, length) => writer.read(offset, length) }
+function patchBase({ file, size }: Base): PatchBase {
+  return { size, read: (offset, length) => file.writer.read(offset, length) }
+}
+
+/**
+ * Cut a long chain where its deltas would take much memory: each group becomes a file, and not each version.
+ *
+ * Sizes are those of sealed objects, and lists are not looked into; a group that is too large after all
+ * goes step by step.
+ */
+function inGroups(chain: readonly Version[]): readonly (readonly Version[])[] {
+  const groups: Version[][] = []
+  let left = 0
+  for (const version of chain) {
+    const { type, parts } = version.content
+    const size = parts.references.reduce((sum, { length }) => sum + length, 0)
+    const group = groups.at(-1)
+    if (type === 'delta') left -= size
+    if (group !== undefined && left >= 0) group.push(version)
+    else {
+      groups.push([version])
+      left = GROUP_SIZE_MAX - (type === 'delta' ? size : 0)
+    }
+  }
+  return groups
 }
 
 function ignore(): void {}

@@ -14,6 +14,7 @@ import { forever, onMachine } from '../support/on-machine.ts'
 import { noise } from '../support/test-vault.ts'
 
 const KIB = 1024
+const MIB = 1024 * KIB
 
 describe('a version', () => {
   it('of one object, of many, and of none comes back', async () => {
@@ -45,6 +46,25 @@ describe('a version', () => {
       expect(most()).toBeLessThanOrEqual(2)
     })
   })
+
+  it('at the end of a long chain of large deltas is made in few steps, not in one for each', async () => {
+    await restoring(async ({ original, delta, restore, paths, most, made }) => {
+      const size = 3 * MIB
+      let state = noise(size)
+      const chain = [await original(state, MIB)]
+      for (let step = 1; step <= 6; step += 1) {
+        const after = state.slice()
+        after.set(noise(2 * MIB, step), step * 100_000)
+        chain.push(await delta(state, after, versionId(step, 0), MIB))
+        state = after
+      }
+      expect(await restore(chain)).toBe(digest(state))
+      expect(paths()).toEqual(['/target', '/target/file'])
+      expect(most()).toBeLessThanOrEqual(2)
+      // Twelve MiB of deltas: two steps, of which each may need a file more.
+      expect(made()).toBeLessThanOrEqual(4)
+    })
+  }, 60_000)
 
   it('whose bytes are not those backed up gets no name', async () => {
     await restoring(async ({ original, restore, paths }) => {
@@ -119,12 +139,19 @@ async function restoring(
   story: (parts: {
     machine: Parameters<Parameters<typeof onMachine>[0]>[1]
     readonly original: (bytes: Uint8Array, chunkSize: number) => Promise<Version>
-    readonly delta: (before: Uint8Array, after: Uint8Array, id: number) => Promise<Version>
+    readonly delta: (
+      before: Uint8Array,
+      after: Uint8Array,
+      id: number,
+      pieceSize?: number,
+    ) => Promise<Version>
     /** @returns digest of the file that came back */
     readonly restore: (chain: readonly Version[], signal?: AbortSignal) => Promise<string>
     readonly paths: () => string[]
     /** Most files that were there at once below the target. */
     readonly most: () => number
+    /** Files that were made below the target. */
+    readonly made: () => number
   }) => Promise<void>,
 ): Promise<void> {
   await onMachine(async ({ files, random, compute }, machine) => {
@@ -138,7 +165,7 @@ async function restoring(
       tree: new TreeReader({ source: objects }),
       compute: compute(codecs),
     })
-    let [most, told] = [0, 0]
+    let [most, made, told] = [0, 0, 0]
 
     const put = async (kind: 'content' | 'delta', bytes: Uint8Array, size: number) => {
       const references: Reference[] = []
@@ -157,14 +184,15 @@ async function restoring(
       machine,
       paths,
       most: () => most,
+      made: () => made,
       original: async (bytes, chunkSize) => ({
         ...about(bytes),
         id: versionId(0, 0),
         content: { type: 'original', parts: await put('content', bytes, chunkSize) },
       }),
-      delta: async (before, after, id) => {
-        const made = makeDelta(parseSignature(makeSignature(before, { blockSize: 512 })), after)
-        const parts = await put('delta', made, 1_000)
+      delta: async (before, after, id, pieceSize = 1_000) => {
+        const bytes = makeDelta(parseSignature(makeSignature(before, { blockSize: 512 })), after)
+        const parts = await put('delta', bytes, pieceSize)
         return { ...about(after), id, content: { type: 'delta', base: versionId(0, 0), parts } }
       },
       restore: async (chain, signal = forever) => {
@@ -173,6 +201,7 @@ async function restoring(
             chain,
             async () => {
               const one = await temporary()
+              made += 1
               most = Math.max(most, paths().length - 1)
               return one
             },
