@@ -25,7 +25,7 @@ import { makeParts } from '../history/parts.ts'
 import { appendSnapshot } from '../history/snapshot-list.ts'
 import { writeTree } from '../history/tree-writer.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Files, FileTime } from '../ports/files.ts'
+import type { Files } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { fromKey, keysBelow, toKey, toPath, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
@@ -46,7 +46,7 @@ import { writeLedger } from './ledger-writer.ts'
 import { MetadataSink } from './metadata-sink.ts'
 import { NotSafeError } from './not-safe.ts'
 import { Packer } from './packer.ts'
-import { beforeRacy } from './racy.ts'
+import { recordedCtime } from './racy.ts'
 import type { Rewrite } from './rewrite.ts'
 import { idsOf, type Uploader } from './uploader.ts'
 
@@ -443,9 +443,4 @@ export class Publisher {
     }
     return { sink: new MetadataSink(packer, secret), settle }
   }
-}
-
-/** A change time that says too little is recorded as an earlier one, so that the file is read again. */
-function recordedCtime({ status, isRacy }: QueueRow): FileTime {
-  return isRacy ? beforeRacy(status.ctime) : status.ctime
 }
