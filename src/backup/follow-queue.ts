@@ -2,12 +2,11 @@
  * Following the queue: once a snapshot is published, what is known of each path is what it found.
  */
 
-import type { FileTime } from '../ports/files.ts'
 import { keysBelow } from '../source/path.ts'
 import type { Entries } from '../store/entries.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
 import type { Signatures } from '../store/signatures.ts'
-import { beforeRacy } from './racy.ts'
+import { recordedCtime } from './racy.ts'
 
 export interface FollowParts {
   readonly entries: Entries
@@ -21,11 +20,6 @@ export function followQueue(parts: FollowParts): void {
   const isFirst = entries.isEmpty()
   for (const row of queue.rows()) apply(parts, row, isFirst)
   queue.clear()
-}
-
-/** A change time that says too little is recorded as an earlier one, so that the file is read again. */
-export function recordedCtime({ status, isRacy }: QueueRow): FileTime {
-  return isRacy ? beforeRacy(status.ctime) : status.ctime
 }
 
 /** @param isFirst - no path is known yet: nothing to look up or to remove */

@@ -6,6 +6,7 @@
  */
 
 import type { FileTime } from '../ports/files.ts'
+import type { QueueRow } from '../store/queue.ts'
 
 /** Linux's coarsest tick is 10 ms; doubled for the error between the file system's clock and ours. */
 const GRANULARITY_MS = 20
@@ -24,6 +25,11 @@ export function isRacy(ctime: FileTime, seenAt: number): boolean {
 }
 
 /** A change time for the record that the file's own next status cannot equal: it is read again. */
-export function beforeRacy(ctime: FileTime): FileTime {
+function beforeRacy(ctime: FileTime): FileTime {
   return { seconds: ctime.seconds - 1, nanoseconds: 999_999_999 }
+}
+
+/** A change time that says too little is recorded as an earlier one, so that the file is read again. */
+export function recordedCtime(row: Pick<QueueRow, 'status' | 'isRacy'>): FileTime {
+  return row.isRacy ? beforeRacy(row.status.ctime) : row.status.ctime
 }
