@@ -12,7 +12,10 @@ import { peerIdOf, deriveReadKeys, deriveVaultKeys, type PeerId } from '../../pr
 import { parsePeerId } from '../../protocol/keys.ts'
 import { vaultIdFromBytes } from '../../protocol/ids.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import type { PackId } from '../../protocol/manifest.ts'
+import { signRelease } from '../../protocol/release.ts'
 import { wordsToRoot } from '../../protocol/words.ts'
+import { assert } from '../base/assert.ts'
 import { withDatabaseErrors } from '../base/database-error.ts'
 import { UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
@@ -21,7 +24,7 @@ import { snapshots } from '../history/snapshot-list.ts'
 import { LocalState } from '../restore/local-state.ts'
 import { NoHeadError, newestHead, type NewestHead } from '../restore/newest-head.ts'
 import { writeGridFile, type GridFile } from '../store/grid-file.ts'
-import { assertNoKeyring, createKeyring } from '../store/keyring.ts'
+import { assertNoKeyring, createKeyring, type Keyring } from '../store/keyring.ts'
 import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import { openStores } from './client-stores.ts'
 import {
@@ -106,9 +109,18 @@ async function makeHome(
       { vault, recovery, now: ports.clock.now() },
       signal,
     )
-    const rows = await followHead(ports, link, keys.readSecret, { chosen, newest }, signal)
+    const { rows, packs } = await followHead(
+      ports,
+      link,
+      keys.readSecret,
+      { chosen, newest },
+      signal,
+    )
     // The keyring comes last: until then the home is none, and recovery can simply be done again.
-    await writeGridFile(ports.disk, { grid: file.grid, statements: link.roster.statements() })
+    const known = { grid: file.grid, statements: link.roster.statements() }
+    await writeGridFile(ports.disk, known)
+    const isBack = chosen !== newest
+    const untold = await holdOn(ports, keyring, { file: known, newest, packs, isBack }, signal)
     await createKeyring(ports.disk, keyring)
     return {
       vault,
@@ -117,11 +129,58 @@ async function makeHome(
       peersAsked: answers.length + failures.length,
       peersAnswered: answers.length,
       newest: rows[0],
-      warnings: warningsOf(newest),
+      warnings: [...warningsOf(newest), ...warningOfUntold(untold)],
     }
   } finally {
     await link.close()
   }
+}
+
+/**
+ * Tell peers at once what is needed: the lost machine may not have come to it, what nobody adopted expires,
+ * and to read it all may take longer than it has left. Where an older head was chosen, nothing that was
+ * released since goes.
+ *
+ * @returns how many peers could not be told
+ */
+async function holdOn(
+  ports: ClientPorts,
+  { vault, device, pruneKey, pruneCertificate }: Keyring,
+  {
+    file,
+    newest,
+    packs,
+    isBack,
+  }: {
+    readonly file: GridFile
+    readonly newest: NewestHead
+    readonly packs: readonly PackId[]
+    readonly isBack: boolean
+  },
+  signal: AbortSignal,
+): Promise<number> {
+  assert(pruneCertificate !== undefined, 'a new device has a certificate for its prune key')
+  const { sequence, id } = newest.head
+  const document = signRelease(
+    { vault, certificate: pruneCertificate, kind: 'cancel', head: { sequence, id }, packs: [] },
+    pruneKey,
+  )
+  const link = await openGridLink(ports, device.seed, file)
+  try {
+    const told = [await link.grid.adopt(packs, sequence, vault, signal)]
+    if (isBack) told.push(await link.grid.release([document], signal))
+    return new Set(told.flatMap(({ failures }) => failures.map(({ peer }) => peer))).size
+  } finally {
+    await link.close()
+  }
+}
+
+function warningOfUntold(count: number): string[] {
+  if (count === 0) return []
+  return [
+    `${count} ${count === 1 ? 'peer' : 'peers'} could not be told what this vault needs: ` +
+      'run "cairn backup" when they are there',
+  ]
 }
 
 /** @throws {NoHeadError} */
@@ -190,7 +249,7 @@ async function followHead(
   readSecret: Uint8Array,
   { chosen, newest }: { readonly chosen: NewestHead; readonly newest: NewestHead },
   signal: AbortSignal,
-): Promise<SnapshotRow[]> {
+): Promise<{ readonly rows: readonly SnapshotRow[]; readonly packs: readonly PackId[] }> {
   const readKeys = deriveReadKeys(readSecret)
   const stores = await openStores(ports, readKeys)
   try {
@@ -208,7 +267,9 @@ async function followHead(
     await state.rebuildEntries(root, signal)
     const rows: SnapshotRow[] = []
     for await (const row of snapshots(root.snapshots, source)) rows.push(row)
-    return rows
+    const ids = stores.packs.numbers().flatMap((number) => stores.packs.get(number)?.id ?? [])
+    const ledger = stores.published.current()?.segments ?? []
+    return { rows, packs: [...new Set([...ids, ...ledger.map(({ pointer }) => pointer.pack)])] }
   } finally {
     stores.database.close()
   }

@@ -29,6 +29,39 @@ describe('space given back', () => {
       await sleepDays(vault, 40)
       expect(await heldFor(vault)).toBe(song)
     }))
+
+  it('by a thief is kept as soon as somebody recovers: reading it all may take longer than a day', () =>
+    tell(async (vault) => {
+      vault.write('song', noise(30 * KIB))
+      const day = await backUp(vault)
+      vault.remove('song')
+      await backUp(vault)
+      await forget(vault, { last: 1 })
+      await gc(vault)
+      await sleepDays(vault, 28)
+      await vault.recoverElsewhere({ head: day.sequence })
+      await sleepDays(vault, 60)
+      await expectAll(vault, [day])
+    }))
+
+  it('is not that of a last backup of which friends were told too little, once somebody recovers', () =>
+    tell(async (vault) => {
+      for (let index = 0; index < 4; index += 1) {
+        vault.write(`song ${index}`, noise(20 * KIB, index))
+        if (index < 3) await backUp(vault)
+      }
+      const [picture, sequence] = [vault.picture(), 4]
+      await cutAfter(vault, 'heads/current', () => backUp(vault), 'syncFolder')
+      await sleepDays(vault, 20)
+      await vault.recoverElsewhere()
+      await sleepDays(vault, 30)
+      await expectAll(vault, [{ picture, sequence }])
+      vault.write('text', 'and on')
+      await backUp(vault)
+      await sleepDays(vault, 40)
+      await vault.recoverElsewhere()
+      await expectAll(vault, [{ picture, sequence }])
+    }))
 })
 
 async function releaseSong(vault: TestVault, release: () => Promise<unknown>): Promise<void> {
@@ -45,10 +78,11 @@ async function cutAfter(
   vault: TestVault,
   name: string,
   work: () => Promise<unknown>,
+  last: 'syncFolder' | 'any' = 'any',
 ): Promise<void> {
   let [isNamed, isSynced] = [false, false]
   vault.laptop.diskTrouble.onStep = ({ operation, path }) => {
-    if (isSynced) return 'cut'
+    if (isSynced || (isNamed && operation === last)) return 'cut'
     isSynced = isNamed && operation === 'syncFolder'
     isNamed ||= operation === 'rename' && path.endsWith(` ${name}`)
     return 'pass'

@@ -31,6 +31,7 @@ export class TestVault {
   laptop: Machine
   words = ''
   #restores = 0
+  #laptops = 0
 
   constructor(options: { readonly peers?: number; readonly seed?: number } = {}) {
     const count = options.peers ?? 5
@@ -150,7 +151,8 @@ export class TestVault {
    */
   async recoverElsewhere(more: { readonly head?: number } = {}): Promise<void> {
     this.laptop.crash('power')
-    this.laptop = this.#newLaptop('new laptop')
+    this.#laptops += 1
+    this.laptop = this.#newLaptop(`new laptop ${this.#laptops}`)
     await this.laptop.run((ports, signal) =>
       recover(
         clientPorts(ports),
