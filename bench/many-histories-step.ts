@@ -247,6 +247,7 @@ async function write(vault: Vault, count: number, seed: number): Promise<object>
       size: 16 << 20,
       id: undefined,
       base: 0,
+      extents: undefined,
     } as const
     vault.packs.put({ ...row, ...CODE, number, isPublished: true })
   }

@@ -9,6 +9,9 @@
  *
  *     varint number − the one before − 1 ‖ 32 digest of the pack's CID ‖ varint base ‖ varint size
  *     ‖ u8 needed − 1 ‖ u8 total − 1 ‖ varint count of holders ‖ varint holder + 1, each
+ *     ‖ in version 2: varint count of extents ‖ (varint gap ‖ varint length − 1), each
+ *
+ * A segment has version 2 where some row has extents (extents.ts), and version 1 otherwise.
  *
  * Packs in release have rows too, a list for each head that released some: what a cancel needs. The
  * list in the newest segment is the whole of it; those of older segments do not count.
@@ -20,6 +23,7 @@ import { z } from 'zod'
 import { ByteReader, ByteWriter, concat } from './bytes.ts'
 import { bytesField, check, decodeCbor, encodeCbor, integer, text } from './cbor.ts'
 import { FormatError } from './errors.ts'
+import { extentsSize, readExtents, writeExtents, type Mapping } from './extents.ts'
 import { ledgerPointerSchema, ledgerPointerToCbor, type LedgerPointer } from './ledger-pointer.ts'
 import { ADDRESS_SIZE_MAX, ADDRESSES_MAX, SEQUENCE_MAX } from './limits.ts'
 import {
@@ -60,12 +64,10 @@ export const NO_HOLDER = -1
 const ID_PREFIX = Uint8Array.of(0x01, 0x71, 0x12, 0x20)
 
 /** Where one numbered pack lies. */
-export interface PackEntry {
+export interface PackEntry extends Mapping {
   /** 0 to 2^48 − 1, from the device's counter. */
   readonly number: number
   readonly id: PackId
-  /** Bytes from the start of the pack `id` to this pack's offset 0: not zero once packs were merged. */
-  readonly base: number
   /** Bytes of the whole pack `id`. */
   readonly size: number
   readonly needed: number
@@ -88,7 +90,8 @@ export interface ReleasedPacks {
 }
 
 export interface LedgerSegment {
-  readonly version: 1
+  /** 2 where rows have extents. */
+  readonly version: 1 | 2
   /** Older segments still needed, newest first. */
   readonly previous: readonly LedgerPointer[]
   /** By ascending number. */
@@ -102,7 +105,7 @@ export interface LedgerSegment {
 }
 
 const schema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal([1, 2]),
   previous: z.array(ledgerPointerSchema).max(LEDGER_PREVIOUS_MAX),
   packs: bytesField(0, LEDGER_SEGMENT_SIZE_MAX),
   peers: bytesField(0, 32 * LEDGER_PEERS_MAX),
@@ -119,12 +122,13 @@ const schema = z.strictObject({
  * @throws {FormatError} for values out of range, a number given twice, or too many bytes
  */
 export function encodeLedgerSegment(segment: LedgerSegment): Uint8Array {
+  const shape = { version: segment.version, peerCount: segment.peers.length }
   const body = {
     version: segment.version,
     previous: segment.previous.map(ledgerPointerToCbor),
-    packs: encodeRows(segment.packs, segment.peers.length),
+    packs: encodeRows(segment.packs, shape),
     peers: concat(...segment.peers.map(publicKeyOf)),
-    released: encodeReleased(segment.released, segment.peers.length),
+    released: encodeReleased(segment.released, shape),
     addresses: segment.addresses.map((row) => [publicKeyOf(row.peer), row.multiaddrs]),
   }
   check(body, schema, 'ledger')
@@ -139,12 +143,13 @@ export function encodeLedgerSegment(segment: LedgerSegment): Uint8Array {
 export function decodeLedgerSegment(bytes: Uint8Array): LedgerSegment {
   const body = decodeCbor(bytes, schema, { format: 'ledger', sizeMax: LEDGER_SEGMENT_SIZE_MAX })
   const peers = decodePeers(body.peers)
+  const shape = { version: body.version, peerCount: peers.length }
   return {
     version: body.version,
     previous: body.previous,
-    packs: decodeRows(body.packs, peers.length),
+    packs: decodeRows(body.packs, shape),
     peers,
-    released: decodeReleased(body.released, peers.length),
+    released: decodeReleased(body.released, shape),
     addresses: body.addresses.map(([key, multiaddrs]) => ({ peer: peerIdOf(key), multiaddrs })),
   }
 }
@@ -174,25 +179,31 @@ export function segmentsToMerge(addedSize: number, sizes: readonly number[]): nu
   return merged
 }
 
+/** What decides how a row is written. */
+interface RowShape {
+  readonly version: LedgerSegment['version']
+  readonly peerCount: number
+}
+
 function encodeReleased(
   released: readonly ReleasedPacks[],
-  peerCount: number,
+  shape: RowShape,
 ): [number, Uint8Array][] {
   checkReleased(released)
   return released
     .toSorted((a, b) => a.sequence - b.sequence)
-    .map(({ sequence, packs }) => [sequence, encodeRows(packs, peerCount)])
+    .map(({ sequence, packs }) => [sequence, encodeRows(packs, shape)])
 }
 
 function decodeReleased(
   released: readonly (readonly [number, Uint8Array])[],
-  peerCount: number,
+  shape: RowShape,
 ): ReleasedPacks[] {
   const decoded = released.map(([sequence, rows], index) => {
     if (sequence <= (released[index - 1]?.[0] ?? 0)) {
       throw new FormatError('ledger: releases are not in order')
     }
-    return { sequence, packs: decodeRows(rows, peerCount) }
+    return { sequence, packs: decodeRows(rows, shape) }
   })
   checkReleased(decoded)
   return decoded
@@ -206,7 +217,7 @@ function checkReleased(released: readonly ReleasedPacks[]): void {
   }
 }
 
-function encodeRows(packs: readonly PackEntry[], peerCount: number): Uint8Array {
+function encodeRows(packs: readonly PackEntry[], { version, peerCount }: RowShape): Uint8Array {
   const writer = new ByteWriter()
   let next = 0
   for (const pack of packs.toSorted((a, b) => a.number - b.number)) {
@@ -220,16 +231,19 @@ function encodeRows(packs: readonly PackEntry[], peerCount: number): Uint8Array 
       .u8(pack.total - 1)
       .varint(pack.holders.length)
     for (const holder of pack.holders) writer.varint(holder + 1)
+    if (version > 1) writeExtents(writer, pack.extents)
+    else if (pack.extents !== undefined) throw new FormatError('ledger: extents in version 1')
     next = pack.number + 1
   }
   return writer.finish()
 }
 
-function decodeRows(bytes: Uint8Array, peerCount: number): PackEntry[] {
+function decodeRows(bytes: Uint8Array, { version, peerCount }: RowShape): PackEntry[] {
   const reader = new ByteReader(bytes)
   const packs: PackEntry[] = []
   for (let next = 0; reader.remaining > 0;) {
-    const pack = decodeRow(reader, next)
+    const row = decodeRow(reader, next)
+    const pack = { ...row, extents: version > 1 ? readExtents(reader) : undefined }
     checkRow(pack, peerCount)
     packs.push(pack)
     next = pack.number + 1
@@ -237,7 +251,7 @@ function decodeRows(bytes: Uint8Array, peerCount: number): PackEntry[] {
   return packs
 }
 
-function decodeRow(reader: ByteReader, next: number): PackEntry {
+function decodeRow(reader: ByteReader, next: number): Omit<PackEntry, 'extents'> {
   const number = next + reader.varint()
   const id = packIdFromBytes(concat(ID_PREFIX, reader.take(PACK_ID_SIZE - ID_PREFIX.length)))
   const base = reader.varint()
@@ -254,7 +268,7 @@ function checkRow(pack: PackEntry, peerCount: number): void {
   const isGood =
     isInside(pack.number, 0, PACK_NUMBER_MAX) &&
     isInside(pack.size, 1, PACK_SIZE_MAX) &&
-    isInside(pack.base, 0, pack.size - 1) &&
+    isInside(pack.base, 0, pack.size - Math.max(1, extentsSize(pack.extents ?? []))) &&
     isInside(pack.total, 1, SHARE_COUNT_MAX) &&
     isInside(pack.needed, 1, pack.total) &&
     pack.holders.length <= pack.total &&

@@ -21,7 +21,6 @@ export class SimClock implements Clock {
   readonly #life: Life
   readonly #random: SimRandom
   readonly #bornAt: number
-  readonly #epoch: number
   readonly #rate: number
   #offset: number
 
@@ -30,7 +29,6 @@ export class SimClock implements Clock {
     this.#life = life
     this.#random = random
     this.#bornAt = scheduler.elapsed
-    this.#epoch = scheduler.now - scheduler.elapsed
     this.#rate = error.rate ?? 1
     this.#offset = error.offset ?? 0
   }
@@ -41,7 +39,8 @@ export class SimClock implements Clock {
 
   /** Wall time with its fraction, ms. */
   exact(): number {
-    return this.#epoch + this.#bornAt + this.#elapsed + this.#offset
+    const epoch = this.#scheduler.now - this.#scheduler.elapsed
+    return epoch + this.#bornAt + this.#elapsed + this.#offset
   }
 
   monotonic(): number {

@@ -1,7 +1,8 @@
 /** `npm run sim`: play seeds, tell their stories, say what broke and how to see it again. */
 
 import { Command, InvalidArgumentError } from 'commander'
-import { playScenario, type ScenarioReport } from './scenario.ts'
+import { playHistories } from './histories.ts'
+import { playScenario } from './scenario.ts'
 
 interface MainOptions {
   readonly seed: number
@@ -9,12 +10,29 @@ interface MainOptions {
   readonly peers?: number
   readonly days?: number
   readonly json?: boolean
+  readonly histories?: boolean
+}
+
+/** What both kinds of story report. */
+interface Report {
+  readonly seed: number
+  readonly peers: number
+  readonly days: number
+  readonly lines: readonly string[]
+  readonly digest: string
+  readonly events: number
+  readonly runs: number
+  readonly snapshots: number
+  readonly restores: number
+  readonly crashes: number
+  readonly failure?: Error
 }
 
 const program = new Command('sim')
   .description('Play a grid of friends in virtual time: faults first, then calm.')
   .option('--seed <number>', 'the seed to play, or the first one', integer(0), 42)
   .option('--seeds <count>', 'how many seeds, one after another', integer(1), 1)
+  .option('--histories', 'a year of one vault: rebuilds, forgets and gc; 5 or 6 friends')
   .option('--peers <count>', 'friends, 5 to 9; drawn from the seed if absent', integer(5, 9))
   .option('--days <count>', 'days of trouble; drawn from the seed if absent', integer(1))
   .option('--json', 'one JSON line for each seed, in place of the story')
@@ -27,20 +45,23 @@ async function main(options: MainOptions): Promise<void> {
   for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
     const { peers, days } = options
     const onLine = isQuiet ? {} : { onLine: (line: string) => console.log(line) }
-    const report = await playScenario({ seed, peers, days, ...onLine })
+    const play = options.histories === true ? playHistories : playScenario
+    const report: Report = await play({ seed, peers, days, ...onLine })
     if (options.json === true) console.log(JSON.stringify(toJson(report)))
     else console.log(summaryOf(report))
     if (report.failure !== undefined) {
       if (isQuiet && options.json !== true) for (const line of report.lines) console.error(line)
       console.error(report.failure)
-      console.error(`\nseed ${seed} broke a promise; see it again with\n  ${commandFor(report)}`)
+      console.error(
+        `\nseed ${seed} broke a promise; see it again with\n  ${commandFor(report, options)}`,
+      )
       process.exitCode = 1
       return
     }
   }
 }
 
-function summaryOf(report: ScenarioReport): string {
+function summaryOf(report: Report): string {
   const { seed, peers, days, runs, snapshots, restores, crashes, events, digest } = report
   return (
     `seed ${seed}: ${peers} friends, ${days} days, ${runs} runs, ${snapshots} snapshots, ` +
@@ -48,14 +69,15 @@ function summaryOf(report: ScenarioReport): string {
   )
 }
 
-function toJson(report: ScenarioReport): object {
+function toJson(report: Report): object {
   const { failure } = report
   const told = failure && `${failure.name}: ${failure.message}`
   return { ...report, lines: undefined, failure: told }
 }
 
-function commandFor({ seed, peers, days }: ScenarioReport): string {
-  return `npm run sim -- --seed ${seed} --peers ${peers} --days ${days}`
+function commandFor({ seed, peers, days }: Report, { histories }: MainOptions): string {
+  const which = histories === true ? '--histories ' : ''
+  return `npm run sim -- ${which}--seed ${seed} --peers ${peers} --days ${days}`
 }
 
 function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {

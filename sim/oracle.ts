@@ -9,8 +9,10 @@ import { createHash } from 'node:crypto'
 import { type FileNode, type FileTree, toBytes, toText } from './file-tree.ts'
 
 /** What is to come back of one path, as text: equal text, equal in every way that a restore keeps. */
-interface Seen {
+export interface Seen {
   readonly attributes: string
+  /** Bytes of a file; else 0. */
+  readonly size: number
   /** Digest of a file, target of a link; empty for a folder. */
   readonly content: string
 }
@@ -38,11 +40,11 @@ function see(node: FileNode): Seen | undefined {
   const time = `${mtime.seconds}.${mtime.nanoseconds}`
   // A restore gives away no rights: setuid and setgid do not come back.
   const common = `${kind} ${(mode & 0o1777).toString(8)} ${uid}:${gid} ${time}`
-  if (kind === 'folder') return { attributes: common, content: '' }
-  if (kind === 'symlink') return { attributes: common, content: toText(node.target) }
+  if (kind === 'folder') return { attributes: common, size: 0, content: '' }
+  if (kind === 'symlink') return { attributes: common, size: 0, content: toText(node.target) }
   if (kind !== 'file') return undefined
   const digest = createHash('sha256').update(node.read(0, node.size)).digest('hex')
-  return { attributes: `${common} ${node.size}`, content: digest }
+  return { attributes: `${common} ${node.size}`, size: node.size, content: digest }
 }
 
 /** What is known of one run of the backup. */

@@ -9,41 +9,36 @@ import { VaultExistsError } from '../src/store/keyring.ts'
 import { codecs } from '../src/codec/codecs.ts'
 import type { PathBytes } from '../src/ports/files.ts'
 import {
+  type BackupRequest,
   type BackupSummary,
   Client,
   type ClientPorts,
+  type ForgetSummary,
   createVault,
   recover,
 } from '../src/node/client.ts'
 import type { SnapshotRow } from '../protocol/snapshots.ts'
+import type { RetentionPolicy } from '../src/repair/retention.ts'
 import { StoryError } from './errors.ts'
 import { toBytes, toText } from './file-tree.ts'
 import type { Machine, MachinePorts } from './machine.ts'
-import { type Memory, type Picture, compareWith, takePicture } from './oracle.ts'
+import { type Attempt, Memories } from './memories.ts'
+import { type Picture, type Seen, compareWith, takePicture } from './oracle.ts'
 import { Person } from './person.ts'
+import type { SeenHead } from './witness.ts'
 import type { World } from './world.ts'
 
 const HOME = '/home/ada'
 const HOST = 'laptop'
 
-/** One run of the backup, however it ended. */
-interface Attempt extends Memory {
-  /** By the client's clock, ms. */
-  readonly startedAt: number
-  endedAt: number
-  /** The snapshot it could not publish; enough peers may have its head all the same, or soon. */
-  unpublished?: number
-  readonly pictures: Picture[]
-  readonly skipped: Set<string>
-}
+/** How a backup is made, beyond what is backed up. */
+export type BackupOptions = Partial<BackupRequest> & { readonly isTagged?: boolean }
 
 export class Owner {
   machine: Machine
   readonly person: Person
   readonly #world: World
-  readonly #attempts: Attempt[] = []
-  /** Snapshots that are known to be published, by sequence. */
-  readonly #memories = new Map<number, Memory>()
+  readonly #memories = new Memories()
   /** Between two edits of a person at work, on average. */
   pauseMs = 300
   #words: readonly string[] = []
@@ -57,9 +52,18 @@ export class Owner {
     this.person = new Person(machine.tree, world.random.fork('person'), HOME)
   }
 
-  /** Sequences of everything published so far, oldest first. */
+  /** Sequences of every snapshot that must be there, oldest first. */
   get remembered(): readonly number[] {
-    return [...this.#memories.keys()].toSorted((a, b) => a - b)
+    return this.#memories.sequences
+  }
+
+  /** Whether snapshots may have been forgotten by a run that did not live to tell. */
+  get isInDoubt(): boolean {
+    return this.#memories.isInDoubt
+  }
+
+  get words(): string {
+    return this.#words.join(' ')
   }
 
   /** Make the vault, unless an earlier try got so far before it crashed. */
@@ -91,13 +95,18 @@ export class Owner {
    *
    * @param isBusy - whether the person goes on working meanwhile
    * @param folder - the home, or a folder below it
+   * @param more.isTagged - whether the snapshot says which run made it
    */
-  async backUp(isBusy: boolean, folder = HOME): Promise<BackupSummary> {
+  async backUp(
+    isBusy: boolean,
+    folder = HOME,
+    { isTagged = false, ...more }: BackupOptions = {},
+  ): Promise<BackupSummary> {
     const attempt = this.#begin(folder)
-    this.#attempts.push(attempt)
+    this.#memories.begin(attempt)
     let isOver = false
     const work = async (): Promise<void> => {
-      const random = this.#world.random.fork(`work ${this.#attempts.length}`)
+      const random = this.#world.random.fork(`work ${this.#memories.attempts}`)
       for (;;) {
         await this.#world.scheduler.sleep(random.exponential(this.pauseMs))
         if (isOver) return
@@ -109,10 +118,18 @@ export class Owner {
     const working = isBusy ? work() : Promise.resolve()
     try {
       const summary = await this.#withClient((client, signal) =>
-        client.backup({ paths: [toBytes(folder)], host: HOST }, signal),
+        client.backup(
+          {
+            paths: [toBytes(folder)],
+            host: HOST,
+            ...(isTagged ? { tags: [attempt.tag] } : {}),
+            ...more,
+          },
+          signal,
+        ),
       )
       for (const { path } of summary.skipped) attempt.skipped.add(below(folder, path))
-      if (summary.published) this.#remember(summary.sequence, attempt)
+      if (summary.published) this.#memories.remember(summary.sequence, attempt)
       else attempt.unpublished = summary.sequence
       return summary
     } finally {
@@ -125,10 +142,45 @@ export class Owner {
   /**
    * Ask what is published: everything remembered must be there. What a crashed run published
    * without living to tell is remembered from now on.
+   *
+   * @param isSettled - whether a head was published since all that was cut off
    */
-  async takeStock(): Promise<void> {
+  async takeStock(isSettled = false): Promise<readonly SnapshotRow[]> {
     const rows = await this.#withClient((client, signal) => client.snapshots(signal))
-    this.#checkRows(rows)
+    this.#memories.check(rows, isSettled)
+    return rows
+  }
+
+  /** @returns what would become of each snapshot */
+  async planForget(policy: RetentionPolicy): Promise<ForgetSummary> {
+    return this.#withClient((client, signal) => client.forget({ policy, isDryRun: true }, signal))
+  }
+
+  /**
+   * Forget by these rules.
+   *
+   * @param planned - snapshots that go, as `planForget` said: should this run not live to tell
+   */
+  async forget(policy: RetentionPolicy, planned: readonly number[]): Promise<ForgetSummary> {
+    this.#memories.doubt(planned)
+    const summary = await this.#withClient((client, signal) =>
+      client.forget({ policy, isDryRun: false }, signal),
+    )
+    const dropped = summary.decisions.flatMap(({ row, isKept }) => (isKept ? [] : [row.sequence]))
+    if (summary.published || dropped.length === 0) this.#memories.drop(dropped)
+    else this.#memories.doubt(dropped)
+    return summary
+  }
+
+  /** @returns what a file was in a snapshot that was made in quiet; `undefined` if there was none */
+  shownAt(sequence: number, path: string): Seen | undefined {
+    const { root, pictures } = this.#memories.get(sequence)
+    return pictures[0]?.get(path.slice(root.length))
+  }
+
+  /** Whatever else a client can be asked. */
+  ask<T>(use: (client: Client, signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#withClient(use)
   }
 
   /**
@@ -144,7 +196,7 @@ export class Owner {
         const rows = await client.snapshots(signal)
         const row = rows.find((one) => one.sequence === sequence)
         if (row === undefined) throw new StoryError(`snapshot ${sequence} is gone`)
-        const { root } = this.#memory(sequence)
+        const { root } = this.#memories.get(sequence)
         const paths = [toBytes(root)]
         const summary = await client.restore({ at: row, paths, target: toBytes(target) }, signal)
         const fuzzy = new Set<string>()
@@ -183,21 +235,30 @@ export class Owner {
     machine.tree.make(toBytes('/restore'), 'folder', 0o755)
   }
 
-  /** Come back with the words alone, unless an earlier try got so far before it crashed. */
-  async recover(door: { invite: string } | { peer: string }): Promise<void> {
-    const words = this.#words.join(' ')
+  /**
+   * Come back with the words alone, unless an earlier try got so far before it crashed.
+   *
+   * @param head - as that head left the vault
+   */
+  async recover(door: { invite: string } | { peer: string }, head?: SeenHead): Promise<void> {
+    const sequence = head?.head.sequence
+    const how = {
+      words: this.words,
+      ...door,
+      ...(sequence === undefined ? {} : { head: sequence }),
+    }
     try {
-      await this.machine.run((ports, signal) =>
-        recover(clientPorts(ports), { words, ...door }, signal),
-      )
+      await this.machine.run((ports, signal) => recover(clientPorts(ports), how, signal))
     } catch (error) {
       if (!(error instanceof VaultExistsError)) throw error
     }
+    if (head !== undefined) this.#memories.returnTo(head.snapshots)
   }
 
   #begin(root: string): Attempt {
     const now = this.machine.clock.now()
     return {
+      tag: `run ${this.#memories.attempts + 1}`,
       root,
       startedAt: now,
       endedAt: Number.POSITIVE_INFINITY,
@@ -211,34 +272,8 @@ export class Owner {
     return this.machine.tree.has(toBytes(root)) ? takePicture(this.machine.tree, root) : new Map()
   }
 
-  #memory(sequence: number): Memory {
-    const memory = this.#memories.get(sequence)
-    if (memory === undefined) throw new StoryError(`nobody remembers snapshot ${sequence}`)
-    return memory
-  }
-
-  #remember(sequence: number, memory: Memory): void {
-    if (this.#memories.has(sequence)) throw new StoryError(`snapshot ${sequence} came twice`)
-    this.#memories.set(sequence, memory)
-  }
-
-  #checkRows(rows: readonly SnapshotRow[]): void {
-    const known = new Set(rows.map(({ sequence }) => sequence))
-    for (const sequence of this.#memories.keys()) {
-      if (!known.has(sequence)) throw new StoryError(`snapshot ${sequence} is gone`)
-    }
-    for (const { sequence, startedAt } of rows) {
-      if (this.#memories.has(sequence)) continue
-      const attempt =
-        this.#attempts.findLast((one) => isWithin(one, startedAt)) ??
-        this.#attempts.findLast(({ unpublished }) => unpublished === sequence)
-      if (attempt === undefined) throw new StoryError(`nobody made snapshot ${sequence}`)
-      this.#remember(sequence, attempt)
-    }
-  }
-
   #judge(sequence: number, restored: Picture, fuzzy: ReadonlySet<string>, isWhole: boolean): void {
-    const memory = this.#memory(sequence)
+    const memory = this.#memories.get(sequence)
     const differences = compareWith(memory, restored, (path) => fuzzy.has(path)).filter(
       ({ path }) => isWhole || restored.has(path),
     )
@@ -273,10 +308,4 @@ function clientPorts(ports: MachinePorts): ClientPorts {
 /** A path below a root, as the oracle has it. */
 function below(root: string, path: PathBytes): string {
   return toText(path).slice(root.length)
-}
-
-/** Whether it ran at that time by the machine's clock, which may have been set back meanwhile. */
-function isWithin({ startedAt, endedAt }: Attempt, time: number): boolean {
-  const isSetBack = endedAt < startedAt
-  return isSetBack ? time >= startedAt || time <= endedAt : startedAt <= time && time <= endedAt
 }

@@ -43,7 +43,7 @@ export class SimScheduler {
   #order = 0
   #count = 0
   #isRunning = false
-  readonly #startedAt: number
+  #startedAt: number
 
   /** @param startsAt - the virtual wall time of the beginning, ms since 1970 */
   constructor(startsAt = Date.UTC(2026, 0, 1)) {
@@ -78,6 +78,14 @@ export class SimScheduler {
 
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.after(ms, resolve))
+  }
+
+  /**
+   * Let all computers sleep for `ms`: wall clocks go on, nothing happens, and whoever waits for some time
+   * waits on afterwards.
+   */
+  skip(ms: number): void {
+    this.#startedAt += ms
   }
 
   /**

@@ -27,6 +27,7 @@ import type { Published } from '../store/published.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Rebuilt } from '../store/rebuilt.ts'
 import type { Receipts } from '../store/receipts.ts'
+import type { Moves } from '../store/moves.ts'
 import type { Releases } from '../store/releases.ts'
 import type { Settings } from '../store/settings.ts'
 import type { Signatures } from '../store/signatures.ts'
@@ -54,6 +55,7 @@ export interface BackupParts {
   readonly settings: Settings
   readonly published: Published
   readonly releases: Releases
+  readonly moves: Moves
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
   readonly spool: Spool
@@ -162,6 +164,7 @@ export class Backup {
     try {
       // A head that was on its way belongs to the queue as it is now, so it comes first.
       await this.#publisher.finish(signal)
+      this.#publisher.dropPlanned()
       await this.#uploader.resume((pack) => this.#forgetLost(pack), signal)
       return await this.#run(source, events, signal)
     } finally {

@@ -35,6 +35,8 @@ export interface LedgerParts {
 export interface LedgerChange {
   /** The segments of the head before, newest first. */
   readonly older: readonly SegmentRecord[]
+  /** Rows that change with this head, by their numbers; all rows are written then. */
+  readonly moved: ReadonlyMap<number, PackRow>
   /** Packs in release, which have no row of their own any more. */
   readonly released: readonly ReleaseRow[]
   /** Whether all rows that are known are written anew: rows that go leave no older segment behind. */
@@ -48,7 +50,7 @@ export interface LedgerChange {
 export async function writeLedger(
   parts: LedgerParts,
   added: readonly PackRow[],
-  { older, released, isWhole }: LedgerChange,
+  { older, moved, released, isWhole }: LedgerChange,
 ): Promise<SegmentRecord[]> {
   // A part that cannot be read for now names packs that are not known here: it stays as it is.
   const gaps = isWhole ? older.filter(({ size }) => size === GAP_SIZE) : []
@@ -59,9 +61,9 @@ export async function writeLedger(
     ...older.slice(0, mergedCount).map((segment) => (isWhole ? 0 : segment.first)),
   )
   const isGoing = new Set(released.map(({ pack }) => pack.number))
-  const rows = (
-    added.length === 0 && mergedCount === 0 ? [] : parts.packs.encodedFrom(first)
-  ).filter(({ number }) => !isGoing.has(number))
+  const rows = (added.length === 0 && mergedCount === 0 ? [] : parts.packs.encodedFrom(first))
+    .filter(({ number }) => !isGoing.has(number))
+    .map((row) => moved.get(row.number) ?? row)
 
   let segments = [...gaps, ...older.slice(mergedCount)]
   for (const part of parted(rows)) {
@@ -98,9 +100,9 @@ function releasedBy(
   }))
 }
 
-/** What a row takes at most: id, a few numbers, a holder for each share. */
-function rowSize({ total }: PackRow): number {
-  return 56 + 2 * total
+/** What a row takes at most: id, a few numbers, a holder for each share or two numbers for each extent. */
+function rowSize({ total, extents }: PackRow): number {
+  return 56 + (extents === undefined ? 2 * total : 7 * extents.length)
 }
 
 function rowsSize(rows: readonly PackRow[]): number {
@@ -118,22 +120,29 @@ async function writeSegment(
     return peers.indexOf(peer)
   }
   const entryOf = (row: PackRow): PackEntry => {
-    assert(row.id !== undefined, 'a ledger names packs that are safe')
-    const held = packs.holders(row.number)
-    const holders = Array.from({ length: row.total }, (_, share) => {
+    const { number, id, base, extents, size, needed, total } = row
+    assert(id !== undefined, 'a ledger names packs that are safe')
+    // Who holds a merged pack is told in the row of its own number.
+    if (extents !== undefined)
+      return { number, id, base, extents, size, needed, total, holders: [] }
+    const held = packs.holders(number)
+    const holders = Array.from({ length: total }, (_, share) => {
       const peer = held.get(share)
       return peer === undefined ? NO_HOLDER : indexOf(peer)
     })
-    const { number, id, base, size, needed, total } = row
-    return { number, id, base, size, needed, total, holders }
+    return { number, id, base, extents, size, needed, total, holders }
   }
   const entries = rows.map(entryOf)
+  const inRelease = releasedBy(released, entryOf)
+  const hasExtents = [entries, ...inRelease.map((one) => one.packs)]
+    .flat()
+    .some(({ extents }) => extents !== undefined)
   const segment: LedgerSegment = {
-    version: 1,
+    version: hasExtents ? 2 : 1,
     previous: previous.map(({ pointer }) => pointer),
     packs: entries,
     peers,
-    released: releasedBy(released, entryOf),
+    released: inRelease,
     addresses: grid.roster
       .storagePeers()
       .map(({ peer, addresses }) => ({ peer, multiaddrs: addresses })),

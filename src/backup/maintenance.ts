@@ -27,6 +27,7 @@ import type { Keyring } from '../store/keyring.ts'
 import type { Packs, PackRow } from '../store/packs.ts'
 import type { Published } from '../store/published.ts'
 import type { Queue } from '../store/queue.ts'
+import type { Moves } from '../store/moves.ts'
 import type { Rebuilt } from '../store/rebuilt.ts'
 import type { Receipts } from '../store/receipts.ts'
 import type { Releases } from '../store/releases.ts'
@@ -36,7 +37,10 @@ import type { Spool } from '../store/spool.ts'
 import { ContentSink } from './content-sink.ts'
 import { NewObjects } from './new-objects.ts'
 import type { NewContent } from './object-writer.ts'
-import { Publisher, type Rewrite } from './publisher.ts'
+import { NotSafeError } from './not-safe.ts'
+import { PackCopier, type StretchSource } from './pack-copier.ts'
+import { Publisher } from './publisher.ts'
+import type { Rewrite } from './rewrite.ts'
 import { Uploader } from './uploader.ts'
 
 export interface MaintenanceParts {
@@ -56,6 +60,7 @@ export interface MaintenanceParts {
   readonly settings: Settings
   readonly published: Published
   readonly releases: Releases
+  readonly moves: Moves
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
   readonly spool: Spool
@@ -82,6 +87,7 @@ export class Maintenance {
   readonly #uploader: Uploader
   readonly #publisher: Publisher
   #content: ContentSink | undefined
+  #copier: PackCopier | undefined
   /** Sealed, but its pack is not yet durable. */
   readonly #fresh = new Map<string, NewContent>()
 
@@ -124,15 +130,12 @@ export class Maintenance {
     work: (content: NewObjects) => Promise<Rewrite | undefined>,
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const { database, queue, releases, rebuilt } = this.#parts
+    const { queue } = this.#parts
     try {
       await this.#publisher.finish(signal)
+      this.#publisher.dropPlanned()
       await this.#uploader.resume((pack) => this.#forgetLost(pack), signal)
-      inTransaction(database, () => {
-        queue.clear()
-        releases.dropPlanned()
-        rebuilt.dropPlanned()
-      })
+      queue.clear()
       const objects = new NewObjects(
         this.#sink(signal),
         this.#parts.compute,
@@ -144,6 +147,7 @@ export class Maintenance {
       return await this.#publisher.rewrite(rewrite, signal)
     } finally {
       await this.#content?.abandon()
+      await this.#copier?.abandon()
       await this.#uploader.abandon()
       await this.#uploader.letGo()
     }
@@ -152,6 +156,58 @@ export class Maintenance {
   /** What was written was read back and is right: its copy here may go. */
   async verified(): Promise<void> {
     await this.#uploader.letGo()
+  }
+
+  /** Copies packs into new ones, for numbers to stand for once the head is published. */
+  copier(signal: AbortSignal): PackCopier {
+    const { settings, spool, moves } = this.#parts
+    this.#copier = new PackCopier({
+      spool,
+      padKey: this.#options.readKeys.padKey,
+      nextPackNumber: () => settings.next('pack number'),
+      onPack: (pack, made) =>
+        this.#uploader.submit(
+          pack,
+          () => {
+            for (const move of made) moves.add(move)
+          },
+          signal,
+        ),
+    })
+    return this.#copier
+  }
+
+  /**
+   * Read copies back, and wait until they are safe.
+   *
+   * @returns why they are not safe: then they are given up, so that they stand in the way of nothing
+   * @throws {BadCopyError}
+   */
+  async settleCopies(
+    copier: PackCopier,
+    source: StretchSource,
+    signal: AbortSignal,
+  ): Promise<NotSafeError | undefined> {
+    try {
+      await copier.flush()
+      await copier.verify(source)
+      await this.#uploader.settle(signal)
+      return undefined
+    } catch (error) {
+      if (error instanceof NotSafeError) {
+        await this.#giveUpCopies()
+        return error
+      }
+      throw error
+    }
+  }
+
+  async #giveUpCopies(): Promise<void> {
+    const { database, packs, moves, spool } = this.#parts
+    await this.#uploader.letGo()
+    for (const target of inTransaction(database, () => moves.giveUp(packs))) {
+      await spool.remove(target)
+    }
   }
 
   #sink(signal: AbortSignal): ContentSink {

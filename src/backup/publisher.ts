@@ -20,7 +20,7 @@ import { FormatError, RecoveryError, type CairnError } from '../base/errors.ts'
 import type { Grid } from '../grid/grid.ts'
 import { safeCount, type Code } from '../grid/code.ts'
 import type { Change } from '../history/change.ts'
-import type { ObjectSink, ObjectSource } from '../history/objects.ts'
+import type { ObjectSource } from '../history/objects.ts'
 import { makeParts } from '../history/parts.ts'
 import { appendSnapshot } from '../history/snapshot-list.ts'
 import { writeTree } from '../history/tree-writer.ts'
@@ -30,14 +30,11 @@ import type { Random } from '../ports/random.ts'
 import { fromKey, keysBelow, toKey, toPath, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
-import type { Entries } from '../store/entries.ts'
 import type { Keyring } from '../store/keyring.ts'
-import type { PackKind, Packs } from '../store/packs.ts'
+import type { PackKind } from '../store/packs.ts'
 import type { Published, PublishedState } from '../store/published.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
-import type { Rebuilt } from '../store/rebuilt.ts'
 import type { Receipts } from '../store/receipts.ts'
-import type { Releases } from '../store/releases.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { decodeVersions } from '../store/version-record.ts'
@@ -46,18 +43,16 @@ import { writeLedger } from './ledger-writer.ts'
 import { MetadataSink } from './metadata-sink.ts'
 import { NotSafeError } from './not-safe.ts'
 import { Packer } from './packer.ts'
+import { dropPlans, settlePlans, type PlansParts } from './plans.ts'
 import { beforeRacy } from './racy.ts'
+import type { Rewrite } from './rewrite.ts'
 import { idsOf, type Uploader } from './uploader.ts'
 
-export interface PublisherParts {
+export interface PublisherParts extends PlansParts {
   readonly database: DatabaseSync
-  readonly entries: Entries
   readonly queue: Queue
-  readonly contents: Pick<Contents, 'openRecord' | 'forgetPack'>
-  readonly packs: Packs
+  readonly contents: PlansParts['contents'] & Pick<Contents, 'openRecord'>
   readonly published: Published
-  readonly releases: Releases
-  readonly rebuilt: Rebuilt
   readonly receipts: Receipts
   readonly spool: Spool
   readonly signatures: Pick<Signatures, 'remove'>
@@ -81,24 +76,6 @@ export interface PublisherKeys {
 export type SnapshotFacts = Omit<SnapshotRow, 'sequence' | 'endedAt' | 'added' | 'isPinned'> & {
   /** Sealed bytes of data that this backup added. */
   readonly dataAdded: number
-}
-
-/** What maintenance makes of the newest root; it adds no snapshot. */
-export interface Rewrite {
-  /** @returns the same history, told otherwise; device and sequence are the publisher's */
-  readonly root: (
-    old: Root,
-    parts: {
-      readonly sink: ObjectSink
-      /** Gives old objects, and those that went into `sink`. */
-      readonly source: ObjectSource
-      readonly sequence: number
-    },
-  ) => Promise<Omit<Root, 'device' | 'sequence'>>
-  /** Notes in local state what holds once the head is published; a crash before that undoes nothing. */
-  readonly plan: (sequence: number) => void
-  /** Whether the pack table is written whole, without what is planned to be released. */
-  readonly isWholeLedger: boolean
 }
 
 export class Publisher {
@@ -179,14 +156,19 @@ export class Publisher {
     before: PublishedState | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { published, packs, releases } = this.#parts
+    const { published, packs, releases, moves } = this.#parts
     const { sequence, root, isWholeLedger } = next
     const released = releases.upTo(sequence)
     const ledger = this.#sink('ledger', this.#keys.readKeys.ledgerKey, signal)
     const segments = await writeLedger(
       { packs, grid: this.#parts.grid, sink: ledger.sink, settle: ledger.settle },
       packs.unpublished().filter(({ kind }) => kind !== 'ledger'),
-      { released, isWhole: isWholeLedger, older: before?.segments ?? [] },
+      {
+        older: before?.segments ?? [],
+        moved: moves.planned(sequence, packs),
+        released,
+        isWhole: isWholeLedger,
+      },
     )
     this.metadataAdded += ledger.sink.sealedSize
 
@@ -257,21 +239,21 @@ export class Publisher {
   }
 
   #follow(state: PublishedState): void {
-    const { database, entries, queue, packs, published, contents } = this.#parts
-    const { releases, rebuilt } = this.#parts
+    const { database, entries, queue, packs, published } = this.#parts
     inTransaction(database, () => {
       const isFirst = entries.isEmpty()
       for (const row of queue.rows()) this.#apply(row, isFirst)
       queue.clear()
       packs.markPublished()
-      rebuilt.settle(state.sequence, entries)
-      for (const { pack } of releases.settle(state.sequence)) {
-        packs.release(pack.number)
-        contents.forgetPack(pack.number)
-      }
+      settlePlans(this.#parts, state.sequence)
       published.set('published', state)
       published.clearPending()
     })
+  }
+
+  /** Without a head that waits, nothing will come of what was planned. */
+  dropPlanned(): void {
+    inTransaction(this.#parts.database, () => dropPlans(this.#parts))
   }
 
   /** @param isFirst - no path is known yet: nothing to look up or to remove */

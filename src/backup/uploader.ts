@@ -146,6 +146,7 @@ export class Uploader {
       ...this.#codeFor(pack.kind),
       id: undefined,
       base: 0,
+      extents: undefined,
       isPublished: false,
     }
     inTransaction(database, () => {

@@ -14,25 +14,27 @@ const WINDOW_SIZE = 256 * 1024
 const COUNT_MAX = 16
 
 export class LocalWindows {
-  readonly #spool: Pick<Spool, 'read'>
+  readonly #spool: Pick<Spool, 'read' | 'readUpTo'>
   readonly #kept = new Map<string, Promise<Uint8Array | undefined>>()
 
-  constructor(spool: Pick<Spool, 'read'>) {
+  constructor(spool: Pick<Spool, 'read' | 'readUpTo'>) {
     this.#spool = spool
   }
 
   /**
-   * @param offset - bytes into the pack
+   * What is here of a pack is what was written under its number, whatever the number stands for since
+   * packs were merged.
+   *
+   * @param offset - of the number's own bytes
    * @returns a view the caller must not change; nothing where the pack is not here
    */
   async read(pack: PackRow, offset: number, length: number): Promise<Uint8Array | undefined> {
     const index = Math.floor(offset / WINDOW_SIZE)
     const start = index * WINDOW_SIZE
-    const size = Math.min(WINDOW_SIZE, pack.size - start)
     const end = offset + length - start
-    if (end > size) return this.#spool.read(pack.number, offset, length)
-    const window = await this.#window(pack.number, index, size)
-    if (window !== undefined) return window.subarray(offset - start, end)
+    if (end > WINDOW_SIZE) return this.#spool.read(pack.number, offset, length)
+    const window = await this.#window(pack.number, index)
+    if (window !== undefined && end <= window.length) return window.subarray(offset - start, end)
     // Once complete, a pack that is not here never will be.
     if (pack.state === 'complete') return undefined
     this.forget(pack.number)
@@ -46,10 +48,10 @@ export class LocalWindows {
     }
   }
 
-  #window(number: number, index: number, size: number): Promise<Uint8Array | undefined> {
+  #window(number: number, index: number): Promise<Uint8Array | undefined> {
     const name = `${number} ${index}`
     const known = this.#kept.get(name)
-    const window = known ?? this.#spool.read(number, index * WINDOW_SIZE, size)
+    const window = known ?? this.#spool.readUpTo(number, index * WINDOW_SIZE, WINDOW_SIZE)
     this.#kept.delete(name)
     this.#kept.set(name, window)
     if (known !== undefined) return window

@@ -5,6 +5,7 @@
  * is fetched along, since objects that are read together were written together.
  */
 
+import { placeOf, type Extent } from '../../protocol/extents.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import type { ObjectKind } from '../../protocol/object.ts'
 import type { Reference } from '../../protocol/reference.ts'
@@ -34,6 +35,11 @@ const LOCATE_COUNT = 256
 /** The ledger has no pack of this number: the tree and the ledger do not belong together. */
 export class UnknownPackError extends FormatError {
   override readonly name = 'UnknownPackError'
+}
+
+/** A reference leads to bytes that nothing needed when packs were merged, and that were not copied. */
+export class NotInPackError extends FormatError {
+  override readonly name = 'NotInPackError'
 }
 
 /** No peer that answers holds any share of the pack. */
@@ -82,6 +88,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
 
   /**
    * @throws {UnknownPackError}
+   * @throws {NotInPackError}
    * @throws {NotEnoughSharesError}
    * @throws {FormatError} the bytes are not that object
    */
@@ -98,6 +105,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
 
   /**
    * @throws {UnknownPackError}
+   * @throws {NotInPackError}
    * @throws {NotEnoughSharesError}
    */
   async readSealed(reference: Reference, target: Uint8Array): Promise<void> {
@@ -106,6 +114,22 @@ export class VaultObjects implements ObjectSource, SealedSource {
     const here = this.#isGone(pack) ? undefined : await this.#here(pack, reference)
     if (here === undefined) await this.#remoteContent(pack, reference, target)
     else target.set(here)
+  }
+
+  /**
+   * A stretch of the pack that a number lies in, whatever lies there, as peers hold it.
+   *
+   * @param range - from the start of the pack, which is not the number's first byte once packs were merged
+   * @returns bytes that were verified against the pack's manifest
+   * @throws {UnknownPackError}
+   * @throws {NotEnoughSharesError}
+   */
+  async readStretch(number: number, { offset, length }: Extent): Promise<Uint8Array> {
+    const pack = this.#pack(number)
+    const location = this.#known(pack) ?? (await this.#locate(pack))
+    const target = unfilled(length)
+    await this.#content.readOnly(location, offset, target, this.#signal)
+    return target
   }
 
   /** A small delta is mostly wanted for itself: its neighbours belong to other files. */
@@ -146,7 +170,7 @@ export class VaultObjects implements ObjectSource, SealedSource {
   }
 
   #here(pack: PackRow, { offset, length }: Reference): Promise<Uint8Array | undefined> {
-    return this.#windowsHere.read(pack, pack.base + offset, length)
+    return this.#windowsHere.read(pack, offset, length)
   }
 
   async #remote(
@@ -155,8 +179,8 @@ export class VaultObjects implements ObjectSource, SealedSource {
     target: Uint8Array,
     windows: PackWindows,
   ): Promise<void> {
+    const offset = offsetIn(pack, reference)
     const location = this.#known(pack) ?? (await this.#locate(pack))
-    const offset = pack.base + reference.offset
     try {
       await windows.read(location, offset, target, this.#signal)
     } catch (error) {
@@ -173,8 +197,8 @@ export class VaultObjects implements ObjectSource, SealedSource {
    */
   async #remoteContent(pack: PackRow, reference: Reference, target: Uint8Array): Promise<void> {
     const { length } = reference
+    const offset = offsetIn(pack, reference)
     const location = this.#known(pack) ?? (await this.#locate(pack))
-    const offset = pack.base + reference.offset
     const isInRow = this.#rows.next(reference.pack, reference) || length > SCATTERED_SIZE_MAX
     const state = this.#content.stateOf(location, { offset, length })
     if (state === 'here' || (state === 'new' && isInRow)) {
@@ -203,12 +227,22 @@ export class VaultObjects implements ObjectSource, SealedSource {
   }
 
   async #locateFrom(number: number): Promise<void> {
-    const wanted = this.#parts.packs
+    const near = this.#parts.packs
       .from(number, LOCATE_COUNT)
       .flatMap(({ id }) => (id === undefined || this.#locations.has(id) ? [] : [id]))
+    const wanted = [...new Set(near)]
     const found = await this.#parts.grid.have(wanted, this.#signal)
     for (const id of wanted) this.#locations.set(id, found.get(id))
   }
+}
+
+function offsetIn(pack: PackRow, reference: Reference): number {
+  const place = placeOf(pack, reference)
+  if (place !== undefined) return place
+  const { offset, length } = reference
+  throw new NotInPackError(
+    `Pack ${pack.number} was merged without bytes ${offset} to ${offset + length}`,
+  )
 }
 
 /** A pack of content leaves the spool before it is complete; of metadata a copy may be kept. */

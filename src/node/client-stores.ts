@@ -6,6 +6,7 @@ import { DatabaseDamagedError } from '../base/errors.ts'
 import { Contents } from '../store/contents.ts'
 import { OlderDatabaseError, prepareDatabase } from '../store/database.ts'
 import { Entries } from '../store/entries.ts'
+import { Moves } from '../store/moves.ts'
 import { Packs } from '../store/packs.ts'
 import { Published } from '../store/published.ts'
 import { Queue } from '../store/queue.ts'
@@ -27,6 +28,7 @@ export interface ClientStores {
   readonly settings: Settings
   readonly published: Published
   readonly releases: Releases
+  readonly moves: Moves
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
   readonly spool: Spool
@@ -59,6 +61,7 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     settings,
     published: new Published(settings, ports.disk, keys.localKey),
     releases: new Releases(database),
+    moves: new Moves(database),
     rebuilt: new Rebuilt(database),
     receipts: new Receipts(database),
     spool,

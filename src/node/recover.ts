@@ -260,9 +260,10 @@ async function followHead(
     const root = await state.follow(chosen.head, signal)
     const current = stores.published.current()
     if (chosen !== newest && current !== undefined) {
-      // The vault's order goes on behind its newest head; what that led to is left behind.
+      // The vault's order goes on behind its newest head; what that led to is left to the next gc.
       const { sequence, id } = newest.head
       stores.published.set('published', { ...current, sequence, head: id })
+      await state.noteLeftBehind(newest.head, signal)
     }
     await state.rebuildEntries(root, signal)
     const rows: SnapshotRow[] = []

@@ -8,17 +8,20 @@
 
 import { openHead } from '../../protocol/head.ts'
 import type { PackId } from '../../protocol/manifest.ts'
+import type { ObjectKind } from '../../protocol/object.ts'
 import type { Reference } from '../../protocol/reference.ts'
 import { RELEASE_PACKS_MAX, signRelease, type ReleaseKind } from '../../protocol/release.ts'
 import { deviceIdFromBytes } from '../../protocol/ids.ts'
 import { UsageError } from '../base/errors.ts'
-import type { Rewrite } from '../backup/publisher.ts'
+import type { Rewrite } from '../backup/rewrite.ts'
 import type { Grid } from '../grid/grid.ts'
 import { liveObjects } from '../history/live-objects.ts'
+import { LiveStretches } from '../history/live-stretches.ts'
 import type { PeerId } from '../ports/network.ts'
 import { inTransaction } from '../store/database.ts'
 import { certificateOf } from '../store/keyring.ts'
 import type { PackRow } from '../store/packs.ts'
+import { mergePacks, planMerge, planMoves, type Found, type OldPack } from './merge-packs.ts'
 import { maintain, type MaintainParts } from './maintain.ts'
 import type { GcRequest, GcSummary } from './maintenance-types.ts'
 import type { VaultSession } from './vault-session.ts'
@@ -57,6 +60,9 @@ export async function runGc(
   const { grid } = await session.link()
   await assertAlone(session, grid, signal)
   let [released, gone, live, cancelled] = [NOTHING, NOTHING, NOTHING, NOTHING]
+  let merged: GcSummary['merged'] = { packs: 0, into: 0, bytesSaved: 0 }
+  let targets: readonly number[] = []
+  const warnings: string[] = []
   const report = await maintain(session, signal, async (parts) => {
     if (request.isCancel) {
       const back = await stillHeld(session, grid, signal)
@@ -67,15 +73,25 @@ export async function runGc(
     }
     if (!request.isDryRun) gone = await forgetGone(session, grid, signal)
     const found = await findDead(session, parts, request, signal)
-    const isWorthIt = isWorth(found.dead)
-    if (isWorthIt) released = amountOf(found.dead)
-    live = amountOf(found.live)
-    return request.isDryRun || !isWorthIt ? undefined : releasing(session, found.dead)
+    const plan = planMerge(parts, found)
+    const merge = request.isDryRun ? plan : await mergePacks(parts, plan, session.ports.log, signal)
+    if (merge.notSafe !== undefined) warnings.push(`No packs were merged: ${merge.notSafe.message}`)
+    const old = merge.sources.flatMap(({ rows }) => rows)
+    live = amountOf(found.live.filter((row) => !old.includes(row)))
+    if (old.length === 0 && !isWorth(found.dead)) return undefined
+    targets = merge.targets
+    merged = { packs: merge.sources.length, into: merge.into, bytesSaved: merge.saved }
+    released = amountOf([...found.dead, ...old])
+    return request.isDryRun ? undefined : releasing(session, found.dead, merge.sources)
   })
+  // What numbers stood for before is cached under their own.
+  for (const target of targets) await stores.spool.uncache(target)
+  // A peer that knows changes nothing; one that lost its accounts would keep the shares for good.
+  if (!request.isDryRun) stores.releases.forgetTold()
   const untold = request.isDryRun ? [] : await tellReleases(session, grid, signal)
   const inRelease = amountOf(stores.releases.all().map(({ pack }) => pack))
-  const merged = { packs: 0, into: 0, bytesSaved: 0 }
-  return { ...report, released, inRelease, merged, gone, live, cancelled, untold }
+  warnings.unshift(...report.warnings)
+  return { ...report, warnings, released, inRelease, merged, gone, live, cancelled, untold }
 }
 
 /**
@@ -166,18 +182,19 @@ async function findDead(
   { source }: MaintainParts,
   request: GcRequest,
   signal: AbortSignal,
-): Promise<{ dead: PackRow[]; live: PackRow[] }> {
+): Promise<Found & { readonly dead: readonly PackRow[] }> {
   const { packs, published } = stores
   const state = published.current()
-  if (state === undefined) return { dead: [], live: [] }
-  const live = new Set<number>()
+  const live = new LiveStretches()
+  if (state === undefined) return { dead: [], live: [], stretches: live }
   let count = 0
-  const onReference = ({ pack, offset }: Reference) => {
+  const onReference = (reference: Reference, kind: ObjectKind) => {
     signal.throwIfAborted()
     count += 1
     if (count % 1000 === 0) request.onProgress?.(progressOf(count))
     // The next head has a root of its own.
-    if (pack !== state.root.pack || offset !== state.root.offset) live.add(pack)
+    const { pack, offset } = reference
+    if (pack !== state.root.pack || offset !== state.root.offset) live.add(reference, kind)
   }
   await liveObjects(state.root, source, onReference)
   const rows = packs.numbers().flatMap((number) => packs.get(number) ?? [])
@@ -187,7 +204,11 @@ async function findDead(
   const needed = new Set(rows.filter(isNeeded).map(({ id }) => id))
   // Several numbers may lie in one pack: it goes when all of them do.
   const isDead = (row: PackRow) => row.isPublished && row.id !== undefined && !needed.has(row.id)
-  return { dead: rows.filter(isDead), live: rows.filter((row) => !isDead(row)) }
+  return {
+    dead: rows.filter(isDead),
+    live: rows.filter((row) => !isDead(row)),
+    stretches: live,
+  }
 }
 
 /** Each head leaves a few small packs of metadata behind, so the gc's own head would be worth another gc. */
@@ -195,7 +216,7 @@ const LEFTOVERS_MAX = 16
 
 function isWorth(dead: readonly PackRow[]): boolean {
   const isContent = ({ kind }: PackRow) => kind === 'data' || kind === 'delta'
-  return dead.length >= LEFTOVERS_MAX || dead.some(isContent)
+  return idsOf(dead).length >= LEFTOVERS_MAX || dead.some(isContent)
 }
 
 function progressOf(objects: number) {
@@ -209,11 +230,18 @@ function progressOf(objects: number) {
   } as const
 }
 
-function releasing({ stores }: VaultSession, dead: readonly PackRow[]): Rewrite {
+function releasing(
+  { stores }: VaultSession,
+  dead: readonly PackRow[],
+  merged: readonly OldPack[],
+): Rewrite {
   return {
     isWholeLedger: true,
     root: (old) => Promise.resolve(old),
-    plan: (sequence) => stores.releases.plan(sequence, dead),
+    plan: (sequence) => {
+      stores.releases.plan(sequence, dead)
+      planMoves(stores, sequence, merged)
+    },
   }
 }
 

@@ -170,6 +170,7 @@ export class VaultSession {
     // What waited to be sent leads nowhere now; what it held is found by the next scan.
     if (pending !== undefined) await published.dropPendingHead()
     this.stores.releases.dropPlanned()
+    this.stores.moves.clear()
     this.stores.rebuilt.dropPlanned()
     await state.rebuildEntries(root, signal)
   }

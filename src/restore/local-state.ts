@@ -11,6 +11,7 @@ import {
   decodeLedgerSegment,
   type LedgerPointer,
   type LedgerSegment,
+  type PackEntry,
 } from '../../protocol/ledger.ts'
 import { openLedger, openRoot, type OpenedHead } from '../../protocol/head.ts'
 import type { ReadKeys } from '../../protocol/keys.ts'
@@ -30,7 +31,7 @@ import { toKey, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
-import type { Packs } from '../store/packs.ts'
+import type { PackRow, Packs } from '../store/packs.ts'
 import { GAP_SIZE, type Published, type SegmentRecord } from '../store/published.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Releases } from '../store/releases.ts'
@@ -82,7 +83,7 @@ export class LocalState {
    * @throws {FormatError}
    */
   async follow(head: OpenedHead, signal: AbortSignal): Promise<Root> {
-    const { database, packs, published, settings, source } = this.#parts
+    const { database, packs, published, releases, settings, source } = this.#parts
     const segments = await this.#readLedger(openLedger(head, this.#keys.ledgerKey), signal)
     const root = openRoot(head, this.#keys.headKey)
     inTransaction(database, () => {
@@ -91,7 +92,8 @@ export class LocalState {
       this.#forgetOthers(older)
       for (const segment of older) this.#putPacks(segment)
       this.#putReleases(segments[0]?.segment)
-      const numberMax = packs.numberMax()
+      releases.forgetNeeded()
+      const numberMax = Math.max(packs.numberMax(), releases.numberMax())
       settings.set('pack number', Math.max(numberMax, settings.counter('pack number')))
       published.set('published', {
         sequence: head.sequence,
@@ -104,6 +106,36 @@ export class LocalState {
       this.#clearEntries()
     })
     return decodeRoot(await source.read(root, 'root'))
+  }
+
+  /**
+   * Learn of packs that only another head led to, once `follow` took an older one: nothing needs them here,
+   * and the next gc lets them go. Their numbers may be given to others, so they get new ones.
+   */
+  async noteLeftBehind(head: OpenedHead, signal: AbortSignal): Promise<void> {
+    const { database, packs, releases, settings } = this.#parts
+    const ledger = openLedger(head, this.#keys.ledgerKey)
+    const newest = await this.#tryReadSegment(ledger, signal)
+    const older = (newest?.previous ?? []).map((pointer) => this.#tryReadSegment(pointer, signal))
+    const segments = [newest, ...(await Promise.all(older))].flatMap((segment) => segment ?? [])
+    const known = new Set([
+      ...packs.numbers().map((number) => packs.get(number)?.id),
+      ...releases.all().map(({ pack }) => pack.id),
+    ])
+    const rowOf = ({ id, size, needed, total }: PackEntry): PackRow => {
+      known.add(id)
+      const number = settings.next('pack number')
+      const row = { number, id, base: 0, extents: undefined, size, needed, total }
+      return { ...row, kind: 'data', state: 'complete', isPublished: true }
+    }
+    inTransaction(database, () => {
+      for (const { sequence, packs: released } of newest?.released ?? []) {
+        for (const pack of released) if (!known.has(pack.id)) releases.put(sequence, rowOf(pack))
+      }
+      for (const pack of segments.flatMap((segment) => segment.packs)) {
+        if (!known.has(pack.id)) packs.put(rowOf(pack))
+      }
+    })
   }
 
   /** Read the parts of the ledger that could not be read before, if there are any. */
@@ -229,7 +261,7 @@ export class LocalState {
 
   #putPacks(segment: LedgerSegment): void {
     const { packs } = this.#parts
-    for (const { number, id, base, size, needed, total, holders } of segment.packs) {
+    for (const { number, id, base, extents, size, needed, total, holders } of segment.packs) {
       packs.put({
         number,
         kind: 'data',
@@ -239,6 +271,7 @@ export class LocalState {
         total,
         id,
         base,
+        extents,
         isPublished: true,
       })
       packs.setHolders(number, holdersOf(holders, segment))
@@ -253,8 +286,8 @@ export class LocalState {
     }
     releases.clear()
     for (const { sequence, packs: released } of newest?.released ?? []) {
-      for (const { number, id, base, size, needed, total, holders } of released) {
-        const row = { number, id, base, size, needed, total }
+      for (const { number, id, base, extents, size, needed, total, holders } of released) {
+        const row = { number, id, base, extents, size, needed, total }
         releases.put(sequence, { ...row, kind: 'data', state: 'complete', isPublished: true })
         packs.setHolders(number, holdersOf(holders, newest))
       }

@@ -8,6 +8,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { statement } from './database.ts'
 import { LocalSeal } from './local-seal.ts'
+import { placeOf, type Extent } from '../../protocol/extents.ts'
 import { utf8 } from '../../protocol/bytes.ts'
 import { hmac } from '../../protocol/hash.ts'
 import type { Reference } from '../../protocol/reference.ts'
@@ -76,6 +77,18 @@ export class Contents {
   /** A pack is not to be relied on any more. */
   forgetPack(pack: number): void {
     statement(this.#database, 'DELETE FROM contents WHERE pack = ?').run(pack)
+  }
+
+  /** Only these stretches of a pack's bytes were copied when it was merged. */
+  forgetOutside(pack: number, extents: readonly Extent[]): void {
+    const rows = statement(
+      this.#database,
+      'SELECT id, offset, length FROM contents WHERE pack = ?',
+    ).all(pack) as unknown as (Extent & { readonly id: Uint8Array })[]
+    const forget = statement(this.#database, 'DELETE FROM contents WHERE id = ?')
+    for (const { id, ...range } of rows) {
+      if (placeOf({ base: 0, extents }, range) === undefined) forget.run(id)
+    }
   }
 
   /** One-time pad: the mask is as unguessable as the content is, and hides one key only. */

@@ -76,8 +76,11 @@ const SCHEMA = `
     size INTEGER NOT NULL,
     needed INTEGER NOT NULL, total INTEGER NOT NULL,
     id BLOB, base INTEGER NOT NULL DEFAULT 0,
+    -- once merged: which of the number's bytes lie in the pack, from "base" on (protocol/extents.ts)
+    extents BLOB,
     is_published INTEGER NOT NULL DEFAULT 0
   );
+  CREATE INDEX packs_id ON packs (id);
   CREATE TABLE placed (
     pack INTEGER NOT NULL, share INTEGER NOT NULL, peer TEXT NOT NULL,
     -- the peer knows that a head needs the share, and keeps it for longer than a month
@@ -93,6 +96,7 @@ const SCHEMA = `
     is_planned INTEGER NOT NULL,
     kind TEXT NOT NULL, size INTEGER NOT NULL,
     needed INTEGER NOT NULL, total INTEGER NOT NULL, id BLOB NOT NULL, base INTEGER NOT NULL,
+    extents BLOB,
     -- the head that takes it back, once that is published
     cancelled_by INTEGER
   ) WITHOUT ROWID;
@@ -102,6 +106,13 @@ const SCHEMA = `
     sequence INTEGER NOT NULL, peer TEXT NOT NULL,
     PRIMARY KEY (sequence, peer)
   ) WITHOUT ROWID;
+
+  -- Numbers that stand for a part of another pack, the one made as "target", once head "sequence" is published.
+  CREATE TABLE moves (
+    number INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    target INTEGER NOT NULL, base INTEGER NOT NULL, extents BLOB NOT NULL
+  );
 
   -- What head "sequence" changes about the chains of newest versions, once it is published.
   CREATE TABLE rebuilt (

@@ -7,6 +7,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { statement } from './database.ts'
+import { decodeExtents, encodeExtents, type Mapping } from '../../protocol/extents.ts'
 import { packIdFromBytes, packIdToBytes, type PackId } from '../../protocol/manifest.ts'
 import type { PeerId } from '../ports/network.ts'
 
@@ -14,7 +15,7 @@ import type { PeerId } from '../ports/network.ts'
 export type PackKind = 'data' | 'delta' | 'metadata' | 'ledger'
 export type PackState = 'sealed' | 'safe' | 'complete'
 
-export interface PackRow {
+export interface PackRow extends Mapping {
   readonly number: number
   readonly kind: PackKind
   readonly state: PackState
@@ -24,8 +25,6 @@ export interface PackRow {
   readonly total: number
   /** Known once the pack was encoded. */
   readonly id: PackId | undefined
-  /** Where this number's bytes start within the pack. */
-  readonly base: number
   readonly isPublished: boolean
 }
 
@@ -38,6 +37,7 @@ interface PackColumns {
   total: number
   id: Uint8Array | null
   base: number
+  extents: Uint8Array | null
   is_published: number
 }
 
@@ -57,8 +57,8 @@ export class Packs {
     statement(
       this.#database,
       `INSERT OR REPLACE INTO packs
-           (number, kind, state, size, needed, total, id, base, is_published)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           (number, kind, state, size, needed, total, id, base, extents, is_published)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       pack.number,
       pack.kind,
@@ -68,6 +68,7 @@ export class Packs {
       pack.total,
       pack.id === undefined ? null : packIdToBytes(pack.id),
       pack.base,
+      pack.extents === undefined ? null : encodeExtents(pack.extents),
       pack.isPublished ? 1 : 0,
     )
   }
@@ -205,6 +206,7 @@ function toPack(row: PackColumns): PackRow {
     total: row.total,
     id: row.id === null ? undefined : packIdFromBytes(row.id),
     base: row.base,
+    extents: row.extents === null ? undefined : decodeExtents(row.extents),
     isPublished: row.is_published === 1,
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { decodeExtents, encodeExtents } from '../../protocol/extents.ts'
 import { packIdFromBytes, packIdToBytes, type PackId } from '../../protocol/manifest.ts'
 import type { PeerId } from '../ports/network.ts'
 import { statement } from './database.ts'
@@ -27,6 +28,7 @@ interface ReleaseColumns {
   total: number
   id: Uint8Array
   base: number
+  extents: Uint8Array | null
 }
 
 /**
@@ -101,11 +103,18 @@ export class Releases {
     return this.#rows(`WHERE is_planned = 0 AND sequence = ? AND NOT ${IS_BACK}`, sequence)
   }
 
-  has(id: PackId): boolean {
-    const row = statement(this.#database, 'SELECT 1 FROM releases WHERE id = ? LIMIT 1').get(
-      packIdToBytes(id),
+  /** @returns the highest number, 0 without any */
+  numberMax(): number {
+    const row = statement(this.#database, 'SELECT max(number) AS number FROM releases').get()
+    return (row as { number: number | null }).number ?? 0
+  }
+
+  /** The same bytes make the same pack: one that was made again, under another number, is needed again. */
+  forgetNeeded(): void {
+    this.#database.exec(
+      `DELETE FROM releases WHERE is_planned = 0 AND EXISTS
+         (SELECT 1 FROM packs WHERE packs.id = releases.id AND packs.number <> releases.number)`,
     )
-    return row !== undefined
   }
 
   /** The pack is gone from every peer, or is needed again. */
@@ -134,6 +143,11 @@ export class Releases {
     )
   }
 
+  /** Everybody is told again: whoever lost its accounts knows of no release any more. */
+  forgetTold(): void {
+    this.#database.exec('DELETE FROM told')
+  }
+
   /** Forget who was told of what is no release any more. */
   trimTold(): void {
     this.#database.exec('DELETE FROM told WHERE sequence NOT IN (SELECT sequence FROM releases)')
@@ -144,8 +158,8 @@ export class Releases {
     statement(
       this.#database,
       `INSERT OR REPLACE INTO releases
-         (number, sequence, is_planned, kind, size, needed, total, id, base)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (number, sequence, is_planned, kind, size, needed, total, id, base, extents)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       pack.number,
       sequence,
@@ -156,6 +170,7 @@ export class Releases {
       pack.total,
       packIdToBytes(pack.id),
       pack.base,
+      pack.extents === undefined ? null : encodeExtents(pack.extents),
     )
   }
 
@@ -163,7 +178,7 @@ export class Releases {
     const rows = statement(this.#database, `SELECT * FROM releases ${where} ORDER BY number`).all(
       ...values,
     ) as unknown as ReleaseColumns[]
-    return rows.map(({ number, sequence, kind, size, needed, total, id, base }) => ({
+    return rows.map(({ number, sequence, kind, size, needed, total, id, base, extents }) => ({
       sequence,
       pack: {
         number,
@@ -174,6 +189,7 @@ export class Releases {
         total,
         id: packIdFromBytes(id),
         base,
+        extents: extents === null ? undefined : decodeExtents(extents),
         isPublished: true,
       },
     }))

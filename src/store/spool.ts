@@ -60,6 +60,23 @@ export class Spool {
     return undefined
   }
 
+  /**
+   * @returns up to `length` bytes; fewer only at the end of what is here of the pack, its checksum
+   *   included; `undefined` where the pack is not here
+   */
+  async readUpTo(number: number, offset: number, length: number): Promise<Uint8Array | undefined> {
+    for (const folder of [SPOOL_FOLDER, CACHE_FOLDER]) {
+      const file = await this.#disk.open(`${folder}/${number}`)
+      if (file === undefined) continue
+      try {
+        return await file.read(offset, length)
+      } finally {
+        await file.close()
+      }
+    }
+    return undefined
+  }
+
   /** @returns the pack's bytes, `undefined` if it is not there or not what was written */
   async readWhole(number: number, size: number): Promise<Uint8Array | undefined> {
     const pack = await this.read(number, 0, size)

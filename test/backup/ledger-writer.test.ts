@@ -105,7 +105,12 @@ async function writing(story: (writing: Writing) => Promise<void>): Promise<void
         return row
       },
       write: (added, older) =>
-        writeLedger({ packs, grid, sink, settle }, added, { older, released: [], isWhole: false }),
+        writeLedger({ packs, grid, sink, settle }, added, {
+          older,
+          moved: new Map(),
+          released: [],
+          isWhole: false,
+        }),
       read: (segment) => decodeLedgerSegment(read(segment)),
       bytesOf: (segment) => read(segment).length,
     })
@@ -119,6 +124,7 @@ const plain = {
   needed: 2,
   total: 4,
   base: 0,
+  extents: undefined,
   isPublished: false,
 } as const
 

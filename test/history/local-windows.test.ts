@@ -27,6 +27,19 @@ describe('windows on packs of our own disk', () => {
     })
   })
 
+  it('know a pack by its number, though that stands for part of another by now', async () => {
+    await told(async ({ windows, write }) => {
+      await write(1)
+      const extents = [{ offset: 699 * KIB, length: KIB }]
+      for (const size of [2 * KIB, 8 * 1024 * KIB]) {
+        const merged = { ...pack(1, 'complete'), size, base: 77, extents }
+        const read = await windows.read(merged, 699 * KIB, KIB)
+        expect(read).toEqual(bytes.slice(699 * KIB))
+        expect(await windows.read(merged, 800 * KIB, KIB)).toBeUndefined()
+      }
+    })
+  })
+
   it('keep what was read until they are told to forget it', async () => {
     await told(async ({ windows, spool, write }) => {
       for (const number of [1, 11]) await write(number)
@@ -69,6 +82,6 @@ async function told(story: (told: Told) => Promise<void>): Promise<void> {
 }
 
 function pack(number: number, state: PackRow['state']): PackRow {
-  const code = { needed: 1, total: 2, id: undefined, base: 0, isPublished: false }
-  return { ...code, number, state, kind: 'metadata', size: bytes.length }
+  const code = { needed: 1, total: 2, id: undefined, base: 0, extents: undefined }
+  return { ...code, isPublished: false, number, state, kind: 'metadata', size: bytes.length }
 }

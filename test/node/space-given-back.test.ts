@@ -62,6 +62,20 @@ describe('space given back', () => {
       await vault.recoverElsewhere()
       await expectAll(vault, [{ picture, sequence }])
     }))
+
+  it('by a friend who lost the accounts, once the next gc tells everybody again', () =>
+    tell(async (vault) => {
+      await releaseSong(vault, () => gc(vault))
+      const [forgetful] = vault.friends.all
+      const { machine } = forgetful!
+      vault.friends.crash(forgetful!, 'kill')
+      machine.databases.setAside('peer')
+      vault.startFriends()
+      await gc(vault)
+      const before = machine.volume.used
+      await sleepDays(vault, 70)
+      expect(machine.volume.used).toBeLessThan(before - 3 * KIB)
+    }))
 })
 
 async function releaseSong(vault: TestVault, release: () => Promise<unknown>): Promise<void> {

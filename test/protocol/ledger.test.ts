@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { utf8 } from '../../protocol/bytes.ts'
 import { decodeCbor, encodeCbor } from '../../protocol/cbor.ts'
 import { FormatError } from '../../protocol/errors.ts'
+import { EXTENTS_MAX, extentsSize, type Extent } from '../../protocol/extents.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import {
   decodeLedgerPointer,
@@ -24,6 +25,7 @@ import { peerIdOf, type PeerId } from '../../protocol/peer-id.ts'
 import { PACK_NUMBER_MAX } from '../../protocol/reference.ts'
 import { z } from 'zod'
 
+import { extentLists } from './extent-lists.ts'
 import { foreignError } from './fuzz.ts'
 
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
@@ -36,16 +38,23 @@ const pointers: fc.Arbitrary<LedgerPointer> = fc.record({
   key: bytes32,
 })
 
-const segments: fc.Arbitrary<LedgerSegment> = peerIds.chain((peers) =>
-  fc.record({
-    version: fc.constant(1 as const),
+const segments: fc.Arbitrary<LedgerSegment> = fc
+  .tuple(peerIds, fc.constantFrom(1 as const, 2 as const))
+  .chain(([peers, version]) => segmentsOf(peers, version))
+
+function segmentsOf(
+  peers: readonly PeerId[],
+  version: LedgerSegment['version'],
+): fc.Arbitrary<LedgerSegment> {
+  return fc.record({
+    version: fc.constant(version),
     previous: fc.array(pointers, { maxLength: 3 }),
-    packs: fc.uniqueArray(entries(peers.length), {
+    packs: fc.uniqueArray(entries(peers.length, version), {
       maxLength: 20,
       selector: ({ number }) => number,
     }),
     peers: fc.constant(peers),
-    released: releases(peers.length),
+    released: releases(peers.length, version),
     addresses: fc.array(
       fc.record({
         peer: fc.constantFrom(...peers),
@@ -53,8 +62,8 @@ const segments: fc.Arbitrary<LedgerSegment> = peerIds.chain((peers) =>
       }),
       { maxLength: 3 },
     ),
-  }),
-)
+  })
+}
 
 describe('ledger segments', () => {
   it('come out as they went in, packs by number', () => {
@@ -144,6 +153,42 @@ describe('ledger segments', () => {
       expect(() => decodeLedgerSegment(withRows(rows.with(position, value)))).toThrow(FormatError)
     }
     expect(decodeLedgerSegment(withRows(rows)).packs).toHaveLength(1)
+  })
+
+  it('have version 2 where rows have extents, and those within bounds', () => {
+    const size = 10 * EXTENTS_MAX
+    const encode = (version: 1 | 2, extents: readonly Extent[], base = 0) =>
+      encodeLedgerSegment({
+        ...empty(),
+        version,
+        packs: [{ ...entry(1), size, base, extents }],
+      })
+    const one = { offset: 10, length: 5 }
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ offset: 20 + 3 * index, length: 2 }))
+    const good = many(EXTENTS_MAX)
+    expect(decodeLedgerSegment(encode(2, good)).packs[0]?.extents).toEqual(good)
+    expect(decodeLedgerSegment(encode(2, [one], size - 5)).packs[0]?.base).toBe(size - 5)
+    expect(() => encode(1, [one])).toThrow(FormatError)
+    for (const [extents, base] of [
+      [[]],
+      [many(EXTENTS_MAX + 1)],
+      [[one], size - 4],
+      [[{ offset: 0, length: size + 1 }]],
+      [[{ offset: 0, length: 0 }]],
+      [[{ offset: -1, length: 5 }]],
+      [[{ offset: PACK_SIZE_MAX - 4, length: 5 }]],
+      [[one, { offset: 15, length: 1 }]],
+      [[one, { offset: 12, length: 9 }]],
+      [[{ offset: 20, length: 1 }, one]],
+    ] as const) {
+      expect(() => encode(2, extents, base)).toThrow(FormatError)
+    }
+  })
+
+  it('of version 1, as they were written before there were extents, still read', () => {
+    const rows = rowsOf(encodeLedgerSegment({ ...empty(), packs: [entry(1)] }))
+    expect(decodeLedgerSegment(withRows(rows)).packs).toEqual([entry(1)])
   })
 
   it('hold what is in release: each pack once, a list for each head', () => {
@@ -290,10 +335,10 @@ function empty(): LedgerSegment {
 
 function entry(number: number): PackEntry {
   const id = packId(utf8(`pack ${number}`))
-  return { number, id, base: 0, size: 1000, needed: 2, total: 3, holders: [] }
+  return { number, id, base: 0, extents: undefined, size: 1000, needed: 2, total: 3, holders: [] }
 }
 
-function entries(peerCount: number): fc.Arbitrary<PackEntry> {
+function entries(peerCount: number, version: LedgerSegment['version']): fc.Arbitrary<PackEntry> {
   return fc
     .record({
       number: fc.oneof(fc.nat(100), fc.integer({ min: 0, max: PACK_NUMBER_MAX })),
@@ -302,18 +347,23 @@ function entries(peerCount: number): fc.Arbitrary<PackEntry> {
       where: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
       code: fc.tuple(fc.integer({ min: 1, max: 256 }), fc.integer({ min: 1, max: 256 })),
       holders: fc.array(fc.integer({ min: NO_HOLDER, max: peerCount - 1 }), { maxLength: 12 }),
+      extents: version === 1 ? fc.constant(undefined) : fc.option(extentLists, { nil: undefined }),
     })
-    .map(({ where, code, holders, ...rest }) => {
+    .map(({ where, code, holders, extents, ...rest }) => {
       const [needed = 1, total = 1] = code.toSorted((a, b) => a - b)
-      const base = Math.floor(where * rest.size)
-      return { ...rest, base, needed, total, holders: holders.slice(0, total) }
+      const inside = extents === undefined || extentsSize(extents) > rest.size ? undefined : extents
+      const base = Math.floor(where * (rest.size - extentsSize(inside ?? [])))
+      return { ...rest, extents: inside, base, needed, total, holders: holders.slice(0, total) }
     })
 }
 
 /** Pairs of packs, each pair released by a head of its own. */
-function releases(peerCount: number): fc.Arbitrary<LedgerSegment['released']> {
+function releases(
+  peerCount: number,
+  version: LedgerSegment['version'],
+): fc.Arbitrary<LedgerSegment['released']> {
   const selector = ({ number }: PackEntry) => number
-  const packs = fc.uniqueArray(entries(peerCount), { maxLength: 12, selector })
+  const packs = fc.uniqueArray(entries(peerCount, version), { maxLength: 12, selector })
   return packs.map((all) =>
     Array.from({ length: Math.ceil(all.length / 2) }, (_, index) => ({
       sequence: 1 + 7 * index,

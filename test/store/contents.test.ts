@@ -32,6 +32,28 @@ describe('contents', () => {
     expect(stored.includes(key)).toBe(false)
   })
 
+  it('outside what was copied of a pack are forgotten', () => {
+    const contents = new Contents(memoryDatabase(), localKey)
+    const at = (pack: number, offset: number) => sha256(utf8(`${pack} ${offset}`))
+    for (const pack of [1, 2]) {
+      for (let offset = 0; offset < 100; offset += 10) {
+        contents.add(at(pack, offset), { pack, offset, length: 10 }, key)
+      }
+    }
+    contents.forgetOutside(1, [
+      { offset: 5, length: 25 },
+      { offset: 80, length: 10 },
+    ])
+    const left = (pack: number) =>
+      Array.from({ length: 10 }, (_, index) => 10 * index).filter(
+        (offset) => contents.find(at(pack, offset)) !== undefined,
+      )
+    expect([left(1), left(2)]).toEqual([
+      [10, 20, 80],
+      [0, 10, 20, 30, 40, 50, 60, 70, 80, 90],
+    ])
+  })
+
   it('mean nothing under another key, and nothing beside another digest', () => {
     const database = memoryDatabase()
     const contents = new Contents(database, localKey)

@@ -117,5 +117,15 @@ async function put(spool: Spool, number: number): Promise<void> {
 function pack(number: number, kind: PackRow['kind'], state: PackRow['state']): PackRow {
   const size = bytes.length
   const code = { needed: 1, total: 2 }
-  return { number, kind, state, size, ...code, id: undefined, base: 0, isPublished: false }
+  return {
+    number,
+    kind,
+    state,
+    size,
+    ...code,
+    id: undefined,
+    base: 0,
+    extents: undefined,
+    isPublished: false,
+  }
 }

@@ -31,6 +31,8 @@ interface Row {
   readonly total?: number
   /** Indices + 1. */
   readonly holders?: readonly number[]
+  /** Gap to the one before, less 1 but for the first; length − 1. None at all in version 1. */
+  readonly extents?: readonly (readonly [number, number])[]
 }
 
 export const scenarios: readonly Scenario[] = [
@@ -73,7 +75,20 @@ export const scenarios: readonly Scenario[] = [
   one('released-row-cut-short', 'FormatError', 'in the digest', { released: [[7, rows({}).slice(0, 20)]] }),
   one('released-at-the-limit', 'success', 'by 1,024 heads', { released: releases(1024) }),
   one('released-above-the-limit', 'FormatError', 'by 1,025 heads', { released: releases(1025) }),
-  one('version-2', 'FormatError', 'unknown', { version: 2 }),
+  one('extents', 'success', 'of two numbers: 100 to 199 and 300; 0 to 49, from 101 on', { version: 2, packs: rows({ extents: [[101, 99], [99, 0]] }, { base: 101, extents: [[1, 49]] }, { extents: [] }) }),
+  one('extents-from-offset-0', 'success', 'gap 0 for the first', { version: 2, packs: rows({ extents: [[0, 9]] }) }),
+  one('extents-at-the-limit', 'success', '1,024', { version: 2, packs: rows({ extents: many(1024) }) }),
+  one('extents-above-the-limit', 'FormatError', '1,025', { version: 2, packs: rows({ extents: many(1025) }) }),
+  one('extents-to-the-end-of-the-pack', 'success', 'the last 10 bytes', { version: 2, packs: rows({ base: SIZE - 10, extents: [[5, 9]] }) }),
+  one('extents-behind-the-pack', 'FormatError', 'the last 10 bytes and one more', { version: 2, packs: rows({ base: SIZE - 10, extents: [[5, 10]] }) }),
+  one('extents-at-the-last-offset', 'success', 'up to 64 MiB', { version: 2, packs: rows({ extents: [[2 ** 26 - 10, 9]] }) }),
+  one('extents-above-the-last-offset', 'FormatError', 'up to 64 MiB + 1', { version: 2, packs: rows({ extents: [[2 ** 26 - 10, 10]] }) }),
+  one('extents-cut-short', 'FormatError', 'one of two', { version: 2, packs: rows({ extents: [[0, 9], [1, 1]] }).slice(0, -2) }),
+  one('extents-in-version-1', 'FormatError', 'read as the next row', { packs: rows({ extents: [[0, 9]] }) }),
+  one('version-2-without-extents', 'success', 'a count of 0 in each row', { version: 2, packs: rows({ extents: [] }, { extents: [] }) }),
+  one('version-2-as-version-1', 'FormatError', 'no count of extents', { version: 2, packs: rows({}) }),
+  one('version-2-in-release', 'success', 'a number in use and one in release, of one pack', { version: 2, packs: rows({ extents: [[0, 9]] }), released: [[7, rows({ gap: 5, extents: [] })]] }),
+  one('version-3', 'FormatError', 'unknown', { version: 3 }),
   one('with-an-unknown-field', 'FormatError', 'fields are fixed', { more: 1 }),
 ]
 
@@ -87,12 +102,19 @@ function releases(count: number): [number, Uint8Array][] {
   return Array.from({ length: count }, (_, index) => [index + 1, rows({ gap: index })])
 }
 
+function many(count: number): [number, number][] {
+  return Array.from({ length: count }, () => [2, 1])
+}
+
 function rows(...all: readonly Row[]): Uint8Array {
   const writer = new ByteWriter()
-  for (const { gap = 0, base = 0, size = SIZE, needed = 2, total = 3, holders = [] } of all) {
+  for (const { gap = 0, base = 0, size = SIZE, needed = 2, total = 3, holders = [], extents } of all) {
     writer.varint(gap).put(digest).varint(base).varint(size)
     writer.u8(needed - 1).u8(total - 1).varint(holders.length)
     for (const holder of holders) writer.varint(holder)
+    if (extents === undefined) continue
+    writer.varint(extents.length)
+    for (const [between, length] of extents) writer.varint(between).varint(length)
   }
   return writer.finish()
 }

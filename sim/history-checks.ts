@@ -1,0 +1,89 @@
+/** Checks of sim/histories.ts in the calm: room, chains, and what the client says of them. */
+
+import type { RebuildPolicy } from '../src/repair/policy.ts'
+import type { Diary } from './diary.ts'
+import { StoryError } from './errors.ts'
+import { toBytes } from './file-tree.ts'
+import type { Owner } from './owner.ts'
+import type { Room, Witness } from './witness.ts'
+
+export interface CheckParts {
+  readonly owner: Owner
+  readonly witness: Witness
+  readonly diary: Diary
+}
+
+/**
+ * Beside what the newest head needs, friends hold what the heads since the last gc left behind: a few small
+ * packs of each, and its ledger.
+ */
+const SLACK_BYTES = 400_000
+
+/**
+ * @param unlistedMax - bytes that no ledger names, at most: what is lost sight of may not grow in calm
+ * @throws {StoryError}
+ */
+export async function assertConverged(
+  { witness }: Pick<CheckParts, 'witness'>,
+  unlistedMax = Infinity,
+): Promise<Room> {
+  const { newest } = witness
+  if (newest === undefined) throw new StoryError('nobody has a head')
+  const room = witness.room(await witness.walk(newest))
+  const { needed, listed, unlisted } = room
+  const told = `friends hold ${listed} bytes that are dead and ${unlisted} of nobody, beside ${needed}`
+  if (listed > SLACK_BYTES || unlisted > unlistedMax + SLACK_BYTES) throw new StoryError(told)
+  return room
+}
+
+/** Chains of newest versions are within the policy. @throws {StoryError} */
+export async function assertShortChains(
+  { owner, diary }: CheckParts,
+  { lengthMax }: RebuildPolicy,
+): Promise<void> {
+  for (const path of diary.longLived) {
+    const chain = await owner.ask(
+      async (client, signal) => (await client.historyReport(toBytes(path), {}, signal))?.chain,
+    )
+    const length = chain?.length ?? 0
+    if (length > lengthMax) throw new StoryError(`${path}: ${length} deltas, at most ${lengthMax}`)
+  }
+}
+
+/** What the client tells of itself is what the friends' disks tell. @throws {StoryError} */
+export async function assertTold({ owner, witness, diary }: CheckParts): Promise<void> {
+  const { newest } = witness
+  const [status, rows] = await owner.ask(async (client, signal) => [
+    await client.status(signal),
+    await client.snapshots(signal),
+  ])
+  if (status.sequence !== newest?.head.sequence) {
+    throw new StoryError(`status tells of head ${status.sequence}, not ${newest?.head.sequence}`)
+  }
+  const listed = rows.map(({ sequence }) => sequence).toReversed()
+  if (listed.join(' ') !== newest.snapshots.join(' ')) {
+    throw new StoryError(`listed are ${listed.join(' ')}, kept ${newest.snapshots.join(' ')}`)
+  }
+  const kept = new Set(listed)
+  for (const path of diary.longLived) {
+    const history = await owner.ask((client, signal) => client.history(toBytes(path), signal))
+    const known = new Set(history?.versions.map(({ id }) => id))
+    for (const { what, from } of history?.spans ?? []) {
+      if (what.kind !== 'file') continue
+      if (!known.has(what.version)) throw new StoryError(`${path}: version ${what.version} is gone`)
+      if (from > newest.head.sequence) throw new StoryError(`${path}: a span of the future`)
+    }
+    for (const sequence of kept) {
+      const shown = owner.shownAt(sequence, path)
+      const span = history?.spans.find(
+        ({ from, until }) => from <= sequence && (until === undefined || sequence < until),
+      )
+      const version = history?.versions.find(
+        ({ id }) => span?.what.kind === 'file' && id === span.what.version,
+      )
+      const digest = version?.digest && Buffer.from(version.digest).toString('hex')
+      const isRight = shown?.size === version?.size && (digest ?? shown?.content) === shown?.content
+      if (!isRight) throw new StoryError(`${path} at ${sequence}: the history shows another file`)
+    }
+  }
+}

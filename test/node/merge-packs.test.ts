@@ -1,0 +1,322 @@
+import { describe, expect, it } from 'vitest'
+
+import { MachineCrashed } from '../../sim/errors.ts'
+import { toBytes } from '../../sim/file-tree.ts'
+import type { Picture } from '../../sim/oracle.ts'
+import type { GcRequest, GcSummary } from '../../src/node/client.ts'
+import { REBUILD_POLICY } from '../../src/repair/policy.ts'
+import { HOME, noise, TestVault } from '../support/test-vault.ts'
+
+const KIB = 1024
+
+/** Months of a grid, or a run for every disk step: more than the usual minute where the machine is busy, ms. */
+const LONG = 240_000
+
+describe('merging packs', () => {
+  it(
+    'makes few of many small ones, and every snapshot stays as it was',
+    () =>
+      tell(async (vault) => {
+        const days = await diary(vault, 30)
+        const planned = await gc(vault, { isDryRun: true })
+        const summary = await gc(vault)
+        expect(summary.merged.packs).toBeGreaterThan(30)
+        expect(summary.merged.into).toBeLessThan(4)
+        expect(planned.merged).toEqual(summary.merged)
+        expect(planned.released).toEqual(summary.released)
+        expect(planned.live).toEqual(summary.live)
+        expect(summary).toMatchObject({ published: true, warnings: [], untold: [] })
+        await expectAll(vault, days)
+        // Nothing more is to be done.
+        expect(await gc(vault)).toMatchObject({ published: false, merged: { packs: 0 } })
+
+        const held = await usedBy(vault)
+        await sleepDays(vault, 110)
+        const { gone, inRelease } = await gc(vault)
+        expect([gone, inRelease.packs]).toEqual([summary.inRelease, 0])
+        // Half a block of each disk is not counted by peers.
+        const saved = held - (await usedBy(vault))
+        expect(saved).toBeGreaterThan(summary.merged.bytesSaved / 8)
+        await vault.recoverElsewhere()
+        await expectAll(vault, everyThird(days))
+      }),
+    LONG,
+  )
+
+  it('goes on from a recovered machine, which knows no kinds of packs', () =>
+    tell(async (vault) => {
+      const days = await diary(vault, 12)
+      await vault.recoverElsewhere()
+      const summary = await gc(vault)
+      expect(summary.merged.packs).toBeGreaterThan(12)
+      expect(summary.merged.into).toBeLessThan(4)
+      await expectAll(vault, days)
+      // What was known of the packs is lost with the database, and comes from the ledger.
+      vault.laptop.databases.setAside('backupdb')
+      await expectAll(vault, days)
+      days.push(...(await diary(vault, 2, 12)))
+      await expectAll(vault, days)
+    }))
+
+  it('keeps content known by its number, and forgets what it did not copy', () =>
+    tell(async (vault) => {
+      vault.write('letters/short', 'a letter that stays')
+      vault.write('letters/long', noise(40 * KIB, 5))
+      await backUp(vault)
+      vault.remove('letters/long')
+      const days = await diary(vault, 10)
+      await forget(vault, 10)
+      const { merged } = await gc(vault)
+      expect(merged.packs).toBeGreaterThan(10)
+
+      const before = await objectsOf(vault, 'letters/short')
+      vault.write('short again', 'a letter that stays')
+      vault.write('long again', noise(40 * KIB, 5))
+      days.push(await backUp(vault))
+      expect(await objectsOf(vault, 'short again')).toEqual(before)
+      expect((await movedNumbers(vault)).has(before[0]?.pack ?? 0)).toBe(true)
+      await sleepDays(vault, 60)
+      await vault.recoverElsewhere()
+      await expectAll(vault, days)
+    }))
+
+  it(
+    'takes merged packs along later, when most of them is dead',
+    () =>
+      tell(async (vault) => {
+        await diary(vault, 16)
+        expect((await gc(vault)).merged.packs).toBeGreaterThan(16)
+        const first = await movedNumbers(vault)
+        const days = await diary(vault, 12, 16)
+        await forget(vault, 12)
+        expect((await gc(vault)).merged.packs).toBeGreaterThan(8)
+        const second = await movedNumbers(vault)
+        const moved = [...second.keys()].filter((number) => first.has(number))
+        expect(moved.length).toBeGreaterThan(0)
+        for (const number of moved) expect(second.get(number)).not.toBe(first.get(number))
+        await expectAll(vault, days)
+        await sleepDays(vault, 90)
+        expect((await gc(vault)).gone.packs).toBeGreaterThan(40)
+        await vault.recoverElsewhere()
+        await expectAll(vault, everyThird(days))
+      }),
+    LONG,
+  )
+
+  it('can be taken back: peers keep the old packs, and older heads read in full', () =>
+    tell(async (vault) => {
+      const days = await diary(vault, 10)
+      const { released } = await gc(vault)
+      const { cancelled, inRelease, published } = await gc(vault, { isCancel: true })
+      expect([cancelled, inRelease.packs, published]).toEqual([released, 0, true])
+      await sleepDays(vault, 60)
+      await expectAll(vault, days)
+      await vault.recoverElsewhere({ head: days.at(-1)!.sequence })
+      await expectAll(vault, days)
+    }))
+
+  it('leaves the heads of the last 30 days whole', () =>
+    tell(async (vault) => {
+      const days = await diary(vault, 10)
+      await gc(vault)
+      await sleepDays(vault, 28)
+      await vault.recoverElsewhere({ head: days.at(-1)!.sequence })
+      await expectAll(vault, days)
+      // The first backup goes on from there, and takes back what was released.
+      days.push(...(await diary(vault, 1, 10)))
+      await sleepDays(vault, 60)
+      await expectAll(vault, days)
+    }))
+})
+
+describe('a gc that merges and whose power is cut', () => {
+  it(
+    'at any disk step: the next one does it, and nothing is lost',
+    async () => {
+      const vault = new TestVault({ seed: 5, peers: 3 })
+      await vault.tell(async () => {
+        const days = await diary(vault, 9)
+        let merges = 0
+        for (let step = 1, isCut = true; isCut; step += 1) {
+          if ((await gc(vault, { isDryRun: true })).merged.packs === 0) {
+            merges += 1
+            days.push(...(await diary(vault, 8, days.length)))
+          }
+          isCut = await cutAt(vault, step)
+          if (!vault.laptop.isUp) vault.laptop.boot()
+          if (step % 4 === 0 || !isCut) await expectAll(vault, days.slice(-1))
+        }
+        expect(merges).toBeGreaterThan(0)
+        await gc(vault)
+        await expectAll(vault, everyThird(days))
+        await vault.recoverElsewhere()
+        await expectAll(vault, everyThird(days))
+      })
+    },
+    LONG,
+  )
+
+  it('leaves nothing that the next backup would send', () =>
+    tell(async (vault) => {
+      const days = await diary(vault, 10)
+      let renames = 0
+      vault.laptop.diskTrouble.onStep = ({ operation, path }) => {
+        if (operation === 'rename' && path.startsWith('spool/')) renames += 1
+        return renames === 2 ? 'cut' : 'pass'
+      }
+      await expect(gc(vault)).rejects.toBeInstanceOf(MachineCrashed)
+      vault.laptop.diskTrouble.onStep = undefined
+      vault.laptop.boot()
+      const before = await packsOf(vault)
+      days.push(await backUp(vault))
+      const after = await packsOf(vault)
+      expect(before.unpublished).toBeGreaterThan(0)
+      expect(after.unpublished).toBe(0)
+      expect(after.whole - before.whole).toBeLessThan(3)
+      expect((await gc(vault)).merged.packs).toBeGreaterThan(10)
+      await expectAll(vault, days)
+    }))
+
+  it('may lose the last commits of its database, or the whole of it', async () => {
+    const vault = new TestVault({ seed: 12 })
+    await vault.tell(async () => {
+      const days = await diary(vault, 9)
+      vault.laptop.databases.faults = { losesCommits: 0.4, losesAll: 0.2, damages: 0.2 }
+      for (let step = 5; step < 60; step += 6) {
+        vault.laptop.databases.picture()
+        await cutAt(vault, step)
+        if (!vault.laptop.isUp) vault.laptop.boot()
+        days.push(...(await diary(vault, 1, days.length)))
+        await expectAll(vault, days.slice(-2))
+      }
+      await gc(vault)
+      await expectAll(vault, days)
+    })
+  })
+})
+
+interface Day {
+  readonly sequence: number
+  readonly picture: Picture
+}
+
+/** A file of which something small changes every day, beside some that are new. */
+async function diary(vault: TestVault, count: number, from = 0): Promise<Day[]> {
+  const content = noise(100 * KIB, from)
+  const days: Day[] = []
+  for (let day = from; day < from + count; day += 1) {
+    content.set(noise(200, day + 100), (day * 7_919) % (90 * KIB))
+    vault.write('diary', content)
+    vault.write(`letters/${day % 7}/${day}`, `Dear day ${day}`)
+    days.push(await backUp(vault))
+  }
+  return days
+}
+
+async function backUp(vault: TestVault): Promise<Day> {
+  const picture = vault.picture()
+  const rebuild = { ...REBUILD_POLICY, isAutomatic: false }
+  const { sequence, published } = await vault.backUp({ rebuild })
+  expect(published).toBe(true)
+  return { sequence, picture }
+}
+
+function gc(vault: TestVault, more: Partial<GcRequest> = {}): Promise<GcSummary> {
+  return vault.withClient((client, signal) =>
+    client.gc({ isDryRun: false, isCancel: false, ...more }, signal),
+  )
+}
+
+/** Keep the last so many snapshots. */
+async function forget(vault: TestVault, last: number): Promise<void> {
+  await vault.withClient((client, signal) =>
+    client.forget({ policy: { last }, isDryRun: false }, signal),
+  )
+}
+
+/** Run a gc whose power goes at disk step `step`. @returns whether it came that far */
+async function cutAt(vault: TestVault, step: number): Promise<boolean> {
+  let steps = 0
+  vault.laptop.diskTrouble.onStep = () => (++steps === step ? 'cut' : 'pass')
+  try {
+    await gc(vault)
+    return false
+  } catch (error) {
+    if (!(error instanceof MachineCrashed)) throw error
+    return true
+  } finally {
+    vault.laptop.diskTrouble.onStep = undefined
+  }
+}
+
+/** Where the newest version's objects lie. */
+async function objectsOf(vault: TestVault, path: string) {
+  const history = await vault.withClient((client, signal) =>
+    client.history(toBytes(`${HOME}/${path}`), signal),
+  )
+  const references = history?.versions.at(-1)?.content.parts.references ?? []
+  return references.map(({ pack, offset, length }) => ({ pack, offset, length }))
+}
+
+/** Numbers that stand for parts of other packs, with the packs' names. */
+async function movedNumbers(vault: TestVault): Promise<Map<number, string>> {
+  const rows = await packRows(vault)
+  const moved = rows.filter(({ extents }) => extents !== null)
+  return new Map(moved.map(({ number, id }) => [number, Buffer.from(id).toString('hex')]))
+}
+
+async function packsOf(vault: TestVault): Promise<{ whole: number; unpublished: number }> {
+  const rows = await packRows(vault)
+  const whole = rows.filter(({ extents, kind }) => extents === null && kind !== 'ledger')
+  return {
+    whole: whole.length,
+    unpublished: rows.filter((row) => row.is_published === 0).length,
+  }
+}
+
+interface Row {
+  readonly number: number
+  readonly kind: string
+  readonly id: Uint8Array
+  readonly extents: Uint8Array | null
+  readonly is_published: number
+}
+
+function packRows(vault: TestVault): Promise<Row[]> {
+  return vault.laptop.run(({ openDatabase }) => {
+    const database = openDatabase('backupdb')
+    const rows = database.prepare('SELECT * FROM packs').all() as unknown as Row[]
+    database.close()
+    return Promise.resolve(rows)
+  })
+}
+
+/** Bytes that peers hold for the vault. */
+async function usedBy(vault: TestVault): Promise<number> {
+  const { peers } = await vault.withClient((client, signal) => client.status(signal))
+  return peers.reduce((sum, { used = 0 }) => sum + used, 0)
+}
+
+/** Friends switch off and on again every other day: hourly gossip of months takes minutes to simulate. */
+async function sleepDays(vault: TestVault, days: number): Promise<void> {
+  for (let left = days; left > 0; left -= 2) {
+    for (const { machine } of vault.friends.left) machine.crash('kill')
+    await vault.world.scheduler.sleep(Math.min(2, left) * 86_400_000)
+    vault.startFriends()
+    await vault.calm()
+  }
+}
+
+function everyThird(days: readonly Day[]): Day[] {
+  return days.filter((_, index) => (days.length - 1 - index) % 3 === 0)
+}
+
+async function expectAll(vault: TestVault, days: readonly Day[]): Promise<void> {
+  for (const { sequence, picture } of days) {
+    expect(await vault.differences(String(sequence), picture)).toEqual([])
+  }
+}
+
+function tell(story: (vault: TestVault) => Promise<void>): Promise<void> {
+  return new TestVault({ peers: 5 }).tell(story)
+}
