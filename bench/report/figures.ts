@@ -250,7 +250,7 @@ function manyHistories(name: string, step: (result: ManyHistoriesResult) => Oper
     atMost(
       `200,000 histories ${name}, peak MB`,
       500,
-      of(({ peakMemory }) => peakMemory / MB),
+      of((operation) => operation.peakMemory / MB),
     ),
   ]
 }

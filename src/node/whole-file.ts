@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { equal } from '../../protocol/bytes.ts'
 import type { Version } from '../../protocol/tree.ts'
 import { FilesError } from '../base/errors.ts'
+import { release } from '../base/release.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Files } from '../ports/files.ts'
 import type { WholeFile } from '../repair/rebuild-file.ts'
@@ -38,9 +39,11 @@ export async function openLocal(
       for (;;) {
         signal.throwIfAborted()
         const bytes = await file.read(size, READ_SIZE)
+        const { length } = bytes
         hash.update(bytes)
-        size += bytes.length
-        if (bytes.length < READ_SIZE || size > version.size) break
+        size += length
+        release(bytes)
+        if (length < READ_SIZE || size > version.size) break
       }
       if (size === version.size && equal(new Uint8Array(hash.digest()), version.digest)) {
         return {

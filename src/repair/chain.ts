@@ -39,7 +39,7 @@ export function pathOf(versions: readonly Version[], id: VersionId): Version[] {
     path.push(version)
     next = version.content.type === 'delta' ? version.content.base : undefined
   }
-  return path.reverse()
+  return path.toReversed()
 }
 
 /** @returns sealed bytes of a version's own objects */

@@ -7,6 +7,7 @@
  */
 
 import { createHash } from 'node:crypto'
+import { release } from '../base/release.ts'
 import type { Composition, Stretch } from '../codec/compose-deltas.ts'
 import { BadDeltaError, type PatchBase } from '../codec/rdiff-patch.ts'
 
@@ -57,7 +58,9 @@ export class Replay {
         this.#take(stretch, window.bytes.subarray(skip, skip + left))
       } else {
         const length = Math.min(READ_SIZE_MAX, left, window.start - from)
-        this.#take(stretch, await readAll(file, from, length))
+        const bytes = await readAll(file, from, length)
+        this.#take(stretch, bytes)
+        release(bytes)
       }
     }
   }
@@ -92,6 +95,7 @@ export async function replayAll(
     const bytes = await readAll(file, start, Math.min(WINDOW_SIZE, file.size - start))
     for (const replay of replays) await replay.pass({ start, bytes }, file)
     start += bytes.length
+    release(bytes)
   } while (start < file.size)
 }
 

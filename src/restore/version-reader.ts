@@ -35,7 +35,7 @@ const AHEAD_COUNT = 4
 /** Bytes of a chain's deltas, at most, to hold them all in memory; several chains are restored at once. */
 const DELTAS_SIZE_MAX = 12 * 1024 * 1024
 
-/** Sealed bytes of deltas in one group of a long chain: mostly they do not compress well. */
+/** Sealed bytes of deltas in one group of a long chain: opened they may be twice as many. */
 const GROUP_SIZE_MAX = DELTAS_SIZE_MAX / 2
 
 /** Every object was right, and yet the whole is not what was backed up. */
@@ -101,17 +101,27 @@ export class VersionReader {
     onBytes: (size: number) => void,
     signal: AbortSignal,
   ): Promise<Temporary> {
-    let base: Base | undefined
-    const groups = inGroups(chain)
+    const step = { base: undefined, temporary, onBytes }
+    const { file } = await this.#writeGroups(inGroups(chain), step, signal)
+    return file
+  }
+
+  /** Each group whole in a file, upon the one before. */
+  async #writeGroups(
+    groups: readonly (readonly Version[])[],
+    { base: first, temporary, onBytes }: Step,
+    signal: AbortSignal,
+  ): Promise<Base> {
+    let base = first
     for (const [index, group] of groups.entries()) {
       const told = index === groups.length - 1 ? onBytes : ignore
       const file = await this.#writeGroup(group, { base, temporary, onBytes: told }, signal)
       // A chain of sixteen must not take sixteen times the room.
-      await base?.file.discard()
+      if (base !== first) await base?.file.discard()
       base = { file, size: group.at(-1)?.size ?? 0 }
     }
     if (base === undefined) throw new RecoveryError('The history holds no such version')
-    return base.file
+    return base
   }
 
   async #writeGroup(
@@ -121,7 +131,12 @@ export class VersionReader {
   ): Promise<Temporary> {
     const { base, temporary, onBytes } = step
     const composed = await this.#compose(group, base, signal)
-    if (composed === undefined) return this.#stepByStep(group, step, signal)
+    if (composed === undefined) {
+      if (group.length <= 2) return this.#stepByStep(group, step, signal)
+      const middle = group.length >>> 1
+      const halves = [group.slice(0, middle), group.slice(middle)]
+      return (await this.#writeGroups(halves, step, signal)).file
+    }
     const { original, version, stretches } = composed
     const next = await temporary()
     if (base !== undefined) {
@@ -311,8 +326,8 @@ function patchBase({ file, size }: Base): PatchBase {
 /**
  * Cut a long chain where its deltas would take much memory: each group becomes a file, and not each version.
  *
- * Sizes are those of sealed objects, and lists are not looked into; a group that is too large after all
- * goes step by step.
+ * Sizes are those of sealed objects, and lists are not looked into: a group that is too large after all is
+ * cut in halves.
  */
 function inGroups(chain: readonly Version[]): readonly (readonly Version[])[] {
   const groups: Version[][] = []

@@ -5,7 +5,14 @@ import { judge } from '../../bench/report/figures.ts'
 import { formatNumber, formatRatio } from '../../bench/report/format.ts'
 import { fillPage } from '../../bench/report/page.ts'
 import { resultsInMarkdown } from '../../bench/report/tables.ts'
-import type { Operation, Results, ToolResult, WorkloadResult } from '../../bench/results.ts'
+import type {
+  HistoriesResult,
+  HistoryState,
+  Operation,
+  Results,
+  ToolResult,
+  WorkloadResult,
+} from '../../bench/results.ts'
 
 const MIB = 1024 * 1024
 
@@ -78,6 +85,16 @@ describe('the tables', () => {
         workloads: [workload('W2', 0.25, tools)],
         kernels: [{ kernel: 'chunking', rate: 2500 }],
         growth: [grown(10_000)],
+        histories: [history({})],
+        manyHistories: [
+          {
+            files: 200_000,
+            plan: operation({}),
+            live: operation({}),
+            forgetWhole: operation({}),
+            forget: operation({}),
+          },
+        ],
       }),
     )
     for (const table of text.split('\n\n').filter((part) => part.startsWith('|'))) {
@@ -124,6 +141,27 @@ describe('the figures', () => {
     const figure = 'time a file at 1,000,000 ÷ at 100,000'
     expect(outcomeOf(trees(150), figure)).toBe('met')
     expect(outcomeOf(trees(151), figure)).toBe('missed')
+  })
+
+  it('judge histories at the size they were set for', () => {
+    const figure = 'stored after the delay ÷ (original + 1.5 × minimal deltas), rebuilt by-hand'
+    const judged = (live: number, days = 100) =>
+      outcomeOf(results({ histories: [history({ days, live })] }), figure)
+    // An original of 100 MiB, and 99 days of 1 MiB.
+    expect(judged(248 * MIB)).toBe('met')
+    expect(judged(249 * MIB)).toBe('missed')
+    expect(judged(249 * MIB, 40)).toBe('not measured')
+  })
+
+  it('judge many histories by CPU and memory', () => {
+    const usage = (cpuSeconds: number) => operation({ cpuSeconds, peakMemory: 500e6 })
+    const steps = { live: usage(1), forgetWhole: usage(60), forget: usage(61) }
+    const found = results({ manyHistories: [{ files: 200_000, plan: usage(1), ...steps }] })
+    expect(outcomeOf(found, '200,000 histories planned, peak MB')).toBe('met')
+    expect(outcomeOf(found, '200,000 histories forgotten, nothing composed, CPU s')).toBe('met')
+    expect(outcomeOf(found, '200,000 histories forgotten, each with a delta composed, CPU s')).toBe(
+      'missed',
+    )
   })
 
   it('allow no restored file to differ', () => {
@@ -218,6 +256,41 @@ function workload(name: string, scale: number, tools: readonly ToolResult[]): Wo
 function grown(files: number, wallSeconds = 1): Results['growth'][number] {
   const each = operation({ wallSeconds })
   return { kind: 'files', files, bytes: MIB, first: each, unchanged: each }
+}
+
+function history({ days = 100, live = 0 }): HistoriesResult {
+  const nothing = { count: 0, bytes: 0 }
+  const state: HistoryState = {
+    originals: { count: 1, bytes: 100 * MIB },
+    forward: nothing,
+    reverse: { count: days - 1, bytes: (days - 1) * MIB },
+    chainLength: 0,
+    fetchSize: 100 * MIB,
+    loss: 0.001,
+    lossOfOriginal: 0.001,
+    live,
+    dead: 0,
+    onPeers: 0,
+  }
+  return {
+    mode: 'by-hand',
+    days,
+    size: 256 * MIB,
+    first: operation({}),
+    day: operation({}),
+    highestDay: 1,
+    peakOfDays: 1,
+    addedByDays: (days - 1) * MIB,
+    original: 100 * MIB,
+    newest: MIB,
+    before: state,
+    after: state,
+    left: state,
+    restores: [{ version: days, ofVersions: days, isRight: true, ...operation({}) }],
+    rebuild: operation({}),
+    forget: operation({}),
+    gc: operation({}),
+  }
 }
 
 function results(given: Partial<Results>): Results {
