@@ -8,7 +8,6 @@ import type { Rewrite } from '../backup/rewrite.ts'
 import type { Grid } from '../grid/grid.ts'
 import { forgetSnapshots } from '../history/forget-tree.ts'
 import { forgetRows, setPinned, snapshots } from '../history/snapshot-list.ts'
-import type { PeerId } from '../ports/network.ts'
 import { advance, clampedNow, dated, type AgeClocks, type Receipt } from '../repair/ages.ts'
 import { decide, type Decision } from '../repair/retention.ts'
 import { Thinner } from '../repair/thinner.ts'
@@ -176,7 +175,7 @@ async function advanceClocks(
 ): Promise<AgeClocks> {
   let clocks = (stores.settings.get(CLOCKS, clocksSchema) ?? {}) as AgeClocks
   for (const { peer, status } of await grid.status(signal)) {
-    if (status !== undefined) clocks = advance(clocks, peer as PeerId, status.now)
+    if (status !== undefined) clocks = advance(clocks, peer, status.now)
   }
   return clocks
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { versionId, type Version, type VersionId } from '../../protocol/tree.ts'
+import type { Code } from '../../src/grid/code.ts'
 import { deltaCode } from '../../src/grid/loss.ts'
 import { BadHistoryError } from '../../src/history/errors.ts'
 import type { ChainSource } from '../../src/repair/chain.ts'
@@ -133,7 +134,10 @@ function chain(
   return source(versions, (pack) => (pack === versionId(1, 0) ? code : codeOfDeltas))
 }
 
-function source(versions: readonly Version[], codeOf = (_: number) => CODE): ChainSource {
+function source(
+  versions: readonly Version[],
+  codeOf: (pack: number) => Code = () => CODE,
+): ChainSource {
   return {
     versions,
     referencesOf: ({ content }) => content.parts.references,
