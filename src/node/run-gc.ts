@@ -72,7 +72,8 @@ export async function runGc(
       return restoring(session, back)
     }
     if (!request.isDryRun) gone = await forgetGone(session, grid, signal)
-    const found = await findDead(session, parts, request, signal)
+    const all = await findDead(session, parts, request, signal)
+    const found = { ...all, dead: firstToGo(all.dead, stores.releases.all().length) }
     const plan = planMerge(parts, found)
     const merge = request.isDryRun ? plan : await mergePacks(parts, plan, session.ports.log, signal)
     if (merge.notSafe !== undefined) warnings.push(`No packs were merged: ${merge.notSafe.message}`)
@@ -209,6 +210,15 @@ async function findDead(
     live: rows.filter((row) => !isDead(row)),
     stretches: live,
   }
+}
+
+/** Packs in release, at most: each has a row in the ledger's newest segment, which is one object. */
+const IN_RELEASE_MAX = 8_192
+
+/** @returns the largest of what is dead, as many as may be in release; the next gc takes more */
+function firstToGo(dead: readonly PackRow[], inRelease: number): PackRow[] {
+  const room = Math.max(0, IN_RELEASE_MAX - inRelease)
+  return dead.toSorted((a, b) => b.size - a.size || a.number - b.number).slice(0, room)
 }
 
 /** Each head leaves a few small packs of metadata behind, so the gc's own head would be worth another gc. */

@@ -104,7 +104,8 @@ describe('choosing a snapshot', () => {
   })
 
   it('says what there is where there is no such number', () => {
-    expect(() => chooseSnapshot(rows, '8', NOW)).toThrow('there are 6 to 9')
+    expect(() => chooseSnapshot(rows, '8', NOW)).toThrow('the nearest that are kept are 7 and 9')
+    expect(() => chooseSnapshot(rows, '10', NOW)).toThrow('there are 6 to 9')
     expect(() => chooseSnapshot(rows, '999999999999999', NOW)).toThrow(NoSuchSnapshotError)
   })
 
