@@ -137,7 +137,7 @@ describe('a gc that merges and whose power is cut', () => {
       await vault.tell(async () => {
         const days = await diary(vault, 9)
         let merges = 0
-        for (let step = 1, isCut = true; isCut; step += 1) {
+        for (let step = 1, isCut = true; isCut; step += 3) {
           if ((await gc(vault, { isDryRun: true })).merged.packs === 0) {
             merges += 1
             days.push(...(await diary(vault, 8, days.length)))
