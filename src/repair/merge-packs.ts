@@ -20,6 +20,9 @@ export const SMALL_COUNT_MIN = 8
 /** A larger pack is written anew when less than this part of it is live. */
 export const LIVE_RATIO_MAX = 0.5
 
+/** So is a small one, without others to go with it, that has so many dead bytes. */
+export const DEAD_SIZE_MIN = SMALL_SIZE / 4
+
 /** Saved bytes must be at least so many times the bytes moved. */
 export const SAVED_RATIO_MIN = 0.5
 
@@ -152,7 +155,7 @@ function weigh(source: MergeSource, code: Code) {
 
 function enough<Source extends MergeSource>(sources: readonly Source[]): Source[] {
   const isEnough = sources.filter(isSmall).length >= SMALL_COUNT_MIN
-  return sources.filter((source) => isEnough || !isSmall(source))
+  return sources.filter((source) => isEnough || !isSmall(source) || isMostlyDead(source))
 }
 
 function accountOfKind(sources: readonly MergeSource[], code: Code): MergeAccount {
@@ -177,6 +180,11 @@ function filled(sizes: readonly number[]): number[] {
 
 function isSmall({ size }: MergeSource): boolean {
   return size < SMALL_SIZE
+}
+
+function isMostlyDead(source: MergeSource): boolean {
+  const live = liveSize(source)
+  return live < LIVE_RATIO_MAX * source.size && source.size - live >= DEAD_SIZE_MIN
 }
 
 function liveSize({ numbers }: MergeSource): number {

@@ -35,6 +35,12 @@ describe('the choice of packs to write anew', () => {
     expect(planMerges([pack(1, 8 * MIB)], codeFor).sources).toEqual([])
   })
 
+  it('takes a small one alone where most of it, and 256 KiB at least, are dead', () => {
+    const sources = [pack(1, 800 * KIB, 80 * KIB), pack(2, 300 * KIB, 80 * KIB)]
+    expect(planMerges(sources, codeFor).sources).toEqual([sources[0]])
+    expect(planMerges([pack(1, 800 * KIB, 500 * KIB)], codeFor).sources).toEqual([])
+  })
+
   it('leaves small ones that are more to move than they cost', () => {
     // At 2 of 4: 4 × 4096 saved, 3 × size / 2 to be worth it.
     const limit = Math.floor((4 * SHARE_OVERHEAD) / 1.5)
