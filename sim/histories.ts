@@ -16,7 +16,7 @@ import type { SavedState } from './machine.ts'
 import { Mishaps } from './mishaps.ts'
 import { Owner } from './owner.ts'
 import type { SimRandom } from './random.ts'
-import { assertConverged, assertShortChains, assertTold } from './history-checks.ts'
+import { assertConverged, isConverged, assertShortChains, assertTold } from './history-checks.ts'
 import { Upkeep } from './upkeep.ts'
 import { HEAD_NEEDED_MS, type Room, Witness } from './witness.ts'
 import { World } from './world.ts'
@@ -35,6 +35,9 @@ const AWAKE_MS = 40 * MINUTE_MS
 
 /** Stories this long go on after the last gc, to see that room does not grow. */
 const LONG_DAYS = 60
+
+/** Days that friends have to let go of what was released. */
+const LET_GO_DAYS_MAX = 250
 
 /** Every so many days one young head is read in full. */
 const WALK_CHANCE = 0.25
@@ -261,13 +264,24 @@ class Histories {
   async #giveBack(): Promise<Room> {
     await this.#upkeep.forget({ last: 3 })
     await this.#upkeep.gc(false)
-    for (let day = 0; day < 110; day += 2) {
-      await this.#pass(1.9)
-      if (day % 10 === 0) await this.#look()
-    }
+    await this.#letGo()
     await this.#upkeep.gc(false)
-    await this.#look()
+    await this.#letGo()
     return this.#assertConverged('after the last gc')
+  }
+
+  /**
+   * Until friends have let go: a month, and then a few percent of what is left a day; their own ages lag
+   * behind the days, since their computers sleep. A gc that merges packs has old copies to let go of, too.
+   */
+  async #letGo(): Promise<void> {
+    const parts = { witness: this.#theWitness }
+    for (let day = 0; day < LET_GO_DAYS_MAX; day += 2) {
+      await this.#pass(1.9)
+      if (day % 10 !== 0) continue
+      await this.#look()
+      if (day > 30 && (await isConverged(parts))) return
+    }
   }
 
   /** The vault goes on with a constant number of snapshots, and takes no more room for it. */
@@ -286,7 +300,7 @@ class Histories {
       if (day % 10 === 0) await this.#look()
     }
     await this.#upkeep.gc(false)
-    await this.#look()
+    await this.#letGo()
     await this.#assertConverged('after 120 more days', unlisted)
   }
 

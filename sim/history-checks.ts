@@ -19,6 +19,12 @@ export interface CheckParts {
  */
 const SLACK_BYTES = 400_000
 
+/** @returns whether friends let go of all that is dead, save what a few heads leave behind */
+export async function isConverged({ witness }: Pick<CheckParts, 'witness'>): Promise<boolean> {
+  const { newest } = witness
+  return newest !== undefined && witness.room(await witness.walk(newest)).listed <= SLACK_BYTES
+}
+
 /**
  * @param unlistedMax - bytes that no ledger names, at most: what is lost sight of may not grow in calm
  * @throws {StoryError}
