@@ -2,64 +2,24 @@
  * A backup: scan, read, pack, send, publish; each step may be cut off anywhere and taken up again.
  */
 
-import type { DatabaseSync } from 'node:sqlite'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { Version } from '../../protocol/tree.ts'
 import type { CairnError } from '../base/errors.ts'
-import type { codecs } from '../codec/codecs.ts'
 import type { Code } from '../grid/code.ts'
-import type { Grid } from '../grid/grid.ts'
-import type { ObjectSource } from '../history/objects.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Compute } from '../ports/compute.ts'
-import type { Disk } from '../ports/disk.ts'
-import type { Files } from '../ports/files.ts'
-import type { Log } from '../ports/log.ts'
-import type { Random } from '../ports/random.ts'
 import type { FolderSource } from '../source/folder-source.ts'
-import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
-import type { Entries, EntryRow } from '../store/entries.ts'
+import type { EntryRow } from '../store/entries.ts'
 import type { Keyring } from '../store/keyring.ts'
-import type { Packs, PackRow } from '../store/packs.ts'
-import type { Published } from '../store/published.ts'
-import type { Queue } from '../store/queue.ts'
-import type { Rebuilt } from '../store/rebuilt.ts'
-import type { Receipts } from '../store/receipts.ts'
-import type { Moves } from '../store/moves.ts'
-import type { Releases } from '../store/releases.ts'
-import type { Settings } from '../store/settings.ts'
-import type { Signatures } from '../store/signatures.ts'
-import type { Spool } from '../store/spool.ts'
+import type { PackRow } from '../store/packs.ts'
 import { Drain } from './drain.ts'
 import { encodeExport, type Exported } from './export.ts'
+import type { MaintenanceParts } from './maintenance.ts'
 import { Publisher } from './publisher.ts'
 import { Scanner, type ScanReport, type ScanTotals } from './scanner.ts'
 import { Uploader } from './uploader.ts'
 
-export interface BackupParts {
-  readonly clock: Clock
-  readonly random: Random
-  readonly disk: Disk
-  readonly files: Files
-  readonly compute: Compute<typeof codecs>
-  readonly log: Log
-  readonly grid: Grid
-  readonly database: DatabaseSync
-  readonly entries: Entries
-  readonly queue: Queue
-  readonly contents: Contents
-  readonly packs: Packs
-  readonly signatures: Signatures
-  readonly settings: Settings
-  readonly published: Published
-  readonly releases: Releases
-  readonly moves: Moves
-  readonly rebuilt: Rebuilt
-  readonly receipts: Receipts
-  readonly spool: Spool
-  readonly source: ObjectSource
+export interface BackupParts extends MaintenanceParts {
   readonly chainOf: (entry: EntryRow) => Promise<readonly Version[] | undefined>
 }
 

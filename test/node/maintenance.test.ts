@@ -1,21 +1,24 @@
 import { describe, expect, it } from 'vitest'
 
 import { toBytes, toText } from '../../sim/file-tree.ts'
-import type { Picture } from '../../sim/oracle.ts'
-import type { FileHistory } from '../../src/history/visible.ts'
-import type {
-  ForgetRequest,
-  ForgetSummary,
-  GcRequest,
-  GcSummary,
-  RebuildRequest,
-  RebuildSummary,
-} from '../../src/node/client.ts'
+import type { RebuildRequest, RebuildSummary } from '../../src/node/client.ts'
 import { REBUILD_POLICY, type RebuildPolicy } from '../../src/repair/policy.ts'
-import { RetentionRefusedError, type RetentionPolicy } from '../../src/repair/retention.ts'
+import { RetentionRefusedError } from '../../src/repair/retention.ts'
+import {
+  BY_HAND,
+  KIB,
+  WHOLE,
+  backUp,
+  chainOf,
+  expectAll,
+  forget,
+  gc,
+  historyOf,
+  sleepDays,
+  usedBy,
+  type Day,
+} from '../support/chores.ts'
 import { HOME, noise, TestVault } from '../support/test-vault.ts'
-
-const KIB = 1024
 
 describe('a rebuild', () => {
   it('makes the newest version whole and the older ones reverse deltas, each as it was', () =>
@@ -217,15 +220,6 @@ describe('giving space back', () => {
     }))
 })
 
-interface Day {
-  readonly sequence: number
-  readonly picture: Picture
-}
-
-/** Any chain asked for is made whole. */
-const WHOLE: RebuildPolicy = { ...REBUILD_POLICY, fetchRatioMax: 1 }
-const BY_HAND: RebuildPolicy = { ...REBUILD_POLICY, isAutomatic: false }
-
 /** A file of 200 KiB of which something small changes every day. */
 async function diary(
   vault: TestVault,
@@ -237,16 +231,9 @@ async function diary(
   for (let day = 0; day < count; day += 1) {
     content.set(noise(changed, day + 100), (day * 7_919) % (190 * KIB))
     vault.write('diary', content)
-    days.push(await backUp(vault, policy))
+    days.push(await backUp(vault, { rebuild: policy }))
   }
   return days
-}
-
-async function backUp(vault: TestVault, policy = BY_HAND): Promise<Day> {
-  const picture = vault.picture()
-  const { sequence, published } = await vault.backUp({ rebuild: policy })
-  expect(published).toBe(true)
-  return { sequence, picture }
 }
 
 function rebuild(
@@ -261,61 +248,8 @@ function rebuild(
   )
 }
 
-function forget(
-  vault: TestVault,
-  policy: RetentionPolicy,
-  more: Partial<ForgetRequest> = {},
-): Promise<ForgetSummary> {
-  return vault.withClient((client, signal) =>
-    client.forget({ policy, isDryRun: false, ...more }, signal),
-  )
-}
-
 async function pin(vault: TestVault, { sequence }: Day): Promise<void> {
   await vault.withClient((client, signal) => client.pin([String(sequence)], true, signal))
-}
-
-function gc(vault: TestVault, more: Partial<GcRequest> = {}): Promise<GcSummary> {
-  return vault.withClient((client, signal) =>
-    client.gc({ isDryRun: false, isCancel: false, ...more }, signal),
-  )
-}
-
-async function chainOf(vault: TestVault) {
-  const report = await vault.withClient((client, signal) =>
-    client.historyReport(toBytes(`${HOME}/diary`), {}, signal),
-  )
-  return report?.chain
-}
-
-async function historyOf(vault: TestVault): Promise<FileHistory> {
-  const history = await vault.withClient((client, signal) =>
-    client.history(toBytes(`${HOME}/diary`), signal),
-  )
-  if (history === undefined) throw new Error('the diary has a history')
-  return history
-}
-
-/** Bytes that peers hold for the vault. */
-async function usedBy(vault: TestVault): Promise<number> {
-  const { peers } = await vault.withClient((client, signal) => client.status(signal))
-  return peers.reduce((sum, { used = 0 }) => sum + used, 0)
-}
-
-/** Friends switch off and on again every other day: hourly gossip of months takes minutes to simulate. */
-async function sleepDays(vault: TestVault, days: number): Promise<void> {
-  for (let left = days; left > 0; left -= 2) {
-    for (const { machine } of vault.friends.left) machine.crash('kill')
-    await vault.world.scheduler.sleep(Math.min(2, left) * 86_400_000)
-    vault.startFriends()
-    await vault.calm()
-  }
-}
-
-async function expectAll(vault: TestVault, days: readonly Day[]): Promise<void> {
-  for (const { sequence, picture } of days) {
-    expect(await vault.differences(String(sequence), picture)).toEqual([])
-  }
 }
 
 function tell(story: (vault: TestVault) => Promise<void>): Promise<void> {

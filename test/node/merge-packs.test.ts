@@ -2,12 +2,18 @@ import { describe, expect, it } from 'vitest'
 
 import { MachineCrashed } from '../../sim/errors.ts'
 import { toBytes } from '../../sim/file-tree.ts'
-import type { Picture } from '../../sim/oracle.ts'
-import type { GcRequest, GcSummary } from '../../src/node/client.ts'
-import { REBUILD_POLICY } from '../../src/repair/policy.ts'
+import {
+  KIB,
+  backUp,
+  expectAll,
+  forget,
+  gc,
+  isCutAt,
+  sleepDays,
+  usedBy,
+  type Day,
+} from '../support/chores.ts'
 import { HOME, noise, TestVault } from '../support/test-vault.ts'
-
-const KIB = 1024
 
 /** Months of a grid, or a run for every disk step: more than the usual minute where the machine is busy, ms. */
 const LONG = 240_000
@@ -65,7 +71,7 @@ describe('merging packs', () => {
       await backUp(vault)
       vault.remove('letters/long')
       const days = await diary(vault, 10)
-      await forget(vault, 10)
+      await forget(vault, { last: 10 })
       const { merged } = await gc(vault)
       expect(merged.packs).toBeGreaterThan(10)
 
@@ -88,7 +94,7 @@ describe('merging packs', () => {
         expect((await gc(vault)).merged.packs).toBeGreaterThan(16)
         const first = await movedNumbers(vault)
         const days = await diary(vault, 12, 16)
-        await forget(vault, 12)
+        await forget(vault, { last: 12 })
         expect((await gc(vault)).merged.packs).toBeGreaterThan(8)
         const second = await movedNumbers(vault)
         const moved = [...second.keys()].filter((number) => first.has(number))
@@ -142,8 +148,7 @@ describe('a gc that merges and whose power is cut', () => {
             merges += 1
             days.push(...(await diary(vault, 8, days.length)))
           }
-          isCut = await cutAt(vault, step)
-          if (!vault.laptop.isUp) vault.laptop.boot()
+          isCut = await isCutAt(vault, step, () => gc(vault))
           if (step % 4 === 0 || !isCut) await expectAll(vault, days.slice(-1))
         }
         expect(merges).toBeGreaterThan(0)
@@ -184,8 +189,7 @@ describe('a gc that merges and whose power is cut', () => {
       vault.laptop.databases.faults = { losesCommits: 0.4, losesAll: 0.2, damages: 0.2 }
       for (let step = 5; step < 60; step += 6) {
         vault.laptop.databases.picture()
-        await cutAt(vault, step)
-        if (!vault.laptop.isUp) vault.laptop.boot()
+        await isCutAt(vault, step, () => gc(vault))
         days.push(...(await diary(vault, 1, days.length)))
         await expectAll(vault, days.slice(-2))
       }
@@ -194,11 +198,6 @@ describe('a gc that merges and whose power is cut', () => {
     })
   })
 })
-
-interface Day {
-  readonly sequence: number
-  readonly picture: Picture
-}
 
 /** A file of which something small changes every day, beside some that are new. */
 async function diary(vault: TestVault, count: number, from = 0): Promise<Day[]> {
@@ -211,42 +210,6 @@ async function diary(vault: TestVault, count: number, from = 0): Promise<Day[]> 
     days.push(await backUp(vault))
   }
   return days
-}
-
-async function backUp(vault: TestVault): Promise<Day> {
-  const picture = vault.picture()
-  const rebuild = { ...REBUILD_POLICY, isAutomatic: false }
-  const { sequence, published } = await vault.backUp({ rebuild })
-  expect(published).toBe(true)
-  return { sequence, picture }
-}
-
-function gc(vault: TestVault, more: Partial<GcRequest> = {}): Promise<GcSummary> {
-  return vault.withClient((client, signal) =>
-    client.gc({ isDryRun: false, isCancel: false, ...more }, signal),
-  )
-}
-
-/** Keep the last so many snapshots. */
-async function forget(vault: TestVault, last: number): Promise<void> {
-  await vault.withClient((client, signal) =>
-    client.forget({ policy: { last }, isDryRun: false }, signal),
-  )
-}
-
-/** Run a gc whose power goes at disk step `step`. @returns whether it came that far */
-async function cutAt(vault: TestVault, step: number): Promise<boolean> {
-  let steps = 0
-  vault.laptop.diskTrouble.onStep = () => (++steps === step ? 'cut' : 'pass')
-  try {
-    await gc(vault)
-    return false
-  } catch (error) {
-    if (!(error instanceof MachineCrashed)) throw error
-    return true
-  } finally {
-    vault.laptop.diskTrouble.onStep = undefined
-  }
 }
 
 /** Where the newest version's objects lie. */
@@ -291,30 +254,8 @@ function packRows(vault: TestVault): Promise<Row[]> {
   })
 }
 
-/** Bytes that peers hold for the vault. */
-async function usedBy(vault: TestVault): Promise<number> {
-  const { peers } = await vault.withClient((client, signal) => client.status(signal))
-  return peers.reduce((sum, { used = 0 }) => sum + used, 0)
-}
-
-/** Friends switch off and on again every other day: hourly gossip of months takes minutes to simulate. */
-async function sleepDays(vault: TestVault, days: number): Promise<void> {
-  for (let left = days; left > 0; left -= 2) {
-    for (const { machine } of vault.friends.left) machine.crash('kill')
-    await vault.world.scheduler.sleep(Math.min(2, left) * 86_400_000)
-    vault.startFriends()
-    await vault.calm()
-  }
-}
-
 function everyThird(days: readonly Day[]): Day[] {
   return days.filter((_, index) => (days.length - 1 - index) % 3 === 0)
-}
-
-async function expectAll(vault: TestVault, days: readonly Day[]): Promise<void> {
-  for (const { sequence, picture } of days) {
-    expect(await vault.differences(String(sequence), picture)).toEqual([])
-  }
 }
 
 function tell(story: (vault: TestVault) => Promise<void>): Promise<void> {

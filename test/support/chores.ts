@@ -98,6 +98,12 @@ export async function historyOf(vault: TestVault, path = 'diary'): Promise<FileH
   return history
 }
 
+/** Bytes that peers hold for the vault. */
+export async function usedBy(vault: TestVault): Promise<number> {
+  const { peers } = await vault.withClient((client, signal) => client.status(signal))
+  return peers.reduce((sum, { used = 0 }) => sum + used, 0)
+}
+
 /** Friends switch off and on again every other day: hourly gossip of months takes minutes to simulate. */
 export async function sleepDays(vault: TestVault, days: number): Promise<void> {
   for (let left = days; left > 0; left -= 2) {
