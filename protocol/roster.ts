@@ -77,6 +77,11 @@ export class Roster {
     return true
   }
 
+  /** Whether this very statement is held. */
+  has(bytes: Uint8Array): boolean {
+    return this.#filed.has(toHex(sha256(bytes)))
+  }
+
   /** @returns every statement, sorted, so that equal sets are equal lists */
   statements(): Uint8Array[] {
     return [...this.#filed.values()].map((filed) => filed.bytes).toSorted(compare)

@@ -6,9 +6,10 @@
  */
 
 import { peerIdOf, signingKeyFromSeed, type SigningKey } from '../protocol/keys.ts'
-import type { GridId } from '../protocol/roster.ts'
+import { signStatement, type GridId, type Statement } from '../protocol/roster.ts'
 import { foundGrid } from '../src/node/found-grid.ts'
-import { startPeer } from '../src/node/peer-node.ts'
+import { startPeer, type PeerNode } from '../src/node/peer-node.ts'
+import type { PeerId } from '../src/ports/network.ts'
 import { assert } from '../src/base/assert.ts'
 import { MachineCrashed } from './errors.ts'
 import type { Machine, MachineOptions } from './machine.ts'
@@ -26,6 +27,8 @@ export interface Friend {
   readonly key: SigningKey
   /** Whether it will never come back. */
   isLost: boolean
+  /** Its peer as it runs now, once it does. */
+  node: PeerNode | undefined
 }
 
 export class Friends {
@@ -33,8 +36,8 @@ export class Friends {
   /** The invite a new client joins with. */
   readonly invite: string
   readonly #world: World
-  readonly #grid: GridId
-  readonly #statements: readonly Uint8Array[]
+  readonly grid: GridId
+  readonly #statements: Uint8Array[]
   /** What peers died of other than crashes: always a bug. */
   readonly #failures: Error[] = []
 
@@ -51,6 +54,7 @@ export class Friends {
         machine: world.addMachine(name, describe(random.fork('machine'))),
         key: signingKeyFromSeed(random.fork('key').bytes(32)),
         isLost: false,
+        node: undefined,
       }
     })
     const founded = foundGrid(
@@ -66,9 +70,9 @@ export class Friends {
       },
       world.scheduler.now,
     )
-    this.#grid = founded.grid
+    this.grid = founded.grid
     this.invite = founded.invite
-    this.#statements = founded.statements
+    this.#statements = [...founded.statements]
   }
 
   /** Those who may come back. */
@@ -78,6 +82,19 @@ export class Friends {
 
   get up(): readonly Friend[] {
     return this.left.filter(({ machine }) => machine.isUp)
+  }
+
+  peerOf({ key }: Friend): PeerId {
+    return peerIdOf(key.publicKey)
+  }
+
+  /** The founder's word for somebody else; to be given before friends start. */
+  admit(subject: PeerId, about: Pick<Statement, 'role' | 'vault' | 'quota'>): void {
+    const [founder] = this.all
+    assert(founder !== undefined, 'a grid has a founder')
+    const common = { version: 1, grid: this.grid, type: 'admit', subject } as const
+    const issued = { issuer: this.peerOf(founder), issuedAt: this.#world.scheduler.now }
+    this.#statements.push(signStatement({ ...common, ...issued, ...about }, founder.key))
   }
 
   /** The friend's multiaddr with its identity, as it is told to others. */
@@ -95,9 +112,9 @@ export class Friends {
     if (!machine.isUp) machine.boot()
     const program = machine.start(async (ports, signal) => {
       const network = await ports.network(key.seed)
-      await startPeer(
+      friend.node = await startPeer(
         { ...ports, network, database: ports.openDatabase('peer') },
-        { key, capacity: CAPACITY, reserve: 0, grid: this.#grid, statements: this.#statements },
+        { key, capacity: CAPACITY, reserve: 0, grid: this.grid, statements: this.#statements },
         signal,
       )
     })

@@ -162,10 +162,21 @@ export class Grid {
     return await this.#reader.readRun(newest, run, keep, signal)
   }
 
-  /** Give a head to every peer. Receipts are verified. */
-  async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
+  /**
+   * Give a head to every peer. Receipts are verified.
+   *
+   * @param to - to these only
+   */
+  async publish(
+    head: Uint8Array,
+    signal: AbortSignal,
+    to?: readonly PeerId[],
+  ): Promise<PublishResult> {
     const { vault, sequence, id } = openHead(head)
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const isAsked = (peer: PeerId) => to === undefined || to.includes(peer)
+    const sessions = this.#storage().filter(({ peer }) => isAsked(peer))
+    for (const session of sessions) session.forgive()
+    const give = async (session: PeerSession, within: AbortSignal) => {
       const receipt = await session.publish(head, within)
       const said = openReceipt(receipt)
       const isForHead =
@@ -175,7 +186,8 @@ export class Grid {
         equal(said.headId, id)
       if (!isForHead) throw new FormatError(`${session.peer}: a receipt for something else`)
       return receipt
-    }, signal)
+    }
+    const { answers, failures } = await askAll(sessions, give, signal)
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
   }
 

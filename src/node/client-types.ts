@@ -119,6 +119,12 @@ export interface ClientStatus {
     readonly used?: number
     readonly error?: string
   }[]
+  /** Contradictions between heads that were found and are kept, newest first. */
+  readonly evidence: readonly {
+    readonly kind: 'fork' | 'rollback'
+    readonly foundAt: number
+    readonly words: string
+  }[]
   readonly queue: { readonly files: number; readonly bytes: number }
   readonly spool: { readonly packs: number; readonly bytes: number }
   readonly settling: number

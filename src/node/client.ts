@@ -8,6 +8,7 @@ import { toDatabaseError, withDatabaseErrors } from '../base/database-error.ts'
 import { snapshots } from '../history/snapshot-list.ts'
 import type { FileHistory } from '../history/visible.ts'
 import { toNames } from '../source/path.ts'
+import { Evidence } from '../store/evidence.ts'
 import { readGridFile, writeGridFile } from '../store/grid-file.ts'
 import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import type {
@@ -19,6 +20,7 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
+import { headsSummary, wordsOf, type HeadsSummary } from './heads.ts'
 import { extractHistory, historyReport } from './history-report.ts'
 import { joinGrid } from './join.ts'
 import type {
@@ -42,6 +44,7 @@ import { chooseSnapshot } from './when.ts'
 
 export type * from './client-types.ts'
 export type * from './maintenance-types.ts'
+export type { HeadsSummary } from './heads.ts'
 export type { ClientPorts } from './client-ports.ts'
 export { createVault } from './vault.ts'
 export { recover, type RecoverSummary } from './recover.ts'
@@ -221,6 +224,11 @@ export class Client {
     return translated(() => runRestore(this.#session, request, signal))
   }
 
+  /** How every peer stands to the newest head, and what was found about that so far. */
+  heads(signal: AbortSignal): Promise<HeadsSummary> {
+    return translated(() => headsSummary(this.#session, signal))
+  }
+
   status(signal: AbortSignal): Promise<ClientStatus> {
     return translated(() => this.#status(signal))
   }
@@ -236,6 +244,11 @@ export class Client {
       ...(file === undefined ? {} : { grid: file.grid }),
       sequence: published.current()?.sequence ?? 0,
       peers: file === undefined ? [] : await this.#peers(signal),
+      evidence: (await new Evidence(ports.disk).all()).map((found) => ({
+        kind: found.kind,
+        foundAt: found.foundAt,
+        words: wordsOf(found),
+      })),
       queue: queue.totals('waiting'),
       spool: { packs: open.length, bytes: open.reduce((sum, { size }) => sum + size, 0) },
       settling: open.reduce(

@@ -10,6 +10,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
 import { signStatement, type GridId, type Statement } from '../../protocol/roster.ts'
 import { linkSignals } from '../base/abort.ts'
+import { assertEntropy } from '../base/entropy.ts'
 import { assert } from '../base/assert.ts'
 import { CairnError } from '../base/errors.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
@@ -59,6 +60,7 @@ export interface PeerNode {
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
+  readonly service: PeerService
   /** Resolves when the peer has stopped, as its signal asked; rejects if it broke. */
   readonly stopped: Promise<void>
 }
@@ -68,6 +70,7 @@ export interface PeerNode {
  *
  * @returns once it serves
  * @throws {VersionError} a newer Cairn wrote its accounts
+ * @throws {EntropyError}
  * @throws {DiskError}
  */
 export async function startPeer(
@@ -75,7 +78,8 @@ export async function startPeer(
   options: PeerOptions,
   signal: AbortSignal,
 ): Promise<PeerNode> {
-  const { network, disk, clock, log } = ports
+  const { network, disk, clock, log, random } = ports
+  assertEntropy(random)
   const peer = peerIdOf(options.key.publicKey)
   assert(network.self === peer, 'the network was made for this key')
 
@@ -94,7 +98,7 @@ export async function startPeer(
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, stopped }
+  return { peer, roster, shareStore, headStore, service, stopped }
 }
 
 async function openRoster(

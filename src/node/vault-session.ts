@@ -12,9 +12,11 @@ import type { VaultId } from '../../protocol/ids.ts'
 import { deriveReadKeys, type ReadKeys } from '../../protocol/keys.ts'
 import { decodeRoot, type Root } from '../../protocol/root.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
+import { assertEntropy } from '../base/entropy.ts'
 import { CairnError, FilesError, UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
+import { assertNoRollback, type HeadReport } from '../restore/head-report.ts'
 import { LocalState } from '../restore/local-state.ts'
 import {
   HeadOutOfReachError,
@@ -31,6 +33,7 @@ import { certificateOf, readKeyring, type Keyring } from '../store/keyring.ts'
 import type { ClientPorts } from './client-ports.ts'
 import { openStores, type ClientStores } from './client-stores.ts'
 import { GridNotFoundError, openGridLink, type GridLink } from './grid-link.ts'
+import { lackingPeers, noteHeads, tellHead } from './heads.ts'
 import { warningsOf } from './recover.ts'
 
 /** Another device took this one's place: peers take no more heads of it. */
@@ -61,6 +64,8 @@ export class VaultSession {
   #link: GridLink | undefined
   readonly #warnings: string[] = []
   #newestEpoch = 0
+  /** What peers showed at the last refresh. */
+  #heads: HeadReport | undefined
 
   private constructor(ports: ClientPorts, keyring: Keyring, stores: ClientStores) {
     this.ports = ports
@@ -72,10 +77,12 @@ export class VaultSession {
 
   /**
    * @throws {VaultNotFoundError}
+   * @throws {EntropyError}
    * @throws {LockedError} another process uses this home
    */
   static async open(ports: ClientPorts, signal: AbortSignal): Promise<VaultSession> {
     signal.throwIfAborted()
+    assertEntropy(ports.random)
     const keyring = await readKeyring(ports.disk)
     const stores = await openStores(ports, deriveReadKeys(keyring.readSecret))
     return new VaultSession(ports, keyring, stores)
@@ -134,7 +141,11 @@ export class VaultSession {
     const { published } = this.stores
     const { grid } = await this.link()
     await this.#sendOrphan(grid, signal)
-    const { answers } = await grid.heads(this.keyring.vault, signal)
+    const asked = await grid.heads(this.keyring.vault, signal)
+    const { answers } = asked
+    const noted = await noteHeads(this, asked)
+    this.#heads = noted.report
+    this.#warnings.push(...noted.warnings)
     const pending = published.pending()
     const overtaking = pending && rivalOf(pending, answers, this.keyring.vault)
     const newest = overtaking ?? newestHead(answers, this.keyring.vault)
@@ -144,6 +155,7 @@ export class VaultSession {
       overtaking === undefined ? (pending?.sequence ?? 0) : 0,
     )
     await this.#assertInReach(known, newest)
+    await this.#tellHead(grid, newest, signal)
     const source = this.objects(grid, signal)
     const tree = new TreeReader({ source })
     const state = this.#localState(grid, source, tree)
@@ -187,6 +199,30 @@ export class VaultSession {
         'be listed and restored; to back up from here again, run "cairn recover" with the 24 words ' +
         'into a new home',
     )
+  }
+
+  /**
+   * As of the last refresh: nothing is taken away on the word of peers that went back behind their own.
+   *
+   * @throws {RollbackError}
+   */
+  assertNoRollback(): void {
+    if (this.#heads !== undefined) assertNoRollback(this.#heads)
+  }
+
+  /** Peers that were away when the newest head was published get it now. */
+  async #tellHead(
+    grid: GridLink['grid'],
+    newest: NewestHead | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.#heads === undefined) return
+    const kept = await this.stores.published.keptHead()
+    const isOurs =
+      kept !== undefined && (newest === undefined || isBeyond(openHead(kept), newest.head))
+    const bytes = isOurs ? kept : newest?.bytes
+    if (bytes === undefined) return
+    this.stores.marks.note(await tellHead(grid, bytes, lackingPeers(this.#heads), signal))
   }
 
   /** A head that was on its way when the backupdb was lost: all it names is safe, so it counts. */

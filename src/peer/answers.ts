@@ -20,6 +20,7 @@ import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
+import type { Allowances } from './allowances.ts'
 import { ownerSeenBy } from './permissions.ts'
 
 export interface AnswerParts {
@@ -27,6 +28,10 @@ export interface AnswerParts {
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
+}
+
+interface Parts extends AnswerParts {
+  readonly allowances: Allowances
 }
 
 /** A response, and the bytes that follow it. */
@@ -37,7 +42,7 @@ export interface Answer {
 
 /** @throws {FormatError} for a request that cannot be met as it is */
 export async function answer(
-  parts: AnswerParts,
+  parts: Parts,
   member: Member,
   request: Exclude<Request, { type: 'put' }>,
 ): Promise<Answer> {
@@ -57,7 +62,7 @@ export async function answer(
     case 'heads':
       return { response: heads(parts, request) }
     default:
-      return { response: await exchangeRoster(parts, request) }
+      return { response: await exchangeRoster(parts, member, request) }
   }
 }
 
@@ -169,10 +174,13 @@ function sizeOfKept({ head, receipt }: KeptHead): number {
 }
 
 async function exchangeRoster(
-  { roster }: AnswerParts,
+  { roster, allowances }: Parts,
+  member: Member,
   request: RequestOf<'roster'>,
 ): Promise<Response> {
-  await roster.merge(request.statements)
+  // What is left out comes again with the next exchange.
+  const news = roster.unknown(request.statements)
+  await roster.merge(news.slice(0, allowances.statements(member.peer, news.length)))
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { TestVault, noise } from '../support/test-vault.ts'
 
 describe('a device whose place another has taken', () => {
-  it('is told so before it sends anything, and still restores', async () => {
+  it('K12: is told so before it sends anything, and still restores', async () => {
     const vault = new TestVault({ peers: 5 })
     await vault.tell(async () => {
       vault.write('first', noise(20_000, 1))

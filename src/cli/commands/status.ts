@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import type { ClientStatus } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeText } from '../escape.ts'
-import { formatBytes, formatCount } from '../format.ts'
+import { formatBytes, formatCount, formatMoment, formatTime } from '../format.ts'
 import { withClient } from '../with-client.ts'
 
 export function statusCommand(context: Context): Command {
@@ -16,9 +16,12 @@ export function statusCommand(context: Context): Command {
   }).action(async (options: CommonOptions) => {
     await withClient(context, options, async ({ client, output, home }) => {
       const status = await client.status(context.signal)
-      const { peers, ...rest } = status
+      const { peers, evidence, ...rest } = status
       output.json({ message_type: 'vault', home: home.data, ...rest })
       for (const peer of peers) output.json({ message_type: 'peer', ...peer })
+      for (const { kind, foundAt, words } of evidence) {
+        output.json({ message_type: 'evidence', kind, found_at: formatMoment(foundAt), words })
+      }
 
       output.data(`home      ${home.data}`)
       output.data(`vault     ${status.vault}`)
@@ -30,6 +33,9 @@ export function statusCommand(context: Context): Command {
           `${formatCount(status.settling)} shares settling`,
       )
       for (const peer of peers) output.data(describePeer(peer))
+      for (const { words, foundAt } of evidence) {
+        output.data(`evidence  ${formatTime(foundAt)}  ${escapeText(words)}`)
+      }
     })
   })
 }
