@@ -98,10 +98,10 @@ async function mainHostile(options: MainOptions): Promise<void> {
 }
 
 function hostileSummaryOf(report: HostileReport): string {
-  const { seed, sessions, held, calmMs, attackedMs, growth, events, digest } = report
+  const { seed, sessions, held, rounds, calmMs, attackedMs, growth, events, digest } = report
   return (
-    `seed ${seed}: ${sessions} hostile sessions, ${held} streams of hostile holders, ` +
-    `${(attackedMs / 1000).toFixed(0)} s in place of ${(calmMs / 1000).toFixed(0)} s ` +
+    `seed ${seed}: ${sessions} hostile sessions, ${held} streams of hostile holders, ${rounds} rounds of ` +
+    `${(attackedMs / 1000).toFixed(1)} s in place of ${(calmMs / 1000).toFixed(1)} s ` +
     `(${(attackedMs / calmMs).toFixed(2)} ×), ${(growth / 2 ** 20).toFixed(1)} MiB more, ` +
     `${events} events, trace ${digest.slice(0, 16)}`
   )

@@ -30,7 +30,7 @@ const wanted = oracle
   .filter(([, area]) => AREAS.has(area ?? ''))
   .map(([id]) => id ?? '')
 
-const rows: Row[] = [...page.matchAll(/^\| ([A-Z]\d\d) \| (.*?) \| (.*?) ?\|$/gm)].map(
+const rows: Row[] = [...page.matchAll(/^\| ([A-Z]\d\d) \|(.*?)\|(.*)\|$/gm)].map(
   ([, id = '', where = '', reason = '']) => ({
     id,
     files: [...where.matchAll(/`([^`]+)`/g)].map(([, file]) => file ?? ''),

@@ -39,11 +39,11 @@ export const READ_BURST_PEER = 16 * MIB
 /** Answers with bytes that one member has under way: as many as one client asks for. The others wait. */
 export const READS_PER_PEER_MAX = 4
 
-/** Of these in the background; what is on its way already cannot give way. */
-export const READS_BEHIND_MAX = 2
+/** Of these in the background: there are few places for all. */
+export const READS_BEHIND_MAX = 1
 
 /** Bytes of pieces that came to nothing: broken off, or not what was named. A line that breaks has them too. */
-export const WASTE: BucketLimits = { rate: 256 * KIB, burst: 64 * MIB }
+export const WASTE: BucketLimits = { rate: 32 * KIB, burst: 64 * MIB }
 
 /** Statements that are news, verified for one member: all there can be twice over, and as many in an hour. */
 export const STATEMENTS: BucketLimits = { rate: 2048 / HOUR_S, burst: 2048 }

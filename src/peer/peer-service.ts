@@ -80,9 +80,14 @@ export class PeerService {
     this.#lanes = new Lanes(parts.clock)
   }
 
-  /** Streams open now. */
+  /** Streams open now, of everybody. */
   get streamCount(): number {
     return [...this.#streams.values()].reduce((sum, each) => sum + each, 0)
+  }
+
+  /** Streams that a member has open now. */
+  streamsOf(peer: PeerId): number {
+    return this.#streams.get(peer) ?? 0
   }
 
   /** Take streams from now on; until `run` is called they are refused. */
@@ -201,10 +206,11 @@ export class PeerService {
   ): Promise<boolean> {
     if (request.type === 'put') return await this.#put(messages, member, request, signal)
     const parts = { ...this.#parts, allowances: this.#allowances }
-    const send = async (lane: Lane) => {
-      const { response, body } = await answer(parts, member, request)
-      return await this.#respond(messages, response, signal, body, lane)
-    }
+    const send = (lane: Lane) =>
+      this.#lanes.answer(lane, signal, async () => {
+        const { response, body } = await answer(parts, member, request)
+        return await this.#respond(messages, response, signal, body, lane)
+      })
     if (request.type !== 'read') return await send('foreground')
     // A turn ends when the answer is on its way: one who reads slowly waits for himself.
     const size = Math.min(READ_SIZE_MAX, request.count * LEAF_SIZE_MAX)
@@ -248,7 +254,10 @@ export class PeerService {
   ): Promise<Response | undefined> {
     return await messages.within(BODY, signal, async () => {
       try {
-        for await (const part of messages.receiveBody(size)) await upload.write(part)
+        for await (const part of messages.receiveBody(size)) {
+          this.#lanes.arrived(part.length)
+          await upload.write(part)
+        }
         return undefined
       } catch (error) {
         return this.#refusal(error, messages.remote)

@@ -6,7 +6,7 @@ import { RollbackError } from '../../src/restore/head-report.ts'
 import { MachineCrashed } from '../../sim/errors.ts'
 import type { SavedState } from '../../sim/machine.ts'
 import type { Friend } from '../../sim/grid.ts'
-import { backUp, forget, gc, usedBy } from '../support/chores.ts'
+import { backUp, forget, gc, sleepDays, usedBy } from '../support/chores.ts'
 import { forkHead } from '../support/forks.ts'
 import { TestVault, noise } from '../support/test-vault.ts'
 
@@ -66,7 +66,7 @@ describe('friends who show an old head', () => {
       const { picture } = await backUp(vault)
       // Shares stay, heads go: that is what hiding them looks like.
       returnFriends(vault, old, { only: 'heads/' })
-      await vault.world.scheduler.sleep(20 * 24 * 3600_000)
+      await sleepDays(vault, 20)
       const summary = await recoverWith(vault)
       expect(summary.sequence).toBe(2)
       expect(summary.warnings.join('\n')).toMatch(/4 peers showed an older state than snapshot 2/)
