@@ -74,6 +74,7 @@ export class Grid {
   constructor(parts: GridParts) {
     this.#parts = parts
     this.#reader = new PackReader({
+      clock: parts.clock,
       log: parts.log,
       session: (peer) => this.#session(peer),
       locateAgain: (location, signal) => this.#locateAgain(location, signal),

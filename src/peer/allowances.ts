@@ -10,6 +10,7 @@
 import type { VaultId } from '../../protocol/ids.ts'
 import type { Request } from '../../protocol/messages.ts'
 import type { Member } from '../../protocol/roster.ts'
+import { linkSignals } from '../base/abort.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { TokenBucket, type BucketLimits } from '../base/token-bucket.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -56,6 +57,8 @@ const PACKS_PER_WORK = 32
 
 /** What a request costs beyond its bytes: two signatures and a synced file are twenty looks at the accounts. */
 const WORK_OF: Readonly<Record<string, number>> = { publish: 20, release: 20, put: 10, read: 2 }
+
+const TOO_LONG = new Error('the turn did not come in time')
 
 /** How often what a vault holds is looked up anew, ms. */
 const RESIZE_MS = 10_000
@@ -117,25 +120,41 @@ export class Allowances {
    *
    * @param sizeMax - bytes that the answer may have
    * @param work - reads and sends them in the lane it is given
+   * @returns what the work gives; `undefined`, and it was not begun, where the wait was too long
+   * @throws the signal's reason, unchanged, if it aborts while waiting
    */
   async read<T>(
     member: Member,
     sizeMax: number,
     signal: AbortSignal,
     work: (lane: Lane) => Promise<T>,
-  ): Promise<T> {
+  ): Promise<T | undefined> {
     const allowance = this.#allowance(member.peer)
     this.#resize(allowance, member)
     const { reading, reads, behind } = allowance
     allowance.readers += 1
+    const patience = this.#patience(signal)
+    const begin = async (lane: Lane): Promise<T> => {
+      patience.stop()
+      return await work(lane)
+    }
     try {
       return await reads.run(async () => {
-        if (reading.take(sizeMax, 0) !== undefined) return await work('foreground')
-        return await behind.run(() => work('background'), signal)
-      }, signal)
+        if (reading.take(sizeMax, 0) !== undefined) return await begin('foreground')
+        return await behind.run(() => begin('background'), patience.signal)
+      }, patience.signal)
+    } catch (error) {
+      if (error !== TOO_LONG) throw error
+      return undefined
     } finally {
+      patience.stop()
       allowance.readers -= 1
     }
+  }
+
+  /** Of the bytes that an answer could have had in the foreground it had fewer. */
+  unread(peer: PeerId, size: number): void {
+    this.#allowance(peer).reading.giveBack(size)
   }
 
   /** Bytes of a piece arrived that is not kept. */
@@ -146,6 +165,22 @@ export class Allowances {
   /** @returns how many of so many statements that are news may be verified now */
   statements(peer: PeerId, count: number): number {
     return this.#allowance(peer).statements.takeSome(count)
+  }
+
+  /** A signal that also aborts once a wait is too long, unless that is stopped before. */
+  #patience(signal: AbortSignal): { readonly signal: AbortSignal; readonly stop: () => void } {
+    const wait = linkSignals(signal)
+    const timer = linkSignals(signal)
+    const late = this.#parts.clock.sleep(TURN_MS_MAX, timer.signal)
+    late.then(
+      () => wait.abort(TOO_LONG),
+      () => undefined,
+    )
+    const stop = (): void => {
+      timer.abort(TOO_LONG)
+      wait.release()
+    }
+    return { signal: wait.signal, stop }
   }
 
   async #wait(ms: number | undefined, signal: AbortSignal): Promise<boolean> {

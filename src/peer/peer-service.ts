@@ -206,15 +206,18 @@ export class PeerService {
   ): Promise<boolean> {
     if (request.type === 'put') return await this.#put(messages, member, request, signal)
     const parts = { ...this.#parts, allowances: this.#allowances }
+    const isRead = request.type === 'read'
+    const size = isRead ? Math.min(READ_SIZE_MAX, request.count * LEAF_SIZE_MAX) : 0
     const send = (lane: Lane) =>
       this.#lanes.answer(lane, signal, async () => {
         const { response, body } = await answer(parts, member, request)
+        if (isRead && lane === 'foreground') this.#allowances.unread(member.peer, size - (body?.length ?? 0))
         return await this.#respond(messages, response, signal, body, lane)
       })
-    if (request.type !== 'read') return await send('foreground')
     // A turn ends when the answer is on its way: one who reads slowly waits for himself.
-    const size = Math.min(READ_SIZE_MAX, request.count * LEAF_SIZE_MAX)
-    return await this.#allowances.read(member, size, signal, send)
+    if (!isRead) return await send('foreground')
+    const isGiven = await this.#allowances.read(member, size, signal, send)
+    return isGiven ?? (await this.#respond(messages, BUSY, signal))
   }
 
   async #put(
