@@ -56,7 +56,10 @@ export function sealField(plain: Uint8Array, where: FieldKey & { nonce: Uint8Arr
  *
  * @param chance - 24 random bytes
  */
-export function fieldNonce(plain: Uint8Array, where: FieldKey & { chance: Uint8Array }): Uint8Array {
+export function fieldNonce(
+  plain: Uint8Array,
+  where: FieldKey & { chance: Uint8Array },
+): Uint8Array {
   if (where.chance.length !== FIELD_NONCE_SIZE) throw new FormatError('a nonce is 24 bytes')
   const context = where.context ?? new Uint8Array(0)
   const place = concat(Uint8Array.of(where.tag.length), utf8(where.tag), sha256(context))

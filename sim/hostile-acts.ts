@@ -10,11 +10,7 @@ import { concat, utf8 } from '../protocol/bytes.ts'
 import { encodeFrame, PAYLOAD_SIZE_MAX } from '../protocol/frame.ts'
 import { vaultIdToBytes } from '../protocol/ids.ts'
 import { packIdToBytes } from '../protocol/manifest.ts'
-import {
-  encodeRequest,
-  PACKS_MAX,
-  type Request,
-} from '../protocol/messages.ts'
+import { encodeRequest, PACKS_MAX, type Request } from '../protocol/messages.ts'
 import type { ByteStream } from '../src/ports/network.ts'
 import { bodyFrames, type HostileMember } from './hostile-member.ts'
 import type { SimRandom } from './random.ts'
@@ -292,20 +288,19 @@ async function oddAudits(act: Act): Promise<void> {
 /** As much of the peer's line as can be had, with what it keeps for us. */
 async function sameBlock(act: Act): Promise<void> {
   await act.member.store(act)
-  const until = act.random.between(10, 60) * SECOND_MS
-  let isOver = false
+  const isOver = new AbortController()
   const read = async (): Promise<void> => {
     const stream = await act.open()
     drain(stream).catch(() => undefined)
-    while (!isOver) {
+    while (!isOver.signal.aborted) {
       await stream.write(frame(act.member.read(0, 256)))
       await act.sleep(200)
     }
     stream.reset()
   }
   const all = Array.from({ length: 16 }, read).map((one) => one.catch(() => undefined))
-  await act.sleep(until)
-  isOver = true
+  await act.sleep(act.random.between(10, 60) * SECOND_MS)
+  isOver.abort()
   await Promise.all(all)
 }
 

@@ -170,7 +170,8 @@ export class HostileHolder {
 
   #have({ packs, manifests }: RequestOf<'have'>): Response {
     const all = packs.map((pack) => this.#held.get(packIdFromBytes(pack)))
-    const isTrue = this.#lie({ 'lists its shares': 6, 'lists all shares': 2 }) === 'lists its shares'
+    const isTrue =
+      this.#lie({ 'lists its shares': 6, 'lists all shares': 2 }) === 'lists its shares'
     const every = [0, 1, 2, 3, 4, 5, 6, 255]
     return {
       type: 'have',
@@ -196,7 +197,8 @@ export class HostileHolder {
 
   /** It keeps no head of anybody; sometimes it shows one of its friend's vault. */
   #heads(): { head: Uint8Array; receipt: Uint8Array }[] {
-    if (this.#lie({ 'hides heads': 3, 'shows a head of another vault': 1 }) === 'hides heads') return []
+    if (this.#lie({ 'hides heads': 3, 'shows a head of another vault': 1 }) === 'hides heads')
+      return []
     const head = this.#accomplice.head(9)
     const { vault, sequence, id } = openHead(head)
     const peer = peerIdOf(this.#key.publicKey)

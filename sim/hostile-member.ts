@@ -6,7 +6,12 @@ import { sha256 } from '../protocol/hash.ts'
 import { concat, utf8 } from '../protocol/bytes.ts'
 import { encodeFrame } from '../protocol/frame.ts'
 import { signHead } from '../protocol/head.ts'
-import { deviceIdFromBytes, vaultIdFromBytes, vaultIdToBytes, type VaultId } from '../protocol/ids.ts'
+import {
+  deviceIdFromBytes,
+  vaultIdFromBytes,
+  vaultIdToBytes,
+  type VaultId,
+} from '../protocol/ids.ts'
 import {
   deriveVaultKeys,
   issueCertificate,

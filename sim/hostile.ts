@@ -85,7 +85,8 @@ export async function playHostile(options: HostileOptions): Promise<HostileRepor
     await attacked.play()
     const ratio = attacked.mean / calm.mean
     if (ratio > SLOWER_MAX) throw new StoryError(`the person waited ${ratio.toFixed(2)} × as long`)
-    if (attacked.growth > GROWTH_MAX) throw new StoryError(`${attacked.growth} bytes were not let go`)
+    if (attacked.growth > GROWTH_MAX)
+      throw new StoryError(`${attacked.growth} bytes were not let go`)
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error))
   }
@@ -93,7 +94,7 @@ export async function playHostile(options: HostileOptions): Promise<HostileRepor
     seed,
     sessions: attacked.played,
     held: attacked.held,
-    acts: Object.fromEntries([...attacked.acts].toSorted()),
+    acts: Object.fromEntries([...attacked.acts].toSorted(([a], [b]) => (a < b ? -1 : 1))),
     rounds: attacked.rounds.length,
     calmMs: Math.round(calm.mean),
     attackedMs: Math.round(attacked.mean),
@@ -180,7 +181,8 @@ class Story {
     const random = this.world.random.fork('person')
     for (let round = 1; round <= 3 || this.#begun < this.#options.sessions; round++) {
       this.#write(`round ${round}`, random.bytes(size))
-      const from = this.world.scheduler.elapsed; if (process.env['DBG']) console.log(`   === ${(from/1000).toFixed(0)}`)
+      const from = this.world.scheduler.elapsed
+      if (process.env['DBG']) console.log(`   === ${(from / 1000).toFixed(0)}`)
       const sequence = await this.#backUp()
       const until = this.world.scheduler.elapsed
       await this.#owner.checkRestore(sequence, true)
@@ -222,7 +224,12 @@ class Story {
     while (this.#begun < this.#options.sessions) {
       this.#begun += 1
       const name = random.pick(Object.keys(ACTS))
-      const t0=this.world.scheduler.elapsed; await this.#session(name, { member, machine, random, network }); if (process.env['DBG']) console.log(`   ${(t0/1000).toFixed(0)}-${(this.world.scheduler.elapsed/1000).toFixed(0)} ${name} by ${machine.name}`)
+      const t0 = this.world.scheduler.elapsed
+      await this.#session(name, { member, machine, random, network })
+      if (process.env['DBG'])
+        console.log(
+          `   ${(t0 / 1000).toFixed(0)}-${(this.world.scheduler.elapsed / 1000).toFixed(0)} ${name} by ${machine.name}`,
+        )
       this.played += 1
       this.acts.set(name, (this.acts.get(name) ?? 0) + 1)
       await this.world.scheduler.sleep(random.exponential(3 * SECOND_MS))

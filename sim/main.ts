@@ -44,8 +44,7 @@ const program = new Command('sim')
   .option('--json', 'one JSON line for each seed, in place of the story')
   .parse()
 
-const options = program.opts<MainOptions>()
-await (options.hostile === true ? mainHostile(options) : main(options))
+await (program.opts<MainOptions>().hostile === true ? mainHostile : main)(program.opts())
 
 async function main(options: MainOptions): Promise<void> {
   const isQuiet = options.json === true || options.seeds > 1

@@ -29,9 +29,9 @@ interface Row {
 }
 
 const page = readFileSync(join(ROOT, 'docs/limits.md'), 'utf8')
-const rows: Row[] = [...page.matchAll(/^\|[^|]*\|[^|]*\| `(\w+)(?:: \w+)? = ([^`]+)` \| `([^`]+)` \|/gm)].map(
-  ([, name = '', value = '', file = '']) => ({ name, value, file }),
-)
+const rows: Row[] = [
+  ...page.matchAll(/^\|[^|]*\|[^|]*\| `(\w+)(?:: \w+)? = ([^`]+)` \| `([^`]+)` \|/gm),
+].map(([, name = '', value = '', file = '']) => ({ name, value, file }))
 
 describe('the page of limits', () => {
   it('has every number as the code has it', () => {
@@ -54,6 +54,10 @@ describe('the page of limits', () => {
 /** Constants of a module with what stands behind `=`, spaces made one. */
 function constantsOf(file: string): Map<string, string> {
   const text = readFileSync(join(ROOT, file), 'utf8')
-  const found = text.matchAll(/^(?:export )?const ([A-Z][A-Z_0-9]+)(?:: \w+)? =\s+([^;]+?)(?: \/\/.*)?$/gm)
-  return new Map([...found].map(([, name = '', value = '']) => [name, value.replaceAll(/\s+/g, ' ')]))
+  const found = text.matchAll(
+    /^(?:export )?const ([A-Z][A-Z_0-9]+)(?:: \w+)? =\s+([^;]+?)(?: \/\/.*)?$/gm,
+  )
+  return new Map(
+    [...found].map(([, name = '', value = '']) => [name, value.replaceAll(/\s+/g, ' ')]),
+  )
 }

@@ -21,7 +21,8 @@ export class EntropyError extends DiskError {
 /** @throws {EntropyError} it gives nothing, or bytes that nobody would guess wrong */
 export function assertEntropy(random: Random): void {
   const [first, second] = [sample(random), sample(random)]
-  const isFine = isVaried(first) && isVaried(second) && !first.every((byte, at) => byte === second[at])
+  const isFine =
+    isVaried(first) && isVaried(second) && !first.every((byte, at) => byte === second[at])
   if (!isFine) {
     throw new EntropyError(
       'The random generator of this machine does not work: it gives the same bytes again and again. ' +

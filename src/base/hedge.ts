@@ -29,19 +29,24 @@ export async function hedge<T>(
   let movedAt = clock.monotonic()
   let running = 0
 
+  const go = async (way: Way<T>): Promise<void> => {
+    try {
+      found.resolve(await way(() => (movedAt = clock.monotonic())))
+    } catch (error) {
+      running -= 1
+      if (over.signal.aborted) found.reject(error)
+      else next(error)
+    }
+  }
   const next = (failure?: unknown): void => {
     const { value: way, done } = ways.next()
     movedAt = clock.monotonic()
     if (done === true) {
-      if (running === 0) found.reject(failure as Error)
+      if (running === 0) found.reject(failure)
       return
     }
     running += 1
-    way(() => (movedAt = clock.monotonic())).then(found.resolve, (error: unknown) => {
-      running -= 1
-      if (over.signal.aborted) found.reject(error as Error)
-      else next(error)
-    })
+    void go(way)
   }
   const watch = async (): Promise<void> => {
     while (!over.signal.aborted) {

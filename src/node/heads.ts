@@ -120,10 +120,12 @@ export async function headsSummary(
     sequence: report.sequence,
     peersAsked: asked.answers.length + asked.failures.length,
     peersAnswered: asked.answers.length,
-    peers: report.peers.map((row) => {
-      const name = roster.member(row.peer)?.name
-      return { ...row, ...(name === undefined ? {} : { name }) }
-    }),
+    peers: report.peers
+      .toSorted((a, b) => (a.peer < b.peer ? -1 : 1))
+      .map((row) => {
+        const name = roster.member(row.peer)?.name
+        return { ...row, ...(name === undefined ? {} : { name }) }
+      }),
     evidence: await new Evidence(session.ports.disk).all(),
   }
 }

@@ -139,12 +139,7 @@ async function makeHome(
       peersAsked: answers.length + failures.length,
       peersAnswered: answers.length,
       newest: rows[0],
-      warnings: [
-        ...warnings,
-        ...warningsOf(newest),
-        ...contradictions,
-        ...warningOfUntold(untold),
-      ],
+      warnings: [...warnings, ...warningsOf(newest), ...contradictions, ...warningOfUntold(untold)],
     }
   } finally {
     await link.close()

@@ -211,7 +211,8 @@ export class PeerService {
     const send = (lane: Lane) =>
       this.#lanes.answer(lane, signal, async () => {
         const { response, body } = await answer(parts, member, request)
-        if (isRead && lane === 'foreground') this.#allowances.unread(member.peer, size - (body?.length ?? 0))
+        if (isRead && lane === 'foreground')
+          this.#allowances.unread(member.peer, size - (body?.length ?? 0))
         return await this.#respond(messages, response, signal, body, lane)
       })
     // A turn ends when the answer is on its way: one who reads slowly waits for himself.

@@ -154,11 +154,7 @@ function judge(
 
 const NO_ID = new Uint8Array(0)
 
-function verdictOf(
-  shown: readonly Shown[],
-  best: Shown,
-  top: OpenedHead | undefined,
-): HeadVerdict {
+function verdictOf(shown: readonly Shown[], best: Shown, top: OpenedHead | undefined): HeadVerdict {
   if (top === undefined || shown.some(({ head }) => equal(head.id, top.id))) return 'current'
   return isBeyond(top, best.head) ? 'behind' : 'fork'
 }

@@ -29,7 +29,7 @@ describe('a peer to which a hundred members come back at the same moment', () =>
       const { clock } = test.laptop.ports
       const from = clock.monotonic()
       const all = members.map(async (key) => {
-        const { clock, network } = test.laptop.ports
+        const { network } = test.laptop.ports
         const addresses = () => [peer!.machine.address ?? '']
         const parts = { network: await network(key.seed), clock, addresses }
         const session = new PeerSession(peer!.id, parts)

@@ -50,7 +50,11 @@ async function replaceSecret(vault: TestVault): Promise<Uint8Array> {
     if (right === undefined) throw new Error('there is a keyring')
     const limits = { format: 'keyring', sizeMax: 4096 }
     const fields = decodeCbor(right, z.looseObject({}), limits)
-    await writeWhole(disk, KEYRING, encodeCbor({ ...fields, readSecret: new Uint8Array(32).fill(3) }))
+    await writeWhole(
+      disk,
+      KEYRING,
+      encodeCbor({ ...fields, readSecret: new Uint8Array(32).fill(3) }),
+    )
     return right
   })
 }

@@ -71,7 +71,9 @@ describe('friends who show an old head', () => {
       expect(summary.sequence).toBe(2)
       expect(summary.warnings.join('\n')).toMatch(/4 peers showed an older state than snapshot 2/)
       expect(summary.warnings.join('\n')).toMatch(/newest head .* 20 days old/)
-      expect(summary.head).toMatch(/^head 2, received .* \(20 days old\); 5 of 5 friends answered, 1 of them/)
+      expect(summary.head).toMatch(
+        /^head 2, received .* \(20 days old\); 5 of 5 friends answered, 1 of them/,
+      )
       expect(await vault.differences('latest', picture)).toEqual([])
     }))
 
@@ -91,9 +93,13 @@ describe('friends who show an old head', () => {
       vault.startFriends()
       await vault.calm()
       const heads = () => vault.withClient((client, signal) => client.heads(signal))
-      expect((await heads()).peers.map(({ verdict }) => verdict).toSorted()).toEqual(
-        ['current', 'current', 'current', 'current', 'none'],
-      )
+      expect((await heads()).peers.map(({ verdict }) => verdict).toSorted()).toEqual([
+        'current',
+        'current',
+        'current',
+        'current',
+        'none',
+      ])
       await forget(vault, { last: 5 })
       expect((await heads()).peers.map(({ verdict }) => verdict)).toEqual(Array(5).fill('current'))
       expect((await heads()).evidence).toEqual([])

@@ -71,9 +71,10 @@ describe('reads', () => {
   it('in the background take a little, all of them together, while somebody reads in the foreground', async () => {
     await onMachine(async ({ clock }) => {
       const lanes = new Lanes(clock)
-      let [isOver, frames] = [false, 0]
+      const isOver = new AbortController()
+      let frames = 0
       const behind = async () => {
-        while (!isOver) {
+        while (!isOver.signal.aborted) {
           await lanes.begin('background', forever)
           frames += 1
           await clock.sleep(1)
@@ -88,7 +89,7 @@ describe('reads', () => {
       const most = (60 * BACKGROUND_RATE) / (256 * 1024)
       expect(frames).toBeGreaterThan(most / 2)
       expect(frames).toBeLessThanOrEqual(most + 2)
-      isOver = true
+      isOver.abort()
       await Promise.all(all)
     })
   })

@@ -137,7 +137,9 @@ describe('a peer', () => {
             .catch(() => undefined),
         ),
       )
-      const busy = first.filter((each) => each?.value?.type === 'error' && each.value.code === 'busy')
+      const busy = first.filter(
+        (each) => each?.value?.type === 'error' && each.value.code === 'busy',
+      )
       expect(busy).toHaveLength(10_001 - STREAMS_PER_PEER_MAX)
       expect(await transfer).toBe('stored')
     })
@@ -166,7 +168,10 @@ describe('a peer', () => {
       expect(await answers.next()).toMatchObject({ value: { code: 'unknown-type' } })
       await stream.write(encodeFrame(encodeCbor({ type: 'status', colour: 'red' })))
       const { value } = await answers.next()
-      expect(value).toMatchObject({ code: 'bad-request', message: expect.stringContaining('colour') })
+      expect(value).toMatchObject({
+        code: 'bad-request',
+        message: expect.stringContaining('colour'),
+      })
       await stream.write(frame({ type: 'status' }))
       expect(await answers.next()).toMatchObject({ value: { type: 'status' } })
     }))
@@ -175,7 +180,13 @@ describe('a peer', () => {
     withPeer(async ({ wire }) => {
       const stream = await wire.dial()
       const answers = answersOf(stream)
-      const read = { type: 'read', pack: packIdToBytes(pack.id), shareNumber: 0, first: 0, count: 1 }
+      const read = {
+        type: 'read',
+        pack: packIdToBytes(pack.id),
+        shareNumber: 0,
+        first: 0,
+        count: 1,
+      }
       for (const [field, number] of [
         ['shareNumber', 256],
         ['shareNumber', 2 ** 31],
@@ -259,7 +270,12 @@ describe('a peer', () => {
         await becomeOther(peer!, speaks)
         const session = await new Wire(test).session()
         const failed = session.put(
-          { vault: test.vault, manifest: pack.manifestBytes, shareNumber: 0, piece: pack.pieces[0]! },
+          {
+            vault: test.vault,
+            manifest: pack.manifestBytes,
+            shareNumber: 0,
+            piece: pack.pieces[0]!,
+          },
           forever,
         )
         await expect(failed).rejects.toThrow(PeerVersionError)

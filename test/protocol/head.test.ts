@@ -251,8 +251,7 @@ describe('what a head names', () => {
     expect(new Set(nonces).size).toBe(seals.length)
     const again = sealRootSafely(reference, headKey, { vault, sequence: 7, chance })
     expect(again, 'the same field is the same bytes').toEqual(seals[0])
-    const place = { vault, sequence: 7, root: again }
-    expect(openRoot(place, headKey)).toEqual(reference)
+    expect(openRoot({ vault, sequence: 7, root: again }, headKey)).toEqual(reference)
   })
 
   it('needs a nonce of 24 bytes', () => {

@@ -35,7 +35,9 @@ describe('a report of heads', () => {
     const [old, newest] = [makeHead(4), makeHead(7)]
     const marks = markOf(0, newest)
     const report = judgeHeads({ ...facts([answer(0, old)]), marks, known: newest })
-    expect(report.peers).toMatchObject([{ verdict: 'rolled-back', sequence: 4, signedFor: 7, lag: 3 }])
+    expect(report.peers).toMatchObject([
+      { verdict: 'rolled-back', sequence: 4, signedFor: 7, lag: 3 },
+    ])
     const [found] = report.cases
     expect(found).toMatchObject({ kind: 'rollback', sequence: 7, shown: 4, peer: people[0]!.peer })
     expect(found?.heads).toEqual([newest, old])

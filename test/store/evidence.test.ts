@@ -90,4 +90,3 @@ describe('evidence', () => {
     throw new Error('one file takes fewer steps than that')
   })
 })
-

@@ -59,7 +59,9 @@ function exportEvidence({ evidence }: HeadsSummary, folder: string): number {
       const { sequence, vault, device, id } = openHead(head)
       const file = `${name}-${(count += 1)}.head`
       writeSecretFile(join(folder, file), head)
-      lines.push(`${file}: head ${sequence} ${toHex(id)} of vault ${vault}, signed by device ${device}`)
+      lines.push(
+        `${file}: head ${sequence} ${toHex(id)} of vault ${vault}, signed by device ${device}`,
+      )
     }
     for (const receipt of receipts) {
       const { sequence, peer, headId, receivedAt } = openReceipt(receipt)

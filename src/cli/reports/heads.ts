@@ -50,7 +50,9 @@ export function headsLines(summary: HeadsSummary): string[] {
   return [
     `head ${sequence}; ${peersAnswered} of ${peersAsked} friends answered`,
     ...peers.map(lineOf),
-    ...evidence.map((found) => `${found.name}  found ${formatTime(found.foundAt)}  ${briefly(found)}`),
+    ...evidence.map(
+      (found) => `${found.name}  found ${formatTime(found.foundAt)}  ${briefly(found)}`,
+    ),
   ]
 }
 
@@ -65,7 +67,7 @@ export function headsAdvice({ peers, evidence }: HeadsSummary): string | undefin
   if (evidence.length > 0) return '`cairn heads --export DIR` writes the signed documents.'
   const behind = peers.filter(({ verdict }) => verdict === 'behind' || verdict === 'none')
   if (behind.length === 0) return undefined
-  return `${formatItems(behind.length, 'friend')} get the newest head with the next backup.`
+  return `The next backup gives the newest head to those who lack it: ${formatItems(behind.length, 'friend')}.`
 }
 
 function lineOf({ peer, name, verdict, sequence, receivedAt, lag, signedFor }: Row): string {
