@@ -3,7 +3,7 @@
  */
 
 import type { Clock } from '../ports/clock.ts'
-import { linkSignals } from './abort.ts'
+import { linkSignals, orAbort } from './abort.ts'
 
 /** One way; it calls `moved` whenever it gets on. */
 export type Way<T> = (moved: () => void) => Promise<T>
@@ -61,7 +61,7 @@ export async function hedge<T>(
     next()
     // A watch that ends with a signal's reason has nobody to tell.
     watch().catch(() => undefined)
-    return await found.promise
+    return await orAbort(found.promise, signal)
   } finally {
     over.abort(new Error('a way was found'))
   }

@@ -44,9 +44,9 @@ describe('a report of heads', () => {
   it('shows how every friend stands, with no character that commands a terminal', () => {
     const [first, ...rows] = headsLines(calm)
     expect(first).toBe('head 9; 2 of 3 friends answered')
-    expect(rows[0]).toMatch(/^current {5}12D3Koo\w+ {2}ann\\x1b\[2J {2}head 9 {2}since /)
+    expect(rows[0]).toMatch(/^current {6}12D3Koo\w+ {2}ann\\x1b\[2J {2}head 9 {2}since /)
     expect(rows[1]).toMatch(/^behind .* head 7 .* 2 behind$/)
-    expect(rows[2]).toMatch(/^no answer {3}12D3Koo\w+$/)
+    expect(rows[2]).toMatch(/^no answer {4}12D3Koo\w+$/)
     expect(headsAdvice(calm)).toBe(
       'The next backup gives the newest head to those who lack it: 1 friend.',
     )
