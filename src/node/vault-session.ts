@@ -7,7 +7,7 @@
 
 import { equal } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
-import { openHead } from '../../protocol/head.ts'
+import { openHead, SEQUENCE_JUMP_MAX } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { deriveReadKeys, type ReadKeys } from '../../protocol/keys.ts'
 import { decodeRoot, type Root } from '../../protocol/root.ts'
@@ -156,6 +156,26 @@ export class VaultSession {
     )
     await this.#assertInReach(known, newest)
     await this.#tellHead(grid, newest, signal)
+    await this.#follow({ grid, newest, known, isPending: pending !== undefined }, signal)
+    this.#goAbove(answers)
+  }
+
+  /** Take over the newest head, unless it is known. */
+  async #follow(
+    {
+      grid,
+      newest,
+      known,
+      isPending,
+    }: {
+      readonly grid: GridLink['grid']
+      readonly newest: NewestHead | undefined
+      readonly known: number
+      readonly isPending: boolean
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { published } = this.stores
     const source = this.objects(grid, signal)
     const tree = new TreeReader({ source })
     const state = this.#localState(grid, source, tree)
@@ -180,11 +200,28 @@ export class VaultSession {
     await published.keepHead(newest.bytes)
     const root = await state.follow(newest.head, signal)
     // What waited to be sent leads nowhere now; what it held is found by the next scan.
-    if (pending !== undefined) await published.dropPendingHead()
+    if (isPending) await published.dropPendingHead()
     this.stores.releases.dropPlanned()
     this.stores.moves.clear()
     this.stores.rebuilt.dropPlanned()
     await state.rebuildEntries(root, signal)
+  }
+
+  /**
+   * A peer that took heads of a replaced device, a thief's perhaps, refuses lower sequences of ours for ever.
+   * So the order goes on above them, as far as all others allow a head to be ahead.
+   */
+  #goAbove(answers: readonly HeadAnswer[]): void {
+    const { published } = this.stores
+    const current = published.current()
+    if (current === undefined || published.pending() !== undefined) return
+    const { vault } = this.keyring
+    const { epoch } = certificateOf(this.keyring)
+    const heads = answers.flatMap((answer) => answer.heads.map(({ head }) => openHead(head)))
+    const replaced = heads.filter((head) => head.vault === vault && head.epoch < epoch)
+    const highest = Math.max(0, ...replaced.map((head) => head.sequence))
+    const sequence = Math.min(highest, current.sequence + SEQUENCE_JUMP_MAX - 1)
+    if (sequence > current.sequence) published.set('published', { ...current, sequence })
   }
 
   /**
