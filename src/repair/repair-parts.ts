@@ -72,7 +72,7 @@ export interface RepairParts {
   readonly random: Random
   readonly log: Log
   readonly compute: Compute<typeof codecs>
-  readonly grid: Pick<Grid, 'survey' | 'have' | 'manifests' | 'readLeaves' | 'putShare' | 'roster'>
+  readonly grid: Pick<Grid, 'shares' | 'have' | 'roster'>
   readonly list: PackList
   /** `undefined`: everything is read from peers. */
   readonly source: PackSource | undefined
