@@ -40,6 +40,11 @@ export class SharesAtPeers {
     return await surveyPacks(sessions, packs, signal, onAnswer)
   }
 
+  /** Try the peer again at the next question, however it was a moment ago. */
+  forgive(peer: PeerId): void {
+    this.#sessions.of(peer).forgive()
+  }
+
   /**
    * Ask one peer what it holds of packs, with their manifests.
    *
