@@ -38,6 +38,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
 export function isAllowed(member: Member, request: Request): boolean {
   if (!ALLOWED[member.role].has(request.type)) return false
   const vault = vaultOf(request)
+  // A peer's own vault says who lends it: it is no device of that vault, and reads every vault.
   return vault === undefined || member.role === 'peer' || vault === member.vault
 }
 
