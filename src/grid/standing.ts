@@ -10,6 +10,7 @@
  * examples: docs/placement.md
  */
 
+import { AWAY_MS_MAX } from '../../protocol/roster-statement.ts'
 import { onlineShare, type PeerRecord } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
 import { safeCount, type Code } from './code.ts'
@@ -32,8 +33,8 @@ export const NAS_WATCHED_MS_MIN = 14 * DAY_MS
 /** Others' word delays giving up, up to so many times the clock: what only they reach is lost to us. */
 export const VOUCHED_TIMES_MAX = 2
 
-/** A vacation counts for so long after the peer was last heard: for ever is no vacation. */
-export const VACATION_MS_MAX = 90 * DAY_MS
+/** A vacation counts for so long after the peer was last heard, whatever its clock says. */
+export const VACATION_MS_MAX = AWAY_MS_MAX
 
 /** Two failed audits within so long, and a peer gets no new shares (durability.md §4). */
 export const UNTRUSTED_MS = 30 * DAY_MS
