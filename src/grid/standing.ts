@@ -44,6 +44,16 @@ export const SEEN_LATELY_MS = 3 * DAY_MS
 
 export type Standing = 'here' | 'quiet' | 'vacation' | 'leaving' | 'gone' | 'untrusted'
 
+/** As it is told to a person, after the peer's name. */
+export const STANDING_WORDS: Readonly<Record<Standing, string>> = {
+  here: 'takes part',
+  quiet: 'silent for more than a day',
+  vacation: 'away for a while, as it said',
+  leaving: 'about to leave the grid',
+  gone: 'given up, after weeks of silence',
+  untrusted: 'failed two audits',
+}
+
 /** What a peer said of itself; a roster's `Member` has it. */
 export interface Presence {
   /** Milliseconds since 1970, by the peer's clock. */
@@ -105,6 +115,12 @@ export function patienceMs(record: PeerRecord | undefined): number {
   const limit = giveUpMs(record)
   const { silentMs = 0, unheardMs = 0 } = record ?? {}
   return Math.max(0, Math.min(limit - unheardMs, VOUCHED_TIMES_MAX * limit - silentMs))
+}
+
+/** Whether others' word on the peer could make a difference: it is silent, and may still be waited for. */
+export function mayBeVouchedFor(record: PeerRecord | undefined): boolean {
+  if (record === undefined || record.unheardMs < QUIET_MS) return false
+  return record.silentMs < VOUCHED_TIMES_MAX * giveUpMs(record)
 }
 
 /** Whether somebody heard the peer in the last three days, as far as silence was counted. */
