@@ -82,7 +82,7 @@ export class Lookout {
   /**
    * Ask those who answer when they last heard the peers that are silent towards us. Where more than half of
    * them heard one, its silence is no longer than they say; where they did not, ours stands. What a liar
-   * can do with that is delay, and with a majority: up to twice the clock (docs/placement.md).
+   * can do with that is delay, with a majority, for three months at most (docs/placement.md).
    */
   async hearOthers(grid: Grid, signal: AbortSignal): Promise<void> {
     const { clock, records } = this.#parts
