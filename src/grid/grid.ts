@@ -16,7 +16,7 @@ import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
+import { askAll, lookOf, type PeerFailure } from './ask-all.ts'
 import { codeFor, type Code } from './code.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
@@ -24,11 +24,14 @@ import type { Candidate } from './place-order.ts'
 import { placePack, refusalOf, type Placement } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
+import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
+import type { Survey } from './survey.ts'
 
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
 export type { Placement } from './place-pack.ts'
+export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
 
 /** Locations kept in memory: about a kilobyte each. */
@@ -79,9 +82,16 @@ export class Grid {
   readonly #manifests = new Map<PackId, Uint8Array>()
   readonly #locations = new Map<PackId, PackLocation>()
   readonly #reader: PackReader
+  /** Single shares at single peers, for those who check and repair. */
+  readonly shares: SharesAtPeers
 
   constructor(parts: GridParts) {
     this.#parts = parts
+    this.shares = new SharesAtPeers({
+      all: () => this.#storage(),
+      of: (peer) => this.#session(peer),
+      onSurvey: (survey) => this.#look(survey),
+    })
     this.#reader = new PackReader({
       log: parts.log,
       session: (peer) => this.#session(peer),
@@ -143,8 +153,8 @@ export class Grid {
 
   /** Ask every peer what it holds of these packs. Packs of which nobody holds anything are absent. */
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
-    const look = (answers: Answers<void>) => this.#look(answers)
-    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, look)
+    const onSurvey = (survey: Survey) => this.#look(survey)
+    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, onSurvey)
     for (const location of found.values()) this.#remember(location)
     return found
   }
@@ -294,8 +304,9 @@ export class Grid {
         },
         signal,
       )
-      this.#look(round)
-      answered.push(...round.answers.map(({ peer }) => peer))
+      const here = round.answers.map(({ peer }) => peer)
+      this.#look({ answered: here, failures: round.failures })
+      answered.push(...here)
       failures.push(...round.failures)
     }
   }
@@ -344,13 +355,13 @@ export class Grid {
   ) {
     const sessions = this.#storage()
     for (const session of sessions) session.forgive()
-    const answers = await askAll(sessions, ask, signal)
-    this.#look(answers)
-    return answers
+    const { answers, failures } = await askAll(sessions, ask, signal)
+    this.#look({ answered: answers.map(({ peer }) => peer), failures })
+    return { answers, failures }
   }
 
-  #look<T>(answers: Answers<T>): void {
-    this.#parts.onLook?.(lookOf(answers))
+  #look({ answered, failures }: Pick<Survey, 'answered' | 'failures'>): void {
+    this.#parts.onLook?.(lookOf(answered, failures))
   }
 
   #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
