@@ -153,6 +153,7 @@ export class Grid {
 
   /** Ask every peer what it holds of these packs. Packs of which nobody holds anything are absent. */
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
+    if (packs.length === 0) return new Map()
     const onSurvey = (survey: Survey) => this.#look(survey)
     const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, onSurvey)
     for (const location of found.values()) this.#remember(location)
@@ -242,6 +243,7 @@ export class Grid {
     vault: VaultId,
     signal: AbortSignal,
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
+    if (packs.length === 0) return { failures: [] }
     const { failures } = await this.#askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
         await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
@@ -263,6 +265,7 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
+    if (documents.length === 0) return { answers: [], failures: [] }
     const { answers, failures } = await this.#askEverybody(async (session, within) => {
       const sum = { count: 0, bytes: 0, refused: 0 }
       for (const document of documents) {

@@ -40,7 +40,8 @@ export class SharesAtPeers {
     const sessions = this.#sessions.all()
     for (const session of sessions) session.forgive()
     const survey = await surveyPacks(sessions, packs, signal, onAnswer)
-    this.#sessions.onSurvey?.(survey)
+    // Asked about nothing, nobody said anything.
+    if (packs.length > 0) this.#sessions.onSurvey?.(survey)
     return survey
   }
 
