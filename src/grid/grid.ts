@@ -265,9 +265,12 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
-    if (documents.length === 0) return { answers: [], failures: [] }
+    const nothing = { count: 0, bytes: 0, refused: 0 }
+    if (documents.length === 0) {
+      return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
+    }
     const { answers, failures } = await this.#askEverybody(async (session, within) => {
-      const sum = { count: 0, bytes: 0, refused: 0 }
+      const sum = { ...nothing }
       for (const document of documents) {
         const { count, bytes, refused } = await session.release(document, within)
         sum.count += count
