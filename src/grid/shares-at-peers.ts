@@ -16,6 +16,8 @@ export interface PeerSessions {
   /** Every storage peer. */
   readonly all: () => readonly PeerSession[]
   readonly of: (peer: PeerId) => PeerSession
+  /** Told who answered a survey. */
+  readonly onSurvey?: (survey: Survey) => void
 }
 
 export class SharesAtPeers {
@@ -37,7 +39,10 @@ export class SharesAtPeers {
   ): Promise<Survey> {
     const sessions = this.#sessions.all()
     for (const session of sessions) session.forgive()
-    return await surveyPacks(sessions, packs, signal, onAnswer)
+    const survey = await surveyPacks(sessions, packs, signal, onAnswer)
+    // Asked about nothing, nobody said anything.
+    if (packs.length > 0) this.#sessions.onSurvey?.(survey)
+    return survey
   }
 
   /** Try the peer again at the next question, however it was a moment ago. */
