@@ -7,11 +7,12 @@
  */
 
 import type { PackId } from '../../protocol/manifest.ts'
+import type { Look } from '../base/peer-record.ts'
 import type { PackLocation, Survey } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
 import { judgePack, type FriendFacts, type Holding, type PackHealth } from './pack-health.ts'
 import type { PackFacts, PackShape, ShapedPack } from './pack-list.ts'
-import type { Held, Look, RepairParts, RepairProgress } from './repair-parts.ts'
+import type { Held, RepairParts, RepairProgress } from './repair-parts.ts'
 
 export interface CheckOptions {
   /**
@@ -52,14 +53,14 @@ export async function checkPacks(
     },
   )
   const look = { answered, silent: failures.map(({ peer }) => peer) }
-  const friends = givenUp(parts.friends.look(look), options.giveUp)
+  const isAnswered = new Set(answered)
+  const friends = givenUp(parts.friends.facts(isAnswered), options.giveUp)
   const shapes = await learnShapes(parts, facts, signal)
-  clearDenied(bad, holdings, new Set(answered))
+  clearDenied(bad, holdings, isAnswered)
   const seen = facts.map((pack) => {
     const said = holdings.get(pack.id) ?? new Map<PeerId, readonly number[]>()
     return { pack, holders: seenHolders(pack.id, said, bad) }
   })
-  const isAnswered = new Set(answered)
   const known = seen.map(({ pack }) =>
     [...list.holders(pack)].filter(([, peer]) => !isAnswered.has(peer)),
   )
