@@ -106,6 +106,27 @@ export function judgeAgain(
   return judgePack(health.pack, { holders: merged, barred: bad.peersOf(id) }, friends)
 }
 
+/** The same packs, once shares of them were found to be bad. */
+export function withoutBad(
+  checked: CheckedPacks,
+  found: readonly Held[],
+  bad: RepairParts['bad'],
+): CheckedPacks {
+  const isFound = new Set(found.map(({ pack }) => pack))
+  const packs = checked.packs.map((health) => {
+    const { id } = health.pack
+    if (!isFound.has(id)) return health
+    const holders = new Map(
+      [...health.held.holders].map(([shareNumber, all]) => [
+        shareNumber,
+        all.filter(({ peer }) => !bad.has({ pack: id, shareNumber, peer })),
+      ]),
+    )
+    return judgePack(health.pack, { holders, barred: bad.peersOf(id) }, checked.friends)
+  })
+  return { ...checked, packs }
+}
+
 /** The same pack with shares that were placed since. */
 export function judgeWith(
   health: PackHealth,

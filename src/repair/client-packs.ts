@@ -65,6 +65,14 @@ export class ClientPackList implements PackList {
     return own === undefined ? new Map() : this.#packs.holders(own)
   }
 
+  /** @returns share number → the peer that holds it and was told that a head needs it */
+  adopted({ numbers }: PackFacts): ReadonlyMap<number, PeerId> {
+    const own = ownNumber(this.#packs, numbers)
+    if (own === undefined) return new Map()
+    const holders = [...this.#packs.holders(own)]
+    return new Map(holders.filter(([share]) => this.#packs.isAdopted(own, share)))
+  }
+
   *#rows(): Generator<PackRow> {
     for (let from = 0; ;) {
       const page = this.#packs.from(from, PAGE_ROWS)
