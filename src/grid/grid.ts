@@ -91,6 +91,7 @@ export class Grid {
       all: () => this.#storage(),
       of: (peer) => this.#session(peer),
       onSurvey: (survey) => this.#look(survey),
+      onPut: (peer, refusal) => this.#parts.onPuts?.(new Map([[peer, refusal]])),
     })
     this.#reader = new PackReader({
       log: parts.log,

@@ -6,9 +6,12 @@
  */
 
 import type { PackId } from '../../protocol/manifest.ts'
+import type { Refusal } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
+import { troubleAtPeer } from './ask-all.ts'
 import type { PackLocation } from './locate-packs.ts'
 import type { PeerSession, SharePut } from './peer-session.ts'
+import { refusalOf } from './place-pack.ts'
 import { readRun, type Run } from './read-pack.ts'
 import { askManifests, surveyPacks, type FoundManifest, type Survey } from './survey.ts'
 
@@ -18,6 +21,8 @@ export interface PeerSessions {
   readonly of: (peer: PeerId) => PeerSession
   /** Told who answered a survey. */
   readonly onSurvey?: (survey: Survey) => void
+  /** Told of every share that a peer took (`undefined`), and of every other outcome. */
+  readonly onPut?: (peer: PeerId, refusal: Refusal | undefined) => void
 }
 
 export class SharesAtPeers {
@@ -43,6 +48,11 @@ export class SharesAtPeers {
     // Asked about nothing, nobody said anything.
     if (packs.length > 0) this.#sessions.onSurvey?.(survey)
     return survey
+  }
+
+  /** Try the peer again at the next question, however it was a moment ago. */
+  forgive(peer: PeerId): void {
+    this.#sessions.of(peer).forgive()
   }
 
   /**
@@ -89,6 +99,14 @@ export class SharesAtPeers {
     signal: AbortSignal,
     onSent?: (size: number) => void,
   ): Promise<'stored' | 'held'> {
-    return await this.#sessions.of(peer).put(share, signal, onSent)
+    const { of, onPut } = this.#sessions
+    try {
+      const outcome = await of(peer).put(share, signal, onSent)
+      onPut?.(peer, undefined)
+      return outcome
+    } catch (error) {
+      onPut?.(peer, refusalOf(troubleAtPeer(error, signal)))
+      throw error
+    }
   }
 }

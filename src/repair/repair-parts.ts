@@ -5,6 +5,7 @@
 
 import type { PackId } from '../../protocol/manifest.ts'
 import type { VaultId } from '../../protocol/ids.ts'
+import type { Look } from '../base/peer-record.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -16,16 +17,14 @@ import type { FriendFacts } from './pack-health.ts'
 import type { PackFacts, PackList } from './pack-list.ts'
 import type { PackSource } from './pack-source.ts'
 
-/** Who answered a question to everybody, and who did not. */
-export interface Look {
-  readonly answered: readonly PeerId[]
-  readonly silent: readonly PeerId[]
-}
-
 /** What is known of the friends who lend disk, and kept of what is seen of them. */
 export interface Friends {
-  /** Note a look, and tell how everybody stands after it: one row for each storage peer. */
-  look(look: Look): ReadonlyMap<PeerId, FriendFacts>
+  /**
+   * How everybody stands, once the grid has told who answered: one row for each storage peer.
+   *
+   * @param answered - those who answered just now
+   */
+  facts(answered: ReadonlySet<PeerId>): ReadonlyMap<PeerId, FriendFacts>
   noteAudit(peer: PeerId, isGood: boolean): void
 }
 
@@ -40,20 +39,27 @@ export interface Held {
 export interface BadShares {
   has(held: Held): boolean
   note(held: Held): void
-  /** The share was read in full and is right. */
+  /** The share was read in full and is right, or the peer does not say any more that it holds it. */
   clear(held: Held): void
+  all(): readonly Held[]
   /** @returns peers with a bad share of the pack */
   peersOf(pack: PackId): ReadonlySet<PeerId>
+}
+
+/** Share number → peers that say they hold it. */
+export interface SeenPack {
+  readonly pack: PackFacts
+  readonly holders: ReadonlyMap<number, readonly PeerId[]>
 }
 
 /** What is known of who holds what, kept from one run to the next. */
 export interface HolderBook {
   /**
-   * Everybody was asked: of those who answered this is all that they hold of the pack.
+   * Everybody was asked: of those who answered this is all that they hold of these packs.
    *
    * @returns shares that are not where they were known, though the peer was told that they are needed
    */
-  saw(pack: PackFacts, holders: ReadonlyMap<number, readonly PeerId[]>, look: Look): readonly Held[]
+  saw(seen: readonly SeenPack[], look: Look): readonly Held[]
   /** The peer stored the share, durably; it is not told yet that a head needs it. */
   placed(pack: PackFacts, shareNumber: number, peer: PeerId): void
   /** Every share of the pack has its place. */
