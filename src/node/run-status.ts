@@ -13,7 +13,7 @@ import { placedPacks, type PlacedState } from './placed-packs.ts'
 import type { VaultSession } from './vault-session.ts'
 import type { WhyFriend } from './why-types.ts'
 
-/** Unrepaired for longer, shares run out: durability.md §2.5 has the figures, and says that one must be told. */
+/** Unnoticed for longer, losses add up to a pack's: the person must be told (docs/placement.md). */
 const CHECK_OVERDUE_MS = 30 * 86_400_000
 
 export async function runStatus(session: VaultSession, signal: AbortSignal): Promise<ClientStatus> {
