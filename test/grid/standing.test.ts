@@ -14,7 +14,6 @@ import {
   standingOf,
   VACATION_MS_MAX,
   type HolderFacts,
-  type Presence,
   type Standing,
 } from '../../src/grid/standing.ts'
 import type { PeerId } from '../../src/ports/network.ts'

@@ -95,7 +95,7 @@ describe('a friend who is silent', () => {
     await vault.tell(async () => {
       const friend = holderOf(vault)
       await look(vault)
-      const awayUntil = vault.world.scheduler.now + 30 * DAY_MS
+      const awayUntil = Math.floor(vault.world.scheduler.now) + 30 * DAY_MS
       await announce(vault, friend, { awayUntil })
       vault.friends.crash(friend)
       expect(standingIn(await passDays(vault, 29), friend)).toBe('vacation')

@@ -5,6 +5,7 @@ import {
   DAY_MS,
   look,
   passDays,
+  passTime,
   sharesAt,
   standingIn,
   standings,
@@ -28,7 +29,7 @@ describe('a partition', () => {
         vault.write('during', noise(300 * KIB, 2))
         const during = await vault.backUp()
         expect(during.published).toBe(true)
-        await sleep(vault, ms)
+        await passTime(vault, ms)
         await look(vault)
         vault.world.internet.heal()
 
@@ -59,7 +60,7 @@ describe('a partition', () => {
         vault.write('during', noise(300 * KIB, 2))
         const during = await vault.backUp()
         expect(during).toMatchObject({ published: false, notSafe: { name: 'NotSafeError' } })
-        await sleep(vault, ms)
+        await passTime(vault, ms)
         expect((await vault.backUp()).published).toBe(false)
         vault.world.internet.heal()
         const after = await vault.backUp()
@@ -133,7 +134,3 @@ describe('a one-way loss', () => {
     })
   })
 })
-
-function sleep(vault: TestVault, ms: number): Promise<void> {
-  return vault.world.scheduler.sleep(ms)
-}
