@@ -25,7 +25,9 @@ describe('cairn why', () => {
   it('says who is missing, since when, until when, and what would help', () => {
     const report = reportOf(['ann', 'ben', undefined, undefined], {
       [cleo]: { standing: 'quiet', isHere: false, record: silentFor(3) },
-      [dan]: { record: { ...newRecord(dan, NOW), refusal: 'full', refusedAt: NOW - 2 * 3_600_000 } },
+      [dan]: {
+        record: { ...newRecord(dan, NOW), refusal: 'full', refusedAt: NOW - 2 * 3_600_000 },
+      },
     })
     expect(whyLines(report)).toEqual([
       '1 pack: 1 unsafe',

@@ -41,7 +41,7 @@ describe('a partition', () => {
         expect(standings(status)).toEqual({ here: 7 })
         expect(status.placed).toMatchObject({ settling: 0, unsafe: 0 })
         for (const [pack, count] of sharesAt(vault.friends.all)) {
-          if (shares.has(pack)) expect(count, pack).toBeLessThanOrEqual(5)
+          if (shares.has(pack)) expect(count, `of ${pack}`).toBeLessThanOrEqual(5)
         }
         expect(after.bytesSent, 'what was missing, and the new file').toBeLessThan(
           during.bytesSent + 300 * KIB,
@@ -81,7 +81,7 @@ describe('a partition', () => {
         const part = ['laptop', ...names].filter(() => chance.chance(0.4))
         vault.world.internet.split(part)
         const status = await passDays(vault, 7)
-        expect(standings(status).gone ?? 0, part.join(' ')).toBe(0)
+        expect(standings(status).gone ?? 0, `without ${part.join(' ')}`).toBe(0)
         vault.world.internet.heal()
         expect(standings(await look(vault))).toEqual({ here: 6 })
       })

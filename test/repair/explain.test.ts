@@ -15,14 +15,14 @@ import { judgePack, type Holding } from '../../src/repair/pack-health.ts'
 
 const DAY = 86_400_000
 const NOW = Date.UTC(2026, 5, 15)
-const [ann, ben, cleo, dan, eve, finn] = ['ann', 'ben', 'cleo', 'dan', 'eve', 'finn'] as PeerId[] as [
-  PeerId,
-  PeerId,
-  PeerId,
-  PeerId,
-  PeerId,
-  PeerId,
-]
+const [ann, ben, cleo, dan, eve, finn] = [
+  'ann',
+  'ben',
+  'cleo',
+  'dan',
+  'eve',
+  'finn',
+] as PeerId[] as [PeerId, PeerId, PeerId, PeerId, PeerId, PeerId]
 
 describe('an explanation', () => {
   it('of a whole pack lacks nothing', () => {

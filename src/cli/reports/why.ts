@@ -42,7 +42,8 @@ export function whyLines(report: WhyReport): string[] {
   const whole = verdicts.get('whole') ?? 0
   if (packsTotal === 0) return [isAll ? 'Nothing was backed up yet.' : 'It takes no pack.']
   if (whole === packsTotal) {
-    const all = packsTotal === 1 ? 'The pack is whole' : `All ${formatCount(packsTotal)} packs are whole`
+    const all =
+      packsTotal === 1 ? 'The pack is whole' : `All ${formatCount(packsTotal)} packs are whole`
     return [`${all}: every share has its place.`]
   }
   const detailed = isAll && report.explanations.length > PACKS_SHOWN_MAX ? [] : shown(report)
@@ -81,11 +82,7 @@ export function fixesOf({ lacks, friends, friendsLacking, now }: WhyReport): str
   ]
 }
 
-function backWords(
-  back: readonly PeerLack[],
-  friends: WhyReport['friends'],
-  now: number,
-): string {
+function backWords(back: readonly PeerLack[], friends: WhyReport['friends'], now: number): string {
   const [only] = back
   if (only === undefined || back.length > 1) return namesOf(back, friends)
   const words = describeLack(only, now).split(';')[0] ?? ''
@@ -105,7 +102,10 @@ function packLines({ health, lacks }: Explanation, report: WhyReport): string[] 
   const shares = Array.from({ length: total }, (_, share) => {
     const counting = new Set(health.live.get(share) ?? [])
     const holders = (held.holders.get(share) ?? []).map(({ peer, isSeen }) => {
-      const notes = [...(isSeen ? [] : ['silent']), ...(counting.has(peer) ? [] : ['does not count'])]
+      const notes = [
+        ...(isSeen ? [] : ['silent']),
+        ...(counting.has(peer) ? [] : ['does not count']),
+      ]
       const note = notes.length === 0 ? '' : ` (${notes.join(', ')})`
       return `${nameOf(peer, report.friends)}${note}`
     })
@@ -132,7 +132,7 @@ export function summaryOf(health: PackHealth): string {
       return `${places}, ${safeCount} make it safe`
     case 'out-of-reach':
       return `${readable.size} of the ${needed} shares it takes can be read now`
-    case 'lost':
+    default:
       return `${readable.size} of the ${needed} shares it takes are left`
   }
 }
@@ -153,7 +153,7 @@ function describe(lack: Lack, { friends, now }: WhyReport): string {
       )
     case 'peers':
       return `${formatItems(lack.has, 'peer')} for ${formatItems(lack.needed, 'share')}`
-    case 'peer':
+    default:
       return `${nameOf(lack.peer, friends)} ${describeLack(lack, now)}`
   }
 }
