@@ -51,8 +51,7 @@ export function whyLines(report: WhyReport): string[] {
   return [
     `${formatItems(packsTotal, 'pack')}: ${countsOf(verdicts)}`,
     ...detailed.flatMap((explanation) => ['', ...packLines(explanation, report)]),
-    '',
-    ...report.lacks.map((count) => lackLine(count, report)),
+    ...(detailed.length === 1 ? [] : ['', ...report.lacks.map((count) => lackLine(count, report))]),
     ...(fixes.length === 0 ? [] : ['', 'What would help:', ...fixes.map((fix) => `  ${fix}`)]),
   ]
 }
@@ -174,14 +173,16 @@ function packRecord(explanation: Explanation, report: WhyReport): JsonRecord {
     happiness_max: health.happinessMax,
     happiness_safe: health.safeCount,
     shares_missing: health.missing,
-    shares: [...held.holders].map(([share, holders]) => ({
-      share,
-      holders: holders.map(({ peer, isSeen }) => ({
-        peer,
-        answered: isSeen,
-        counts: (live.get(share) ?? []).includes(peer),
+    shares: [...held.holders]
+      .toSorted(([a], [b]) => a - b)
+      .map(([share, holders]) => ({
+        share,
+        holders: holders.map(({ peer, isSeen }) => ({
+          peer,
+          answered: isSeen,
+          counts: (live.get(share) ?? []).includes(peer),
+        })),
       })),
-    })),
     lacks: lacks.map((lack) => lackFields(lack, report)),
   }
 }
