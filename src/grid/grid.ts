@@ -11,6 +11,7 @@ import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import { PeerRefusedError } from '../base/errors.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -162,6 +163,20 @@ export class Grid {
     return await this.#reader.readRun(newest, run, keep, signal)
   }
 
+  /**
+   * Read leaves of any one share, up to 1 MiB, as a holder gives them; nothing is rebuilt.
+   *
+   * @returns verified bytes
+   * @throws {PeerError} nobody gives them
+   */
+  async readShare(
+    location: PackLocation,
+    leaves: Pick<Segment, 'shareNumber' | 'run'>,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    return await this.#reader.readShare(location, leaves, signal)
+  }
+
   /** Give a head to every peer. Receipts are verified. */
   async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
     const { vault, sequence, id } = openHead(head)
@@ -198,17 +213,24 @@ export class Grid {
     return { answers: answers.map(({ peer, answer }) => ({ peer, heads: answer })), failures }
   }
 
-  /** Tell every peer that head `sequence` needs these packs. */
+  /**
+   * Tell every peer that head `sequence` needs these packs.
+   *
+   * @param options.isAll - and that nothing which came to it so far is needed but what was adopted, now
+   *   or before
+   */
   async adopt(
     packs: readonly PackId[],
     sequence: number,
     vault: VaultId,
     signal: AbortSignal,
+    options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
     const { failures } = await this.#askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
         await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
       }
+      if (options.isAll) await forgo(session, vault, sequence, within)
     }, signal)
     return { failures }
   }
@@ -338,5 +360,19 @@ export class Grid {
       const [oldest] = map.size > LOCATIONS_MAX ? map.keys() : []
       if (oldest !== undefined) map.delete(oldest)
     }
+  }
+}
+
+/** A peer that does not take the word, or does not know it, keeps more than it need. */
+async function forgo(
+  session: PeerSession,
+  vault: VaultId,
+  sequence: number,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await session.forgo(vault, sequence, signal)
+  } catch (error) {
+    if (!(error instanceof PeerRefusedError)) throw error
   }
 }

@@ -127,6 +127,20 @@ export class PackReader {
     }
   }
 
+  /**
+   * Leaves of any one share as a holder gives them, verified; nothing is rebuilt.
+   *
+   * @param run - 1 MiB at most
+   * @throws {PeerError} nobody gives them
+   */
+  async readShare(
+    location: PackLocation,
+    { shareNumber, run }: Pick<Segment, 'shareNumber' | 'run'>,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    return await this.#fetch(location, shareNumber, run, signal)
+  }
+
   async #readSegments(
     location: PackLocation,
     segments: readonly Segment[],

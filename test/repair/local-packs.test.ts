@@ -1,0 +1,277 @@
+import { describe, expect, it } from 'vitest'
+
+import type { PackId } from '../../protocol/manifest.ts'
+import { toBytes } from '../../sim/file-tree.ts'
+import { localPackSource } from '../../src/node/local-pack-source.ts'
+import { VaultSession } from '../../src/node/vault-session.ts'
+import { backUp, diary, gc, hide, KIB, packsOf, sleepDays } from '../support/chores.ts'
+import { digestOf } from '../support/test-grid.ts'
+import { clientPorts, HOME, noise, TestVault } from '../support/test-vault.ts'
+
+const LEAF = 16 * KIB
+
+/** Leaves that a range of bytes meets beyond its own length, at most; one more where it straddles two shares. */
+const EDGES = 3 * LEAF
+
+describe('a pack of files that are unchanged', () => {
+  it('is made again without a byte from the grid', () =>
+    tell(async (vault) => {
+      letters(vault, 40)
+      vault.write('photo', noise(3_000 * KIB, 7))
+      vault.write('empty', '')
+      await backUp(vault)
+      const remade = await remakeAll(vault)
+      expect(remade.length).toBeGreaterThan(0)
+      for (const { fetched } of remade) expect(fetched).toBe(0)
+    }))
+
+  it('is made again from two small backups, and what they share', () =>
+    tell(async (vault) => {
+      letters(vault, 10)
+      await backUp(vault)
+      letters(vault, 10, 'more letters')
+      vault.write('new', noise(9 * KIB, 1_000))
+      await backUp(vault)
+      for (const { fetched } of await remakeAll(vault)) expect(fetched).toBe(0)
+    }))
+
+  it('is made again where nobody has a share of it any more', () =>
+    tell(async (vault) => {
+      letters(vault, 12)
+      await backUp(vault)
+      const before = await remakeAll(vault)
+      const back = hide(vault, await packsOf(vault, 'data'))
+      await vault.calm()
+      const remade = await remakeAll(vault, { isCompared: false })
+      expect(remade.map(({ digest }) => digest)).toEqual(before.map(({ digest }) => digest))
+      back()
+    }))
+})
+
+describe('a pack of files of which some changed', () => {
+  it('costs the ranges of what was edited, removed, renamed or grew', () =>
+    tell(async (vault) => {
+      letters(vault, 40, 'letters', 100 * KIB)
+      await backUp(vault)
+      vault.write('letters/7', noise(100 * KIB, 5_000))
+      vault.remove('letters/11')
+      vault.rename('letters/20', 'elsewhere')
+      vault.write('letters/30', noise(50 * KIB, 30))
+      await vault.calm()
+      const lost = 4 * (100 * KIB + 54)
+      const remade = await remakeAll(vault)
+      const fetched = remade.reduce((sum, each) => sum + each.fetched, 0)
+      expect(fetched).toBeGreaterThanOrEqual(lost)
+      expect(fetched).toBeLessThanOrEqual(1.05 * lost + 4 * EDGES)
+    }))
+
+  it('costs no more where shares with its data are lost', () =>
+    tell(async (vault) => {
+      letters(vault, 40, 'letters', 100 * KIB)
+      await backUp(vault)
+      for (const name of [3, 7, 11, 15, 19, 23, 27, 31, 35, 39]) vault.remove(`letters/${name}`)
+      await vault.calm()
+      const lost = 10 * (100 * KIB + 54)
+      for (const friend of await dataHolders(vault)) vault.friends.crash(friend, 'kill')
+      await vault.calm()
+      const remade = await remakeAll(vault)
+      const fetched = remade.reduce((sum, each) => sum + each.fetched, 0)
+      expect(fetched).toBeGreaterThanOrEqual(lost)
+      expect(fetched).toBeLessThanOrEqual(1.05 * lost + 10 * EDGES)
+      vault.startFriends()
+    }))
+
+  it('costs the chunks that changed of a large file, though its newest version is a delta', () =>
+    tell(async (vault) => {
+      const content = noise(6_000 * KIB, 9)
+      vault.write('disk image', content)
+      await backUp(vault)
+      content.set(noise(2 * KIB, 77), 3_000 * KIB)
+      vault.write('disk image', content)
+      await backUp(vault)
+      const remade = await remakeAll(vault, { kind: 'data' })
+      const fetched = remade.reduce((sum, each) => sum + each.fetched, 0)
+      expect(fetched).toBeGreaterThan(0)
+      // One chunk, which is 4 MiB at most.
+      expect(fetched).toBeLessThanOrEqual(4_096 * KIB + EDGES)
+      // Deltas are not in any file.
+      for (const { fetched: all, size } of await remakeAll(vault, { kind: 'delta' })) {
+        expect(all).toBeGreaterThan(0)
+        expect(all).toBeLessThanOrEqual(size + LEAF)
+      }
+    }))
+
+  it('is right though a file lies about its time, once the backupdb knows no digest', () =>
+    tell(async (vault) => {
+      letters(vault, 30, 'letters', 20 * KIB)
+      await backUp(vault)
+      forgetDigests(vault)
+      const { tree } = vault.laptop
+      const node = tree.node(toBytes(`${HOME}/letters/12`))
+      const { mtime } = node
+      tree.write(node, 5 * KIB, noise(100, 99))
+      node.mtime = mtime
+      const remade = await remakeAll(vault)
+      const fetched = remade.reduce((sum, each) => sum + each.fetched, 0)
+      expect(fetched).toBeGreaterThan(0)
+    }))
+
+  it('takes a touched file for what it is', () =>
+    tell(async (vault) => {
+      letters(vault, 12)
+      await backUp(vault)
+      letters(vault, 12)
+      await vault.calm()
+      for (const { fetched } of await remakeAll(vault)) expect(fetched).toBe(0)
+    }))
+})
+
+describe('packs that were merged', () => {
+  it('are made again from the files and the cache, each number at its place', () =>
+    tell(async (vault) => {
+      for (let day = 0; day < 12; day += 1) {
+        letters(vault, 3, `day ${day}`, 5 * KIB)
+        await backUp(vault)
+      }
+      vault.remove('day 4/1')
+      await backUp(vault)
+      const { merged } = await gc(vault)
+      expect(merged.packs).toBeGreaterThan(12)
+      const remade = await remakeAll(vault)
+      const fetched = remade.reduce((sum, each) => sum + each.fetched, 0)
+      const size = remade.reduce((sum, each) => sum + each.size, 0)
+      expect(size).toBeGreaterThan(36 * 5 * KIB)
+      // What the letter that was removed took, and its neighbours in the same leaves.
+      expect(fetched).toBeLessThanOrEqual(5 * KIB + EDGES)
+    }))
+
+  it('are made again on a recovered machine: from the grid what is not restored', () =>
+    tell(async (vault) => {
+      letters(vault, 20, 'letters', 30 * KIB)
+      await diary(vault, 3)
+      await vault.recoverElsewhere()
+      for (const { fetched, size } of await remakeAll(vault)) {
+        expect(fetched).toBeGreaterThan(0)
+        expect(fetched).toBeLessThanOrEqual(size + LEAF)
+      }
+      await sleepDays(vault, 1)
+    }))
+})
+
+describe('any story of a home', () => {
+  it.each([1, 2, 3, 4, 5, 6])('gives packs that are right, seed %i', (seed) =>
+    tell(async (vault) => {
+      const random = draws(seed)
+      const names: string[] = []
+      for (let day = 0; day < 5; day += 1) {
+        for (let change = 0; change < 12; change += 1) step(vault, names, random)
+        await backUp(vault)
+        if (day === 3) await gc(vault)
+      }
+      // Not backed up any more.
+      for (let change = 0; change < 8; change += 1) step(vault, names, random)
+      await vault.calm()
+      for (const { fetched, size } of await remakeAll(vault)) {
+        expect(fetched).toBeLessThanOrEqual(size + 4 * LEAF)
+      }
+    }, seed),
+  )
+})
+
+interface RemadePack {
+  readonly id: PackId
+  readonly size: number
+  readonly fetched: number
+  readonly digest: string
+}
+
+/** Make every pack again and compare it with what peers hold. */
+function remakeAll(
+  vault: TestVault,
+  { kind, isCompared = true }: { readonly kind?: string; readonly isCompared?: boolean } = {},
+): Promise<RemadePack[]> {
+  return vault.laptop.run(async (ports, signal) => {
+    const session = await VaultSession.open(clientPorts(ports), signal)
+    try {
+      const { grid } = await session.link()
+      const source = await localPackSource(session, signal)
+      const { packs } = session.stores
+      const rows = packs.encodedFrom(0).filter((row) => kind === undefined || row.kind === kind)
+      const ids = [...new Set(rows.flatMap(({ id }) => id ?? []))]
+      source.expect(ids)
+      const remade: RemadePack[] = []
+      for (const id of ids) {
+        const local = await source.estimate({ id }, signal)
+        const made = await source.bytes({ id }, signal)
+        expect(made, id).toBeDefined()
+        if (made === undefined) continue
+        const digest = digestOf(made.bytes)
+        const { length: size } = made.bytes
+        expect(local).toBeLessThanOrEqual(size)
+        remade.push({ id, size, fetched: made.fetched, digest })
+        if (!isCompared) continue
+        const location = (await grid.have([id], signal)).get(id)!
+        expect(digest).toBe(digestOf(await grid.read(location, 0, size, signal)))
+      }
+      return remade
+    } finally {
+      await session.close()
+    }
+  })
+}
+
+/** Friends that hold the first piece of a pack of content. */
+async function dataHolders(vault: TestVault) {
+  const [pack] = await packsOf(vault, 'data')
+  const isFirst = ({ path }: { readonly path: string }) => path.includes(`${pack}-0.share`)
+  const holders = vault.friends.all.filter(({ machine }) => machine.volume.save().some(isFirst))
+  expect(holders.length).toBe(1)
+  return holders
+}
+
+/** As after a recovery: of files that are one object the tree has no digest. */
+function forgetDigests(vault: TestVault): void {
+  const database = vault.laptop.databases.open('backupdb')
+  database.exec('UPDATE entries SET content = NULL')
+  database.close()
+}
+
+function letters(vault: TestVault, count: number, folder = 'letters', size = 3 * KIB): void {
+  for (let index = 0; index < count; index += 1) {
+    vault.write(`${folder}/${index}`, noise(size, index + 1))
+  }
+}
+
+/** One change: mostly small files, now and then a large one, an edit, a rename or a removal. */
+function step(vault: TestVault, names: string[], random: () => number): void {
+  const pick = () => Math.floor(random() * names.length)
+  const what = random()
+  if (names.length < 3 || what < 0.5) {
+    const name = `folder ${Math.floor(random() * 4)}/file ${names.length} ${random()}`
+    const size = Math.floor(random() ** 4 * 3_000 * KIB)
+    vault.write(name, noise(size, Math.floor(random() * 1e6)))
+    names.push(name)
+  } else if (what < 0.7) {
+    vault.write(names[pick()]!, noise(Math.floor(random() * 40 * KIB), Math.floor(random() * 1e6)))
+  } else if (what < 0.85) {
+    const index = pick()
+    const to = `folder ${Math.floor(random() * 4)}/renamed ${random()}`
+    vault.rename(names[index]!, to)
+    names[index] = to
+  } else {
+    const [name] = names.splice(pick(), 1)
+    vault.remove(name!)
+  }
+}
+
+function draws(seed: number): () => number {
+  let state = seed * 0x9e3779b9
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+function tell(story: (vault: TestVault) => Promise<void>, seed = 1): Promise<void> {
+  return new TestVault({ peers: 6, seed }).tell(story)
+}
