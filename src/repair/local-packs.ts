@@ -6,10 +6,11 @@
  * the grid. The manifest decides: a pack that does not give its data shares' roots is never handed out,
  * and what made it wrong is fetched.
  *
- * Nothing is written, so a power cut costs nothing. Memory: the pack twice, the leaves of parity
- * that were fetched for it (at most once more the pack), two batches of 4 MiB, and what one walk notes
+ * Nothing is written, so a power cut costs nothing. Memory: the pack twice, the leaves of parity that were
+ * fetched for it (at most once more the pack), two batches of 4 MiB, and what one walk notes
  * (local-content.ts): some 60 MB for packs of the usual size. Time: a walk over the tree for each batch of
- * packs, then for each pack about what it took to make it: reading, zstd, sealing, and a hash of its shares.
+ * packs; then for a pack of 8 MiB 0.06 s of a processor where it holds chunks of large files, 0.4 s where it
+ * holds 4,000 small ones (24 MB before compression), besides reading them.
  */
 
 import { extentsSize, placeOf } from '../../protocol/extents.ts'
@@ -125,7 +126,8 @@ export class LocalPacks {
       fillPack(assembly, location, grid, { offset, length }, signal)
     if (end > 0 && padme(end) === size) {
       const tail = Math.max(0, end - TAIL_SIZE)
-      if (await fill(tail, end - tail)) pad(assembly, end, this.#keys.padKey)
+      const hasTail = assembly.knows(tail, end - tail) || (await fill(tail, end - tail))
+      if (hasTail) pad(assembly, end, this.#keys.padKey)
     }
     for (;;) {
       if (!(await fill(0, size))) return undefined

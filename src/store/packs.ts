@@ -102,10 +102,9 @@ export class Packs {
 
   /** @returns the numbers that lie in one pack, ascending: after merging they are several */
   ofId(id: PackId): PackRow[] {
-    const rows = statement(
-      this.#database,
-      'SELECT * FROM packs WHERE id = ? ORDER BY number',
-    ).all(packIdToBytes(id))
+    const rows = statement(this.#database, 'SELECT * FROM packs WHERE id = ? ORDER BY number').all(
+      packIdToBytes(id),
+    )
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 

@@ -380,7 +380,14 @@ export class ShareStore {
     const before = this.#accounts.get(key)
     const adoptedBy = before?.release === null ? before.adoptedBy : null
     const [receivedAt, receivedAge] = [this.#clock.now(), this.ages.age]
-    const came = { size, receivedAt, receivedAge, forgoneAge: null, release: null, isDamaged: false }
+    const came = {
+      size,
+      receivedAt,
+      receivedAge,
+      forgoneAge: null,
+      release: null,
+      isDamaged: false,
+    }
     return { ...key, ...came, adoptedBy, keptBy: before?.keptBy ?? 0 }
   }
 

@@ -48,7 +48,9 @@ describe('ledgers of earlier heads', () => {
 async function strays(vault: TestVault): Promise<string[]> {
   const held = new Set(
     vault.friends.left.flatMap(({ machine }) =>
-      machine.volume.save().flatMap(({ path }) => /(bafyrei[a-z2-7]{52})-\d+\.share$/.exec(path)?.[1] ?? []),
+      machine.volume
+        .save()
+        .flatMap(({ path }) => /(bafyrei[a-z2-7]{52})-\d+\.share$/.exec(path)?.[1] ?? []),
     ),
   )
   const known = await knownPacks(vault)

@@ -3,7 +3,16 @@
 import { describe, expect, it } from 'vitest'
 
 import { MachineCrashed } from '../../sim/errors.ts'
-import { backUp, diary, expectAll, gc, KIB, sleepDays, usedBy, type Day } from '../support/chores.ts'
+import {
+  backUp,
+  diary,
+  expectAll,
+  gc,
+  KIB,
+  sleepDays,
+  usedBy,
+  type Day,
+} from '../support/chores.ts'
 import { noise, TestVault } from '../support/test-vault.ts'
 
 describe('a laptop that dies before it told friends what its head needs', () => {
