@@ -127,20 +127,6 @@ export class PackReader {
     }
   }
 
-  /**
-   * Leaves of any one share as a holder gives them, verified; nothing is rebuilt.
-   *
-   * @param run - 1 MiB at most
-   * @throws {PeerError} nobody gives them
-   */
-  async readShare(
-    location: PackLocation,
-    { shareNumber, run }: Pick<Segment, 'shareNumber' | 'run'>,
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
-    return await this.#fetch(location, shareNumber, run, signal)
-  }
-
   async #readSegments(
     location: PackLocation,
     segments: readonly Segment[],
@@ -265,9 +251,15 @@ export type Keep = (name: string, fetch: () => Promise<Uint8Array>) => Promise<U
 
 type Fetch = (shareNumber: number, run: Run, signal: AbortSignal) => Promise<Uint8Array>
 
-async function readRun(
+/**
+ * Leaves of one share from one peer, verified.
+ *
+ * @throws {PeerError}
+ * @throws {FormatError} other bytes than the manifest's
+ */
+export async function readRun(
   session: PeerSession,
-  { id, manifest }: PackLocation,
+  { id, manifest }: Pick<PackLocation, 'id' | 'manifest'>,
   shareNumber: number,
   run: Run,
   signal: AbortSignal,

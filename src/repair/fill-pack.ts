@@ -4,58 +4,51 @@
 
 import type { Manifest } from '../../protocol/manifest.ts'
 import { READ_SIZE_MAX } from '../../protocol/messages.ts'
-import { CairnError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
-import type { Grid, PackLocation } from '../grid/grid.ts'
 import { READ_WIDTH, type Run } from '../grid/read-pack.ts'
 import type { LeafPlace, PackAssembly } from './pack-assembly.ts'
 
-export type ShareReader = Pick<Grid, 'readShare'>
+/** Leaves of one share, 1 MiB at most. */
+export interface ShareRun {
+  readonly shareNumber: number
+  readonly run: Run
+}
+
+/** @returns the leaves, verified; `undefined` if nobody gives them: the share is not asked for again */
+export type ReadShare = (wanted: ShareRun, signal: AbortSignal) => Promise<Uint8Array | undefined>
 
 /**
- * Fetch what a range of the pack lacks; shares that nobody gives are done without, as far as that goes.
+ * Fetch what a pack lacks; shares that nobody gives are done without, as far as that goes.
  *
- * @returns whether all of the range is there now; not whether it is right
- * @throws only the signal's reason, or an error that is a bug
+ * @param holders - shares that somebody holds
+ * @returns how many shares could be read, where that is too few for what lacks; else nothing
  */
 export async function fillPack(
   assembly: PackAssembly,
-  location: PackLocation,
-  grid: ShareReader,
-  range: { readonly offset: number; readonly length: number },
+  manifest: Manifest,
+  holders: ReadonlySet<number>,
+  read: ReadShare,
   signal: AbortSignal,
-): Promise<boolean> {
-  const away = new Set<number>()
+): Promise<{ readonly found: number } | undefined> {
+  const held = new Set(holders)
   for (;;) {
-    const isHeld = (share: number) => location.holders.has(share) && !away.has(share)
-    const lacking = assembly.lacking(isHeld, range)
-    if (lacking === undefined) return false
-    if (lacking.length === 0) break
+    const lacking = assembly.lacking(held)
+    if (lacking === undefined) return { found: held.size }
+    if (lacking.length === 0) return undefined
     await mapPool(
-      runsOf(lacking, location.manifest),
+      runsOf(lacking, manifest),
       READ_WIDTH,
       async (wanted, within) => {
         const { shareNumber, run } = wanted
-        if (away.has(shareNumber)) return
-        try {
-          const bytes = await grid.readShare(location, wanted, within)
-          assembly.putLeaves({ shareNumber, leaf: run.first }, bytes)
-        } catch (error) {
-          within.throwIfAborted()
-          if (!(error instanceof CairnError)) throw error
-          away.add(shareNumber)
-        }
+        if (!held.has(shareNumber)) return
+        const bytes = await read(wanted, within)
+        if (bytes === undefined) held.delete(shareNumber)
+        else assembly.putLeaves({ shareNumber, leaf: run.first }, bytes)
       },
       signal,
     )
     assembly.rebuild()
   }
-  return assembly.knows(range.offset, range.length)
-}
-
-interface ShareRun {
-  readonly shareNumber: number
-  readonly run: Run
 }
 
 /** Neighbouring leaves of one share are asked for together, 1 MiB at a time. */
