@@ -135,9 +135,12 @@ function groupLines(packs: readonly PackHealth[], nameOf: PeerNames): string[] {
   const groups = Map.groupBy(troubled, (health) => {
     const { verdict, missing, pack } = health
     const { needed, total } = pack.shape
-    return [verdict, `${total - missing.length} of ${total}`, needed, ...fixes(health, nameOf)].join(
-      '\n',
-    )
+    return [
+      verdict,
+      `${total - missing.length} of ${total}`,
+      needed,
+      ...fixes(health, nameOf),
+    ].join('\n')
   })
   return [...groups.values()]
     .toSorted((a, b) => rankOf(a) - rankOf(b))
@@ -161,7 +164,9 @@ function rankOf([first]: readonly PackHealth[]): number {
 function named(group: readonly PackHealth[]): string {
   const names = group
     .slice(0, NAMED_MAX)
-    .map(({ pack }) => (pack.numbers[0] === undefined ? `…${pack.id.slice(-8)}` : String(pack.numbers[0])))
+    .map(({ pack }) =>
+      pack.numbers[0] === undefined ? `…${pack.id.slice(-8)}` : String(pack.numbers[0]),
+    )
   const rest = group.length - names.length
   return rest === 0 ? names.join(', ') : `${names.join(', ')} and ${formatCount(rest)} more`
 }
