@@ -5,8 +5,8 @@ import type { PeerId } from '../ports/network.ts'
 import type { CheckedPacks } from '../repair/check-packs.ts'
 import { ClientHolderBook, ClientPackList } from '../repair/client-packs.ts'
 import { LookoutFriends } from '../repair/friends.ts'
-import { SpoolSource } from '../repair/pack-source.ts'
 import type { RepairParts } from '../repair/repair-parts.ts'
+import { localPackSource } from './local-pack-source.ts'
 import type { CheckedPeer } from './upkeep-types.ts'
 import type { VaultSession } from './vault-session.ts'
 
@@ -27,7 +27,7 @@ export async function openRepair(session: VaultSession): Promise<RepairParts> {
     compute,
     grid,
     list: new ClientPackList(stores),
-    source: new SpoolSource(stores.spool),
+    source: localPackSource(session, grid),
     friends: new LookoutFriends(lookout, roster),
     bad: stores.badShares,
     book: new ClientHolderBook({ ...stores, grid, clock, vault }),
