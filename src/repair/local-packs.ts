@@ -94,7 +94,13 @@ export class LocalPacks implements PackSource {
     }
     if (pack.isEmpty) return undefined
     const bytesRead = await this.#pad(pack, contentEnd(rows, noted), location, signal)
-    return { origin: 'files', bytes: pack.bytes, gaps: pack.gaps(), doubts: pack.doubts(), bytesRead }
+    return {
+      origin: 'files',
+      bytes: pack.bytes,
+      gaps: pack.gaps(),
+      doubts: pack.doubts(),
+      bytesRead,
+    }
   }
 
   /**

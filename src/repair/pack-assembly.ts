@@ -149,7 +149,9 @@ export class PackAssembly {
     const have = this.#parity.get(leaf)
     const missing = Math.max(0, unknown.length - direct.length - (have?.size ?? 0))
     if (missing === 0) return direct
-    const more = range(needed, total).filter((share) => held.has(share) && have?.has(share) !== true)
+    const more = range(needed, total).filter(
+      (share) => held.has(share) && have?.has(share) !== true,
+    )
     return more.length < missing ? undefined : [...direct, ...more.slice(0, missing)]
   }
 
