@@ -41,6 +41,7 @@ import {
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
   RELEASE_SIZE_MAX,
+  SEEN_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
 } from './message-limits.ts'
@@ -56,6 +57,7 @@ const bytes = count(Number.MAX_SAFE_INTEGER)
 const manyShares = count(Number.MAX_SAFE_INTEGER)
 const sequence = count(SEQUENCE_MAX)
 const vault = bytesField(ID_SIZE, ID_SIZE)
+const peer = bytesField(ID_SIZE, ID_SIZE)
 const pack = bytesField(PACK_ID_SIZE, PACK_ID_SIZE)
 const packs = z.array(pack).min(1).max(PACKS_MAX).readonly()
 const shareNumber = count(SHARE_COUNT_MAX - 1)
@@ -82,10 +84,13 @@ const requestSchema = z.discriminatedUnion('type', [
     count: integer(1, READ_COUNT_MAX),
   }),
   z.strictObject({ type: z.literal('adopt'), vault, packs, head: sequence }),
+  /** Whatever came so far and no head adopted is not needed. */
+  z.strictObject({ type: z.literal('forgo'), vault, head: sequence }),
   z.strictObject({ type: z.literal('publish'), head }),
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({ type: z.literal('seen'), peers: z.array(peer).min(1).max(SEEN_MAX).readonly() }),
 ])
 
 const responseSchema = z.discriminatedUnion('type', [
@@ -117,6 +122,13 @@ const responseSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('adopted'), count: count(PACKS_MAX * SHARE_COUNT_MAX) }),
   z.strictObject({
+    type: z.literal('forgone'),
+    /** Of the vault's shares that no head adopted, all of which go unless one does. */
+    count: manyShares,
+    /** Bytes of their files. */
+    bytes,
+  }),
+  z.strictObject({
     type: z.literal('released'),
     /** Of the shares that the document is about: how many are in release now. */
     count: manyShares,
@@ -131,6 +143,11 @@ const responseSchema = z.discriminatedUnion('type', [
     heads: z.array(z.strictObject({ head, receipt })).max(HEADS_MAX).readonly(),
   }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({
+    type: z.literal('seen'),
+    /** For each peer asked about, in order: milliseconds since it was heard, null if it was not. */
+    ages: z.array(count(TIME_MAX).nullable()).max(SEEN_MAX).readonly(),
+  }),
   z.strictObject({
     type: z.literal('error'),
     code: z.enum(ERROR_CODES),

@@ -26,9 +26,13 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   restore: async (context) => (await import('./commands/restore.ts')).restoreCommand(context),
   forget: async (context) => (await import('./commands/forget.ts')).forgetCommand(context),
   rebuild: async (context) => (await import('./commands/rebuild.ts')).rebuildCommand(context),
+  check: async (context) => (await import('./commands/check.ts')).checkCommand(context),
+  audit: async (context) => (await import('./commands/audit.ts')).auditCommand(context),
+  repair: async (context) => (await import('./commands/repair.ts')).repairCommand(context),
   gc: async (context) => (await import('./commands/gc.ts')).gcCommand(context),
   recover: async (context) => (await import('./commands/recover.ts')).recoverCommand(context),
   status: async (context) => (await import('./commands/status.ts')).statusCommand(context),
+  why: async (context) => (await import('./commands/why.ts')).whyCommand(context),
   peer: async (context) => (await import('./commands/peer.ts')).peerCommand(context),
   grid: async (context) => (await import('./commands/grid.ts')).gridCommand(context),
 }

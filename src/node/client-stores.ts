@@ -3,11 +3,13 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import { DatabaseDamagedError } from '../base/errors.ts'
+import { BadShares } from '../store/bad-shares.ts'
 import { Contents } from '../store/contents.ts'
 import { OlderDatabaseError, prepareDatabase } from '../store/database.ts'
 import { Entries } from '../store/entries.ts'
 import { Moves } from '../store/moves.ts'
 import { Packs } from '../store/packs.ts'
+import { PeerRecords } from '../store/peer-records.ts'
 import { Published } from '../store/published.ts'
 import { Queue } from '../store/queue.ts'
 import { Rebuilt } from '../store/rebuilt.ts'
@@ -31,6 +33,8 @@ export interface ClientStores {
   readonly moves: Moves
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
+  readonly peerRecords: PeerRecords
+  readonly badShares: BadShares
   readonly spool: Spool
   /** Why a new database took the old one's place: its content comes back from the grid. */
   readonly setAside: 'damaged' | 'older' | undefined
@@ -64,6 +68,8 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     moves: new Moves(database),
     rebuilt: new Rebuilt(database),
     receipts: new Receipts(database),
+    peerRecords: new PeerRecords(database),
+    badShares: new BadShares(database, ports.clock),
     spool,
     setAside,
   }

@@ -14,6 +14,7 @@ import {
   type RequestOf,
   type Response,
 } from '../../protocol/messages.ts'
+import { peerIdOf } from '../../protocol/peer-id.ts'
 import { openRelease } from '../../protocol/release.ts'
 import type { Member } from '../../protocol/roster.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
@@ -21,12 +22,14 @@ import type { Clock } from '../ports/clock.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
 import { ownerSeenBy } from './permissions.ts'
+import type { Sightings } from './sightings.ts'
 
 export interface AnswerParts {
   readonly clock: Clock
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
+  readonly sightings: Sightings
 }
 
 /** A response, and the bytes that follow it. */
@@ -50,12 +53,16 @@ export async function answer(
       return await read(parts, member, request)
     case 'adopt':
       return { response: adopt(parts, request) }
+    case 'forgo':
+      return { response: forgo(parts, request) }
     case 'publish':
       return { response: await publish(parts, request) }
     case 'release':
       return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
+    case 'seen':
+      return { response: seen(parts, request) }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
@@ -109,6 +116,16 @@ function adopt(parts: AnswerParts, request: RequestOf<'adopt'>): Response {
   const vault = vaultIdFromBytes(request.vault)
   const order = orderOf(parts, vault, request.head)
   return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, request.head, order) }
+}
+
+/** Who does not know the newest head does not know what it needs. */
+function forgo({ headStore, shareStore }: AnswerParts, request: RequestOf<'forgo'>): Response {
+  const vault = vaultIdFromBytes(request.vault)
+  const newest = headStore.newest(vault)
+  if (request.head < (newest?.sequence ?? 0)) {
+    return refuse('stale-head', 'a newer head is known here, and may need what is left')
+  }
+  return { type: 'forgone', ...shareStore.forgo(vault) }
 }
 
 function release(parts: AnswerParts, request: RequestOf<'release'>): Response {
@@ -166,6 +183,15 @@ function heads({ headStore }: AnswerParts, request: RequestOf<'heads'>): Respons
 
 function sizeOfKept({ head, receipt }: KeptHead): number {
   return head.length + receipt.length
+}
+
+/** Of those who lend disk only: when devices are on is nobody's business. */
+function seen({ roster, sightings }: AnswerParts, request: RequestOf<'seen'>): Response {
+  const ages = request.peers.map((key) => {
+    const peer = peerIdOf(key)
+    return roster.member(peer)?.role === 'peer' ? (sightings.age(peer) ?? null) : null
+  })
+  return { type: 'seen', ages }
 }
 
 async function exchangeRoster(

@@ -1,9 +1,9 @@
 /**
  * Permissions: what a member of the grid may ask a peer for.
  *
- *     device     everything for its own vault
+ *     device     everything for its own vault, and who was seen
  *     recovery   reads of its own vault, and roster statements
- *     peer       reads of every vault, to check and repair; it sees ciphertext
+ *     peer       reads of every vault, to check and repair; it sees ciphertext; and who was seen
  *     invite     status and roster, to come in
  */
 
@@ -22,11 +22,13 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'heads',
     'put',
     'adopt',
+    'forgo',
     'publish',
     'release',
+    'seen',
   ]),
   recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads']),
+  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'seen']),
   invite: new Set(['status', 'roster']),
 }
 
@@ -38,6 +40,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
 export function isAllowed(member: Member, request: Request): boolean {
   if (!ALLOWED[member.role].has(request.type)) return false
   const vault = vaultOf(request)
+  // A peer's own vault says who lends it: it is no device of that vault, and reads every vault.
   return vault === undefined || member.role === 'peer' || vault === member.vault
 }
 
@@ -51,6 +54,7 @@ function vaultOf(request: Request): VaultId | undefined {
   switch (request.type) {
     case 'put':
     case 'adopt':
+    case 'forgo':
     case 'heads':
       return vaultIdFromBytes(request.vault)
     case 'publish':

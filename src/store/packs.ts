@@ -100,6 +100,14 @@ export class Packs {
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
+  /** @returns the numbers that lie in one pack, ascending: after merging they are several */
+  ofId(id: PackId): PackRow[] {
+    const rows = statement(this.#database, 'SELECT * FROM packs WHERE id = ? ORDER BY number').all(
+      packIdToBytes(id),
+    )
+    return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
   /** @returns the numbers of all packs, ascending */
   numbers(): number[] {
     const rows = statement(this.#database, 'SELECT number FROM packs ORDER BY number').all()
@@ -165,6 +173,21 @@ export class Packs {
       'INSERT OR IGNORE INTO placed (pack, share, peer) VALUES (?, ?, ?)',
     )
     for (const [share, peer] of holders) insert.run(number, share, peer)
+  }
+
+  /** Whether any share is known to lie there. */
+  isHolder(peer: PeerId): boolean {
+    const row = statement(this.#database, 'SELECT 1 FROM placed WHERE peer = ? LIMIT 1').get(peer)
+    return row !== undefined
+  }
+
+  /** Whether the holder of the share knows that a head needs it. */
+  isAdopted(number: number, share: number): boolean {
+    const row = statement(
+      this.#database,
+      'SELECT is_adopted FROM placed WHERE pack = ? AND share = ?',
+    ).get(number, share) as { is_adopted: number } | undefined
+    return row?.is_adopted === 1
   }
 
   /** @returns published packs with shares whose holders do not know yet that a head needs them */

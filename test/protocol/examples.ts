@@ -55,10 +55,12 @@ export const REQUESTS: { readonly [Type in Request['type']]: Request & { readonl
   have: { type: 'have', packs: [PACK_BYTES], manifests: true },
   read: { type: 'read', pack: PACK_BYTES, shareNumber: 2, first: 3, count: 4 },
   adopt: { type: 'adopt', vault: VAULT_BYTES, packs: [PACK_BYTES], head: 17 },
+  forgo: { type: 'forgo', vault: VAULT_BYTES, head: 17 },
   publish: { type: 'publish', head: sample(300, 13) },
   release: { type: 'release', document: sample(400, 17) },
   heads: { type: 'heads', vault: VAULT_BYTES, all: false },
   roster: { type: 'roster', statements: [sample(200, 14), sample(100, 15)] },
+  seen: { type: 'seen', peers: [sample(32, 18), sample(32, 19)] },
 }
 
 /** One of each type. */
@@ -72,9 +74,11 @@ export const RESPONSES: {
   have: { type: 'have', shares: [[0, 4], []], manifests: [MANIFEST_BYTES, null] },
   leaves: { type: 'leaves', proof: sampleRoots(3), bodySize: 16_384 },
   adopted: { type: 'adopted', count: 2 },
+  forgone: { type: 'forgone', count: 2, bytes: 67_000 },
   released: { type: 'released', count: 3, bytes: 100_500, refused: 1 },
   receipt: { type: 'receipt', receipt: sample(150, 16) },
   heads: { type: 'heads', heads: [{ head: sample(300, 13), receipt: sample(150, 16) }] },
   roster: { type: 'roster', statements: [] },
+  seen: { type: 'seen', ages: [3_600_000, null] },
   error: { type: 'error', code: 'full', message: 'no space for 33,334 bytes' },
 }
