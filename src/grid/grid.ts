@@ -110,7 +110,9 @@ export class Grid {
    * @throws {TooFewPeersError}
    */
   code(options: { readonly allowFew?: boolean } = {}): Code {
-    return codeFor(this.counted().length, options)
+    const { length } = this.counted()
+    const others = this.#parts.roster.candidates().length - length
+    return codeFor(length, { ...options, others })
   }
 
   standing(peer: PeerId): Standing {

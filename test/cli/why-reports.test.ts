@@ -43,7 +43,7 @@ describe('cairn why', () => {
       'What would help:',
       '  Cleo (silent for 3 days) back',
       '  room at Dan',
-      '  2 more friends with disk to lend: cairn invite',
+      '  1 more friend with disk to lend: cairn invite',
     ])
   })
 

@@ -215,7 +215,7 @@ function nameOf(peer: string, friends: ReadonlyMap<string, WhyFriend>): string {
 }
 
 function namesOf(lacks: readonly PeerLack[], friends: WhyReport['friends']): string {
-  const names = [...new Set(lacks.map(({ peer }) => nameOf(peer, friends)))]
+  const names = [...new Set(lacks.map(({ peer }) => nameOf(peer, friends)))].toSorted()
   if (names.length <= NAMES_MAX) return names.join(' or ')
   return `${names.slice(0, NAMES_MAX).join(', ')} or ${names.length - NAMES_MAX} others`
 }
