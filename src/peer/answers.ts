@@ -39,7 +39,7 @@ export interface Answer {
 export async function answer(
   parts: AnswerParts,
   member: Member,
-  request: Exclude<Request, { type: 'put' }>,
+  request: Exclude<Request, { type: 'put' | 'join' }>,
 ): Promise<Answer> {
   switch (request.type) {
     case 'status':
@@ -56,6 +56,8 @@ export async function answer(
       return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
+    case 'news':
+      return { response: { type: 'heard', count: await parts.roster.merge(request.statements) } }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
