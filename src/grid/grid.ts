@@ -262,7 +262,10 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // What a peer lacks is known only once it told what it has; most lack nothing.
+          // Most know the same.
+          const { digest } = await session.news([], within)
+          if (equal(digest, roster.digest())) return
+          // What a peer lacks is known only once it told what it has.
           const told = await session.roster([], within)
           news += await roster.merge(told)
           const lacking = roster.statementsBeside(told)
@@ -294,7 +297,7 @@ export class Grid {
     const sessions = this.#storage().filter(({ peer }) => only?.includes(peer) ?? true)
     if (only === undefined) for (const session of sessions) session.forgive()
     const ask = async (session: PeerSession, within: AbortSignal) => {
-      const count = await session.news(statements, within)
+      const { count } = await session.news(statements, within)
       onTold?.(session.peer)
       return count
     }

@@ -50,7 +50,7 @@ export const scenarios: Scenario[] = [
   badRequest('join-wish-above-limit', { ...REQUESTS.join, wish: new Uint8Array(6145) }, '6,145 bytes'),
   badRequest('join-proof-short', { ...REQUESTS.join, proof: new Uint8Array(31) }, '31 bytes'),
   badResponse('joining-state-unknown', { ...RESPONSES.joining, state: 'perhaps' }, 'no such state'),
-  badResponse('heard-count-above-limit', { type: 'heard', count: 1025 }, 'more than one message carries'),
+  badResponse('heard-count-above-limit', { ...RESPONSES.heard, count: 1025 }, 'more than one message carries'),
   badRequest('field-unknown', { ...REQUESTS.status, more: true }, 'fields are those of the type, no others'),
   badRequest('field-missing', { type: 'heads', all: true }, 'heads of no vault'),
   badRequest('type-missing', { all: true }, 'a map that is no message'),
