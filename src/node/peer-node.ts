@@ -88,7 +88,7 @@ export async function startPeer(
   const shareStore = await ShareStore.open(ports, options)
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
   const sightings = new Sightings(clock)
-  const onLook = ({ answered }: Look) => answered.forEach((peer) => sightings.heard(peer))
+  const onLook = ({ answered }: Look) => answered.forEach((other) => sightings.heard(other))
   const spreader = new Spreader({ ...ports, roster, onLook }, options)
   const invites = await InviteDesk.open({
     ...ports,
