@@ -6,8 +6,6 @@
  */
 
 import { equal } from '../../protocol/bytes.ts'
-import { FormatError } from '../../protocol/errors.ts'
-import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
@@ -18,6 +16,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import { askAll, lookOf, type PeerFailure } from './ask-all.ts'
+import { checkHeads, checkReceipt } from './check-heads.ts'
 import { codeFor, type Code } from './code.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
@@ -37,6 +36,9 @@ export { NotEnoughSharesError } from './read-pack.ts'
 
 /** Locations kept in memory: about a kilobyte each. */
 const LOCATIONS_MAX = 8192
+
+/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
+const TELL_WIDTH = 64
 
 export interface GridParts {
   readonly network: Network
@@ -111,7 +113,9 @@ export class Grid {
    * @throws {TooFewPeersError}
    */
   code(options: { readonly allowFew?: boolean } = {}): Code {
-    return codeFor(this.counted().length, options)
+    const { length } = this.counted()
+    const others = this.#parts.roster.candidates().length - length
+    return codeFor(length, { ...options, others })
   }
 
   standing(peer: PeerId): Standing {
@@ -205,16 +209,9 @@ export class Grid {
 
   /** Give a head to every peer. Receipts are verified. */
   async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
-    const { vault, sequence, id } = openHead(head)
     const { answers, failures } = await this.#askEverybody(async (session, within) => {
       const receipt = await session.publish(head, within)
-      const said = openReceipt(receipt)
-      const isForHead =
-        said.peer === session.peer &&
-        said.vault === vault &&
-        said.sequence === sequence &&
-        equal(said.headId, id)
-      if (!isForHead) throw new FormatError(`${session.peer}: a receipt for something else`)
+      checkReceipt(receipt, session.peer, head)
       return receipt
     }, signal)
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
@@ -228,12 +225,7 @@ export class Grid {
   ): Promise<{ answers: readonly HeadAnswer[]; failures: readonly PeerFailure[] }> {
     const { answers, failures } = await this.#askEverybody(async (session, within) => {
       const heads = await session.heads(vault, options, within)
-      for (const { head, receipt } of heads) {
-        const [opened, said] = [openHead(head), openReceipt(receipt)]
-        const isGood =
-          opened.vault === vault && said.peer === session.peer && equal(said.headId, opened.id)
-        if (!isGood) throw new FormatError(`${session.peer}: a head or receipt of something else`)
-      }
+      checkHeads(heads, session.peer, vault)
       return heads
     }, signal)
     return { answers: answers.map(({ peer, answer }) => ({ peer, heads: answer })), failures }
@@ -312,7 +304,10 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // What a peer lacks is known only once it told what it has; most lack nothing.
+          // Most know the same.
+          const { digest } = await session.news([], within)
+          if (equal(digest, roster.digest())) return
+          // What a peer lacks is known only once it told what it has.
           const told = await session.roster([], within)
           news += await roster.merge(told)
           const lacking = roster.statementsBeside(told)
@@ -325,6 +320,32 @@ export class Grid {
       answered.push(...here)
       failures.push(...round.failures)
     }
+  }
+
+  /**
+   * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
+   *
+   * @param more.only - these peers alone; one that was away a moment ago is not tried then
+   * @param more.onTold - called as soon as each of them heard
+   * @returns whom it was told, and how many of the statements were new to them
+   */
+  async tell(
+    statements: readonly Uint8Array[],
+    signal: AbortSignal,
+    more: { readonly only?: readonly PeerId[]; readonly onTold?: (peer: PeerId) => void } = {},
+  ): Promise<{
+    readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
+    readonly failures: readonly PeerFailure[]
+  }> {
+    const { only, onTold } = more
+    const sessions = this.#storage().filter(({ peer }) => only?.includes(peer) ?? true)
+    if (only === undefined) for (const session of sessions) session.forgive()
+    const ask = async (session: PeerSession, within: AbortSignal) => {
+      const { count } = await session.news(statements, within)
+      onTold?.(session.peer)
+      return count
+    }
+    return await askAll(sessions, ask, signal, TELL_WIDTH)
   }
 
   /** Ask every storage peer how it is; in the order of the roster. */
@@ -357,6 +378,11 @@ export class Grid {
     const some = peers.slice(0, SEEN_MAX)
     const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
     return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
+  }
+
+  /** @returns sessions with these peers, to ask what only few ask */
+  sessions(peers: readonly PeerId[]): PeerSession[] {
+    return peers.map((peer) => this.#session(peer))
   }
 
   /** Break all streams to peers. The network itself stays open. */

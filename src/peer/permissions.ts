@@ -5,6 +5,8 @@
  *     recovery   reads of its own vault, and roster statements
  *     peer       reads of every vault, to check and repair; it sees ciphertext; and who was seen
  *     invite     status and roster, to come in
+ *
+ * A guest with an invite code is no member: it may ask to come in (`join`), which no member does.
  */
 
 import { openHead } from '../../protocol/head.ts'
@@ -17,6 +19,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
   device: new Set([
     'status',
     'roster',
+    'news',
     'have',
     'read',
     'heads',
@@ -27,9 +30,9 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'release',
     'seen',
   ]),
-  recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'seen']),
-  invite: new Set(['status', 'roster']),
+  recovery: new Set(['status', 'roster', 'news', 'have', 'read', 'heads']),
+  peer: new Set(['status', 'roster', 'news', 'have', 'read', 'heads', 'seen']),
+  invite: new Set(['status', 'roster', 'news']),
 }
 
 /**
