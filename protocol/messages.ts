@@ -34,6 +34,7 @@ import {
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
   HEADS_MAX,
+  HELPERS_MAX,
   LIST_ITEM_OVERHEAD,
   LIST_SIZE_MAX,
   PACKS_MAX,
@@ -41,6 +42,7 @@ import {
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
   RELEASE_SIZE_MAX,
+  REPAIR_GRANT_SIZE_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
 } from './message-limits.ts'
@@ -57,12 +59,15 @@ const manyShares = count(Number.MAX_SAFE_INTEGER)
 const sequence = count(SEQUENCE_MAX)
 const vault = bytesField(ID_SIZE, ID_SIZE)
 const pack = bytesField(PACK_ID_SIZE, PACK_ID_SIZE)
+const peerKey = bytesField(32, 32)
 const packs = z.array(pack).min(1).max(PACKS_MAX).readonly()
 const shareNumber = count(SHARE_COUNT_MAX - 1)
 const statements = z.array(bytesField(1, STATEMENT_SIZE_MAX)).max(STATEMENTS_MAX).readonly()
 const head = bytesField(1, HEAD_SIZE_MAX)
 const receipt = bytesField(1, RECEIPT_SIZE_MAX)
 const manifest = bytesField(1, MANIFEST_SIZE_MAX)
+/** What lets a helper ask in place of the vault's device. */
+const repair = bytesField(1, REPAIR_GRANT_SIZE_MAX)
 
 const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('status') }),
@@ -72,6 +77,7 @@ const requestSchema = z.discriminatedUnion('type', [
     manifest,
     shareNumber,
     bodySize: integer(1, PACK_SIZE_MAX),
+    repair: repair.exactOptional(),
   }),
   z.strictObject({ type: z.literal('have'), packs, manifests: z.boolean() }),
   z.strictObject({
@@ -81,7 +87,14 @@ const requestSchema = z.discriminatedUnion('type', [
     first: count(LEAF_COUNT_MAX - 1),
     count: integer(1, READ_COUNT_MAX),
   }),
-  z.strictObject({ type: z.literal('adopt'), vault, packs, head: sequence }),
+  z.strictObject({
+    type: z.literal('adopt'),
+    vault,
+    packs,
+    head: sequence,
+    repair: repair.exactOptional(),
+  }),
+  z.strictObject({ type: z.literal('renew'), repair }),
   z.strictObject({ type: z.literal('publish'), head }),
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
@@ -99,6 +112,12 @@ const responseSchema = z.discriminatedUnion('type', [
     used: bytes,
     /** The peer's clock, milliseconds since 1970. */
     now: count(TIME_MAX),
+    /** Peers that renewed the lease of the asker's vault here, and when by the peer's clock. */
+    helpers: z
+      .array(z.strictObject({ peer: peerKey, at: count(TIME_MAX) }))
+      .max(HELPERS_MAX)
+      .readonly()
+      .exactOptional(),
   }),
   z.strictObject({ type: z.literal('go') }),
   z.strictObject({ type: z.literal('stored') }),
@@ -115,6 +134,7 @@ const responseSchema = z.discriminatedUnion('type', [
     proof: z.array(bytesField(DIGEST_SIZE, DIGEST_SIZE)).max(PROOF_COUNT_MAX).readonly(),
     bodySize: integer(1, READ_SIZE_MAX),
   }),
+  z.strictObject({ type: z.literal('renewed') }),
   z.strictObject({ type: z.literal('adopted'), count: count(PACKS_MAX * SHARE_COUNT_MAX) }),
   z.strictObject({
     type: z.literal('released'),

@@ -11,6 +11,7 @@ import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import { assert } from '../base/assert.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -36,6 +37,10 @@ export interface GridParts {
   readonly clock: Clock
   readonly log: Log
   readonly roster: RosterBook
+  /** Where we are a helper and none of the vault's devices: the repair grant to show now. */
+  readonly repair?: () => Uint8Array
+  /** Whether we hold shares ourselves, and can be asked like any other: see src/node/loopback.ts. */
+  readonly hasSelf?: boolean
 }
 
 export interface PublishResult {
@@ -108,7 +113,8 @@ export class Grid {
     const { roster } = this.#parts
     const candidates = roster.candidates()
     const session = (peer: PeerId) => this.#session(peer)
-    const placement = await placePack({ candidates, session }, pack, vault, held, signal)
+    const repair = this.#parts.repair?.()
+    const placement = await placePack({ candidates, session, repair }, pack, vault, held, signal)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
     this.#remember({ id, manifest, manifestBytes, holders })
@@ -205,12 +211,27 @@ export class Grid {
     vault: VaultId,
     signal: AbortSignal,
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
+    const repair = this.#parts.repair?.()
     const { failures } = await this.#askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
-        await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
+        const some = packs.slice(from, from + PACKS_MAX)
+        await session.adopt(vault, some, sequence, within, repair)
       }
     }, signal)
     return { failures }
+  }
+
+  /** As a helper: renew the vault's lease at every peer. */
+  async renew(
+    signal: AbortSignal,
+  ): Promise<{ readonly answered: readonly PeerId[]; readonly failures: readonly PeerFailure[] }> {
+    const grant = this.#parts.repair?.()
+    assert(grant !== undefined, 'only a helper renews in words')
+    const { answers, failures } = await this.#askEverybody(
+      (session, within) => session.renew(grant, within),
+      signal,
+    )
+    return { answered: answers.map(({ peer }) => peer), failures }
   }
 
   /**
@@ -311,9 +332,10 @@ export class Grid {
   }
 
   #storage(): PeerSession[] {
-    const peers = this.#parts.roster.storagePeers().map(({ peer }) => peer)
+    const { network, roster, hasSelf } = this.#parts
+    const peers = roster.storagePeers().map(({ peer }) => peer)
     return peers
-      .filter((peer) => peer !== this.#parts.network.self)
+      .filter((peer) => hasSelf === true || peer !== network.self)
       .map((peer) => this.#session(peer))
   }
 

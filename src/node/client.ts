@@ -38,12 +38,13 @@ import { runGc } from './run-gc.ts'
 import { runRebuild } from './run-rebuild.ts'
 import { listSnapshot, runRestore } from './run-restore.ts'
 import { VaultSession } from './vault-session.ts'
+import { repairCapOf } from './vault.ts'
 import { chooseSnapshot } from './when.ts'
 
 export type * from './client-types.ts'
 export type * from './maintenance-types.ts'
 export type { ClientPorts } from './client-ports.ts'
-export { createVault } from './vault.ts'
+export { createVault, RepairKeyMissingError } from './vault.ts'
 export { recover, type RecoverSummary } from './recover.ts'
 
 export class Client {
@@ -219,6 +220,16 @@ export class Client {
    */
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreSummary> {
     return translated(() => runRestore(this.#session, request, signal))
+  }
+
+  /**
+   * What to give a friend whose peer is to look after this vault.
+   *
+   * @returns a repair cap: one line of text; secret
+   * @throws {RepairKeyMissingError}
+   */
+  repairCap(): string {
+    return repairCapOf(this.#session.keyring)
   }
 
   status(signal: AbortSignal): Promise<ClientStatus> {
