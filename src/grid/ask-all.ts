@@ -3,7 +3,13 @@
  */
 
 import { mapPool } from '../base/pool.ts'
-import { CairnError } from '../base/errors.ts'
+import {
+  CairnError,
+  PeerTimeoutError,
+  PeerUnreachableError,
+  StreamResetError,
+} from '../base/errors.ts'
+import type { Look } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerSession } from './peer-session.ts'
 
@@ -42,6 +48,22 @@ export async function askAll<T>(
     signal,
   )
   return { answers, failures }
+}
+
+/** @returns of whom nothing was heard, and who answered, if only to refuse or with nonsense */
+export function lookOf<T>({ answers, failures }: Answers<T>): Look {
+  const answered = [...answers, ...failures.filter(({ error }) => !isSilence(error))]
+  const silent = failures.filter(({ error }) => isSilence(error))
+  return { answered: answered.map(({ peer }) => peer), silent: silent.map(({ peer }) => peer) }
+}
+
+/** Whether the error says that nothing was heard of a peer. */
+export function isSilence(error: CairnError): boolean {
+  return (
+    error instanceof PeerUnreachableError ||
+    error instanceof PeerTimeoutError ||
+    error instanceof StreamResetError
+  )
 }
 
 /**

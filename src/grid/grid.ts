@@ -12,17 +12,20 @@ import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX, type ResponseOf } from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
+import type { Look, Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, type PeerFailure } from './ask-all.ts'
+import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
 import { codeFor, type Code } from './code.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
-import { placePack, type Placement } from './place-pack.ts'
+import type { Candidate } from './place-order.ts'
+import { placePack, refusalOf, type Placement } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
+import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
@@ -37,6 +40,12 @@ export interface GridParts {
   readonly clock: Clock
   readonly log: Log
   readonly roster: RosterBook
+  /** What is made of each storage peer; without it everybody is taken to be here. */
+  readonly standings?: (peer: PeerId) => Standing
+  /** Told of every question to all: who answered. */
+  readonly onLook?: (look: Look) => void
+  /** Told of every placing: which peers took a share (`undefined`), and why others did not. */
+  readonly onPuts?: (puts: ReadonlyMap<PeerId, Refusal | undefined>) => void
   /** Where we are a helper and none of the vault's devices: the repair grant to show now. */
   readonly repair?: () => Uint8Array
   /** Whether we hold shares ourselves, and can be asked like any other: see src/node/loopback.ts. */
@@ -90,16 +99,26 @@ export class Grid {
   }
 
   /**
-   * The code for a new pack in this grid.
+   * The code for a new pack in this grid: for as many peers as are neither given up nor leaving.
    *
    * @throws {TooFewPeersError}
    */
   code(options: { readonly allowFew?: boolean } = {}): Code {
-    return codeFor(this.#parts.roster.candidates().length, options)
+    return codeFor(this.counted().length, options)
+  }
+
+  standing(peer: PeerId): Standing {
+    return this.#parts.standings?.(peer) ?? 'here'
+  }
+
+  /** Storage peers whose shares count: those that are neither given up nor leaving. */
+  counted(): Candidate[] {
+    const { roster } = this.#parts
+    return roster.candidates().filter(({ peer }) => isCounted(this.standing(peer)))
   }
 
   /**
-   * Give every share of a pack a peer.
+   * Give every share of a pack a peer, of those that may take any.
    *
    * @param held - shares placed before, as an earlier `Placement` told
    * @returns once every peer that was asked answered or failed
@@ -110,11 +129,12 @@ export class Grid {
     held: ReadonlyMap<number, PeerId>,
     signal: AbortSignal,
   ): Promise<Placement> {
-    const { roster } = this.#parts
-    const candidates = roster.candidates()
+    const counted = this.counted()
+    const candidates = counted.filter(({ peer }) => mayTakeShares(this.standing(peer)))
     const session = (peer: PeerId) => this.#session(peer)
-    const repair = this.#parts.repair?.()
-    const placement = await placePack({ candidates, session, repair }, pack, vault, held, signal)
+    const parts = { candidates, counted, session, repair: this.#parts.repair?.() }
+    const placement = await placePack(parts, pack, vault, held, signal)
+    this.#tellPuts(placement, held)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
     this.#remember({ id, manifest, manifestBytes, holders })
@@ -123,7 +143,8 @@ export class Grid {
 
   /** Ask every peer what it holds of these packs. Packs of which nobody holds anything are absent. */
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
-    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal)
+    const look = (answers: Answers<void>) => this.#look(answers)
+    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, look)
     for (const location of found.values()) this.#remember(location)
     return found
   }
@@ -288,6 +309,7 @@ export class Grid {
         },
         signal,
       )
+      this.#look(round)
       answered.push(...round.answers.map(({ peer }) => peer))
       failures.push(...round.failures)
     }
@@ -322,7 +344,23 @@ export class Grid {
   ) {
     const sessions = this.#storage()
     for (const session of sessions) session.forgive()
-    return await askAll(sessions, ask, signal)
+    const answers = await askAll(sessions, ask, signal)
+    this.#look(answers)
+    return answers
+  }
+
+  #look<T>(all: Answers<T>): void {
+    const { network, onLook } = this.#parts
+    // That we hear ourselves does not say that we are online.
+    const answers = all.answers.filter(({ peer }) => peer !== network.self)
+    onLook?.(lookOf({ ...all, answers }))
+  }
+
+  #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
+    const puts = new Map<PeerId, Refusal | undefined>()
+    for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
+    for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
+    if (puts.size > 0) this.#parts.onPuts?.(puts)
   }
 
   async #locateAgain(location: PackLocation, signal: AbortSignal): Promise<PackLocation> {

@@ -9,7 +9,7 @@ import { FormatError } from '../../protocol/errors.ts'
 import { decodeManifest, packId, type Manifest, type PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX } from '../../protocol/messages.ts'
 import type { PeerId } from '../ports/network.ts'
-import { askAll, troubleAtPeer } from './ask-all.ts'
+import { askAll, troubleAtPeer, type Answers } from './ask-all.ts'
 import type { PeerSession } from './peer-session.ts'
 
 /** Manifests asked for at a time: as many of the largest as one message has room for. */
@@ -28,6 +28,7 @@ type Holdings = Map<PackId, Map<PeerId, readonly number[]>>
 
 /**
  * @param known - manifests known already; new ones are added
+ * @param onAnswers - told who answered
  * @returns locations of those packs of which anybody holds anything
  * @throws only the signal's reason
  */
@@ -36,9 +37,10 @@ export async function locatePacks(
   packs: readonly PackId[],
   known: Map<PackId, Uint8Array>,
   signal: AbortSignal,
+  onAnswers: (answers: Answers<void>) => void = () => undefined,
 ): Promise<Map<PackId, PackLocation>> {
   const holdings: Holdings = new Map()
-  await askAll(
+  const answers = await askAll(
     sessions,
     async (session, within) => {
       for (const some of batches(packs, PACKS_MAX)) {
@@ -53,6 +55,7 @@ export async function locatePacks(
     },
     signal,
   )
+  onAnswers(answers)
   await learnManifests(sessions, holdings, known, signal)
   return new Map(
     packs.flatMap((pack) => {

@@ -7,10 +7,12 @@
 
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
+import { PeerRefusedError, type CairnError } from '../base/errors.ts'
+import type { Refusal } from '../base/peer-record.ts'
 import { mapPool } from '../base/pool.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { PeerId } from '../ports/network.ts'
-import { troubleAtPeer, type PeerFailure } from './ask-all.ts'
+import { isSilence, troubleAtPeer, type PeerFailure } from './ask-all.ts'
 import { safeCount } from './code.ts'
 import { happiness } from './happiness.ts'
 import type { PeerSession } from './peer-session.ts'
@@ -36,14 +38,17 @@ export interface Placement {
 }
 
 export interface PlaceParts {
+  /** Who may take a share. */
   readonly candidates: readonly Candidate[]
+  /** Whose shares count: the candidates, and others who are only away for now. */
+  readonly counted: readonly Candidate[]
   readonly session: (peer: PeerId) => PeerSession
   /** A repair grant, where we are none of the vault's devices. */
   readonly repair?: Uint8Array | undefined
 }
 
 /**
- * @param held - shares placed before; those at peers that left count no more
+ * @param held - shares placed before; those at peers that left, or were given up, count no more
  * @returns when every share is stored or has no peer left to try
  * @throws only the signal's reason
  */
@@ -54,9 +59,10 @@ export async function placePack(
   held: ReadonlyMap<number, PeerId>,
   signal: AbortSignal,
 ): Promise<Placement> {
-  const present = new Set(parts.candidates.map(({ peer }) => peer))
+  const { candidates, counted } = parts
+  const present = new Set(counted.map(({ peer }) => peer))
   const holders = new Map([...held].filter(([, peer]) => present.has(peer)))
-  const order = new PlaceOrder(pack.id, parts.candidates, holders.values())
+  const order = new PlaceOrder(pack.id, candidates, holders.values(), counted)
   const failures: PeerFailure[] = []
   let bytesSent = 0
 
@@ -82,19 +88,26 @@ export async function placePack(
     ([number, piece], within) => put(number, piece, within),
     signal,
   )
-  return { ...judge(pack, parts.candidates, holders), bytesSent, failures }
+  return { ...judge(pack, counted, holders), bytesSent, failures }
+}
+
+/** @returns in one word, why a peer took no share */
+export function refusalOf(error: CairnError): Refusal {
+  if (isSilence(error)) return 'unreachable'
+  if (!(error instanceof PeerRefusedError)) return 'other'
+  return error.code === 'full' || error.code === 'quota' ? error.code : 'other'
 }
 
 /**
  * Shares on failure domains of their own.
  *
- * @param holders - those that are no candidates any more count for nothing
+ * @param counted - whose shares count
  */
 export function happinessOf(
-  candidates: readonly Candidate[],
+  counted: readonly Candidate[],
   holders: ReadonlyMap<number, PeerId>,
 ): number {
-  const domains = new Map(candidates.map(({ peer, domain }) => [peer, domain]))
+  const domains = new Map(counted.map(({ peer, domain }) => [peer, domain]))
   const layout = new Map<string, number[]>()
   for (const [share, peer] of holders) {
     const domain = domains.get(peer)
@@ -106,10 +119,10 @@ export function happinessOf(
 /** How good a placement is, by what holds what. */
 function judge(
   { id, manifest }: EncodedPack,
-  candidates: readonly Candidate[],
+  counted: readonly Candidate[],
   holders: ReadonlyMap<number, PeerId>,
 ): Omit<Placement, 'bytesSent' | 'failures'> {
   const needed = safeCount(manifest)
-  const happy = happinessOf(candidates, holders)
+  const happy = happinessOf(counted, holders)
   return { id, holders, needed, happiness: happy, safe: happy >= needed, wanted: manifest.total }
 }

@@ -105,6 +105,11 @@ export class RosterBook {
     return this.#roster.issueTime(subject, this.#clock.now())
   }
 
+  /** The time to put into a member's own news, so that they take the place of those before. */
+  newsTime(type: 'addresses' | 'presence', subject: PeerId): number {
+    return this.#roster.newsTime(type, subject, this.#clock.now())
+  }
+
   /**
    * Take statements from anywhere. They count once they are saved.
    *

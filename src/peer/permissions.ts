@@ -44,6 +44,7 @@ export function isAllowed(member: Member, request: Request): boolean {
   const needsGrant = member.role === 'peer' && BY_GRANT.has(request.type)
   if (needsGrant !== (grantIn(request) !== undefined)) return false
   const vault = vaultOf(request)
+  // A peer's own vault says who lends it: it is no device of that vault, and reads every vault.
   return vault === undefined || member.role === 'peer' || vault === member.vault
 }
 

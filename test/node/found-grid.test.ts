@@ -19,6 +19,7 @@ describe('a founded grid', () => {
           role: 'peer',
           name: `peer ${number}`,
           addresses: [`/ip4/127.0.0.1/tcp/${4000 + number}`],
+          isLeaving: false,
         }))
         .toSorted((a, b) => (a.peer < b.peer ? -1 : 1)),
     )
