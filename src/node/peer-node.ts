@@ -15,6 +15,7 @@ import { CairnError } from '../base/errors.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
 import { Grid } from '../grid/grid.ts'
 import { RosterBook } from '../grid/roster-book.ts'
+import { HeadSpread } from '../peer/head-spread.ts'
 import { PeerService } from '../peer/peer-service.ts'
 import { Sweeper } from '../peer/sweeper.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -84,12 +85,13 @@ export async function startPeer(
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
   const service = new PeerService({ network, clock, log, shareStore, headStore, roster })
   const sweeper = new Sweeper({ shareStore, clock, log })
+  const heads = new HeadSpread({ clock, log, shareStore, headStore })
   await service.start()
 
   const stopped = runAll(signal, [
     (within) => service.run(within),
     (within) => sweeper.run(within),
-    (within) => gossip(ports, options, roster, within),
+    (within) => gossip(ports, options, { roster, heads }, within),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
@@ -128,14 +130,14 @@ async function runAll(
 async function gossip(
   ports: PeerPorts,
   options: PeerOptions,
-  roster: RosterBook,
+  { roster, heads }: { readonly roster: RosterBook; readonly heads: HeadSpread },
   signal: AbortSignal,
 ): Promise<never> {
   const { network, clock, random, log } = ports
   const grid = new Grid({ network, clock, log, roster })
   try {
     for (let misses = 0, isStart = true; ; isStart = false) {
-      const isComplete = await gossipOnce(ports, options, { grid, isStart }, signal)
+      const isComplete = await gossipOnce(ports, options, { grid, heads, isStart }, signal)
       misses = isComplete ? 0 : misses + 1
       const tries = misses === 0 ? Infinity : misses
       await clock.sleep(delayMs(random, GOSSIP, tries), signal)
@@ -149,13 +151,18 @@ async function gossip(
 async function gossipOnce(
   ports: PeerPorts,
   options: PeerOptions,
-  { grid, isStart }: { readonly grid: Grid; readonly isStart: boolean },
+  {
+    grid,
+    heads,
+    isStart,
+  }: { readonly grid: Grid; readonly heads: HeadSpread; readonly isStart: boolean },
   signal: AbortSignal,
 ): Promise<boolean> {
   const { log } = ports
   try {
     await grid.roster.merge(ownStatements(ports, options, grid.roster, isStart))
     const { news, answered, failures } = await grid.syncRoster(signal)
+    await heads.spread(grid, signal)
     log.debug('gossip', { news, answered: answered.length, missed: failures.length })
     return failures.length === 0
   } catch (error) {

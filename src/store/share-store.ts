@@ -299,6 +299,11 @@ export class ShareStore {
     return this.#accounts.get(key)
   }
 
+  /** @returns vaults with shares here */
+  vaults(): VaultId[] {
+    return this.#accounts.vaults()
+  }
+
   /** @returns bytes held for the vault, or for everybody */
   used(vault?: VaultId): number {
     return this.#accounts.used(vault)
