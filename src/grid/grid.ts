@@ -25,11 +25,13 @@ import type { Candidate } from './place-order.ts'
 import { placePack, refusalOf, type Placement } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
+import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
 export type { Placement } from './place-pack.ts'
+export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
 
 /** Locations kept in memory: about a kilobyte each. */
@@ -84,9 +86,16 @@ export class Grid {
   readonly #manifests = new Map<PackId, Uint8Array>()
   readonly #locations = new Map<PackId, PackLocation>()
   readonly #reader: PackReader
+  /** Single shares at single peers, for those who check and repair. */
+  readonly shares: SharesAtPeers
 
   constructor(parts: GridParts) {
     this.#parts = parts
+    this.shares = new SharesAtPeers({
+      all: () => this.#storage(),
+      of: (peer) => this.#session(peer),
+      repair: () => parts.repair?.(),
+    })
     this.#reader = new PackReader({
       log: parts.log,
       session: (peer) => this.#session(peer),

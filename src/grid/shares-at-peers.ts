@@ -1,0 +1,92 @@
+/**
+ * Shares at peers: single shares, each at one named peer, for those who check and repair.
+ *
+ * Whoever reads a file asks for bytes of a pack and does not care who gives them. Here it is the peer
+ * that is looked at; nothing is rebuilt, and nobody else is asked in its place.
+ */
+
+import type { PackId } from '../../protocol/manifest.ts'
+import type { PeerId } from '../ports/network.ts'
+import type { PackLocation } from './locate-packs.ts'
+import type { PeerSession, SharePut } from './peer-session.ts'
+import { readRun, type Run } from './read-pack.ts'
+import { askManifests, surveyPacks, type FoundManifest, type Survey } from './survey.ts'
+
+export interface PeerSessions {
+  /** Every storage peer. */
+  readonly all: () => readonly PeerSession[]
+  readonly of: (peer: PeerId) => PeerSession
+  /** A repair grant, where we are none of the vault's devices. */
+  readonly repair: () => Uint8Array | undefined
+}
+
+export class SharesAtPeers {
+  readonly #sessions: PeerSessions
+
+  constructor(sessions: PeerSessions) {
+    this.#sessions = sessions
+  }
+
+  /**
+   * Ask every peer which shares of these packs it holds, those that were away a moment ago as well.
+   *
+   * @param onAnswer - told of every message that was answered, with the packs in it
+   */
+  async survey(
+    packs: readonly PackId[],
+    signal: AbortSignal,
+    onAnswer?: (packs: number) => void,
+  ): Promise<Survey> {
+    const sessions = this.#sessions.all()
+    for (const session of sessions) session.forgive()
+    return await surveyPacks(sessions, packs, signal, onAnswer)
+  }
+
+  /**
+   * Ask one peer what it holds of packs, with their manifests.
+   *
+   * @returns nothing for packs of which it holds nothing
+   * @throws {PeerError}
+   * @throws {FormatError}
+   */
+  async manifests(
+    peer: PeerId,
+    packs: readonly PackId[],
+    signal: AbortSignal,
+  ): Promise<Map<PackId, FoundManifest>> {
+    const found = new Map<PackId, FoundManifest>()
+    const onFound = (pack: PackId, of: FoundManifest) => found.set(pack, of)
+    await askManifests(this.#sessions.of(peer), packs, onFound, signal)
+    return found
+  }
+
+  /**
+   * Read leaves of one share, up to 1 MiB, in the same message as any read.
+   *
+   * @returns verified bytes
+   * @throws {PeerError}
+   * @throws {FormatError} other bytes than the manifest's
+   */
+  async read(
+    peer: PeerId,
+    location: Pick<PackLocation, 'id' | 'manifest'>,
+    { shareNumber, run }: { readonly shareNumber: number; readonly run: Run },
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    return await readRun(this.#sessions.of(peer), location, shareNumber, run, signal)
+  }
+
+  /**
+   * @param onSent - told of every byte of the piece that went out
+   * @throws {PeerError}
+   */
+  async put(
+    peer: PeerId,
+    share: SharePut,
+    signal: AbortSignal,
+    onSent?: (size: number) => void,
+  ): Promise<'stored' | 'held'> {
+    const repair = this.#sessions.repair()
+    return await this.#sessions.of(peer).put({ ...share, repair }, signal, onSent)
+  }
+}
