@@ -43,6 +43,7 @@ import {
   RECEIPT_SIZE_MAX,
   RELEASE_SIZE_MAX,
   REPAIR_GRANT_SIZE_MAX,
+  SEEN_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
 } from './message-limits.ts'
@@ -58,8 +59,8 @@ const bytes = count(Number.MAX_SAFE_INTEGER)
 const manyShares = count(Number.MAX_SAFE_INTEGER)
 const sequence = count(SEQUENCE_MAX)
 const vault = bytesField(ID_SIZE, ID_SIZE)
+const peer = bytesField(ID_SIZE, ID_SIZE)
 const pack = bytesField(PACK_ID_SIZE, PACK_ID_SIZE)
-const peerKey = bytesField(32, 32)
 const packs = z.array(pack).min(1).max(PACKS_MAX).readonly()
 const shareNumber = count(SHARE_COUNT_MAX - 1)
 const statements = z.array(bytesField(1, STATEMENT_SIZE_MAX)).max(STATEMENTS_MAX).readonly()
@@ -99,6 +100,7 @@ const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({ type: z.literal('seen'), peers: z.array(peer).min(1).max(SEEN_MAX).readonly() }),
 ])
 
 const responseSchema = z.discriminatedUnion('type', [
@@ -114,7 +116,7 @@ const responseSchema = z.discriminatedUnion('type', [
     now: count(TIME_MAX),
     /** Peers that renewed the lease of the asker's vault here, and when by the peer's clock. */
     helpers: z
-      .array(z.strictObject({ peer: peerKey, at: count(TIME_MAX) }))
+      .array(z.strictObject({ peer, at: count(TIME_MAX) }))
       .max(HELPERS_MAX)
       .readonly()
       .exactOptional(),
@@ -151,6 +153,11 @@ const responseSchema = z.discriminatedUnion('type', [
     heads: z.array(z.strictObject({ head, receipt })).max(HEADS_MAX).readonly(),
   }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({
+    type: z.literal('seen'),
+    /** For each peer asked about, in order: milliseconds since it was heard, null if it was not. */
+    ages: z.array(count(TIME_MAX).nullable()).max(SEEN_MAX).readonly(),
+  }),
   z.strictObject({
     type: z.literal('error'),
     code: z.enum(ERROR_CODES),

@@ -10,7 +10,7 @@ import { FormatError } from '../../protocol/errors.ts'
 import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
 import type { Look, Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
@@ -138,10 +138,16 @@ export class Grid {
     held: ReadonlyMap<number, PeerId>,
     signal: AbortSignal,
   ): Promise<Placement> {
-    const counted = this.counted()
-    const candidates = counted.filter(({ peer }) => mayTakeShares(this.standing(peer)))
+    const all = this.#parts.roster.candidates()
+    const standings = new Map(all.map(({ peer }) => [peer, this.standing(peer)]))
+    const isTaker = ({ peer }: { readonly peer: PeerId }) => mayTakeShares(standings.get(peer) ?? 'here')
+    const candidates = all.filter(isTaker)
+    const passedOver = [...standings]
+      .map(([peer, standing]) => ({ peer, standing }))
+      .filter((one) => !isTaker(one))
     const session = (peer: PeerId) => this.#session(peer)
-    const parts = { candidates, counted, session, repair: this.#parts.repair?.() }
+    const repair = this.#parts.repair?.()
+    const parts = { candidates, counted: this.counted(), passedOver, session, repair }
     const placement = await placePack(parts, pack, vault, held, signal)
     this.#tellPuts(placement, held)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
@@ -339,6 +345,21 @@ export class Grid {
         ...(error === undefined ? {} : { error }),
       }
     })
+  }
+
+  /**
+   * Ask those who are there when they last heard these peers.
+   *
+   * @returns for each that answered, how long ago it heard each of them, ms; `undefined` if it did not
+   */
+  async seen(
+    peers: readonly PeerId[],
+    signal: AbortSignal,
+  ): Promise<readonly { peer: PeerId; ages: readonly (number | undefined)[] }[]> {
+    const here = this.#storage().filter(({ isAway }) => !isAway)
+    const some = peers.slice(0, SEEN_MAX)
+    const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
+    return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
   }
 
   /** Break all streams to peers. The network itself stays open. */

@@ -5,6 +5,7 @@
 import { FormatError } from '../../protocol/errors.ts'
 import { vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
 import { packIdToBytes, type PackId } from '../../protocol/manifest.ts'
+import { publicKeyOf } from '../../protocol/peer-id.ts'
 import { PACKS_MAX, type Request, type Response, type ResponseOf } from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
 import type { PaceLimits } from '../base/deadline.ts'
@@ -198,6 +199,19 @@ export class PeerSession {
     signal: AbortSignal,
   ): Promise<readonly Uint8Array[]> {
     return (await this.#ask({ type: 'roster', statements }, 'roster', signal)).statements
+  }
+
+  /** @returns for each of these peers: milliseconds since this one heard it, `undefined` if it did not */
+  async seen(
+    peers: readonly PeerId[],
+    signal: AbortSignal,
+  ): Promise<readonly (number | undefined)[]> {
+    const request = { type: 'seen', peers: peers.map(publicKeyOf) } as const
+    const { ages } = await this.#ask(request, 'seen', signal)
+    if (ages.length !== peers.length) {
+      throw new FormatError('response, field ages: not one for every peer')
+    }
+    return ages.map((age) => age ?? undefined)
   }
 
   /** Break all streams that are not in use. */

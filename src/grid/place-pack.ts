@@ -17,6 +17,7 @@ import { safeCount } from './code.ts'
 import { happiness } from './happiness.ts'
 import type { PeerSession } from './peer-session.ts'
 import { PlaceOrder, type Candidate } from './place-order.ts'
+import type { Standing } from './standing.ts'
 
 /** Shares of one pack under way at a time. */
 export const PLACE_WIDTH = 10
@@ -35,6 +36,13 @@ export interface Placement {
   /** Bytes of pieces that went out, those of failed attempts included. */
   readonly bytesSent: number
   readonly failures: readonly PeerFailure[]
+  /** Members who hold no share of it and were not asked, for what they are. */
+  readonly passedOver: readonly PassedOver[]
+}
+
+export interface PassedOver {
+  readonly peer: PeerId
+  readonly standing: Standing
 }
 
 export interface PlaceParts {
@@ -42,6 +50,8 @@ export interface PlaceParts {
   readonly candidates: readonly Candidate[]
   /** Whose shares count: the candidates, and others who are only away for now. */
   readonly counted: readonly Candidate[]
+  /** Everybody who lends disk and is no candidate. */
+  readonly passedOver: readonly PassedOver[]
   readonly session: (peer: PeerId) => PeerSession
   /** A repair grant, where we are none of the vault's devices. */
   readonly repair?: Uint8Array | undefined
@@ -88,7 +98,9 @@ export async function placePack(
     ([number, piece], within) => put(number, piece, within),
     signal,
   )
-  return { ...judge(pack, counted, holders), bytesSent, failures }
+  const holding = new Set(holders.values())
+  const passedOver = parts.passedOver.filter(({ peer }) => !holding.has(peer))
+  return { ...judge(pack, counted, holders), bytesSent, failures, passedOver }
 }
 
 /** @returns in one word, why a peer took no share */
@@ -121,7 +133,7 @@ function judge(
   { id, manifest }: EncodedPack,
   counted: readonly Candidate[],
   holders: ReadonlyMap<number, PeerId>,
-): Omit<Placement, 'bytesSent' | 'failures'> {
+): Omit<Placement, 'bytesSent' | 'failures' | 'passedOver'> {
   const needed = safeCount(manifest)
   const happy = happinessOf(counted, holders)
   return { id, holders, needed, happiness: happy, safe: happy >= needed, wanted: manifest.total }

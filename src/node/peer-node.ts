@@ -12,11 +12,13 @@ import { signStatement, type GridId, type Statement } from '../../protocol/roste
 import { linkSignals } from '../base/abort.ts'
 import { assert } from '../base/assert.ts'
 import { CairnError } from '../base/errors.ts'
+import type { Look } from '../base/peer-record.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
 import { Grid } from '../grid/grid.ts'
 import { RosterBook } from '../grid/roster-book.ts'
 import { HeadSpread } from '../peer/head-spread.ts'
 import { PeerService } from '../peer/peer-service.ts'
+import { Sightings } from '../peer/sightings.ts'
 import { Sweeper } from '../peer/sweeper.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -83,7 +85,9 @@ export async function startPeer(
   const roster = await openRoster(ports, options)
   const shareStore = await ShareStore.open(ports, options)
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
-  const service = new PeerService({ network, clock, log, shareStore, headStore, roster })
+  const sightings = new Sightings(clock)
+  const parts = { network, clock, log, shareStore, headStore, roster, sightings }
+  const service = new PeerService(parts)
   const sweeper = new Sweeper({ shareStore, clock, log })
   const heads = new HeadSpread({ clock, log, shareStore, headStore })
   await service.start()
@@ -91,7 +95,7 @@ export async function startPeer(
   const stopped = runAll(signal, [
     (within) => service.run(within),
     (within) => sweeper.run(within),
-    (within) => gossip(ports, options, { roster, heads }, within),
+    (within) => gossip(ports, options, { roster, sightings, heads }, within),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
@@ -130,11 +134,20 @@ async function runAll(
 async function gossip(
   ports: PeerPorts,
   options: PeerOptions,
-  { roster, heads }: { readonly roster: RosterBook; readonly heads: HeadSpread },
+  {
+    roster,
+    sightings,
+    heads,
+  }: {
+    readonly roster: RosterBook
+    readonly sightings: Sightings
+    readonly heads: HeadSpread
+  },
   signal: AbortSignal,
 ): Promise<never> {
   const { network, clock, random, log } = ports
-  const grid = new Grid({ network, clock, log, roster })
+  const onLook = ({ answered }: Look) => answered.forEach((peer) => sightings.heard(peer))
+  const grid = new Grid({ network, clock, log, roster, onLook })
   try {
     for (let misses = 0, isStart = true; ; isStart = false) {
       const isComplete = await gossipOnce(ports, options, { grid, heads, isStart }, signal)

@@ -15,7 +15,7 @@ import {
   type RequestOf,
   type Response,
 } from '../../protocol/messages.ts'
-import { publicKeyOf } from '../../protocol/peer-id.ts'
+import { peerIdOf, publicKeyOf } from '../../protocol/peer-id.ts'
 import { openRelease } from '../../protocol/release.ts'
 import type { Member } from '../../protocol/roster.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
@@ -23,12 +23,14 @@ import type { Clock } from '../ports/clock.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
 import { ownerSeenBy } from './permissions.ts'
+import type { Sightings } from './sightings.ts'
 
 export interface AnswerParts {
   readonly clock: Clock
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
+  readonly sightings: Sightings
 }
 
 /** A response, and the bytes that follow it. */
@@ -61,6 +63,8 @@ export async function answer(
       return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
+    case 'seen':
+      return { response: seen(parts, request) }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
@@ -181,6 +185,15 @@ function heads({ headStore }: AnswerParts, request: RequestOf<'heads'>): Respons
 
 function sizeOfKept({ head, receipt }: KeptHead): number {
   return head.length + receipt.length
+}
+
+/** Of those who lend disk only: when devices are on is nobody's business. */
+function seen({ roster, sightings }: AnswerParts, request: RequestOf<'seen'>): Response {
+  const ages = request.peers.map((key) => {
+    const peer = peerIdOf(key)
+    return roster.member(peer)?.role === 'peer' ? (sightings.age(peer) ?? null) : null
+  })
+  return { type: 'seen', ages }
 }
 
 async function exchangeRoster(

@@ -1,10 +1,10 @@
 /**
  * Permissions: what a member of the grid may ask a peer for.
  *
- *     device     everything for its own vault
+ *     device     everything for its own vault, and who was seen
  *     recovery   reads of its own vault, and roster statements
- *     peer       reads of every vault, to check and repair; it sees ciphertext. With a vault's repair
- *                grant (repair-grants.ts) also that vault's lease, adoptions and shares, and nothing else
+ *     peer       reads of every vault, to check and repair; it sees ciphertext; and who was seen. With a
+ *                vault's repair grant (repair-grants.ts) also that vault's lease, adoptions and shares
  *     invite     status and roster, to come in
  */
 
@@ -25,9 +25,10 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'adopt',
     'publish',
     'release',
+    'seen',
   ]),
   recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'put', 'adopt', 'renew']),
+  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'seen', 'put', 'adopt', 'renew']),
   invite: new Set(['status', 'roster']),
 }
 

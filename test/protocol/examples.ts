@@ -60,6 +60,7 @@ export const REQUESTS: { readonly [Type in Request['type']]: Request & { readonl
   release: { type: 'release', document: sample(400, 17) },
   heads: { type: 'heads', vault: VAULT_BYTES, all: false },
   roster: { type: 'roster', statements: [sample(200, 14), sample(100, 15)] },
+  seen: { type: 'seen', peers: [sample(32, 18), sample(32, 19)] },
 }
 
 /** One of each type. */
@@ -78,5 +79,6 @@ export const RESPONSES: {
   receipt: { type: 'receipt', receipt: sample(150, 16) },
   heads: { type: 'heads', heads: [{ head: sample(300, 13), receipt: sample(150, 16) }] },
   roster: { type: 'roster', statements: [] },
+  seen: { type: 'seen', ages: [3_600_000, null] },
   error: { type: 'error', code: 'full', message: 'no space for 33,334 bytes' },
 }
