@@ -356,7 +356,8 @@ export class Grid {
     peers: readonly PeerId[],
     signal: AbortSignal,
   ): Promise<readonly { peer: PeerId; ages: readonly (number | undefined)[] }[]> {
-    const here = this.#storage().filter(({ isAway }) => !isAway)
+    const { self } = this.#parts.network
+    const here = this.#storage().filter(({ peer, isAway }) => !isAway && peer !== self)
     const some = peers.slice(0, SEEN_MAX)
     const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
     return answers.map(({ peer, answer }) => ({ peer, ages: answer }))

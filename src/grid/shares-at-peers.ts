@@ -5,12 +5,15 @@
  * that is looked at; nothing is rebuilt, and nobody else is asked in its place.
  */
 
+import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
+import { PACKS_MAX } from '../../protocol/messages.ts'
 import type { PeerId } from '../ports/network.ts'
+import { askAll } from './ask-all.ts'
 import type { PackLocation } from './locate-packs.ts'
 import type { PeerSession, SharePut } from './peer-session.ts'
 import { readRun, type Run } from './read-pack.ts'
-import { askManifests, surveyPacks, type FoundManifest, type Survey } from './survey.ts'
+import { askManifests, batches, surveyPacks, type FoundManifest, type Survey } from './survey.ts'
 
 export interface PeerSessions {
   /** Every storage peer. */
@@ -74,6 +77,30 @@ export class SharesAtPeers {
     signal: AbortSignal,
   ): Promise<Uint8Array> {
     return await readRun(this.#sessions.of(peer), location, shareNumber, run, signal)
+  }
+
+  /**
+   * Tell peers that head `sequence` needs packs, each those that it holds shares of.
+   *
+   * @returns peers that could not be told
+   */
+  async adopt(
+    packs: ReadonlyMap<PeerId, readonly PackId[]>,
+    { vault, sequence }: { readonly vault: VaultId; readonly sequence: number },
+    signal: AbortSignal,
+  ): Promise<readonly PeerId[]> {
+    const repair = this.#sessions.repair()
+    const sessions = this.#sessions.all().filter(({ peer }) => packs.has(peer))
+    const { failures } = await askAll(
+      sessions,
+      async (session, within) => {
+        for (const some of batches(packs.get(session.peer) ?? [], PACKS_MAX)) {
+          await session.adopt(vault, some, sequence, within, repair)
+        }
+      },
+      signal,
+    )
+    return failures.map(({ peer }) => peer)
   }
 
   /**

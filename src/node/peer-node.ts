@@ -9,6 +9,7 @@ import type { DatabaseSync } from 'node:sqlite'
 
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
 import { signStatement, type GridId, type Statement } from '../../protocol/roster.ts'
+import type { RepairCap } from '../../protocol/cap.ts'
 import { linkSignals } from '../base/abort.ts'
 import { assert } from '../base/assert.ts'
 import { CairnError } from '../base/errors.ts'
@@ -28,6 +29,10 @@ import type { Random } from '../ports/random.ts'
 import { HeadStore } from '../store/head-store.ts'
 import { loadRoster, saveRoster } from '../store/roster-store.ts'
 import { ShareStore } from '../store/share-store.ts'
+import type { HelpedVaults } from '../store/helped-vaults.ts'
+import type { HelperService } from './helper-service.ts'
+import { withLoopback } from './loopback.ts'
+import { openHelper, type HelperPorts } from './open-helper.ts'
 
 /** While somebody was not reached: after a minute, then less and less often. */
 const GOSSIP: RetryPlan = { triesMax: Infinity, delayMsMin: 60_000, delayMsMax: 3_600_000 }
@@ -41,6 +46,8 @@ export interface PeerPorts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** What it takes to look after others' vaults; without it the peer keeps caps and does nothing with them. */
+  readonly helper?: HelperPorts
 }
 
 export interface PeerOptions {
@@ -55,6 +62,8 @@ export interface PeerOptions {
   readonly reserve: number
   /** What fails together with this peer: a house, a provider. */
   readonly domain?: string
+  /** Repair caps of friends to look after from now on; those of earlier runs are on the disk. */
+  readonly help?: readonly RepairCap[]
 }
 
 export interface PeerNode {
@@ -62,6 +71,10 @@ export interface PeerNode {
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
+  /** Vaults this peer looks after. */
+  readonly helped: HelpedVaults
+  /** Absent where there was nobody to help at the start. */
+  readonly helper: HelperService | undefined
   /** Resolves when the peer has stopped, as its signal asked; rejects if it broke. */
   readonly stopped: Promise<void>
 }
@@ -78,9 +91,10 @@ export async function startPeer(
   options: PeerOptions,
   signal: AbortSignal,
 ): Promise<PeerNode> {
-  const { network, disk, clock, log } = ports
+  const { disk, clock, random, log } = ports
   const peer = peerIdOf(options.key.publicKey)
-  assert(network.self === peer, 'the network was made for this key')
+  assert(ports.network.self === peer, 'the network was made for this key')
+  const network = withLoopback(ports.network)
 
   const roster = await openRoster(ports, options)
   const shareStore = await ShareStore.open(ports, options)
@@ -91,16 +105,19 @@ export async function startPeer(
   const sweeper = new Sweeper({ shareStore, clock, log })
   const heads = new HeadSpread({ clock, log, shareStore, headStore })
   await service.start()
+  const looking = { network, disk, clock, random, log, roster }
+  const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
 
   const stopped = runAll(signal, [
     (within) => service.run(within),
     (within) => sweeper.run(within),
     (within) => gossip(ports, options, { roster, sightings, heads }, within),
+    ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, stopped }
+  return { peer, roster, shareStore, headStore, helped, helper, stopped }
 }
 
 async function openRoster(

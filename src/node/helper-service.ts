@@ -1,0 +1,100 @@
+/**
+ * Helper service: a peer looks after the vaults whose repair caps it was given.
+ *
+ * Every few hours, at times that chance sets, it does one round for each vault (helper-round.ts). Two
+ * helpers of one vault hardly ever work at the same moment; where they do, each asks who holds what once
+ * more before it makes anything.
+ */
+
+import { CairnError } from '../base/errors.ts'
+import { toDatabaseError } from '../base/database-error.ts'
+import type { VaultId } from '../../protocol/ids.ts'
+import type { Random } from '../ports/random.ts'
+import type { HelpedVault, HelpedVaults } from '../store/helped-vaults.ts'
+import { HELPER_BOOK_SCHEMA } from './helper-book.ts'
+import { helpOnce, ROUND_BUDGET, type HelperParts, type HelpOutcome } from './helper-round.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** From the start, or from a new cap, to the first round: peers that start together do not work together. */
+const FIRST_MS = { min: 2 * MINUTE_MS, max: 30 * MINUTE_MS } as const
+
+/** From the end of a round to the next. */
+const ROUND_MS = { min: 3 * HOUR_MS, max: 6 * HOUR_MS } as const
+
+export interface HelperServiceParts extends HelperParts {
+  readonly helped: HelpedVaults
+}
+
+/** What this peer did for one vault. */
+export interface HelpReport {
+  readonly vault: VaultId
+  /** When the last round ended, milliseconds since 1970; absent before the first. */
+  readonly at?: number
+  /** What came of it; or why there was nothing. */
+  readonly outcome?: HelpOutcome
+  readonly trouble?: string
+}
+
+export class HelperService {
+  readonly #parts: HelperServiceParts
+  readonly #budget: number
+  readonly #reports = new Map<VaultId, HelpReport>()
+
+  constructor(parts: HelperServiceParts, options: { readonly budget?: number } = {}) {
+    this.#parts = parts
+    this.#budget = options.budget ?? ROUND_BUDGET
+    parts.database.exec(HELPER_BOOK_SCHEMA)
+  }
+
+  /**
+   * Help until the signal aborts. May be called again afterwards.
+   *
+   * @throws the signal's reason, unchanged
+   */
+  async run(signal: AbortSignal): Promise<never> {
+    const { clock, random, helped } = this.#parts
+    for (let span: Span = FIRST_MS; ; span = ROUND_MS) {
+      await clock.sleep(within(span, random), signal)
+      for (const vault of helped.all()) await this.#round(vault, signal)
+    }
+  }
+
+  /** @returns for each vault that is looked after */
+  reports(): HelpReport[] {
+    return this.#parts.helped
+      .all()
+      .map(({ cap: { vault } }) => this.#reports.get(vault) ?? { vault })
+  }
+
+  async #round(helped: HelpedVault, signal: AbortSignal): Promise<void> {
+    const { vault } = helped.cap
+    const { clock, log } = this.#parts
+    try {
+      const outcome = await helpOnce(this.#parts, helped, { budget: this.#budget }, signal)
+      this.#reports.set(vault, { vault, at: clock.now(), outcome })
+      const { type, verdicts, ...fields } = outcome
+      if (type === 'replaced') {
+        log.warn('helping ended: the vault has a newer device, ask its owner for a new cap', {
+          vault,
+        })
+      } else log.info(type === 'helped' ? 'helped' : 'no head to help', { vault, ...fields, ...verdicts })
+    } catch (cause) {
+      const error = toDatabaseError('helper', cause)
+      if (signal.aborted || !(error instanceof CairnError)) throw cause
+      this.#reports.set(vault, { vault, at: clock.now(), trouble: error.message })
+      log.warn('could not help', { vault, error: error.name, why: error.message })
+    }
+  }
+}
+
+interface Span {
+  readonly min: number
+  readonly max: number
+}
+
+function within({ min, max }: Span, random: Random): number {
+  const [high = 0, low = 0] = random.bytes(2)
+  return min + ((max - min) * (256 * high + low)) / 65_535
+}
