@@ -50,11 +50,15 @@ export async function askAll<T>(
   return { answers, failures }
 }
 
-/** @returns of whom nothing was heard, and who answered, if only to refuse or with nonsense */
-export function lookOf<T>({ answers, failures }: Answers<T>): Look {
-  const answered = [...answers, ...failures.filter(({ error }) => !isSilence(error))]
-  const silent = failures.filter(({ error }) => isSilence(error))
-  return { answered: answered.map(({ peer }) => peer), silent: silent.map(({ peer }) => peer) }
+/**
+ * Who is there, and of whom nothing was heard. Who refused, or answered with nonsense, is there.
+ *
+ * @param answered - those whose answer was taken
+ */
+export function lookOf(answered: readonly PeerId[], failures: readonly PeerFailure[]): Look {
+  const silent = failures.filter(({ error }) => isSilence(error)).map(({ peer }) => peer)
+  const refused = failures.filter(({ error }) => !isSilence(error)).map(({ peer }) => peer)
+  return { answered: [...answered, ...refused], silent }
 }
 
 /** Whether the error says that nothing was heard of a peer. */

@@ -17,7 +17,7 @@ import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
+import { askAll, lookOf, type PeerFailure } from './ask-all.ts'
 import { codeFor, type Code } from './code.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
@@ -27,6 +27,7 @@ import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
 import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
+import type { Survey } from './survey.ts'
 
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
@@ -95,6 +96,7 @@ export class Grid {
       all: () => this.#storage(),
       of: (peer) => this.#session(peer),
       repair: () => parts.repair?.(),
+      onSurvey: (survey) => this.#look(survey),
     })
     this.#reader = new PackReader({
       log: parts.log,
@@ -158,8 +160,9 @@ export class Grid {
 
   /** Ask every peer what it holds of these packs. Packs of which nobody holds anything are absent. */
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
-    const look = (answers: Answers<void>) => this.#look(answers)
-    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, look)
+    if (packs.length === 0) return new Map()
+    const onSurvey = (survey: Survey) => this.#look(survey)
+    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, onSurvey)
     for (const location of found.values()) this.#remember(location)
     return found
   }
@@ -248,6 +251,7 @@ export class Grid {
     signal: AbortSignal,
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
     const repair = this.#parts.repair?.()
+    if (packs.length === 0) return { failures: [] }
     const { failures } = await this.#askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
         const some = packs.slice(from, from + PACKS_MAX)
@@ -283,8 +287,12 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
+    const nothing = { count: 0, bytes: 0, refused: 0 }
+    if (documents.length === 0) {
+      return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
+    }
     const { answers, failures } = await this.#askEverybody(async (session, within) => {
-      const sum = { count: 0, bytes: 0, refused: 0 }
+      const sum = { ...nothing }
       for (const document of documents) {
         const { count, bytes, refused } = await session.release(document, within)
         sum.count += count
@@ -324,8 +332,9 @@ export class Grid {
         },
         signal,
       )
-      this.#look(round)
-      answered.push(...round.answers.map(({ peer }) => peer))
+      const here = round.answers.map(({ peer }) => peer)
+      this.#look({ answered: here, failures: round.failures })
+      answered.push(...here)
       failures.push(...round.failures)
     }
   }
@@ -375,16 +384,16 @@ export class Grid {
   ) {
     const sessions = this.#storage()
     for (const session of sessions) session.forgive()
-    const answers = await askAll(sessions, ask, signal)
-    this.#look(answers)
-    return answers
+    const { answers, failures } = await askAll(sessions, ask, signal)
+    this.#look({ answered: answers.map(({ peer }) => peer), failures })
+    return { answers, failures }
   }
 
-  #look<T>(all: Answers<T>): void {
+  #look({ answered, failures }: Pick<Survey, 'answered' | 'failures'>): void {
     const { network, onLook } = this.#parts
     // That we hear ourselves does not say that we are online.
-    const answers = all.answers.filter(({ peer }) => peer !== network.self)
-    onLook?.(lookOf({ ...all, answers }))
+    const others = answered.filter((peer) => peer !== network.self)
+    onLook?.(lookOf(others, failures))
   }
 
   #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {

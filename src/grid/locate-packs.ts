@@ -7,9 +7,15 @@
 
 import { decodeManifest, type Manifest, type PackId } from '../../protocol/manifest.ts'
 import type { PeerId } from '../ports/network.ts'
-import { troubleAtPeer, type Answers } from './ask-all.ts'
+import { troubleAtPeer } from './ask-all.ts'
 import type { PeerSession } from './peer-session.ts'
-import { askManifests, surveyPacks, type FoundManifest, type Holdings } from './survey.ts'
+import {
+  askManifests,
+  surveyPacks,
+  type FoundManifest,
+  type Holdings,
+  type Survey,
+} from './survey.ts'
 
 export interface PackLocation {
   readonly id: PackId
@@ -21,7 +27,7 @@ export interface PackLocation {
 
 /**
  * @param known - manifests known already; new ones are added
- * @param onAnswers - told who answered
+ * @param onSurvey - told who answered
  * @returns locations of those packs of which anybody holds anything
  * @throws only the signal's reason
  */
@@ -30,10 +36,11 @@ export async function locatePacks(
   packs: readonly PackId[],
   known: Map<PackId, Uint8Array>,
   signal: AbortSignal,
-  onAnswers: (answers: Answers<void>) => void = () => undefined,
+  onSurvey: (survey: Survey) => void = () => undefined,
 ): Promise<Map<PackId, PackLocation>> {
-  const { holdings, answered, failures } = await surveyPacks(sessions, packs, signal)
-  onAnswers({ answers: answered.map((peer) => ({ peer, answer: undefined })), failures })
+  const survey = await surveyPacks(sessions, packs, signal)
+  onSurvey(survey)
+  const { holdings } = survey
   await learnManifests(sessions, holdings, known, signal)
   return new Map(
     packs.flatMap((pack) => {

@@ -21,6 +21,8 @@ export interface PeerSessions {
   readonly of: (peer: PeerId) => PeerSession
   /** A repair grant, where we are none of the vault's devices. */
   readonly repair: () => Uint8Array | undefined
+  /** Told who answered a survey. */
+  readonly onSurvey?: (survey: Survey) => void
 }
 
 export class SharesAtPeers {
@@ -42,7 +44,15 @@ export class SharesAtPeers {
   ): Promise<Survey> {
     const sessions = this.#sessions.all()
     for (const session of sessions) session.forgive()
-    return await surveyPacks(sessions, packs, signal, onAnswer)
+    const survey = await surveyPacks(sessions, packs, signal, onAnswer)
+    // Asked about nothing, nobody said anything.
+    if (packs.length > 0) this.#sessions.onSurvey?.(survey)
+    return survey
+  }
+
+  /** Try the peer again at the next question, however it was a moment ago. */
+  forgive(peer: PeerId): void {
+    this.#sessions.of(peer).forgive()
   }
 
   /**

@@ -55,6 +55,8 @@ export interface PackHolders {
 export interface PackHealth {
   readonly pack: ShapedPack
   readonly verdict: Verdict
+  /** What it was judged by. */
+  readonly held: PackHolders
   /** Share number → holders that count. */
   readonly live: ReadonlyMap<number, readonly PeerId[]>
   /** Share number → holders that said so just now, those included that leave or that count no more. */
@@ -75,20 +77,21 @@ export interface PackHealth {
 /** @param friends - the storage peers of the grid; others count for nothing */
 export function judgePack(
   pack: ShapedPack,
-  { holders, barred }: PackHolders,
+  held: PackHolders,
   friends: ReadonlyMap<PeerId, FriendFacts>,
 ): PackHealth {
   const { shape } = pack
-  const held = pick(holders, shape, ({ peer }) => friends.has(peer))
-  const readable = pick(holders, shape, ({ peer, isSeen }) => isSeen && friends.has(peer))
-  const live = holdersThatCount(shape, held, (peer) => friends.get(peer) ?? NOBODY)
+  const known = pick(held.holders, shape, ({ peer }) => friends.has(peer))
+  const readable = pick(held.holders, shape, ({ peer, isSeen }) => isSeen && friends.has(peer))
+  const live = holdersThatCount(shape, known, (peer) => friends.get(peer) ?? NOBODY)
   const missing = range(shape.total).filter((share) => !live.has(share))
-  const holding = new Set([...held.values()].flat())
+  const holding = new Set([...known.values()].flat())
   const takers = [...friends]
     .filter(([peer, { standing, isHere }]) => isHere && mayTakeShares(standing) && !holding.has(peer))
-    .flatMap(([peer]) => (barred.has(peer) ? [] : [peer]))
+    .flatMap(([peer]) => (held.barred.has(peer) ? [] : [peer]))
   const health = {
     pack,
+    held,
     live,
     readable,
     missing,

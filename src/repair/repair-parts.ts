@@ -40,20 +40,27 @@ export interface Held {
 export interface BadShares {
   has(held: Held): boolean
   note(held: Held): void
-  /** The share was read in full and is right. */
+  /** The share was read in full and is right, or the peer does not say any more that it holds it. */
   clear(held: Held): void
+  all(): readonly Held[]
   /** @returns peers with a bad share of the pack */
   peersOf(pack: PackId): ReadonlySet<PeerId>
+}
+
+/** Share number → peers that say they hold it. */
+export interface SeenPack {
+  readonly pack: PackFacts
+  readonly holders: ReadonlyMap<number, readonly PeerId[]>
 }
 
 /** What is known of who holds what, kept from one run to the next. */
 export interface HolderBook {
   /**
-   * Everybody was asked: of those who answered this is all that they hold of the pack.
+   * Everybody was asked: of those who answered this is all that they hold of these packs.
    *
    * @returns shares that are not where they were known, though the peer was told that they are needed
    */
-  saw(pack: PackFacts, holders: ReadonlyMap<number, readonly PeerId[]>, look: Look): readonly Held[]
+  saw(seen: readonly SeenPack[], look: Look): readonly Held[]
   /** The peer stored the share, durably; it is not told yet that a head needs it. */
   placed(pack: PackFacts, shareNumber: number, peer: PeerId): void
   /** Every share of the pack has its place. */
