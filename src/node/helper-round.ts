@@ -8,6 +8,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { z } from 'zod'
 import { openLedger } from '../../protocol/head.ts'
 import { signingKeyFromSeed } from '../../protocol/keys.ts'
 import { signRepairGrant } from '../../protocol/repair-grant.ts'
@@ -21,18 +22,27 @@ import type { Compute } from '../ports/compute.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { Random } from '../ports/random.ts'
+import { auditPeers, sharesByPeer } from '../repair/audit-peers.ts'
+import type { CheckedPacks } from '../repair/check-packs.ts'
+import { AUDITS_MAX } from '../repair/draw-audits.ts'
 import { Lookout } from '../repair/lookout.ts'
 import { VERDICTS, type Verdict } from '../repair/pack-health.ts'
 import { LedgerPackList, type PackFacts, type PackList } from '../repair/pack-list.ts'
+import type { Friends, RepairParts } from '../repair/repair-parts.ts'
 import { RepairWorker } from '../repair/repair-worker.ts'
 import { newestHead } from '../restore/newest-head.ts'
+import { BadShares } from '../store/bad-shares.ts'
 import type { HelpedVault } from '../store/helped-vaults.ts'
 import { PeerRecords } from '../store/peer-records.ts'
+import { Settings } from '../store/settings.ts'
 import { HelperBook } from './helper-book.ts'
 
 /** How long a grant lasts that a helper signs for itself, and when it signs the next. */
 const GRANT_MS = 7 * 24 * 3600_000
 const GRANT_RENEWED_MS = GRANT_MS / 2
+
+/** From one audit of a vault's holders to the next: 44 in 30 days (src/repair/draw-audits.ts). */
+const AUDIT_EVERY_MS = (30 * 24 * 3600_000) / AUDITS_MAX
 
 /** Bytes from and to peers that one round may take for repairs. */
 export const ROUND_BUDGET = 4e9
@@ -70,6 +80,9 @@ export interface HelpOutcome {
   readonly bytesSent: number
   /** Shares that peers had said they stored and do not have. */
   readonly dropped: number
+  /** Peers that were asked for a leaf, and shares that turned out to be bad. */
+  readonly audited: number
+  readonly badShares: number
 }
 
 /** @throws {CairnError} the ledger cannot be read now; trouble with our own disk */
@@ -80,17 +93,18 @@ export async function helpOnce(
   signal: AbortSignal,
 ): Promise<HelpOutcome> {
   const { network, clock, log, roster, database } = parts
+  const records = new PeerRecords(database)
   const lookout = new Lookout({
     clock,
     log,
-    records: new PeerRecords(database),
+    records,
     presence: (peer) => roster.member(peer) ?? {},
   })
   const repair = grantMaker(helped, network.self, clock)
   const common = { network, clock, log, roster, repair, hasSelf: true }
   const grid = new Grid({ ...common, ...lookout.gridParts })
   try {
-    return await new Round(parts, helped, grid, lookout).run(options, signal)
+    return await new Round(parts, helped, { grid, lookout, records }).run(options, signal)
   } finally {
     grid.close()
   }
@@ -101,12 +115,18 @@ class Round {
   readonly #helped: HelpedVault
   readonly #grid: Grid
   readonly #lookout: Lookout
+  readonly #records: PeerRecords
 
-  constructor(parts: HelperParts, helped: HelpedVault, grid: Grid, lookout: Lookout) {
+  constructor(
+    parts: HelperParts,
+    helped: HelpedVault,
+    eyes: { readonly grid: Grid; readonly lookout: Lookout; readonly records: PeerRecords },
+  ) {
     this.#parts = parts
     this.#helped = helped
-    this.#grid = grid
-    this.#lookout = lookout
+    this.#grid = eyes.grid
+    this.#lookout = eyes.lookout
+    this.#records = eyes.records
   }
 
   async run(options: { readonly budget: number }, signal: AbortSignal): Promise<HelpOutcome> {
@@ -135,24 +155,28 @@ class Round {
     { budget }: { readonly budget: number },
     signal: AbortSignal,
   ): Promise<Omit<HelpOutcome, 'type' | 'sequence' | 'renewed' | 'missed'>> {
-    const { database } = this.#parts
+    const { database, clock } = this.#parts
     const { vault } = this.#helped.cap
     const book = new HelperBook({ database, grid: this.#grid, vault, sequence })
     for (const pack of ledger.all()) book.seed(pack.id, ledger.holders(pack))
-    const worker = new RepairWorker({
+    const parts = {
       ...this.#parts,
       vault,
       grid: this.#grid,
       list: new HelperPackList(ledger, book),
       source: undefined,
-      friends: undefined as never,
-      bad: undefined as never,
+      friends: this.#friends(),
+      bad: badSharesOf(new BadShares(database, clock), ledger),
       book,
-    })
+    }
+    const worker = new RepairWorker(parts)
     const checked = await worker.check({}, signal)
     // What the laptop published and did not come to adopt would expire.
     await book.adopt(signal)
-    const report = await worker.repair(checked, { budget }, signal)
+    const audits = await this.#audit(parts, checked, signal)
+    // What an audit found bad counts as lost from now on.
+    const judged = audits.badShares === 0 ? checked : await worker.check({}, signal)
+    const report = await worker.repair(judged, { budget }, signal)
     const placed = report.packs.map(({ mended }) => mended?.placed.size ?? 0)
     return {
       packs: report.health.length,
@@ -161,6 +185,44 @@ class Round {
       bytesRead: report.bytesRead,
       bytesSent: report.bytesSent,
       dropped: checked.dropped.length,
+      ...audits,
+    }
+  }
+
+  /** A leaf of every peer, once in so long that each is asked 44 times in 30 days. */
+  async #audit(
+    parts: RepairParts,
+    { packs }: CheckedPacks,
+    signal: AbortSignal,
+  ): Promise<Pick<HelpOutcome, 'audited' | 'badShares'>> {
+    const { database, clock, network } = this.#parts
+    const settings = new Settings(database)
+    const name = `audited ${this.#helped.cap.vault}`
+    const passed = clock.now() - (settings.get(name, z.int()) ?? 0)
+    // A clock that was set back must not end audits.
+    if (passed >= 0 && passed < AUDIT_EVERY_MS) return { audited: 0, badShares: 0 }
+    const shares = sharesByPeer(packs.map(({ pack, readable }) => ({ pack, holders: readable })))
+    shares.delete(network.self)
+    const audits = await auditPeers(parts, { count: 1, shares }, signal)
+    settings.set(name, clock.now())
+    const told = audits.filter(({ verdict }) => verdict !== 'away' && verdict !== 'nothing')
+    const badShares = audits.reduce((sum, { bad }) => sum + bad.length, 0)
+    return { audited: told.length, badShares }
+  }
+
+  #friends(): Friends {
+    const { roster, clock } = this.#parts
+    const lookout = this.#lookout
+    return {
+      // The grid has told the lookout of the look itself.
+      look: ({ answered }) =>
+        new Map(
+          roster.candidates().map(({ peer, domain }) => {
+            const isHere = answered.includes(peer)
+            return [peer, { ...lookout.facts(peer), domain, isHere }]
+          }),
+        ),
+      noteAudit: (peer, isGood) => this.#records.noteAudit(peer, clock.now(), isGood),
     }
   }
 }
@@ -184,6 +246,18 @@ class HelperPackList implements PackList {
   }
 }
 
+/** Those of this vault: what others' packs are about is not told by asking for these. */
+function badSharesOf(all: BadShares, list: PackList): RepairParts['bad'] {
+  const packs = new Set(list.all().map(({ id }) => id))
+  return {
+    has: (held) => all.has(held),
+    note: (held) => all.note(held),
+    clear: (held) => all.clear(held),
+    all: () => all.all().filter(({ pack }) => packs.has(pack)),
+    peersOf: (pack) => all.peersOf(pack),
+  }
+}
+
 const NOTHING = {
   sequence: 0,
   renewed: 0,
@@ -194,6 +268,8 @@ const NOTHING = {
   bytesRead: 0,
   bytesSent: 0,
   dropped: 0,
+  audited: 0,
+  badShares: 0,
 } as const
 
 /** @returns gives a grant that is good for days still */
