@@ -35,6 +35,7 @@ import { BadShares } from '../store/bad-shares.ts'
 import type { HelpedVault } from '../store/helped-vaults.ts'
 import { PeerRecords } from '../store/peer-records.ts'
 import { Settings } from '../store/settings.ts'
+import type { HelpOutcome } from './help-reports.ts'
 import { HelperBook } from './helper-book.ts'
 
 /** How long a grant lasts that a helper signs for itself, and when it signs the next. */
@@ -57,32 +58,6 @@ export interface HelperParts {
   /** Prepared as a client's is, and with the helper's own tables. */
   readonly database: DatabaseSync
   readonly compute: Compute<typeof codecs>
-}
-
-/** What came of a round, for whoever runs the peer and for the log. */
-export interface HelpOutcome {
-  /**
-   * - `helped`: the round was done
-   * - `no-head`: nobody who answers has a head of this vault
-   * - `replaced`: another device took the place of the one that made the cap
-   */
-  readonly type: 'helped' | 'no-head' | 'replaced'
-  /** Of the newest head; 0 without one. */
-  readonly sequence: number
-  /** Peers that renewed the lease, and those that did not answer or would not. */
-  readonly renewed: number
-  readonly missed: number
-  readonly packs: number
-  readonly verdicts: Readonly<Partial<Record<Verdict, number>>>
-  /** Shares made again and placed. */
-  readonly placed: number
-  readonly bytesRead: number
-  readonly bytesSent: number
-  /** Shares that peers had said they stored and do not have. */
-  readonly dropped: number
-  /** Peers that were asked for a leaf, and shares that turned out to be bad. */
-  readonly audited: number
-  readonly badShares: number
 }
 
 /** @throws {CairnError} the ledger cannot be read now; trouble with our own disk */

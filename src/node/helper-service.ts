@@ -6,13 +6,15 @@
  * more before it makes anything.
  */
 
-import { CairnError } from '../base/errors.ts'
+import { CairnError, DiskError } from '../base/errors.ts'
 import { toDatabaseError } from '../base/database-error.ts'
 import type { VaultId } from '../../protocol/ids.ts'
+import type { Disk } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 import type { HelpedVault, HelpedVaults } from '../store/helped-vaults.ts'
 import { HELPER_BOOK_SCHEMA } from './helper-book.ts'
-import { helpOnce, ROUND_BUDGET, type HelperParts, type HelpOutcome } from './helper-round.ts'
+import { writeHelpReport, type HelpReport } from './help-reports.ts'
+import { helpOnce, ROUND_BUDGET, type HelperParts } from './helper-round.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -24,23 +26,13 @@ const FIRST_MS = { min: 2 * MINUTE_MS, max: 30 * MINUTE_MS } as const
 const ROUND_MS = { min: 3 * HOUR_MS, max: 6 * HOUR_MS } as const
 
 export interface HelperServiceParts extends HelperParts {
+  readonly disk: Disk
   readonly helped: HelpedVaults
-}
-
-/** What this peer did for one vault. */
-export interface HelpReport {
-  readonly vault: VaultId
-  /** When the last round ended, milliseconds since 1970; absent before the first. */
-  readonly at?: number
-  /** What came of it; or why there was nothing. */
-  readonly outcome?: HelpOutcome
-  readonly trouble?: string
 }
 
 export class HelperService {
   readonly #parts: HelperServiceParts
   readonly #budget: number
-  readonly #reports = new Map<VaultId, HelpReport>()
 
   constructor(parts: HelperServiceParts, options: { readonly budget?: number } = {}) {
     this.#parts = parts
@@ -54,18 +46,34 @@ export class HelperService {
    * @throws the signal's reason, unchanged
    */
   async run(signal: AbortSignal): Promise<never> {
-    const { clock, random, helped } = this.#parts
+    const { clock, random } = this.#parts
     for (let span: Span = FIRST_MS; ; span = ROUND_MS) {
       await clock.sleep(within(span, random), signal)
-      for (const vault of helped.all()) await this.#round(vault, signal)
+      for (const vault of await this.#helped()) await this.#round(vault, signal)
     }
   }
 
-  /** @returns for each vault that is looked after */
-  reports(): HelpReport[] {
-    return this.#parts.helped
-      .all()
-      .map(({ cap: { vault } }) => this.#reports.get(vault) ?? { vault })
+  /** As they are on the disk now. */
+  async #helped(): Promise<HelpedVault[]> {
+    const { helped, log } = this.#parts
+    try {
+      await helped.reload()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      log.error('repair caps cannot be read', { error: error.name, why: error.message })
+    }
+    return helped.all()
+  }
+
+  /** A disk that is full must not keep a peer from helping. */
+  async #tell(vault: VaultId, report: HelpReport): Promise<void> {
+    const { disk, log } = this.#parts
+    try {
+      await writeHelpReport(disk, vault, report)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      log.error('help report not written', { vault, error: error.name, why: error.message })
+    }
   }
 
   async #round(helped: HelpedVault, signal: AbortSignal): Promise<void> {
@@ -73,7 +81,7 @@ export class HelperService {
     const { clock, log } = this.#parts
     try {
       const outcome = await helpOnce(this.#parts, helped, { budget: this.#budget }, signal)
-      this.#reports.set(vault, { vault, at: clock.now(), outcome })
+      await this.#tell(vault, { at: clock.now(), outcome })
       const { type, verdicts, ...fields } = outcome
       if (type === 'replaced') {
         log.warn('helping ended: the vault has a newer device, ask its owner for a new cap', {
@@ -83,7 +91,7 @@ export class HelperService {
     } catch (cause) {
       const error = toDatabaseError('helper', cause)
       if (signal.aborted || !(error instanceof CairnError)) throw cause
-      this.#reports.set(vault, { vault, at: clock.now(), trouble: error.message })
+      await this.#tell(vault, { at: clock.now(), trouble: error.message })
       log.warn('could not help', { vault, error: error.name, why: error.message })
     }
   }

@@ -12,6 +12,7 @@ import { NodeDisk } from '../../adapters/node-disk.ts'
 import { NodeRandom } from '../../adapters/node-random.ts'
 import { openDatabase } from '../../adapters/open-database.ts'
 import { PinoLog } from '../../adapters/pino-log.ts'
+import type { RepairCap } from '../../../protocol/cap.ts'
 import type { SigningKey } from '../../../protocol/keys.ts'
 import { foundGrid } from '../../node/found-grid.ts'
 import { joinAsPeer } from '../../node/join-as-peer.ts'
@@ -22,9 +23,10 @@ import { formatBytes } from '../format.ts'
 import { PeerStore, type Founding } from '../grid/peer-store.ts'
 import { collect, sizeOption } from '../options.ts'
 import type { Output } from '../output.ts'
-import { openNetwork } from '../ports.ts'
-import { readInviteFile } from '../secret-file.ts'
+import { helperPorts, openNetwork } from '../ports.ts'
+import { readInviteFile, readRepairCapFile } from '../secret-file.ts'
 import { untilAborted } from './grid.ts'
+import { helpsCommand } from './peer-helps.ts'
 
 /** What stays free on the disk unless told otherwise: room for its owner to go on working. */
 const DEFAULT_RESERVE = 1_000_000_000
@@ -39,6 +41,7 @@ interface RunOptions extends CommonOptions {
   readonly name?: string
   readonly domain?: string
   readonly codeFrom?: string
+  readonly helpRepair: readonly string[]
 }
 
 export function peerCommand(context: Context): Command {
@@ -46,6 +49,7 @@ export function peerCommand(context: Context): Command {
     .description('lend disk to friends')
     .helpOption('-h, --help', 'show this help')
     .addCommand(runCommand(context))
+    .addCommand(helpsCommand(context))
 }
 
 function runCommand(context: Context): Command {
@@ -82,11 +86,19 @@ function runCommand(context: Context): Command {
     .option('--code-from <file>', 'join a grid with an invite (at the first run)')
     .option('--name <name>', 'what friends see (at the first run)')
     .option('--domain <name>', 'what fails together with it: a house, a provider')
+    .option(
+      '--help-repair <file>',
+      'look after a friend’s backup from now on, with the repair cap in this file; may be given several times',
+      collect,
+      [],
+    )
     .action(async (options: RunOptions) => runPeer(context, options))
 }
 
 async function runPeer(context: Context, options: RunOptions): Promise<void> {
   const output = outputOf(context, options)
+  // Before anything starts: a wrong file is told at once.
+  const help = options.helpRepair.map(readRepairCapFile)
   const store = PeerStore.open(resolve(context.workingFolder, options.store))
   const lock = HomeLock.take(store.folder, 'write')
   try {
@@ -94,7 +106,7 @@ async function runPeer(context: Context, options: RunOptions): Promise<void> {
     const { listen, announce } = options
     const network = await openNetwork({ seed: key.seed, listen, announce })
     try {
-      await serve(context, output, store, { network, key, options })
+      await serve(context, output, store, { network, key, options, help })
     } finally {
       await network.close()
     }
@@ -108,7 +120,12 @@ async function serve(
   context: Context,
   output: Output,
   store: PeerStore,
-  { network, key, options }: { network: Network; key: SigningKey; options: RunOptions },
+  {
+    network,
+    key,
+    options,
+    help,
+  }: { network: Network; key: SigningKey; options: RunOptions; help: readonly RepairCap[] },
 ): Promise<void> {
   const ports = {
     network,
@@ -122,11 +139,12 @@ async function serve(
   }
   const grid = await gridOf(context, output, store, { ports, key, options })
   const database = openDatabase(join(store.folder, 'accounts.db'))
+  const helper = helperPorts(store.folder)
   try {
     const { capacity, reserve, domain } = options
     const node = await startPeer(
-      { ...ports, database },
-      { key, ...grid, capacity, reserve, ...(domain === undefined ? {} : { domain }) },
+      { ...ports, database, helper },
+      { key, ...grid, help, capacity, reserve, ...(domain === undefined ? {} : { domain }) },
       context.signal,
     )
     store.setRunning(process.pid, withIdentity(network))
@@ -135,6 +153,7 @@ async function serve(
     await node.stopped
     output.say('stopped')
   } finally {
+    await helper.close()
     database.close()
   }
 }
