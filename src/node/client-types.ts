@@ -4,10 +4,14 @@ import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { FileFailure, Progress } from '../backup/backup.ts'
 import type { NotSafeError } from '../backup/not-safe.ts'
 import type { Code } from '../grid/code.ts'
+import type { Standing } from '../grid/standing.ts'
 import type { VisibleEntry } from '../history/visible.ts'
 import type { PathBytes } from '../ports/files.ts'
 import type { PeerId } from '../ports/network.ts'
+import type { PeerLack } from '../repair/explain.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
+import type { SeenHelper } from './helpers-seen.ts'
+import type { PlacedState } from './placed-packs.ts'
 
 export type { FileFailure, Progress } from '../backup/backup.ts'
 export type { NotSafeError } from '../backup/not-safe.ts'
@@ -118,8 +122,25 @@ export interface ClientStatus {
     readonly free?: number
     readonly used?: number
     readonly error?: string
+    readonly standing: Standing
+    /** When it last answered, ms since 1970 by our clock. */
+    readonly seenAt?: number
+    /** The part of the time watched in which it answered, 0–1. */
+    readonly online?: number
+    /** What is the matter with it, where it would take no share. */
+    readonly lack?: PeerLack
   }[]
   readonly queue: { readonly files: number; readonly bytes: number }
   readonly spool: { readonly packs: number; readonly bytes: number }
   readonly settling: number
+  /** How the packs that were placed stand, as far as is known here. */
+  readonly placed: Readonly<Record<PlacedState, number>>
+  /** When everything was last checked, ms since 1970 by our clock; absent before the first time. */
+  readonly checkedAt?: number
+  /** Peers that look after the vault with a repair cap; the one heard last first. */
+  readonly helpers: readonly (SeenHelper & { readonly name?: string })[]
+  /** For more than 30 days nobody checked whether shares are lost, and no helper does. */
+  readonly isCheckOverdue: boolean
+  /** By our clock. */
+  readonly now: number
 }

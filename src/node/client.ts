@@ -2,13 +2,12 @@
  * The client: one vault on this machine, and what a person does with it.
  */
 
-import { toHex } from '../../protocol/bytes.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import { toDatabaseError, withDatabaseErrors } from '../base/database-error.ts'
 import { snapshots } from '../history/snapshot-list.ts'
 import type { FileHistory } from '../history/visible.ts'
 import { toNames } from '../source/path.ts'
-import { readGridFile, writeGridFile } from '../store/grid-file.ts'
+import { writeGridFile } from '../store/grid-file.ts'
 import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import type {
   BackupRequest,
@@ -37,12 +36,16 @@ import { runForget, runPin } from './run-forget.ts'
 import { runGc } from './run-gc.ts'
 import { runRebuild } from './run-rebuild.ts'
 import { listSnapshot, runRestore } from './run-restore.ts'
+import { runStatus } from './run-status.ts'
+import { runWhy } from './run-why.ts'
 import { VaultSession } from './vault-session.ts'
 import { repairCapOf } from './vault.ts'
 import { chooseSnapshot } from './when.ts'
+import type { WhyReport, WhyRequest } from './why-types.ts'
 
 export type * from './client-types.ts'
 export type * from './maintenance-types.ts'
+export type * from './why-types.ts'
 export type { ClientPorts } from './client-ports.ts'
 export { createVault, RepairKeyMissingError } from './vault.ts'
 export { recover, type RecoverSummary } from './recover.ts'
@@ -233,44 +236,16 @@ export class Client {
   }
 
   status(signal: AbortSignal): Promise<ClientStatus> {
-    return translated(() => this.#status(signal))
+    return translated(() => runStatus(this.#session, signal))
   }
 
-  async #status(signal: AbortSignal): Promise<ClientStatus> {
-    const { ports, stores, keyring } = this.#session
-    const { queue, packs, published } = stores
-    const file = await readGridFile(ports.disk)
-    const open = [...packs.inState('sealed'), ...packs.inState('safe')]
-    return {
-      vault: keyring.vault,
-      device: toHex(keyring.device.publicKey),
-      ...(file === undefined ? {} : { grid: file.grid }),
-      sequence: published.current()?.sequence ?? 0,
-      peers: file === undefined ? [] : await this.#peers(signal),
-      queue: queue.totals('waiting'),
-      spool: { packs: open.length, bytes: open.reduce((sum, { size }) => sum + size, 0) },
-      settling: open.reduce(
-        (sum, { number, total }) => sum + total - packs.holders(number).size,
-        0,
-      ),
-    }
-  }
-
-  async #peers(signal: AbortSignal): Promise<ClientStatus['peers']> {
-    const { grid, roster } = await this.#session.link()
-    return (await grid.status(signal)).map(({ peer, status, error }) => {
-      const member = roster.member(peer)
-      return {
-        peer,
-        reachable: status !== undefined,
-        ...(member?.name === undefined ? {} : { name: member.name }),
-        ...(member?.domain === undefined ? {} : { domain: member.domain }),
-        ...(status === undefined
-          ? {}
-          : { capacity: status.capacity, free: status.free, used: status.used }),
-        ...(error === undefined ? {} : { error: error.message }),
-      }
-    })
+  /**
+   * Why packs stand as they do: what they lack, and what would help.
+   *
+   * @throws {UsageError} there is no such pack or path
+   */
+  why(request: WhyRequest, signal: AbortSignal): Promise<WhyReport> {
+    return translated(() => runWhy(this.#session, request, signal))
   }
 }
 

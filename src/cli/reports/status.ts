@@ -1,0 +1,111 @@
+/**
+ * What `cairn status` says: how the backup stands, and each friend in a line.
+ */
+
+import type { ClientStatus } from '../../node/client.ts'
+import { HELPER_SILENT_MS } from '../../node/run-status.ts'
+import { escapeText } from '../escape.ts'
+import { formatBytes, formatCount, formatMoment } from '../format.ts'
+import type { JsonRecord } from '../output.ts'
+import { describeLack, formatAge, STANDING_WORD } from './friends.ts'
+
+type PeerRow = ClientStatus['peers'][number]
+
+/** @returns a record of the vault, and one for each peer */
+export function statusRecords(home: string, status: ClientStatus): JsonRecord[] {
+  const { peers, placed, checkedAt, isCheckOverdue, helpers, now: _, ...rest } = status
+  return [
+    {
+      message_type: 'vault',
+      home,
+      ...rest,
+      packs_whole: placed.whole,
+      packs_settling: placed.settling,
+      packs_unsafe: placed.unsafe,
+      checked: checkedAt === undefined ? undefined : formatMoment(checkedAt),
+      is_check_overdue: isCheckOverdue,
+    },
+    ...peers.map(({ seenAt, lack, online, ...peer }) => ({
+      message_type: 'peer',
+      ...peer,
+      online_share: online,
+      last_seen: seenAt === undefined ? undefined : formatMoment(seenAt),
+      lack: lack?.why,
+      until: lack?.until === undefined ? undefined : formatMoment(lack.until),
+    })),
+    ...helpers.map(({ peer, name, at, heardBy }) => ({
+      message_type: 'helper',
+      peer,
+      name,
+      last_helped: formatMoment(at),
+      heard_by: heardBy,
+    })),
+  ]
+}
+
+export function statusLines(home: string, status: ClientStatus): string[] {
+  const { queue, spool, settling, placed, peers, now } = status
+  const packs = [
+    `${formatCount(placed.whole)} whole`,
+    ...(placed.settling === 0 ? [] : [`${formatCount(placed.settling)} settling`]),
+    ...(placed.unsafe === 0 ? [] : [`${formatCount(placed.unsafe)} not safe`]),
+  ].join(', ')
+  const hint = placed.settling + placed.unsafe === 0 ? '' : ': cairn why'
+  return [
+    `home      ${home}`,
+    `vault     ${status.vault}`,
+    `grid      ${status.grid ?? 'none: cairn join --code-from FILE'}`,
+    `head      ${status.sequence}`,
+    `waiting   ${formatCount(queue.files)} files (${formatBytes(queue.bytes)}) to read, ` +
+      `${formatCount(spool.packs)} packs (${formatBytes(spool.bytes)}) to send, ` +
+      `${formatCount(settling)} shares settling`,
+    `packs     ${packs}${hint}`,
+    `checked   ${checkedWords(status)}`,
+    `helped    ${helpedWords(status)}`,
+    ...peers.map((peer) => describePeer(peer, now)),
+  ]
+}
+
+/** @returns what must not be overlooked */
+export function statusAlarms({ isCheckOverdue, checkedAt, now, placed }: ClientStatus): string[] {
+  const last = checkedAt === undefined ? 'never' : `${formatAge(now - checkedAt)} ago`
+  return [
+    ...(isCheckOverdue
+      ? [`Lost shares are not noticed: the last check was ${last}. Run \`cairn repair\`.`]
+      : []),
+    ...(placed.unsafe === 0
+      ? []
+      : [`${formatCount(placed.unsafe)} packs are not safe; \`cairn why\` says what would help.`]),
+  ]
+}
+
+function helpedWords({ helpers, now }: ClientStatus): string {
+  if (helpers.length === 0) return 'by nobody: cairn cap --repair lets a friend’s box do it'
+  const words = helpers.map(({ peer, name, at }) => {
+    const who = name === undefined ? peer : escapeText(name)
+    const age = `${formatAge(Math.max(0, now - at))} ago`
+    return now - at > HELPER_SILENT_MS ? `by ${who} until ${age}` : `by ${who}, ${age}`
+  })
+  return words.join('; ')
+}
+
+function checkedWords({ checkedAt, now }: ClientStatus): string {
+  return checkedAt === undefined ? 'never' : `${formatAge(now - checkedAt)} ago`
+}
+
+function describePeer(peer: PeerRow, now: number): string {
+  const { name, domain, free, capacity, used, online, seenAt, standing, lack, error } = peer
+  const parts = [peer.reachable ? 'up  ' : 'down', peer.peer]
+  if (name !== undefined) parts.push(escapeText(name))
+  if (domain !== undefined) parts.push(`in ${escapeText(domain)}`)
+  parts.push(STANDING_WORD[standing])
+  if (online !== undefined) parts.push(`on ${Math.round(online * 100)} %`)
+  if (!peer.reachable && seenAt !== undefined) parts.push(`seen ${formatAge(now - seenAt)} ago`)
+  if (free !== undefined && capacity !== undefined) {
+    parts.push(`${formatBytes(free)} free of ${formatBytes(capacity)}`)
+  }
+  if (used !== undefined) parts.push(`${formatBytes(used)} ours`)
+  if (lack !== undefined && standing !== 'here') parts.push(describeLack(lack, now))
+  else if (error !== undefined) parts.push(escapeText(error))
+  return parts.join('  ')
+}
