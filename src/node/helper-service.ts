@@ -49,8 +49,13 @@ export class HelperService {
     const { clock, random } = this.#parts
     for (let span: Span = FIRST_MS; ; span = ROUND_MS) {
       await clock.sleep(within(span, random), signal)
-      for (const vault of await this.#helped()) await this.#round(vault, signal)
+      await this.help(signal)
     }
+  }
+
+  /** One round now, for each vault that is looked after. What goes wrong is told to the log. */
+  async help(signal: AbortSignal): Promise<void> {
+    for (const vault of await this.#helped()) await this.#round(vault, signal)
   }
 
   /** As they are on the disk now. */
