@@ -97,6 +97,7 @@ export class Grid {
       of: (peer) => this.#session(peer),
       repair: () => parts.repair?.(),
       onSurvey: (survey) => this.#look(survey),
+      onPut: (peer, refusal) => this.#parts.onPuts?.(new Map([[peer, refusal]])),
     })
     this.#reader = new PackReader({
       log: parts.log,

@@ -8,10 +8,12 @@
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX } from '../../protocol/messages.ts'
+import type { Refusal } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
-import { askAll } from './ask-all.ts'
+import { askAll, troubleAtPeer } from './ask-all.ts'
 import type { PackLocation } from './locate-packs.ts'
 import type { PeerSession, SharePut } from './peer-session.ts'
+import { refusalOf } from './place-pack.ts'
 import { readRun, type Run } from './read-pack.ts'
 import { askManifests, batches, surveyPacks, type FoundManifest, type Survey } from './survey.ts'
 
@@ -23,6 +25,8 @@ export interface PeerSessions {
   readonly repair: () => Uint8Array | undefined
   /** Told who answered a survey. */
   readonly onSurvey?: (survey: Survey) => void
+  /** Told of every share that a peer took (`undefined`), and of every other outcome. */
+  readonly onPut?: (peer: PeerId, refusal: Refusal | undefined) => void
 }
 
 export class SharesAtPeers {
@@ -123,7 +127,14 @@ export class SharesAtPeers {
     signal: AbortSignal,
     onSent?: (size: number) => void,
   ): Promise<'stored' | 'held'> {
-    const repair = this.#sessions.repair()
-    return await this.#sessions.of(peer).put({ ...share, repair }, signal, onSent)
+    const { of, onPut, repair } = this.#sessions
+    try {
+      const outcome = await of(peer).put({ ...share, repair: repair() }, signal, onSent)
+      onPut?.(peer, undefined)
+      return outcome
+    } catch (error) {
+      onPut?.(peer, refusalOf(troubleAtPeer(error, signal)))
+      throw error
+    }
   }
 }

@@ -10,6 +10,7 @@ import type { PathBytes } from '../ports/files.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
+import type { RepairPolicy } from '../repair/repair-policy.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
 
@@ -39,6 +40,8 @@ export interface BackupRequest {
   readonly allowFew?: boolean
   /** What is done about chains that became too long; by default as src/repair/policy.ts says. */
   readonly rebuild?: RebuildPolicy
+  /** What is done about the health of what was stored; by default as src/repair/repair-policy.ts says. */
+  readonly repair?: RepairPolicy
   /** Most that packs waiting for peers may occupy, bytes. */
   readonly spoolSizeMax?: number
   readonly onProgress?: (progress: Progress) => void
@@ -71,6 +74,8 @@ export interface BackupSummary {
   readonly skipped: readonly FileFailure[]
   /** Files whose chain was rebuilt afterwards. */
   readonly rebuilt: number
+  /** Shares of older snapshots that were made again, or moved away from a friend who leaves. */
+  readonly repaired: number
   /** Shares that have no place yet. */
   readonly settling: number
   readonly published: boolean

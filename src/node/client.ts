@@ -31,13 +31,24 @@ import type {
   RebuildRequest,
   RebuildSummary,
 } from './maintenance-types.ts'
+import { runAudit } from './run-audit.ts'
 import { runBackup } from './run-backup.ts'
+import { runCheck } from './run-check.ts'
 import { runForget, runPin } from './run-forget.ts'
 import { runGc } from './run-gc.ts'
 import { runRebuild } from './run-rebuild.ts'
+import { runRepair } from './run-repair.ts'
 import { listSnapshot, runRestore } from './run-restore.ts'
 import { runStatus } from './run-status.ts'
 import { runWhy } from './run-why.ts'
+import type {
+  AuditRequest,
+  AuditSummary,
+  CheckRequest,
+  CheckSummary,
+  RepairRequest,
+  RepairSummary,
+} from './upkeep-types.ts'
 import { VaultSession } from './vault-session.ts'
 import { repairCapOf } from './vault.ts'
 import { chooseSnapshot } from './when.ts'
@@ -45,6 +56,7 @@ import type { WhyReport, WhyRequest } from './why-types.ts'
 
 export type * from './client-types.ts'
 export type * from './maintenance-types.ts'
+export type * from './upkeep-types.ts'
 export type * from './why-types.ts'
 export type { ClientPorts } from './client-ports.ts'
 export { createVault, RepairKeyMissingError } from './vault.ts'
@@ -233,6 +245,34 @@ export class Client {
    */
   repairCap(): string {
     return repairCapOf(this.#session.keyring)
+  }
+
+  /**
+   * Ask everybody what they hold, and judge every pack; verify shares too, if asked for.
+   *
+   * @throws {GridNotFoundError}
+   */
+  check(request: CheckRequest, signal: AbortSignal): Promise<CheckSummary> {
+    return translated(() => runCheck(this.#session, request, signal))
+  }
+
+  /**
+   * Ask peers for random blocks of what they hold, with proofs.
+   *
+   * @throws {GridNotFoundError}
+   */
+  audit(request: AuditRequest, signal: AbortSignal): Promise<AuditSummary> {
+    return translated(() => runAudit(this.#session, request, signal))
+  }
+
+  /**
+   * Make missing shares again, the most endangered packs first.
+   *
+   * @throws {GridNotFoundError}
+   * @throws {DeviceReplacedError}
+   */
+  repair(request: RepairRequest, signal: AbortSignal): Promise<RepairSummary> {
+    return translated(() => runRepair(this.#session, request, signal))
   }
 
   status(signal: AbortSignal): Promise<ClientStatus> {

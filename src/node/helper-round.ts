@@ -25,10 +25,11 @@ import type { Random } from '../ports/random.ts'
 import { auditPeers, sharesByPeer } from '../repair/audit-peers.ts'
 import type { CheckedPacks } from '../repair/check-packs.ts'
 import { AUDITS_MAX } from '../repair/draw-audits.ts'
+import { LookoutFriends } from '../repair/friends.ts'
 import { Lookout } from '../repair/lookout.ts'
 import { VERDICTS, type Verdict } from '../repair/pack-health.ts'
 import { LedgerPackList, type PackFacts, type PackList } from '../repair/pack-list.ts'
-import type { Friends, RepairParts } from '../repair/repair-parts.ts'
+import type { RepairParts } from '../repair/repair-parts.ts'
 import { RepairWorker } from '../repair/repair-worker.ts'
 import { newestHead } from '../restore/newest-head.ts'
 import { BadShares } from '../store/bad-shares.ts'
@@ -79,7 +80,7 @@ export async function helpOnce(
   const common = { network, clock, log, roster, repair, hasSelf: true }
   const grid = new Grid({ ...common, ...lookout.gridParts })
   try {
-    return await new Round(parts, helped, { grid, lookout, records }).run(options, signal)
+    return await new Round(parts, helped, { grid, lookout }).run(options, signal)
   } finally {
     grid.close()
   }
@@ -90,18 +91,16 @@ class Round {
   readonly #helped: HelpedVault
   readonly #grid: Grid
   readonly #lookout: Lookout
-  readonly #records: PeerRecords
 
   constructor(
     parts: HelperParts,
     helped: HelpedVault,
-    eyes: { readonly grid: Grid; readonly lookout: Lookout; readonly records: PeerRecords },
+    eyes: { readonly grid: Grid; readonly lookout: Lookout },
   ) {
     this.#parts = parts
     this.#helped = helped
     this.#grid = eyes.grid
     this.#lookout = eyes.lookout
-    this.#records = eyes.records
   }
 
   async run(options: { readonly budget: number }, signal: AbortSignal): Promise<HelpOutcome> {
@@ -140,7 +139,7 @@ class Round {
       grid: this.#grid,
       list: new HelperPackList(ledger, book),
       source: undefined,
-      friends: this.#friends(),
+      friends: new LookoutFriends(this.#lookout, this.#parts.roster),
       bad: badSharesOf(new BadShares(database, clock), ledger),
       book,
     }
@@ -183,22 +182,6 @@ class Round {
     const told = audits.filter(({ verdict }) => verdict !== 'away' && verdict !== 'nothing')
     const badShares = audits.reduce((sum, { bad }) => sum + bad.length, 0)
     return { audited: told.length, badShares }
-  }
-
-  #friends(): Friends {
-    const { roster, clock } = this.#parts
-    const lookout = this.#lookout
-    return {
-      // The grid has told the lookout of the look itself.
-      look: ({ answered }) =>
-        new Map(
-          roster.candidates().map(({ peer, domain }) => {
-            const isHere = answered.includes(peer)
-            return [peer, { ...lookout.facts(peer), domain, isHere }]
-          }),
-        ),
-      noteAudit: (peer, isGood) => this.#records.noteAudit(peer, clock.now(), isGood),
-    }
   }
 }
 

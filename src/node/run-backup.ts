@@ -9,10 +9,12 @@ import { NotSafeError } from '../backup/not-safe.ts'
 import { FolderSource } from '../source/folder-source.ts'
 import type { BackupRequest, BackupSummary, FileFailure } from './client-types.ts'
 import { REBUILD_POLICY } from '../repair/policy.ts'
+import { REPAIR_POLICY } from '../repair/repair-policy.ts'
 import type { GridLink } from './grid-link.ts'
 import { codeOf } from './maintain.ts'
 import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
+import { upkeep, type Upkeep } from './run-repair.ts'
 import type { VaultSession } from './vault-session.ts'
 
 /**
@@ -69,10 +71,16 @@ export async function runBackup(
     const { row, ...totals } = await backup.run(source, events, signal)
     const { sequence, endedAt } = row
     const rebuilt = await tidyUp(session, request, signal)
-    const warnings = [...warningsOf(session, backup.progress()), ...rebuilt.warnings]
+    const kept = await keepUp(session, request, signal)
+    const warnings = [
+      ...warningsOf(session, backup.progress()),
+      ...rebuilt.warnings,
+      ...kept.warnings,
+    ]
     return {
       ...totals,
       rebuilt: rebuilt.files,
+      repaired: kept.sharesPlaced,
       sequence,
       skipped,
       published: true,
@@ -85,6 +93,7 @@ export async function runBackup(
     return {
       ...backup.progress(),
       rebuilt: 0,
+      repaired: 0,
       sequence: (stores.published.current()?.sequence ?? 0) + 1,
       skipped,
       published: false,
@@ -127,6 +136,23 @@ async function tidyUp(
     signal.throwIfAborted()
     if (!(error instanceof CairnError)) throw error
     return { files: 0, warnings: [`The snapshot is safe; tidying up failed: ${error.message}`] }
+  }
+}
+
+/** Audits, checks and repairs that are due. The snapshot stands whatever becomes of them. */
+async function keepUp(
+  session: VaultSession,
+  { repair: policy = REPAIR_POLICY }: BackupRequest,
+  signal: AbortSignal,
+): Promise<Upkeep> {
+  if (!policy.isAutomatic) return { sharesPlaced: 0, warnings: [] }
+  try {
+    return await upkeep(session, policy, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof CairnError)) throw error
+    const warnings = [`The snapshot is safe; looking after the others failed: ${error.message}`]
+    return { sharesPlaced: 0, warnings }
   }
 }
 

@@ -7,11 +7,12 @@
  */
 
 import type { PackId } from '../../protocol/manifest.ts'
+import type { Look } from '../base/peer-record.ts'
 import type { PackLocation, Survey } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
 import { judgePack, type FriendFacts, type Holding, type PackHealth } from './pack-health.ts'
 import type { PackFacts, PackShape, ShapedPack } from './pack-list.ts'
-import type { Held, Look, RepairParts, RepairProgress } from './repair-parts.ts'
+import type { Held, RepairParts, RepairProgress } from './repair-parts.ts'
 
 export interface CheckOptions {
   /**
@@ -52,14 +53,14 @@ export async function checkPacks(
     },
   )
   const look = { answered, silent: failures.map(({ peer }) => peer) }
-  const friends = givenUp(parts.friends.look(look), options.giveUp)
+  const isAnswered = new Set(answered)
+  const friends = givenUp(parts.friends.facts(isAnswered), options.giveUp)
   const shapes = await learnShapes(parts, facts, signal)
-  clearDenied(bad, holdings, new Set(answered))
+  clearDenied(bad, holdings, isAnswered)
   const seen = facts.map((pack) => {
     const said = holdings.get(pack.id) ?? new Map<PeerId, readonly number[]>()
     return { pack, holders: seenHolders(pack.id, said, bad) }
   })
-  const isAnswered = new Set(answered)
   const known = seen.map(({ pack }) =>
     [...list.holders(pack)].filter(([, peer]) => !isAnswered.has(peer)),
   )
@@ -103,6 +104,27 @@ export function judgeAgain(
     merged.set(share, [...others, ...news.map((peer) => ({ peer, isSeen: true }))])
   }
   return judgePack(health.pack, { holders: merged, barred: bad.peersOf(id) }, friends)
+}
+
+/** The same packs, once shares of them were found to be bad. */
+export function withoutBad(
+  checked: CheckedPacks,
+  found: readonly Held[],
+  bad: RepairParts['bad'],
+): CheckedPacks {
+  const isFound = new Set(found.map(({ pack }) => pack))
+  const packs = checked.packs.map((health) => {
+    const { id } = health.pack
+    if (!isFound.has(id)) return health
+    const holders = new Map(
+      [...health.held.holders].map(([shareNumber, all]) => [
+        shareNumber,
+        all.filter(({ peer }) => !bad.has({ pack: id, shareNumber, peer })),
+      ]),
+    )
+    return judgePack(health.pack, { holders, barred: bad.peersOf(id) }, checked.friends)
+  })
+  return { ...checked, packs }
 }
 
 /** The same pack with shares that were placed since. */

@@ -79,6 +79,11 @@ export class Lookout {
     })
   }
 
+  audited(peer: PeerId, isGood: boolean): void {
+    const { clock, records } = this.#parts
+    this.#write(() => records.noteAudit(peer, clock.now(), isGood))
+  }
+
   /**
    * Ask those who answer when they last heard the peers that are silent towards us. Where more than half of
    * them heard one, its silence is no longer than they say; where they did not, ours stands. What a liar

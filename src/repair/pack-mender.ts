@@ -101,15 +101,17 @@ export class PackMender {
     return { means: made.means, placed, bytesRead: maker.bytesRead, bytesSent, failures }
   }
 
-  /** Holders of shares that count are no candidates, but load their domains. */
   #order({ pack, live, takers }: PackHealth): PlaceOrder {
     const holders = [...new Set([...live.values()].flat())]
-    const isOpen = (peer: PeerId) => !this.#full.has(peer)
-    const candidates = [...holders, ...takers.filter(isOpen)].flatMap((peer): Candidate[] => {
+    const open = this.#candidates(takers.filter((peer) => !this.#full.has(peer)))
+    return new PlaceOrder(pack.id, open, holders, [...open, ...this.#candidates(holders)])
+  }
+
+  #candidates(peers: readonly PeerId[]): Candidate[] {
+    return peers.flatMap((peer) => {
       const domain = this.#friends.get(peer)?.domain
       return domain === undefined ? [] : [{ peer, domain }]
     })
-    return new PlaceOrder(pack.id, candidates, holders)
   }
 
   async #make(

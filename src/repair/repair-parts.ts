@@ -5,6 +5,7 @@
 
 import type { PackId } from '../../protocol/manifest.ts'
 import type { VaultId } from '../../protocol/ids.ts'
+import type { Look } from '../base/peer-record.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -16,16 +17,14 @@ import type { FriendFacts } from './pack-health.ts'
 import type { PackFacts, PackList } from './pack-list.ts'
 import type { PackSource } from './pack-source.ts'
 
-/** Who answered a question to everybody, and who did not. */
-export interface Look {
-  readonly answered: readonly PeerId[]
-  readonly silent: readonly PeerId[]
-}
-
 /** What is known of the friends who lend disk, and kept of what is seen of them. */
 export interface Friends {
-  /** Note a look, and tell how everybody stands after it: one row for each storage peer. */
-  look(look: Look): ReadonlyMap<PeerId, FriendFacts>
+  /**
+   * How everybody stands, once the grid has told who answered: one row for each storage peer.
+   *
+   * @param answered - those who answered just now
+   */
+  facts(answered: ReadonlySet<PeerId>): ReadonlyMap<PeerId, FriendFacts>
   noteAudit(peer: PeerId, isGood: boolean): void
 }
 

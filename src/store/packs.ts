@@ -167,6 +167,21 @@ export class Packs {
     for (const [share, peer] of holders) insert.run(number, share, peer)
   }
 
+  /** Whether any share is known to lie there. */
+  isHolder(peer: PeerId): boolean {
+    const row = statement(this.#database, 'SELECT 1 FROM placed WHERE peer = ? LIMIT 1').get(peer)
+    return row !== undefined
+  }
+
+  /** Whether the holder of the share knows that a head needs it. */
+  isAdopted(number: number, share: number): boolean {
+    const row = statement(
+      this.#database,
+      'SELECT is_adopted FROM placed WHERE pack = ? AND share = ?',
+    ).get(number, share) as { is_adopted: number } | undefined
+    return row?.is_adopted === 1
+  }
+
   /** @returns published packs with shares whose holders do not know yet that a head needs them */
   unadopted(): PackRow[] {
     const rows = statement(
