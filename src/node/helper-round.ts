@@ -13,7 +13,6 @@ import { openLedger } from '../../protocol/head.ts'
 import { signingKeyFromSeed } from '../../protocol/keys.ts'
 import { signRepairGrant } from '../../protocol/repair-grant.ts'
 import type { codecs } from '../codec/codecs.ts'
-import { PeerRefusedError } from '../base/errors.ts'
 import { Grid } from '../grid/grid.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import { LedgerReader } from '../history/ledger-reader.ts'
@@ -110,10 +109,8 @@ class Round {
     if (newest === undefined) return { ...NOTHING, type: 'no-head' }
     const { sequence, epoch } = newest.head
     if (epoch > this.#helped.epoch) return { ...NOTHING, type: 'replaced', sequence }
+    // Where one says that the cap is old it may lie; a head of the new device does not.
     const { answered, failures } = await this.#grid.renew(signal)
-    if (failures.some(({ error }) => isReplaced(error))) {
-      return { ...NOTHING, type: 'replaced', sequence }
-    }
     const renewed = { renewed: answered.length, missed: failures.length }
     await this.#lookout.hearOthers(this.#grid, signal)
 
@@ -243,10 +240,6 @@ function grantMaker({ cap }: HelpedVault, peer: PeerId, clock: Clock): () => Uin
     }
     return made.bytes
   }
-}
-
-function isReplaced(error: Error): boolean {
-  return error instanceof PeerRefusedError && error.code === 'stale-head'
 }
 
 function countVerdicts(verdicts: readonly Verdict[]): HelpOutcome['verdicts'] {

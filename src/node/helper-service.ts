@@ -19,7 +19,10 @@ import { helpOnce, ROUND_BUDGET, type HelperParts } from './helper-round.ts'
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-/** From the start, or from a new cap, to the first round: peers that start together do not work together. */
+/** From the start with a new cap to the first round: whoever gave it wants to see it work. */
+const NEW_CAP_MS = { min: 1000, max: 5000 } as const
+
+/** From any other start to the first round: peers that start together do not work together. */
 const FIRST_MS = { min: 2 * MINUTE_MS, max: 30 * MINUTE_MS } as const
 
 /** From the end of a round to the next. */
@@ -33,10 +36,16 @@ export interface HelperServiceParts extends HelperParts {
 export class HelperService {
   readonly #parts: HelperServiceParts
   readonly #budget: number
+  readonly #hasNewCap: boolean
 
-  constructor(parts: HelperServiceParts, options: { readonly budget?: number } = {}) {
+  /** @param options.hasNewCap - whether it was just given somebody to help */
+  constructor(
+    parts: HelperServiceParts,
+    options: { readonly budget?: number; readonly hasNewCap?: boolean } = {},
+  ) {
     this.#parts = parts
     this.#budget = options.budget ?? ROUND_BUDGET
+    this.#hasNewCap = options.hasNewCap ?? false
     parts.database.exec(HELPER_BOOK_SCHEMA)
   }
 
@@ -47,7 +56,7 @@ export class HelperService {
    */
   async run(signal: AbortSignal): Promise<never> {
     const { clock, random } = this.#parts
-    for (let span: Span = FIRST_MS; ; span = ROUND_MS) {
+    for (let span: Span = this.#hasNewCap ? NEW_CAP_MS : FIRST_MS; ; span = ROUND_MS) {
       await clock.sleep(within(span, random), signal)
       await this.help(signal)
     }

@@ -34,14 +34,17 @@ export async function openHelper(
   caps: readonly RepairCap[],
 ): Promise<{ readonly helped: HelpedVaults; readonly helper: HelperService | undefined }> {
   const helped = await HelpedVaults.open(parts.disk, parts.log)
+  let hasNewCap = false
   for (const cap of caps) {
     const outcome = await helped.add(cap)
     if (outcome === 'known') continue
     const fields = { vault: cap.vault }
+    hasNewCap ||= outcome === 'added'
     if (outcome === 'added') parts.log.info('repair cap kept', fields)
     else parts.log.warn('a later device’s repair cap is kept here: this one is passed over', fields)
   }
   if (ports === undefined || helped.all().length === 0) return { helped, helper: undefined }
   const { database } = openSound({ ...ports, log: parts.log }, HELPER_DATABASE_NAME)
-  return { helped, helper: new HelperService({ ...parts, database, compute: ports.compute(), helped }) }
+  const all = { ...parts, database, compute: ports.compute(), helped }
+  return { helped, helper: new HelperService(all, { hasNewCap }) }
 }
