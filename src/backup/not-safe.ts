@@ -51,10 +51,12 @@ export class NotSafeError extends CairnError {
   static ofPlacements(placements: readonly PlacementFacts[], packs: number): NotSafeError {
     const worst = placements.toSorted((a, b) => a.happiness - b.happiness)[0]
     const missing = new Map<PeerId, string>()
-    for (const { failures, passedOver } of placements) {
-      for (const { peer, standing } of passedOver) missing.set(peer, STANDING_WORDS[standing])
+    for (const { failures } of placements) {
       for (const { peer, error } of failures)
         missing.set(peer, error.message.replace(`${peer}: `, ''))
+    }
+    for (const { passedOver } of placements) {
+      for (const { peer, standing } of passedOver) missing.set(peer, STANDING_WORDS[standing])
     }
     return new NotSafeError(`${packs} ${packs === 1 ? 'pack lies' : 'packs lie'}`, {
       happiness: worst?.happiness ?? 0,

@@ -9,6 +9,7 @@ import type { VisibleEntry } from '../history/visible.ts'
 import type { PathBytes } from '../ports/files.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
+import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
 import type { SeenHelper } from './helpers-seen.ts'
@@ -140,8 +141,8 @@ export interface ClientStatus {
   readonly settling: number
   /** How the packs that were placed stand, as far as is known here. */
   readonly placed: Readonly<Record<PlacedState, number>>
-  /** When everything was last checked, ms since 1970 by our clock; absent before the first time. */
-  readonly checkedAt?: number
+  /** What the last check found; absent before the first. */
+  readonly lastCheck?: HealthRecord
   /** Peers that look after the vault with a repair cap; the one heard last first. */
   readonly helpers: readonly (SeenHelper & { readonly name?: string })[]
   /** For more than 30 days nobody checked whether shares are lost, and no helper does. */

@@ -8,10 +8,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
+import type { Look } from '../base/peer-record.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PackFacts } from '../repair/pack-list.ts'
-import type { Held, HolderBook, Look, SeenPack } from '../repair/repair-parts.ts'
+import type { Held, HolderBook, SeenPack } from '../repair/repair-parts.ts'
 import { inTransaction, statement } from '../store/database.ts'
 
 /** The table a helper's books are kept in; one for all its vaults. */

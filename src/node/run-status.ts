@@ -1,11 +1,11 @@
 /** How the backup stands, and who is there, as the client is asked for it. */
 
-import { z } from 'zod'
 import { toHex } from '../../protocol/bytes.ts'
 import { onlineShare } from '../base/peer-record.ts'
 import type { PeerStatus } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
 import { hindranceOf } from '../repair/explain.ts'
+import { readHealth } from '../repair/health-record.ts'
 import { readGridFile } from '../store/grid-file.ts'
 import type { ClientStatus } from './client-types.ts'
 import { friendsOf } from './friends.ts'
@@ -14,10 +14,7 @@ import { placedPacks, type PlacedState } from './placed-packs.ts'
 import type { VaultSession } from './vault-session.ts'
 import type { WhyFriend } from './why-types.ts'
 
-/** The setting that says when everything was last checked: written by check and repair. */
-export const CHECKED_AT = 'repair/checked-at'
-
-/** Unrepaired for longer, shares run out: durability.md §2.5 has the figures, and says that one must be told. */
+/** Unnoticed for longer, losses add up to a pack's: the person must be told (docs/placement.md). */
 const CHECK_OVERDUE_MS = 30 * 86_400_000
 
 /** A helper that nobody heard for so long does not help any more: it does a round every few hours. */
@@ -32,9 +29,10 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
   const friends = file === undefined ? new Map<PeerId, WhyFriend>() : await friendsOf(session, here)
   const open = [...packs.inState('sealed'), ...packs.inState('safe')]
   const now = ports.clock.now()
-  const checkedAt = settings.get(CHECKED_AT, z.number())
+  const lastCheck = readHealth(settings)
   // Before the first check the clock runs from when the first friend was looked for.
-  const since = checkedAt ?? Math.min(now, ...stores.peerRecords.all().map(({ firstAt }) => firstAt))
+  const since =
+    lastCheck?.checkedAt ?? Math.min(now, ...stores.peerRecords.all().map(({ firstAt }) => firstAt))
   const helpers = helpersSeen(states).map((helper) => {
     const name = friends.get(helper.peer)?.name
     return { ...helper, ...(name === undefined ? {} : { name }) }
@@ -51,7 +49,7 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
     spool: { packs: open.length, bytes: open.reduce((sum, { size }) => sum + size, 0) },
     settling: open.reduce((sum, { number, total }) => sum + total - packs.holders(number).size, 0),
     placed: countPlaced(session, friends),
-    ...(checkedAt === undefined ? {} : { checkedAt }),
+    ...(lastCheck === undefined ? {} : { lastCheck }),
     helpers,
     isCheckOverdue: !isHelped && now - since > CHECK_OVERDUE_MS,
     now,
@@ -94,6 +92,6 @@ function countPlaced(
   friends: ReadonlyMap<PeerId, WhyFriend>,
 ): Record<PlacedState, number> {
   const counts = { whole: 0, settling: 0, unsafe: 0 }
-  for (const { state } of placedPacks(stores.packs, friends)) counts[state] += 1
+  for (const { state } of placedPacks(stores, friends)) counts[state] += 1
   return counts
 }

@@ -5,7 +5,7 @@
 import type { ClientStatus } from '../../node/client.ts'
 import { HELPER_SILENT_MS } from '../../node/run-status.ts'
 import { escapeText } from '../escape.ts'
-import { formatBytes, formatCount, formatMoment } from '../format.ts'
+import { formatBytes, formatCount, formatItems, formatMoment } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { describeLack, formatAge, STANDING_WORD } from './friends.ts'
 
@@ -13,7 +13,7 @@ type PeerRow = ClientStatus['peers'][number]
 
 /** @returns a record of the vault, and one for each peer */
 export function statusRecords(home: string, status: ClientStatus): JsonRecord[] {
-  const { peers, placed, checkedAt, isCheckOverdue, helpers, now: _, ...rest } = status
+  const { peers, placed, lastCheck, isCheckOverdue, helpers, now: _, ...rest } = status
   return [
     {
       message_type: 'vault',
@@ -22,7 +22,8 @@ export function statusRecords(home: string, status: ClientStatus): JsonRecord[] 
       packs_whole: placed.whole,
       packs_settling: placed.settling,
       packs_unsafe: placed.unsafe,
-      checked: checkedAt === undefined ? undefined : formatMoment(checkedAt),
+      checked: lastCheck === undefined ? undefined : formatMoment(lastCheck.checkedAt),
+      packs_lost: lastCheck?.packs.lost,
       is_check_overdue: isCheckOverdue,
     },
     ...peers.map(({ seenAt, lack, online, ...peer }) => ({
@@ -67,15 +68,19 @@ export function statusLines(home: string, status: ClientStatus): string[] {
 }
 
 /** @returns what must not be overlooked */
-export function statusAlarms({ isCheckOverdue, checkedAt, now, placed }: ClientStatus): string[] {
-  const last = checkedAt === undefined ? 'never' : `${formatAge(now - checkedAt)} ago`
+export function statusAlarms(status: ClientStatus): string[] {
+  const { isCheckOverdue, lastCheck, placed } = status
+  const lost = lastCheck?.packs.lost ?? 0
   return [
     ...(isCheckOverdue
-      ? [`Lost shares are not noticed: the last check was ${last}. Run \`cairn repair\`.`]
+      ? [`Lost shares are not noticed: last checked ${checkedWords(status)}. Run \`cairn repair\`.`]
       : []),
+    ...(lost === 0
+      ? []
+      : [`${formatItems(lost, 'pack')} lost at the last check; \`cairn check\` names the files.`]),
     ...(placed.unsafe === 0
       ? []
-      : [`${formatCount(placed.unsafe)} packs are not safe; \`cairn why\` says what would help.`]),
+      : [`${formatItems(placed.unsafe, 'pack')} not safe; \`cairn why\` says what would help.`]),
   ]
 }
 
@@ -89,8 +94,8 @@ function helpedWords({ helpers, now }: ClientStatus): string {
   return words.join('; ')
 }
 
-function checkedWords({ checkedAt, now }: ClientStatus): string {
-  return checkedAt === undefined ? 'never' : `${formatAge(now - checkedAt)} ago`
+function checkedWords({ lastCheck, now }: ClientStatus): string {
+  return lastCheck === undefined ? 'never' : `${formatAge(now - lastCheck.checkedAt)} ago`
 }
 
 function describePeer(peer: PeerRow, now: number): string {
