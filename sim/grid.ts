@@ -30,7 +30,7 @@ export interface Friend {
   isLost: boolean
   /** Repair caps that it is given at its next start. */
   readonly help: RepairCap[]
-  /** What runs there; the one of its last start. */
+  /** What runs there since its last start, once it serves. */
   node: PeerNode | undefined
 }
 
@@ -83,7 +83,7 @@ export class Friends {
     return this.#all
   }
 
-  /** Somebody joins: the founder's word, told to everybody who is up. */
+  /** Somebody joins: the founder's word, told to everybody who serves now. */
   async add(name: string): Promise<Friend> {
     const [founder] = this.#all
     assert(founder !== undefined, 'a grid has a founder')
@@ -99,7 +99,7 @@ export class Friends {
         subject: peerIdOf(key.publicKey),
         role: 'peer',
         issuer: peerIdOf(founder.key.publicKey),
-        issuedAt: this.#world.scheduler.now,
+        issuedAt: Math.floor(this.#world.scheduler.now),
         name,
         domain: `home of ${name}`,
         addresses: machine.address === undefined ? [] : [machine.address],
@@ -135,6 +135,7 @@ export class Friends {
   start(friend: Friend): void {
     const { machine, key } = friend
     if (!machine.isUp) machine.boot()
+    friend.node = undefined
     const program = machine.start(async (ports, signal) => {
       const network = await ports.network(key.seed)
       const { openDatabase, setDatabaseAside } = ports

@@ -15,9 +15,12 @@ import { noise, TestVault } from '../support/test-vault.ts'
 
 const KIB = 1024
 
+/** Months of virtual time are some ten seconds of ours, and more on a machine with much to do. */
+const LONG_MS = 240_000
+
 describe('a friend’s box with a repair cap', () => {
   it('keeps a backup whole for a laptop that is closed for good, while friends die and others come', () =>
-    new TestVault({ peers: 6 }).tell(async (vault) => {
+    new TestVault({ peers: 5 }).tell(async (vault) => {
       writeHome(vault)
       expect((await vault.backUp()).published).toBe(true)
       const picture = vault.picture()
@@ -29,7 +32,8 @@ describe('a friend’s box with a repair cap', () => {
       for (const [index, friend] of originals.entries()) {
         await vault.friends.add(`newcomer ${index}`)
         vault.friends.lose(friend)
-        await helpedDays(vault, 24)
+        // Whoever is known to be always on is given up after a fortnight.
+        await helpedDays(vault, index === 0 ? 24 : 16)
       }
       const report = await reportOf(helper!, cap)
       expect(report?.outcome).toMatchObject({ type: 'helped', sequence: 1 })
@@ -37,30 +41,14 @@ describe('a friend’s box with a repair cap', () => {
       expect(verdicts).toEqual({ whole: packs })
       expect(notJustWhole(sharesAt(vault.friends.left))).toEqual([])
 
-      // The helper goes too: what it re-made is found without it, heads and all.
-      await vault.recoverElsewhere()
-      expect(await vault.differences('latest', picture)).toEqual([])
-    }))
-
-  it('is not needed for what it re-made: newcomers have the heads too', () =>
-    new TestVault({ peers: 6 }).tell(async (vault) => {
-      writeHome(vault)
-      await vault.backUp()
-      const cap = await repairCap(vault)
-      const [founder, helper, ...others] = vault.friends.all
-      helpWith(vault, helper!, cap)
-      vault.laptop.crash('power')
-      for (const [index, friend] of others.entries()) {
-        await vault.friends.add(`newcomer ${index}`)
-        vault.friends.lose(friend)
-        await helpedDays(vault, 24)
-      }
+      // Newcomers were never told a head by the laptop, and have it.
       for (const { node } of vault.friends.left) {
         const heads = node!.headStore.heads(cap.vault, { all: false })
-        expect(heads.map(({ head }) => openHead(head).sequence)).toEqual([1])
+        expect(heads.map((kept) => openHead(kept.head).sequence)).toEqual([1])
       }
-      expect(founder!.isLost).toBe(false)
-    }))
+      await vault.recoverElsewhere()
+      expect(await vault.differences('latest', picture)).toEqual([])
+    }), LONG_MS)
 
   it('adopts what the laptop published and did not come to adopt', () =>
     new TestVault({ peers: 5 }).tell(async (vault) => {
@@ -74,7 +62,7 @@ describe('a friend’s box with a repair cap', () => {
       await expect(vault.backUp()).rejects.toBeInstanceOf(MachineCrashed)
       const picture = vault.picture()
       helpWith(vault, helper!, cap)
-      await helpedDays(vault, 70)
+      await helpedDays(vault, 40)
       await vault.recoverElsewhere()
       expect(await vault.differences('2', picture)).toEqual([])
     }))
@@ -128,16 +116,17 @@ describe('a repair cap whose device was replaced', () => {
       vault.friends.lose(victim!)
       await vault.friends.add('newcomer')
       const shares = sharesAt(vault.friends.left).length
-      await helpedDays(vault, 30)
+      await helpedDays(vault, 4)
       expect((await reportOf(helper!, cap))?.outcome?.type).toBe('replaced')
       expect(sharesAt(vault.friends.left).length).toBe(shares)
 
       const next = await repairCap(vault)
       expect(next.repairSeed).not.toEqual(cap.repairSeed)
       helpWith(vault, helper!, next)
-      await helpedDays(vault, 30)
-      expect((await reportOf(helper!, cap))?.outcome?.type).toBe('helped')
-      expect(notJustWhole(sharesAt(vault.friends.left))).toEqual([])
+      await helpedDays(vault, 24)
+      const { outcome } = (await reportOf(helper!, cap))!
+      expect(outcome).toMatchObject({ type: 'helped', verdicts: { whole: outcome!.packs } })
+      expect(sharesAt(vault.friends.left).length).toBeGreaterThan(shares)
     }))
 })
 

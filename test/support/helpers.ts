@@ -13,7 +13,7 @@ const MINUTE_MS = 60_000
 export const DAY_MS = 86_400_000
 
 /** Long enough for gossip, and for a helper's first round after its start. */
-const UP_MS = 45 * MINUTE_MS
+export const UP_MS = 35 * MINUTE_MS
 
 /** A share as it lies on a friend's disk. */
 export interface FoundShare {
