@@ -5,7 +5,11 @@
  * repair cap reads it to know which packs there are, and nothing else opens for it.
  */
 
-import { decodeLedgerSegment, type LedgerPointer, type LedgerSegment } from '../../protocol/ledger.ts'
+import {
+  decodeLedgerSegment,
+  type LedgerPointer,
+  type LedgerSegment,
+} from '../../protocol/ledger.ts'
 import { CairnError, FormatError } from '../base/errors.ts'
 import { open } from '../codec/seal.ts'
 import type { Grid } from '../grid/grid.ts'
@@ -36,7 +40,10 @@ export class LedgerReader {
    * @throws {RecoveryError} the newest cannot be found
    * @throws {FormatError}
    */
-  async read(newest: LedgerPointer, signal: AbortSignal): Promise<readonly [LedgerSegment, ReadSegment[]]> {
+  async read(
+    newest: LedgerPointer,
+    signal: AbortSignal,
+  ): Promise<readonly [LedgerSegment, ReadSegment[]]> {
     const first = await this.#segment(newest, signal)
     if (first.previous.length > SEGMENTS_MAX) throw new FormatError('ledger: too many segments')
     const segments: ReadSegment[] = [{ pointer: newest, segment: first }]

@@ -101,7 +101,12 @@ export class HelperService {
         log.warn('helping ended: the vault has a newer device, ask its owner for a new cap', {
           vault,
         })
-      } else log.info(type === 'helped' ? 'helped' : 'no head to help', { vault, ...fields, ...verdicts })
+      } else
+        log.info(type === 'helped' ? 'helped' : 'no head to help', {
+          vault,
+          ...fields,
+          ...verdicts,
+        })
     } catch (cause) {
       const error = toDatabaseError('helper', cause)
       if (signal.aborted || !(error instanceof CairnError)) throw cause

@@ -70,9 +70,7 @@ const schema = z.strictObject({
   ledgerKey: bytesField(32, 32),
   pruneKey: bytesField(32, 32),
   pruneCertificate: bytesField(1, 1_024).optional(),
-  repair: z
-    .strictObject({ key: bytesField(32, 32), certificate: bytesField(1, 1_024) })
-    .optional(),
+  repair: z.strictObject({ key: bytesField(32, 32), certificate: bytesField(1, 1_024) }).optional(),
   recovery: z.string().max(128),
 })
 

@@ -15,7 +15,13 @@ afterEach(() => place.remove())
 describe('a friend’s box that looks after a backup', () => {
   it('makes missing shares again, keeps its cap to itself, and stops when it is told to', async () => {
     const stores = await place.joinedVault(5)
-    const [helper, , , returning, away] = stores as [PeerStore, PeerStore, PeerStore, PeerStore, PeerStore]
+    const [helper, , , returning, away] = stores as [
+      PeerStore,
+      PeerStore,
+      PeerStore,
+      PeerStore,
+      PeerStore,
+    ]
     for (const store of [returning, away]) await killPeer(store)
     place.write('files/letter', new Uint8Array(300_000).fill(7))
     const backup = recordOf(await place.records(['backup', place.at('files')]), 'summary')
@@ -33,7 +39,9 @@ describe('a friend’s box that looks after a backup', () => {
     await restart(helper, '--help-repair', cap)
 
     const report = await firstRound(helper)
-    expect(report).toMatchObject({ outcome: { type: 'helped', sequence: 1, renewed: 4, missed: 1 } })
+    expect(report).toMatchObject({
+      outcome: { type: 'helped', sequence: 1, renewed: 4, missed: 1 },
+    })
     const { placed, packs } = report['outcome'] as { placed: number; packs: number }
     expect(placed).toBe(packs)
     const [kept] = readdirSync(place.at('grid', 'peer-1', 'help'))

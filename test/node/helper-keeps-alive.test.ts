@@ -19,36 +19,40 @@ const KIB = 1024
 const LONG_MS = 240_000
 
 describe('a friend’s box with a repair cap', () => {
-  it('keeps a backup whole for a laptop that is closed for good, while friends die and others come', () =>
-    new TestVault({ peers: 5 }).tell(async (vault) => {
-      writeHome(vault)
-      expect((await vault.backUp()).published).toBe(true)
-      const picture = vault.picture()
-      const cap = await repairCap(vault)
-      const [helper, ...originals] = vault.friends.all
-      helpWith(vault, helper!, cap)
-      vault.laptop.crash('power')
+  it(
+    'keeps a backup whole for a laptop that is closed for good, while friends die and others come',
+    () =>
+      new TestVault({ peers: 5 }).tell(async (vault) => {
+        writeHome(vault)
+        expect((await vault.backUp()).published).toBe(true)
+        const picture = vault.picture()
+        const cap = await repairCap(vault)
+        const [helper, ...originals] = vault.friends.all
+        helpWith(vault, helper!, cap)
+        vault.laptop.crash('power')
 
-      for (const [index, friend] of originals.entries()) {
-        await vault.friends.add(`newcomer ${index}`)
-        vault.friends.lose(friend)
-        // Whoever is known to be always on is given up after a fortnight.
-        await helpedDays(vault, index === 0 ? 24 : 16)
-      }
-      const report = await reportOf(helper!, cap)
-      expect(report?.outcome).toMatchObject({ type: 'helped', sequence: 1 })
-      const { packs, verdicts } = report!.outcome!
-      expect(verdicts).toEqual({ whole: packs })
-      expect(notJustWhole(sharesAt(vault.friends.left))).toEqual([])
+        for (const [index, friend] of originals.entries()) {
+          await vault.friends.add(`newcomer ${index}`)
+          vault.friends.lose(friend)
+          // Whoever is known to be always on is given up after a fortnight.
+          await helpedDays(vault, index === 0 ? 24 : 16)
+        }
+        const report = await reportOf(helper!, cap)
+        expect(report?.outcome).toMatchObject({ type: 'helped', sequence: 1 })
+        const { packs, verdicts } = report!.outcome!
+        expect(verdicts).toEqual({ whole: packs })
+        expect(notJustWhole(sharesAt(vault.friends.left))).toEqual([])
 
-      // Newcomers were never told a head by the laptop, and have it.
-      for (const { node } of vault.friends.left) {
-        const heads = node!.headStore.heads(cap.vault, { all: false })
-        expect(heads.map((kept) => openHead(kept.head).sequence)).toEqual([1])
-      }
-      await vault.recoverElsewhere()
-      expect(await vault.differences('latest', picture)).toEqual([])
-    }), LONG_MS)
+        // Newcomers were never told a head by the laptop, and have it.
+        for (const { node } of vault.friends.left) {
+          const heads = node!.headStore.heads(cap.vault, { all: false })
+          expect(heads.map((kept) => openHead(kept.head).sequence)).toEqual([1])
+        }
+        await vault.recoverElsewhere()
+        expect(await vault.differences('latest', picture)).toEqual([])
+      }),
+    LONG_MS,
+  )
 
   it('adopts what the laptop published and did not come to adopt', () =>
     new TestVault({ peers: 5 }).tell(async (vault) => {

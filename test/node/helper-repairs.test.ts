@@ -144,16 +144,24 @@ describe('what a helper repairs', () => {
 })
 
 describe('a helper that is cut off', () => {
-  it('at any disk step goes on from what it finds, and nothing is made twice', async () => {
-    for (let step = 1, isCut = true; isCut; step += 2) {
-      isCut = await cutAt({ step })
-      expect(step, 'it has come to the end of a round').toBeLessThan(200)
-    }
-  }, LONG_MS)
+  it(
+    'at any disk step goes on from what it finds, and nothing is made twice',
+    async () => {
+      for (let step = 1, isCut = true; isCut; step += 2) {
+        isCut = await cutAt({ step })
+        expect(step, 'it has come to the end of a round').toBeLessThan(200)
+      }
+    },
+    LONG_MS,
+  )
 
-  it('at any moment of a round likewise, with messages under way', async () => {
-    for (let ms = 1; ms < 2000; ms = Math.ceil(ms * 1.7)) await cutAt({ ms })
-  }, LONG_MS)
+  it(
+    'at any moment of a round likewise, with messages under way',
+    async () => {
+      for (let ms = 1; ms < 2000; ms = Math.ceil(ms * 1.7)) expect(await cutAt({ ms })).toBe(true)
+    },
+    LONG_MS,
+  )
 })
 
 /** @returns whether the power went */
@@ -183,7 +191,7 @@ async function cutAt(when: { readonly step: number } | { readonly ms: number }):
     }
     vault.startFriends()
     await vault.world.scheduler.sleep(UP_MS)
-    expect(notJustWhole(sharesAt(vault.friends.left)), JSON.stringify(when)).toEqual([])
+    expect(notJustWhole(sharesAt(vault.friends.left)), `cut at ${JSON.stringify(when)}`).toEqual([])
     await vault.recoverElsewhere()
     expect(await vault.differences('latest', picture)).toEqual([])
   })

@@ -169,7 +169,9 @@ describe('a repair grant', () => {
       const code = { code: 'not-admitted' }
       await expect(session.publish(test.head(1), forever)).rejects.toMatchObject(code)
       for (const kind of ['release', 'cancel'] as const) {
-        await expect(session.release(test.release(1, { kind }), forever)).rejects.toMatchObject(code)
+        await expect(session.release(test.release(1, { kind }), forever)).rejects.toMatchObject(
+          code,
+        )
       }
     })
   })

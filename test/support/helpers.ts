@@ -95,15 +95,12 @@ export function notJustWhole(shares: readonly FoundShare[]): string[] {
   return [...copiesOf(shares)].flatMap(([pack, numbers]) => {
     const total = totals.get(pack) ?? 0
     const isWhole = numbers.length === total && new Set(numbers).size === total
-    return isWhole ? [] : [`${pack}: ${numbers.toSorted().join(' ')} of ${total}`]
+    return isWhole ? [] : [`${pack}: ${numbers.toSorted((a, b) => a - b).join(' ')} of ${total}`]
   })
 }
 
 /** What making the missing shares takes when k of each pack are read: bytes of pieces. */
-export function leastTraffic(
-  before: readonly FoundShare[],
-  lost: readonly FoundShare[],
-): number {
+export function leastTraffic(before: readonly FoundShare[], lost: readonly FoundShare[]): number {
   const missing = copiesOf(lost)
   const manifests = new Map(before.map(({ pack, manifest }) => [pack, manifest]))
   return [...missing].reduce((sum, [pack, numbers]) => {
@@ -112,4 +109,3 @@ export function leastTraffic(
     return sum + (manifest.needed + numbers.length) * pieceSize(manifest)
   }, 0)
 }
-

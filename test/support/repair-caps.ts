@@ -43,10 +43,7 @@ export interface GrantOptions {
 export function grantFor({ keys, peer, epoch = 1, issuedAt, expiresAt }: GrantOptions): Uint8Array {
   const { vault, certificate } = repairCapOf(keys, epoch)
   const end = expiresAt ?? issuedAt + DAY_MS
-  return signRepairGrant(
-    { vault, certificate, peer, issuedAt, expiresAt: end },
-    repairKeyOf(epoch),
-  )
+  return signRepairGrant({ vault, certificate, peer, issuedAt, expiresAt: end }, repairKeyOf(epoch))
 }
 
 export function certify(

@@ -42,6 +42,8 @@ async function writeCap(context: Context, options: CapOptions): Promise<void> {
     output.json({ message_type: 'cap', type: 'repair', file: path })
     output.say(`The repair cap is in ${path}. Your friend runs:`)
     output.say('  cairn peer run … --help-repair FILE')
-    output.say('Give it to two friends if you can; it keeps your backup alive and opens none of it.')
+    output.say(
+      'Give it to two friends if you can; it keeps your backup alive and opens none of it.',
+    )
   })
 }

@@ -12,7 +12,8 @@ export function describeHelp(vault: VaultId, report: HelpReport | undefined): st
 }
 
 function wordsOf(report: HelpReport | undefined): string[] {
-  if (report === undefined) return ['no round yet: the first comes within half an hour of the start']
+  if (report === undefined)
+    return ['no round yet: the first comes within half an hour of the start']
   const at = formatTime(report.at)
   const { outcome, trouble } = report
   if (outcome === undefined) return [at, `could not help: ${escapeText(trouble ?? 'unknown')}`]
