@@ -96,6 +96,8 @@ const requestSchema = z.discriminatedUnion('type', [
     repair: repair.exactOptional(),
   }),
   z.strictObject({ type: z.literal('renew'), repair }),
+  /** Whatever came so far and no head adopted is not needed. */
+  z.strictObject({ type: z.literal('forgo'), vault, head: sequence }),
   z.strictObject({ type: z.literal('publish'), head }),
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
@@ -138,6 +140,13 @@ const responseSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('renewed') }),
   z.strictObject({ type: z.literal('adopted'), count: count(PACKS_MAX * SHARE_COUNT_MAX) }),
+  z.strictObject({
+    type: z.literal('forgone'),
+    /** Of the vault's shares that no head adopted, all of which go unless one does. */
+    count: manyShares,
+    /** Bytes of their files. */
+    bytes,
+  }),
   z.strictObject({
     type: z.literal('released'),
     /** Of the shares that the document is about: how many are in release now. */

@@ -12,6 +12,7 @@ import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
+import { PeerRefusedError } from '../base/errors.ts'
 import type { Look, Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -245,12 +246,18 @@ export class Grid {
     return { answers: answers.map(({ peer, answer }) => ({ peer, heads: answer })), failures }
   }
 
-  /** Tell every peer that head `sequence` needs these packs. */
+  /**
+   * Tell every peer that head `sequence` needs these packs.
+   *
+   * @param options.isAll - and that nothing which came to it so far is needed but what was adopted, now
+   *   or before
+   */
   async adopt(
     packs: readonly PackId[],
     sequence: number,
     vault: VaultId,
     signal: AbortSignal,
+    options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
     const repair = this.#parts.repair?.()
     if (packs.length === 0) return { failures: [] }
@@ -259,6 +266,7 @@ export class Grid {
         const some = packs.slice(from, from + PACKS_MAX)
         await session.adopt(vault, some, sequence, within, repair)
       }
+      if (options.isAll) await forgo(session, vault, sequence, within)
     }, signal)
     return { failures }
   }
@@ -440,5 +448,19 @@ export class Grid {
       const [oldest] = map.size > LOCATIONS_MAX ? map.keys() : []
       if (oldest !== undefined) map.delete(oldest)
     }
+  }
+}
+
+/** A peer that does not take the word, or does not know it, keeps more than it need. */
+async function forgo(
+  session: PeerSession,
+  vault: VaultId,
+  sequence: number,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await session.forgo(vault, sequence, signal)
+  } catch (error) {
+    if (!(error instanceof PeerRefusedError)) throw error
   }
 }

@@ -57,6 +57,8 @@ export async function answer(
     case 'renew':
       // Whoever shows a grant that counts has renewed the lease by asking.
       return { response: { type: 'renewed' } }
+    case 'forgo':
+      return { response: forgo(parts, request) }
     case 'publish':
       return { response: await publish(parts, request) }
     case 'release':
@@ -128,6 +130,16 @@ function adopt(parts: AnswerParts, member: Member, request: RequestOf<'adopt'>):
   // A helper speaks for heads that are published; what the device released for a later one stays released.
   const sequence = member.role === 'peer' ? order : request.head
   return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, sequence, order) }
+}
+
+/** Who does not know the newest head does not know what it needs. */
+function forgo({ headStore, shareStore }: AnswerParts, request: RequestOf<'forgo'>): Response {
+  const vault = vaultIdFromBytes(request.vault)
+  const newest = headStore.newest(vault)
+  if (request.head < (newest?.sequence ?? 0)) {
+    return refuse('stale-head', 'a newer head is known here, and may need what is left')
+  }
+  return { type: 'forgone', ...shareStore.forgo(vault) }
 }
 
 function release(parts: AnswerParts, request: RequestOf<'release'>): Response {

@@ -25,7 +25,9 @@ describe('cairn why', () => {
   it('says who is missing, since when, until when, and what would help', () => {
     const report = reportOf(['ann', 'ben', undefined, undefined], {
       [cleo]: { standing: 'quiet', isHere: false, record: silentFor(3) },
-      [dan]: { record: { ...newRecord(dan, NOW), refusal: 'full', refusedAt: NOW - 2 * 3_600_000 } },
+      [dan]: {
+        record: { ...newRecord(dan, NOW), refusal: 'full', refusedAt: NOW - 2 * 3_600_000 },
+      },
     })
     expect(whyLines(report)).toEqual([
       '1 pack: 1 unsafe',
@@ -37,9 +39,6 @@ describe('cairn why', () => {
       '  share 3: nobody',
       `  lacks: Cleo silent for 3 days; waited for until ${formatDay(NOW + 18 * DAY)} at least`,
       '  lacks: Dan has no room left (asked 2 hours ago)',
-      '',
-      `Cleo silent for 3 days; waited for until ${formatDay(NOW + 18 * DAY)} at least: 1 pack, 1 of them not safe`,
-      'Dan has no room left (asked 2 hours ago): 1 pack, 1 of them not safe',
       '',
       'What would help:',
       '  Cleo (silent for 3 days) back',
@@ -74,6 +73,26 @@ describe('cairn why', () => {
     expect(others.at(-1)).toMatchObject({ message_type: 'summary', verdicts: { unsafe: 1 } })
   })
 
+  it('tells of many packs the reasons, with how many have them', () => {
+    const one = reportOf(['ann', 'ben', undefined, undefined], { [cleo]: { standing: 'leaving' } })
+    const [explanation] = one.explanations
+    const explanations = Array.from({ length: 21 }, () => explanation!)
+    const verdicts = new Map<Verdict, number>([['unsafe', 21]])
+    const lacks = countLacks(explanations)
+    const lines = whyLines({ ...one, isAll: true, explanations, lacks, packsTotal: 21, verdicts })
+    expect(lines).toEqual([
+      '21 packs: 21 unsafe',
+      '',
+      '1 share to be placed, and there is room: 21 packs, 21 of them not safe',
+      'Cleo about to leave the grid: its shares move: 21 packs, 21 of them not safe',
+      '3 peers for 4 shares: 21 packs, 21 of them not safe',
+      '',
+      'What would help:',
+      '  cairn repair: it places what 21 packs lack',
+      '  1 more friend with disk to lend: cairn invite',
+    ])
+  })
+
   it('asks for friends in other houses where houses are too few', () => {
     const house = { domain: 'one house' }
     const report = reportOf(['ann', 'ben', 'cleo', 'dan'], {
@@ -83,7 +102,7 @@ describe('cairn why', () => {
     })
     const lines = whyLines(report)
     expect(lines).toContain(
-      "the grid's peers are in 2 separate houses, and a pack is safe in 3: 1 pack, 1 of them not safe",
+      "  lacks: the grid's peers are in 2 separate houses, and a pack is safe in 3",
     )
     expect(lines.at(-1)).toBe('  1 more friend in other houses: cairn invite')
   })

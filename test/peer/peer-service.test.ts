@@ -77,7 +77,7 @@ describe('admission', () => {
         return asked.join(' ')
       }
       expect(await allowed(test.device)).toBe(
-        'status roster have read heads adopt publish release seen put',
+        'status roster have read heads adopt forgo publish release seen put',
       )
       expect(await allowed(test.keys.recoveryKey)).toBe('status roster have read heads')
       expect(await allowed(friend)).toBe('status roster have read heads seen heads-of-other')
@@ -97,7 +97,12 @@ describe('admission', () => {
       const addresses = () => [peer!.machine.address ?? '']
       const session = new PeerSession(peer!.id, { network, clock, addresses })
       await session.status(forever)
-      const asked = [other!.id, third!.id, peerIdOf(test.device.publicKey), peerIdOf(stranger.publicKey)]
+      const asked = [
+        other!.id,
+        third!.id,
+        peerIdOf(test.device.publicKey),
+        peerIdOf(stranger.publicKey),
+      ]
       const [ofOther, ofThird, ...ofOthers] = await session.seen(asked, forever)
       expect(ofOther).toBeLessThan(61 * MINUTE_MS)
       expect(ofThird).toBeGreaterThanOrEqual(119 * MINUTE_MS)
@@ -368,12 +373,14 @@ function requestsFor(test: TestGrid, other: VaultId): Record<string, Request> {
     read: { type: 'read', pack: packs[0]!, shareNumber: 0, first: 0, count: 1 },
     heads: { type: 'heads', vault, all: true },
     adopt: { type: 'adopt', vault, packs, head: 1 },
+    forgo: { type: 'forgo', vault, head: 1 },
     publish: { type: 'publish', head: test.head(1) },
     release: { type: 'release', document: test.release(1) },
     seen: { type: 'seen', peers: [test.founder.publicKey] },
     put,
     'heads-of-other': { type: 'heads', vault: ofOther, all: true },
     'adopt-of-other': { type: 'adopt', vault: ofOther, packs, head: 1 },
+    'forgo-of-other': { type: 'forgo', vault: ofOther, head: 1 },
     'release-of-other': { type: 'release', document: test.release(1, { keys: otherKeys }) },
     'put-of-other': { ...put, vault: ofOther } as Request,
   }

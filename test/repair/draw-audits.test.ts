@@ -29,7 +29,7 @@ describe('audits of a peer', () => {
     const rows = oracle.filter(([, challenges = 0]) => challenges <= 100)
     expect(rows.length).toBeGreaterThan(30)
     for (const [fraction = 0, challenges = 0, expected = 0] of rows) {
-      const trials = Math.ceil(20_000 / Math.max(1, challenges / 10))
+      const trials = Math.ceil(5_000 / Math.max(1, challenges / 10))
       const found = countFound({ fraction, challenges, trials }, random)
       const sigma = Math.sqrt((expected * (1 - expected)) / trials)
       const difference = Math.abs(found / trials - expected)
@@ -41,7 +41,7 @@ describe('audits of a peer', () => {
   })
 
   it('name a peer that dropped a tenth of its blocks within 44 draws, with 99 %', () => {
-    const trials = 4_000
+    const trials = 3_000
     const what = { fraction: 0.1, challenges: AUDITS_MAX, trials }
     const found = countFound(what, new SimRandom(44)) / trials
     const sigma = Math.sqrt((0.99 * 0.01) / trials)

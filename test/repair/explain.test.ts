@@ -15,14 +15,14 @@ import { judgePack, type Holding } from '../../src/repair/pack-health.ts'
 
 const DAY = 86_400_000
 const NOW = Date.UTC(2026, 5, 15)
-const [ann, ben, cleo, dan, eve, finn] = ['ann', 'ben', 'cleo', 'dan', 'eve', 'finn'] as PeerId[] as [
-  PeerId,
-  PeerId,
-  PeerId,
-  PeerId,
-  PeerId,
-  PeerId,
-]
+const [ann, ben, cleo, dan, eve, finn] = [
+  'ann',
+  'ben',
+  'cleo',
+  'dan',
+  'eve',
+  'finn',
+] as PeerId[] as [PeerId, PeerId, PeerId, PeerId, PeerId, PeerId]
 
 describe('an explanation', () => {
   it('of a whole pack lacks nothing', () => {
@@ -137,12 +137,12 @@ describe('reasons', () => {
       told(['ann', 'ben', 'cleo', undefined], friends),
     ]
     const counts = countLacks(some).map(({ lack, packs, unsafe }) => [nameOf(lack), packs, unsafe])
-    expect(some.map(({ health }) => health.verdict)).toEqual(['thin', 'settling', 'thin'])
+    expect(some.map(({ health }) => health.verdict)).toEqual(['settling', 'unsafe', 'settling'])
     expect(counts).toEqual([
-      ['silent dan', 3, 0],
-      ['full eve', 3, 0],
-      ['leaving finn', 3, 0],
-      ['placing', 1, 0],
+      ['silent dan', 3, 1],
+      ['full eve', 3, 1],
+      ['leaving finn', 3, 1],
+      ['placing', 1, 1],
     ])
   })
 })

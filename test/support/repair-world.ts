@@ -211,9 +211,17 @@ export function honestLeaves(
 ): { readonly proof: readonly Uint8Array[]; readonly bytes: Uint8Array } {
   const piece = pack.pieces[shareNumber]!
   const { leafSize } = pack.manifest
-  const tree = MerkleTree.ofShare(shareNumber, piece, leafSize)
+  const tree = treeOf(piece, shareNumber, leafSize)
   const proof = tree.prove(first, Math.min(count, tree.leafCount - first))
   return { proof, bytes: piece.slice(first * leafSize, (first + count) * leafSize) }
+}
+
+const trees = new WeakMap<Uint8Array, MerkleTree>()
+
+function treeOf(piece: Uint8Array, shareNumber: number, leafSize: number): MerkleTree {
+  const tree = trees.get(piece) ?? MerkleTree.ofShare(shareNumber, piece, leafSize)
+  trees.set(piece, tree)
+  return tree
 }
 
 function haveOf(

@@ -71,13 +71,12 @@ export function checkRecords(summary: CheckSummary): JsonRecord[] {
 export function tellAffected(output: Output, { affected, packs }: CheckSummary): void {
   if (packs.every(({ verdict }) => verdict !== 'lost')) return
   for (const { path, isOldOnly } of affected) {
-    const what = isOldOnly ? 'older versions cannot be restored' : 'cannot be restored whole'
-    output.say(`${escapeName(path)}: ${what}`)
+    const what = isOldOnly ? 'older versions of it rest' : 'it rests'
+    output.say(`${escapeName(path)}: ${what} on a pack that is lost`)
   }
   const files = affected.filter(({ isOldOnly }) => !isOldOnly).length
   output.say(
-    `${formatItems(files, 'file')} of the newest snapshot cannot be restored unless somebody comes back; ` +
-      'all others can',
+    `${formatItems(files, 'file')} of the newest snapshot may not come back whole; all others do`,
   )
 }
 
