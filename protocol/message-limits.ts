@@ -9,6 +9,7 @@ import { LEAF_SIZES } from './manifest.ts'
 export { HEAD_SIZE_MAX } from './head.ts'
 export { RECEIPT_SIZE_MAX } from './receipt.ts'
 export { RELEASE_SIZE_MAX } from './release.ts'
+export { REPAIR_GRANT_SIZE_MAX } from './repair-grant.ts'
 export { STATEMENT_SIZE_MAX } from './roster-statement.ts'
 export { STATEMENTS_MAX } from './roster.ts'
 
@@ -32,6 +33,9 @@ export const SEEN_MAX = 1024
 
 /** Most heads in one response; the newest come first, as many as fit. */
 export const HEADS_MAX = 1024
+
+/** Helpers that a peer tells a vault's owner of: those heard last. */
+export const HELPERS_MAX = 16
 
 /** Bytes that the lists of one message may take together, which leaves room for the rest of it. */
 export const LIST_SIZE_MAX = 1024 * 1024

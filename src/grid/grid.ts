@@ -9,6 +9,7 @@ import { equal } from '../../protocol/bytes.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import { assert } from '../base/assert.ts'
 import { PeerRefusedError } from '../base/errors.ts'
 import type { Look, Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
@@ -51,6 +52,10 @@ export interface GridParts {
   readonly onLook?: (look: Look) => void
   /** Told of every placing: which peers took a share (`undefined`), and why others did not. */
   readonly onPuts?: (puts: ReadonlyMap<PeerId, Refusal | undefined>) => void
+  /** Where we are a helper and none of the vault's devices: the repair grant to show now. */
+  readonly repair?: () => Uint8Array
+  /** Whether we hold shares ourselves, and can be asked like any other: see src/node/loopback.ts. */
+  readonly hasSelf?: boolean
 }
 
 export interface PublishResult {
@@ -93,6 +98,7 @@ export class Grid {
     this.shares = new SharesAtPeers({
       all: () => this.#storage(),
       of: (peer) => this.#session(peer),
+      repair: () => parts.repair?.(),
       onSurvey: (survey) => this.#look(survey),
       onPut: (peer, refusal) => this.#parts.onPuts?.(new Map([[peer, refusal]])),
     })
@@ -149,7 +155,8 @@ export class Grid {
       .map(([peer, standing]) => ({ peer, standing }))
       .filter((one) => !isTaker(one))
     const session = (peer: PeerId) => this.#session(peer)
-    const parts = { candidates, counted: this.counted(), passedOver, session }
+    const repair = this.#parts.repair?.()
+    const parts = { candidates, counted: this.counted(), passedOver, session, repair }
     const placement = await placePack(parts, pack, vault, held, signal)
     this.#tellPuts(placement, held)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
@@ -244,14 +251,29 @@ export class Grid {
     signal: AbortSignal,
     options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
+    const repair = this.#parts.repair?.()
     if (packs.length === 0) return { failures: [] }
     const { failures } = await this.#askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
-        await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
+        const some = packs.slice(from, from + PACKS_MAX)
+        await session.adopt(vault, some, sequence, within, repair)
       }
       if (options.isAll) await forgo(session, vault, sequence, within)
     }, signal)
     return { failures }
+  }
+
+  /** As a helper: renew the vault's lease at every peer. */
+  async renew(
+    signal: AbortSignal,
+  ): Promise<{ readonly answered: readonly PeerId[]; readonly failures: readonly PeerFailure[] }> {
+    const grant = this.#parts.repair?.()
+    assert(grant !== undefined, 'only a helper renews in words')
+    const { answers, failures } = await this.#askEverybody(
+      (session, within) => session.renew(grant, within),
+      signal,
+    )
+    return { answered: answers.map(({ peer }) => peer), failures }
   }
 
   /**
@@ -381,7 +403,8 @@ export class Grid {
     peers: readonly PeerId[],
     signal: AbortSignal,
   ): Promise<readonly { peer: PeerId; ages: readonly (number | undefined)[] }[]> {
-    const here = this.#storage().filter(({ isAway }) => !isAway)
+    const { self } = this.#parts.network
+    const here = this.#storage().filter(({ peer, isAway }) => !isAway && peer !== self)
     const some = peers.slice(0, SEEN_MAX)
     const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
     return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
@@ -410,7 +433,10 @@ export class Grid {
   }
 
   #look({ answered, failures }: Pick<Survey, 'answered' | 'failures'>): void {
-    this.#parts.onLook?.(lookOf(answered, failures))
+    const { network, onLook } = this.#parts
+    // That we hear ourselves does not say that we are online.
+    const others = answered.filter((peer) => peer !== network.self)
+    onLook?.(lookOf(others, failures))
   }
 
   #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
@@ -427,9 +453,10 @@ export class Grid {
   }
 
   #storage(): PeerSession[] {
-    const peers = this.#parts.roster.storagePeers().map(({ peer }) => peer)
+    const { network, roster, hasSelf } = this.#parts
+    const peers = roster.storagePeers().map(({ peer }) => peer)
     return peers
-      .filter((peer) => peer !== this.#parts.network.self)
+      .filter((peer) => hasSelf === true || peer !== network.self)
       .map((peer) => this.#session(peer))
   }
 

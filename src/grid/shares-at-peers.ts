@@ -5,20 +5,24 @@
  * that is looked at; nothing is rebuilt, and nobody else is asked in its place.
  */
 
+import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
+import { PACKS_MAX } from '../../protocol/messages.ts'
 import type { Refusal } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
-import { troubleAtPeer } from './ask-all.ts'
+import { askAll, troubleAtPeer } from './ask-all.ts'
 import type { PackLocation } from './locate-packs.ts'
 import type { PeerSession, SharePut } from './peer-session.ts'
 import { refusalOf } from './place-pack.ts'
 import { readRun, type Run } from './read-pack.ts'
-import { askManifests, surveyPacks, type FoundManifest, type Survey } from './survey.ts'
+import { askManifests, batches, surveyPacks, type FoundManifest, type Survey } from './survey.ts'
 
 export interface PeerSessions {
   /** Every storage peer. */
   readonly all: () => readonly PeerSession[]
   readonly of: (peer: PeerId) => PeerSession
+  /** A repair grant, where we are none of the vault's devices. */
+  readonly repair: () => Uint8Array | undefined
   /** Told who answered a survey. */
   readonly onSurvey?: (survey: Survey) => void
   /** Told of every share that a peer took (`undefined`), and of every other outcome. */
@@ -90,6 +94,30 @@ export class SharesAtPeers {
   }
 
   /**
+   * Tell peers that head `sequence` needs packs, each those that it holds shares of.
+   *
+   * @returns peers that could not be told
+   */
+  async adopt(
+    packs: ReadonlyMap<PeerId, readonly PackId[]>,
+    { vault, sequence }: { readonly vault: VaultId; readonly sequence: number },
+    signal: AbortSignal,
+  ): Promise<readonly PeerId[]> {
+    const repair = this.#sessions.repair()
+    const sessions = this.#sessions.all().filter(({ peer }) => packs.has(peer))
+    const { failures } = await askAll(
+      sessions,
+      async (session, within) => {
+        for (const some of batches(packs.get(session.peer) ?? [], PACKS_MAX)) {
+          await session.adopt(vault, some, sequence, within, repair)
+        }
+      },
+      signal,
+    )
+    return failures.map(({ peer }) => peer)
+  }
+
+  /**
    * @param onSent - told of every byte of the piece that went out
    * @throws {PeerError}
    */
@@ -99,9 +127,9 @@ export class SharesAtPeers {
     signal: AbortSignal,
     onSent?: (size: number) => void,
   ): Promise<'stored' | 'held'> {
-    const { of, onPut } = this.#sessions
+    const { of, onPut, repair } = this.#sessions
     try {
-      const outcome = await of(peer).put(share, signal, onSent)
+      const outcome = await of(peer).put({ ...share, repair: repair() }, signal, onSent)
       onPut?.(peer, undefined)
       return outcome
     } catch (error) {

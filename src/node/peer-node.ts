@@ -8,12 +8,14 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
+import type { RepairCap } from '../../protocol/cap.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { GridId } from '../../protocol/roster.ts'
 import { linkSignals } from '../base/abort.ts'
 import { assert } from '../base/assert.ts'
 import type { Look } from '../base/peer-record.ts'
 import { RosterBook } from '../grid/roster-book.ts'
+import { HeadSpread } from '../peer/head-spread.ts'
 import { InviteDesk } from '../peer/invite-desk.ts'
 import { PeerService } from '../peer/peer-service.ts'
 import { Sightings } from '../peer/sightings.ts'
@@ -26,6 +28,10 @@ import type { Random } from '../ports/random.ts'
 import { HeadStore } from '../store/head-store.ts'
 import { loadRoster, saveRoster } from '../store/roster-store.ts'
 import { ShareStore } from '../store/share-store.ts'
+import type { HelpedVaults } from '../store/helped-vaults.ts'
+import type { HelperService } from './helper-service.ts'
+import { withLoopback } from './loopback.ts'
+import { openHelper, type HelperPorts } from './open-helper.ts'
 import { Spreader } from './spreader.ts'
 
 export interface PeerPorts {
@@ -37,6 +43,8 @@ export interface PeerPorts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** What it takes to look after others' vaults; without it the peer keeps caps and does nothing with them. */
+  readonly helper?: HelperPorts
 }
 
 export interface PeerOptions {
@@ -53,6 +61,8 @@ export interface PeerOptions {
   readonly domain?: string
   /** The vault of whoever lends it. */
   readonly vault?: VaultId
+  /** Repair caps of friends to look after from now on; those of earlier runs are on the disk. */
+  readonly help?: readonly RepairCap[]
 }
 
 export interface PeerNode {
@@ -64,6 +74,10 @@ export interface PeerNode {
   readonly invites: InviteDesk
   /** Tells the other peers. */
   readonly spreader: Spreader
+  /** Vaults this peer looks after. */
+  readonly helped: HelpedVaults
+  /** Absent where there was nobody to help at the start. */
+  readonly helper: HelperService | undefined
   /** Resolves when the peer has stopped, as its signal asked; rejects if it broke. */
   readonly stopped: Promise<void>
 }
@@ -80,16 +94,18 @@ export async function startPeer(
   options: PeerOptions,
   signal: AbortSignal,
 ): Promise<PeerNode> {
-  const { network, disk, clock, log } = ports
+  const { disk, clock, random, log } = ports
   const peer = peerIdOf(options.key.publicKey)
-  assert(network.self === peer, 'the network was made for this key')
+  assert(ports.network.self === peer, 'the network was made for this key')
+  const network = withLoopback(ports.network)
 
   const roster = await openRoster(ports, options)
   const shareStore = await ShareStore.open(ports, options)
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
   const sightings = new Sightings(clock)
   const onLook = ({ answered }: Look) => answered.forEach((other) => sightings.heard(other))
-  const spreader = new Spreader({ ...ports, roster, onLook }, options)
+  const heads = new HeadSpread({ clock, log, shareStore, headStore })
+  const spreader = new Spreader({ ...ports, roster, heads, onLook }, options)
   const invites = await InviteDesk.open({
     ...ports,
     roster,
@@ -102,17 +118,20 @@ export async function startPeer(
   const service = new PeerService(parts)
   const sweeper = new Sweeper({ shareStore, clock, log })
   await service.start()
+  const looking = { network, disk, clock, random, log, roster }
+  const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
 
   const stopped = runAll(signal, [
     (within) => service.run(within),
     (within) => sweeper.run(within),
     (within) => spreader.gossip(within),
     (within) => spreader.passOn(within),
+    ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, invites, spreader, stopped }
+  return { peer, roster, shareStore, headStore, invites, spreader, helped, helper, stopped }
 }
 
 async function openRoster(

@@ -24,6 +24,7 @@ import type { Look } from '../base/peer-record.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
 import { Grid } from '../grid/grid.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
+import type { HeadSpread } from '../peer/head-spread.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
@@ -49,6 +50,8 @@ export interface SpreaderParts {
   readonly roster: RosterBook
   /** Told who is there, whenever all are asked. */
   readonly onLook?: (look: Look) => void
+  /** Heads travel with the roster. */
+  readonly heads?: Pick<HeadSpread, 'spread'>
 }
 
 export interface SpreaderOptions {
@@ -205,6 +208,7 @@ export class Spreader {
     try {
       await this.#mergeOwn(this.#aboutSelf(isStart))
       const { news, answered, failures } = await this.#grid.syncRoster(signal)
+      await this.#parts.heads?.spread(this.#grid, signal)
       log.debug('gossip', { news, answered: answered.length, missed: failures.length })
       return failures.length === 0
     } catch (error) {

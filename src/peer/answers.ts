@@ -8,13 +8,14 @@ import { packIdFromBytes } from '../../protocol/manifest.ts'
 import {
   fitting,
   HEADS_MAX,
+  HELPERS_MAX,
   LIST_SIZE_MAX,
   type ErrorCode,
   type Request,
   type RequestOf,
   type Response,
 } from '../../protocol/messages.ts'
-import { peerIdOf } from '../../protocol/peer-id.ts'
+import { peerIdOf, publicKeyOf } from '../../protocol/peer-id.ts'
 import { openRelease } from '../../protocol/release.ts'
 import type { Member } from '../../protocol/roster.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
@@ -52,7 +53,10 @@ export async function answer(
     case 'read':
       return await read(parts, member, request)
     case 'adopt':
-      return { response: adopt(parts, request) }
+      return { response: adopt(parts, member, request) }
+    case 'renew':
+      // Whoever shows a grant that counts has renewed the lease by asking.
+      return { response: { type: 'renewed' } }
     case 'forgo':
       return { response: forgo(parts, request) }
     case 'publish':
@@ -75,9 +79,17 @@ export function refuse(code: ErrorCode, message: string): Response {
 }
 
 async function status(parts: AnswerParts, member: Member): Promise<Response> {
-  const { capacity, free } = await parts.shareStore.space()
-  const used = member.vault === undefined ? 0 : parts.shareStore.used(member.vault)
-  return { type: 'status', capacity, free, used, now: parts.clock.now() }
+  const { shareStore } = parts
+  const { capacity, free } = await shareStore.space()
+  const now = parts.clock.now()
+  const vault = member.role === 'peer' ? undefined : member.vault
+  if (vault === undefined) return { type: 'status', capacity, free, used: 0, now }
+  const helpers = shareStore.helpers.of(vault).map(({ peer, heardAt }) => ({
+    peer: publicKeyOf(peer),
+    at: Math.max(0, heardAt),
+  }))
+  const told = helpers.length === 0 ? {} : { helpers: helpers.slice(0, HELPERS_MAX) }
+  return { type: 'status', capacity, free, used: shareStore.used(vault), now, ...told }
 }
 
 async function have(
@@ -113,11 +125,13 @@ async function read(
   return { response: { type: 'leaves', proof, bodySize: bytes.length }, body: bytes }
 }
 
-function adopt(parts: AnswerParts, request: RequestOf<'adopt'>): Response {
+function adopt(parts: AnswerParts, member: Member, request: RequestOf<'adopt'>): Response {
   const packs = request.packs.map(packIdFromBytes)
   const vault = vaultIdFromBytes(request.vault)
   const order = orderOf(parts, vault, request.head)
-  return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, request.head, order) }
+  // A helper speaks for heads that are published; what the device released for a later one stays released.
+  const sequence = member.role === 'peer' ? order : request.head
+  return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, sequence, order) }
 }
 
 /** Who does not know the newest head does not know what it needs. */

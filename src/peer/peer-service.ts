@@ -31,6 +31,7 @@ import type { ShareUpload } from '../store/share-upload.ts'
 import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.ts'
 import type { InviteDesk } from './invite-desk.ts'
 import { isAllowed } from './permissions.ts'
+import { RepairGrants } from './repair-grants.ts'
 
 /** Streams one member may have open: four sessions of its programs. */
 export const STREAMS_PER_PEER_MAX = 16
@@ -55,12 +56,14 @@ export interface PeerServiceParts extends AnswerParts {
 
 export class PeerService {
   readonly #parts: PeerServiceParts
+  readonly #grants: RepairGrants
   readonly #streams = new Map<PeerId, number>()
   #signal: AbortSignal = AbortSignal.abort(new Error('the service does not run yet'))
   #isServing = false
 
   constructor(parts: PeerServiceParts) {
     this.#parts = parts
+    this.#grants = new RepairGrants(parts)
   }
 
   /** Take streams from now on; until `run` is called they are refused. */
@@ -142,7 +145,9 @@ export class PeerService {
         const why = `a ${member.role} may not ask for ${request.type} here`
         return await this.#respond(messages, refuse('not-admitted', why), signal)
       }
-      this.#renewLease(member)
+      const refusal = this.#grants.refusal(member, request)
+      if (refusal !== undefined) return await this.#respond(messages, refusal, signal)
+      this.#renewLease(member, request)
       return await this.#answer(messages, member, request, signal)
     } catch (error) {
       return await this.#respond(messages, this.#refusal(error, messages.remote), signal)
@@ -172,11 +177,16 @@ export class PeerService {
     return this.#parts.roster.isAdmitted(peer) || this.#parts.invites.isGuest(peer)
   }
 
-  /** Whoever could be answered is answered, even where nothing can be written any more. */
-  #renewLease({ role, vault }: Member): void {
-    if (role !== 'device' || vault === undefined) return
+  /**
+   * A device of the vault was heard, or a helper with a grant that counts. Whoever could be answered is
+   * answered, even where nothing can be written any more.
+   */
+  #renewLease(member: Member, request: Request): void {
+    const helped = this.#grants.vaultOf(request)
+    const vault = helped ?? (member.role === 'device' ? member.vault : undefined)
+    if (vault === undefined) return
     try {
-      this.#parts.shareStore.renewLease(vault)
+      this.#parts.shareStore.renewLease(vault, helped === undefined ? undefined : member.peer)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#parts.log.error('lease not renewed', { vault, why: error.message })
@@ -202,7 +212,10 @@ export class PeerService {
   ): Promise<boolean> {
     const { manifest, shareNumber } = request
     const header = { vault: vaultIdFromBytes(request.vault), shareNumber, manifest }
-    const upload = await this.#parts.shareStore.begin(header, member.quota)
+    // A helper's bytes are the vault's own.
+    const { roster, shareStore } = this.#parts
+    const quota = member.role === 'peer' ? roster.quota(header.vault) : member.quota
+    const upload = await shareStore.begin(header, quota)
     if (upload === 'held') return await this.#respond(messages, { type: 'held' }, signal)
     if (upload === 'full' || upload === 'quota') {
       const why = upload === 'full' ? 'no room is left here' : 'the quota is used up'

@@ -77,6 +77,11 @@ export class ShareAccounts {
     return countOf(this.#used, vault)
   }
 
+  /** @returns vaults of which anything is held */
+  vaults(): VaultId[] {
+    return [...this.#used].flatMap(([vault, size]) => (size > 0 ? [vault] : [])).toSorted()
+  }
+
   /** @returns those of the bytes held that are in release */
   released(vault?: VaultId): number {
     return countOf(this.#released, vault)

@@ -22,8 +22,10 @@ import { KeyedMutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
+import type { PeerId } from '../ports/network.ts'
 import { AgeClock } from './age-clock.ts'
 import { makeDurableFolder } from './durable-folder.ts'
+import { Helpers } from './helpers.ts'
 import { Leases } from './leases.ts'
 import { ShareAccounts, type ShareAccount, type ShareKey } from './share-accounts.ts'
 import { folderOf, keyText, PART_SUFFIX, pathOf, readHeader, withFile } from './share-files.ts'
@@ -58,6 +60,8 @@ export class ShareStore {
   /** What ages go by here; checked by the sweeper. */
   readonly ages: AgeClock
   readonly leases: Leases
+  /** Who renewed leases in place of a vault's device. */
+  readonly helpers: Helpers
   readonly #turns = new KeyedMutex()
   readonly #room: ShareRoom
   readonly #folders = new Set<string>()
@@ -67,7 +71,12 @@ export class ShareStore {
 
   private constructor(
     parts: Omit<ShareStoreParts, 'database'>,
-    book: { readonly accounts: ShareAccounts; readonly ages: AgeClock; readonly leases: Leases },
+    book: {
+      readonly accounts: ShareAccounts
+      readonly ages: AgeClock
+      readonly leases: Leases
+      readonly helpers: Helpers
+    },
     options: ShareStoreOptions,
   ) {
     this.#disk = parts.disk
@@ -76,6 +85,7 @@ export class ShareStore {
     this.#accounts = book.accounts
     this.ages = book.ages
     this.leases = book.leases
+    this.helpers = book.helpers
     const reclaimed = (missing: number) => this.#reclaim(missing)
     this.#room = new ShareRoom({ ...parts, accounts: book.accounts, reclaim: reclaimed }, options)
   }
@@ -89,9 +99,10 @@ export class ShareStore {
     const accounts = new ShareAccounts(parts.database)
     const ages = new AgeClock(parts.database, parts.clock)
     const leases = new Leases(parts.database)
+    const helpers = new Helpers(parts.database)
     await settleAccounts({ ...parts, accounts, age: ages.age })
     leases.begin(ages.age)
-    return new ShareStore(parts, { accounts, ages, leases }, options)
+    return new ShareStore(parts, { accounts, ages, leases, helpers }, options)
   }
 
   /**
@@ -286,13 +297,14 @@ export class ShareStore {
   }
 
   /**
-   * A device of the vault was heard.
+   * A device of the vault was heard, or a helper.
    *
    * @throws {DiskError} the accounts cannot be written
    */
-  renewLease(vault: VaultId): void {
+  renewLease(vault: VaultId, helper?: PeerId): void {
     try {
       this.leases.renew(vault, this.ages.age)
+      if (helper !== undefined) this.helpers.note(vault, helper, this.#clock.now())
     } catch (error) {
       throw toDatabaseError('accounts', error)
     }
@@ -300,6 +312,11 @@ export class ShareStore {
 
   account(key: ShareKey): ShareAccount | undefined {
     return this.#accounts.get(key)
+  }
+
+  /** @returns vaults with shares here */
+  vaults(): VaultId[] {
+    return this.#accounts.vaults()
   }
 
   /** @returns bytes held for the vault, or for everybody */

@@ -9,7 +9,7 @@ import {
   encodeResponse,
 } from '../../protocol/messages.ts'
 import type { Request, Response } from '../../protocol/messages.ts'
-import { KEY, PACK_BYTES, REQUESTS, RESPONSES, sampleRoots } from '../protocol/examples.ts'
+import { KEY, PACK_BYTES, REQUESTS, RESPONSES, sampleRoots, VAULT_BYTES } from '../protocol/examples.ts'
 
 import type { Fields, Scenario } from './format.ts'
 
@@ -45,6 +45,12 @@ export const scenarios: Scenario[] = [
   badRequest('release-empty', { type: 'release', document: new Uint8Array(0) }, 'no document'),
   goodRequest({ type: 'release', document: new Uint8Array(40_960) }, 'at-limit'),
   badRequest('release-above-limit', { type: 'release', document: new Uint8Array(40_961) }, 'a byte above 40 KiB'),
+  goodRequest({ ...REQUESTS.put, repair: new Uint8Array(1024) }, 'by-a-helper'),
+  goodRequest({ ...REQUESTS.adopt, repair: new Uint8Array(1) }, 'by-a-helper'),
+  badRequest('put-repair-above-limit', { ...REQUESTS.put, repair: new Uint8Array(1025) }, 'a byte above 1 KiB'),
+  badRequest('adopt-repair-null', { ...REQUESTS.adopt, repair: null }, 'the field is left out in place of being empty'),
+  badRequest('renew-empty', { type: 'renew', repair: new Uint8Array(0) }, 'no grant'),
+  badRequest('renew-for-a-vault', { ...REQUESTS.renew, vault: VAULT_BYTES }, 'the grant says whose lease it is'),
   badRequest('seen-no-peers', { type: 'seen', peers: [] }, 'nobody asked about'),
   badRequest('seen-peer-short', { type: 'seen', peers: [KEY.slice(1)] }, '31 bytes'),
   badRequest('join-invite-short', { ...REQUESTS.join, invite: new Uint8Array(15) }, '15 bytes'),
@@ -63,6 +69,9 @@ export const scenarios: Scenario[] = [
   badResponse('released-count-negative', { ...RESPONSES.released, count: -1 }, 'fewer than none'),
   badResponse('have-manifests-too-few', { ...RESPONSES.have, manifests: [null] }, 'one for two packs'),
   badResponse('have-share-256', { ...RESPONSES.have, shares: [[256], []] }, 'W09: shares are 0 to 255'),
+  goodResponse({ ...RESPONSES.status, helpers: [{ peer: KEY, at: 1_700_000_000_000 }] }, 'with-a-helper'),
+  goodResponse({ ...RESPONSES.status, helpers: Array.from({ length: 16 }, () => ({ peer: KEY, at: 0 })) }, 'helpers-at-limit'),
+  badResponse('status-helpers-above-limit', { ...RESPONSES.status, helpers: Array.from({ length: 17 }, () => ({ peer: KEY, at: 0 })) }, '17; 16 are allowed'),
   badResponse('status-free-2-to-53', { ...RESPONSES.status, free: 2n ** 53n }, 'W09: not a safe integer'),
   badResponse('seen-age-negative', { type: 'seen', ages: [-1] }, 'heard in the future'),
   badResponse('error-code-unknown', { ...RESPONSES.error, code: 'teapot' }, 'codes are those of the list'),

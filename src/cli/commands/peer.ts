@@ -10,6 +10,7 @@ import { NodeDisk } from '../../adapters/node-disk.ts'
 import { NodeRandom } from '../../adapters/node-random.ts'
 import { openDatabase } from '../../adapters/open-database.ts'
 import { PinoLog } from '../../adapters/pino-log.ts'
+import type { RepairCap } from '../../../protocol/cap.ts'
 import { peerIdOf, type SigningKey } from '../../../protocol/keys.ts'
 import type { VaultId } from '../../../protocol/ids.ts'
 import { Roster } from '../../../protocol/roster.ts'
@@ -27,9 +28,10 @@ import { PeerStore, type Founding } from '../grid/peer-store.ts'
 import { showJoinWords } from '../join-words.ts'
 import { collect, nameOption, ownName, sizeOption, vaultOption } from '../options.ts'
 import type { Output } from '../output.ts'
-import { openNetwork } from '../ports.ts'
-import { readInviteFile } from '../secret-file.ts'
+import { helperPorts, openNetwork } from '../ports.ts'
+import { readInviteFile, readRepairCapFile } from '../secret-file.ts'
 import { untilAborted } from './grid.ts'
+import { helpsCommand } from './peer-helps.ts'
 import { exportCommand, importCommand } from './peer-move.ts'
 import { leaveCommand, removeCommand, vacationCommand } from './peer-presence.ts'
 
@@ -49,6 +51,7 @@ interface RunOptions extends CommonOptions {
   readonly domain?: string
   readonly vault?: VaultId
   readonly codeFrom?: string
+  readonly helpRepair: readonly string[]
 }
 
 export function peerCommand(context: Context): Command {
@@ -61,6 +64,7 @@ export function peerCommand(context: Context): Command {
     .addCommand(removeCommand(context))
     .addCommand(exportCommand(context))
     .addCommand(importCommand(context))
+    .addCommand(helpsCommand(context))
 }
 
 function runCommand(context: Context): Command {
@@ -105,11 +109,19 @@ function runCommand(context: Context): Command {
       'your vault, as `cairn status` shows it: what this peer keeps for others is to its credit',
       vaultOption,
     )
+    .option(
+      '--help-repair <file>',
+      'look after a friend’s backup from now on, with the repair cap in this file; may be given several times',
+      collect,
+      [],
+    )
     .action(async (options: RunOptions) => runPeer(context, options))
 }
 
 async function runPeer(context: Context, options: RunOptions): Promise<void> {
   const output = outputOf(context, options)
+  // Before anything starts: a wrong file is told at once.
+  const help = options.helpRepair.map(readRepairCapFile)
   const store = PeerStore.open(resolve(context.workingFolder, options.store))
   const lock = HomeLock.take(store.folder, 'write')
   try {
@@ -117,7 +129,7 @@ async function runPeer(context: Context, options: RunOptions): Promise<void> {
     const { listen, announce } = options
     const network = await openNetwork({ seed: key.seed, listen, announce })
     try {
-      await serve(context, output, store, { network, key, options })
+      await serve(context, output, store, { network, key, options, help })
     } finally {
       await network.close()
     }
@@ -131,7 +143,12 @@ async function serve(
   context: Context,
   output: Output,
   store: PeerStore,
-  { network, key, options }: { network: Network; key: SigningKey; options: RunOptions },
+  {
+    network,
+    key,
+    options,
+    help,
+  }: { network: Network; key: SigningKey; options: RunOptions; help: readonly RepairCap[] },
 ): Promise<void> {
   const ports = {
     network,
@@ -145,6 +162,7 @@ async function serve(
   }
   const grid = await gridOf(context, output, store, { ports, key, options })
   const database = openDatabase(join(store.folder, 'accounts.db'))
+  const helper = helperPorts(store.folder)
   try {
     const { capacity, reserve, domain, vault } = options
     const own = {
@@ -153,8 +171,8 @@ async function serve(
     }
     const link = linkSignals(context.signal)
     const node = await startPeer(
-      { ...ports, database },
-      { key, ...grid, capacity, reserve, ...own },
+      { ...ports, database, helper },
+      { key, ...grid, help, capacity, reserve, ...own },
       link.signal,
     )
     const stop = () => link.abort(new Error('the peer has left its grid'))
@@ -172,6 +190,7 @@ async function serve(
     }
     output.say('stopped')
   } finally {
+    await helper.close()
     database.close()
   }
 }
