@@ -8,6 +8,7 @@ import { OlderDatabaseError, prepareDatabase } from '../store/database.ts'
 import { Entries } from '../store/entries.ts'
 import { Moves } from '../store/moves.ts'
 import { Packs } from '../store/packs.ts'
+import { PeerRecords } from '../store/peer-records.ts'
 import { Published } from '../store/published.ts'
 import { Queue } from '../store/queue.ts'
 import { Rebuilt } from '../store/rebuilt.ts'
@@ -31,6 +32,7 @@ export interface ClientStores {
   readonly moves: Moves
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
+  readonly peerRecords: PeerRecords
   readonly spool: Spool
   /** Why a new database took the old one's place: its content comes back from the grid. */
   readonly setAside: 'damaged' | 'older' | undefined
@@ -64,6 +66,7 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     moves: new Moves(database),
     rebuilt: new Rebuilt(database),
     receipts: new Receipts(database),
+    peerRecords: new PeerRecords(database),
     spool,
     setAside,
   }
