@@ -6,6 +6,7 @@
 
 import { LEAF_SIZES } from './manifest.ts'
 
+export { ACCOUNT_SIZE_MAX, CREDIT_NAME_SIZE, CREDIT_SIZE_MAX } from './account.ts'
 export { HEAD_SIZE_MAX } from './head.ts'
 export { RECEIPT_SIZE_MAX } from './receipt.ts'
 export { RELEASE_SIZE_MAX } from './release.ts'
@@ -29,6 +30,15 @@ export const PACKS_MAX = 1024
 
 /** Most heads in one response; the newest come first, as many as fit. */
 export const HEADS_MAX = 1024
+
+/** Credits in one message; the next exchange brings the rest. */
+export const CREDITS_MAX = 1024
+
+/** Credits that an asker can say it has: as many as a peer keeps. */
+export const CREDITS_KNOWN_MAX = 4096
+
+/** Vaults in one answer about holdings; those with the most bytes come first. */
+export const HOLDINGS_MAX = 1024
 
 /** Bytes that the lists of one message may take together, which leaves room for the rest of it. */
 export const LIST_SIZE_MAX = 1024 * 1024

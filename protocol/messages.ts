@@ -30,10 +30,16 @@ import {
 } from './manifest.ts'
 import { PROOF_COUNT_MAX } from './merkle.ts'
 import {
+  ACCOUNT_SIZE_MAX,
+  CREDIT_NAME_SIZE,
+  CREDIT_SIZE_MAX,
+  CREDITS_KNOWN_MAX,
+  CREDITS_MAX,
   ERROR_CODES,
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
   HEADS_MAX,
+  HOLDINGS_MAX,
   LIST_ITEM_OVERHEAD,
   LIST_SIZE_MAX,
   PACKS_MAX,
@@ -63,6 +69,7 @@ const statements = z.array(bytesField(1, STATEMENT_SIZE_MAX)).max(STATEMENTS_MAX
 const head = bytesField(1, HEAD_SIZE_MAX)
 const receipt = bytesField(1, RECEIPT_SIZE_MAX)
 const manifest = bytesField(1, MANIFEST_SIZE_MAX)
+const credits = z.array(bytesField(1, CREDIT_SIZE_MAX)).max(CREDITS_MAX).readonly()
 
 const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('status') }),
@@ -86,6 +93,19 @@ const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({ type: z.literal('account'), vault }),
+  z.strictObject({
+    type: z.literal('credits'),
+    /** To be kept. */
+    credits,
+    /** Names of credits that the asker has; null: it wants none. */
+    known: z
+      .array(bytesField(CREDIT_NAME_SIZE, CREDIT_NAME_SIZE))
+      .max(CREDITS_KNOWN_MAX)
+      .readonly()
+      .nullable(),
+  }),
+  z.strictObject({ type: z.literal('holdings') }),
 ])
 
 const responseSchema = z.discriminatedUnion('type', [
@@ -99,6 +119,14 @@ const responseSchema = z.discriminatedUnion('type', [
     used: bytes,
     /** The peer's clock, milliseconds since 1970. */
     now: count(TIME_MAX),
+    /** Bytes of the asker's vault that are in release. */
+    released: bytes.exactOptional(),
+    /** Bytes that the asker's vault may keep here; any, where absent. */
+    grant: bytes.exactOptional(),
+    /** Bytes above the grant, since when, and when new shares are refused; both by the peer's clock. */
+    over: z
+      .strictObject({ bytes, since: count(TIME_MAX), until: count(TIME_MAX) })
+      .exactOptional(),
   }),
   z.strictObject({ type: z.literal('go') }),
   z.strictObject({ type: z.literal('stored') }),
@@ -131,6 +159,14 @@ const responseSchema = z.discriminatedUnion('type', [
     heads: z.array(z.strictObject({ head, receipt })).max(HEADS_MAX).readonly(),
   }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({ type: z.literal('account'), account: bytesField(1, ACCOUNT_SIZE_MAX) }),
+  /** Those that the asker did not name. */
+  z.strictObject({ type: z.literal('credits'), credits }),
+  z.strictObject({
+    type: z.literal('holdings'),
+    /** Bytes held for each vault, those in release included. */
+    vaults: z.array(z.strictObject({ vault, bytes })).max(HOLDINGS_MAX).readonly(),
+  }),
   z.strictObject({
     type: z.literal('error'),
     code: z.enum(ERROR_CODES),

@@ -4,6 +4,7 @@
 
 import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
+import { isVaultId, type VaultId } from '../../protocol/ids.ts'
 import { parseSize } from './format.ts'
 
 /** k of n: `needed` shares of `total` bring a pack back. */
@@ -31,6 +32,13 @@ export function sizeOption(text: string): number {
   if (bytes === undefined)
     throw new InvalidArgumentError('Expected a size, for instance 20GB or 500MiB.')
   return bytes
+}
+
+/** @returns the vault in 64 hex digits */
+export function vaultOption(text: string): VaultId {
+  const id = text.trim().toLowerCase()
+  if (isVaultId(id)) return id
+  throw new InvalidArgumentError('Expected a vault as `cairn status` shows it: 64 hex digits.')
 }
 
 /** @returns a parser of whole numbers within bounds */

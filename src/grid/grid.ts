@@ -15,7 +15,7 @@ import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, type PeerFailure } from './ask-all.ts'
+import { askAll, type Answers, type PeerFailure } from './ask-all.ts'
 import { codeFor, type Code } from './code.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
@@ -165,7 +165,7 @@ export class Grid {
   /** Give a head to every peer. Receipts are verified. */
   async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
     const { vault, sequence, id } = openHead(head)
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const receipt = await session.publish(head, within)
       const said = openReceipt(receipt)
       const isForHead =
@@ -185,7 +185,7 @@ export class Grid {
     signal: AbortSignal,
     options: { readonly all: boolean } = { all: false },
   ): Promise<{ answers: readonly HeadAnswer[]; failures: readonly PeerFailure[] }> {
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const heads = await session.heads(vault, options, within)
       for (const { head, receipt } of heads) {
         const [opened, said] = [openHead(head), openReceipt(receipt)]
@@ -205,7 +205,7 @@ export class Grid {
     vault: VaultId,
     signal: AbortSignal,
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
-    const { failures } = await this.#askEverybody(async (session, within) => {
+    const { failures } = await this.askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
         await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
       }
@@ -226,7 +226,7 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const sum = { count: 0, bytes: 0, refused: 0 }
       for (const document of documents) {
         const { count, bytes, refused } = await session.release(document, within)
@@ -272,12 +272,19 @@ export class Grid {
     }
   }
 
-  /** Ask every storage peer how it is; in the order of the roster. */
-  async status(signal: AbortSignal): Promise<PeerStatus[]> {
-    const { answers, failures } = await this.#askEverybody(
-      (session, within) => session.status(within),
-      signal,
-    )
+  /**
+   * Ask every storage peer how it is; in the order of the roster.
+   *
+   * @param options.isQuick - without trying again who was away a moment ago
+   */
+  async status(
+    signal: AbortSignal,
+    { isQuick = false }: { readonly isQuick?: boolean } = {},
+  ): Promise<PeerStatus[]> {
+    const question = (session: PeerSession, within: AbortSignal) => session.status(within)
+    const { answers, failures } = isQuick
+      ? await this.askPresent(question, signal)
+      : await this.askEverybody(question, signal)
     return this.#storage().map(({ peer }) => {
       const status = answers.find((answer) => answer.peer === peer)?.answer
       const error = failures.find((failure) => failure.peer === peer)?.error
@@ -295,13 +302,21 @@ export class Grid {
   }
 
   /** Ask all storage peers, those that were away a moment ago as well. */
-  async #askEverybody<T>(
+  async askEverybody<T>(
     ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
-  ) {
+  ): Promise<Answers<T>> {
     const sessions = this.#storage()
     for (const session of sessions) session.forgive()
     return await askAll(sessions, ask, signal)
+  }
+
+  /** Ask all storage peers; those that were away a moment ago are not waited for again. */
+  async askPresent<T>(
+    ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Answers<T>> {
+    return await askAll(this.#storage(), ask, signal)
   }
 
   async #locateAgain(location: PackLocation, signal: AbortSignal): Promise<PackLocation> {

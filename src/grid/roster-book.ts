@@ -42,7 +42,12 @@ export class RosterBook {
 
   /** @returns members who lend disk, sorted by peer id */
   storagePeers(): Member[] {
-    return this.#roster.members(this.#clock.now()).filter(({ role }) => role === 'peer')
+    return this.members().filter(({ role }) => role === 'peer')
+  }
+
+  /** @returns everybody who may be served, sorted by peer id */
+  members(): Member[] {
+    return this.#roster.members(this.#clock.now())
   }
 
   member(peer: PeerId): Member | undefined {

@@ -8,6 +8,7 @@ import type { VisibleEntry } from '../history/visible.ts'
 import type { PathBytes } from '../ports/files.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
+import type { OverGrant } from './friend-types.ts'
 
 export type { FileFailure, Progress } from '../backup/backup.ts'
 export type { NotSafeError } from '../backup/not-safe.ts'
@@ -117,8 +118,15 @@ export interface ClientStatus {
     readonly capacity?: number
     readonly free?: number
     readonly used?: number
+    /** Bytes of ours there that wait to be deleted, as a release said. */
+    readonly released?: number
+    /** Bytes that this vault may keep there; absent where there is no limit. */
+    readonly grant?: number
+    readonly over?: OverGrant
     readonly error?: string
   }[]
+  /** What a person should hear about room at friends. */
+  readonly warnings: readonly string[]
   readonly queue: { readonly files: number; readonly bytes: number }
   readonly spool: { readonly packs: number; readonly bytes: number }
   readonly settling: number

@@ -3,8 +3,10 @@
  */
 
 import { toHex } from '../../protocol/bytes.ts'
+import type { ResponseOf } from '../../protocol/messages.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import { toDatabaseError, withDatabaseErrors } from '../base/database-error.ts'
+import type { PeerStatus } from '../grid/grid.ts'
 import { snapshots } from '../history/snapshot-list.ts'
 import type { FileHistory } from '../history/visible.ts'
 import { toNames } from '../source/path.ts'
@@ -19,6 +21,9 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
+import type { FriendList } from './friend-types.ts'
+import { listFriends } from './friends.ts'
+import { grantWarnings } from './grant-warnings.ts'
 import { extractHistory, historyReport } from './history-report.ts'
 import { joinGrid } from './join.ts'
 import type {
@@ -41,6 +46,7 @@ import { VaultSession } from './vault-session.ts'
 import { chooseSnapshot } from './when.ts'
 
 export type * from './client-types.ts'
+export type * from './friend-types.ts'
 export type * from './maintenance-types.ts'
 export type { ClientPorts } from './client-ports.ts'
 export { createVault } from './vault.ts'
@@ -221,6 +227,11 @@ export class Client {
     return translated(() => runRestore(this.#session, request, signal))
   }
 
+  /** @returns who lends, what each side holds for the other, and what to make of it */
+  friends(signal: AbortSignal): Promise<FriendList> {
+    return translated(() => listFriends(this.#session, signal))
+  }
+
   status(signal: AbortSignal): Promise<ClientStatus> {
     return translated(() => this.#status(signal))
   }
@@ -230,12 +241,14 @@ export class Client {
     const { queue, packs, published } = stores
     const file = await readGridFile(ports.disk)
     const open = [...packs.inState('sealed'), ...packs.inState('safe')]
+    const states = file === undefined ? [] : await this.#states(signal)
     return {
       vault: keyring.vault,
       device: toHex(keyring.device.publicKey),
       ...(file === undefined ? {} : { grid: file.grid }),
       sequence: published.current()?.sequence ?? 0,
-      peers: file === undefined ? [] : await this.#peers(signal),
+      peers: file === undefined ? [] : await this.#peers(states),
+      warnings: file === undefined ? [] : grantWarnings(states, (await this.#session.link()).roster),
       queue: queue.totals('waiting'),
       spool: { packs: open.length, bytes: open.reduce((sum, { size }) => sum + size, 0) },
       settling: open.reduce(
@@ -245,21 +258,34 @@ export class Client {
     }
   }
 
-  async #peers(signal: AbortSignal): Promise<ClientStatus['peers']> {
-    const { grid, roster } = await this.#session.link()
-    return (await grid.status(signal)).map(({ peer, status, error }) => {
+  async #states(signal: AbortSignal): Promise<PeerStatus[]> {
+    const { grid } = await this.#session.link()
+    return await grid.status(signal)
+  }
+
+  async #peers(states: readonly PeerStatus[]): Promise<ClientStatus['peers']> {
+    const { roster } = await this.#session.link()
+    return states.map(({ peer, status, error }) => {
       const member = roster.member(peer)
       return {
         peer,
         reachable: status !== undefined,
         ...(member?.name === undefined ? {} : { name: member.name }),
         ...(member?.domain === undefined ? {} : { domain: member.domain }),
-        ...(status === undefined
-          ? {}
-          : { capacity: status.capacity, free: status.free, used: status.used }),
+        ...(status === undefined ? {} : roomOf(status)),
         ...(error === undefined ? {} : { error: error.message }),
       }
     })
+  }
+}
+
+/** What a peer says about room, without what else is in a status. */
+function roomOf({ capacity, free, used, released, grant, over }: ResponseOf<'status'>) {
+  return {
+    ...{ capacity, free, used },
+    ...(released === undefined ? {} : { released }),
+    ...(grant === undefined ? {} : { grant }),
+    ...(over === undefined ? {} : { over }),
   }
 }
 

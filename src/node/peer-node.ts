@@ -7,6 +7,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 
+import type { VaultId } from '../../protocol/ids.ts'
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
 import { signStatement, type GridId, type Statement } from '../../protocol/roster.ts'
 import { linkSignals } from '../base/abort.ts'
@@ -15,6 +16,7 @@ import { CairnError } from '../base/errors.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
 import { Grid } from '../grid/grid.ts'
 import { RosterBook } from '../grid/roster-book.ts'
+import { FairUse } from '../peer/fair-use.ts'
 import { PeerService } from '../peer/peer-service.ts'
 import { Sweeper } from '../peer/sweeper.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -52,6 +54,10 @@ export interface PeerOptions {
   readonly reserve: number
   /** What fails together with this peer: a house, a provider. */
   readonly domain?: string
+  /** The vault of whoever lends this peer: what the peer holds for others counts for it. */
+  readonly vault?: VaultId
+  /** Bytes that every vault may keep here, whatever its own peers hold. */
+  readonly floor?: number
 }
 
 export interface PeerNode {
@@ -59,6 +65,7 @@ export interface PeerNode {
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
+  readonly fairUse: FairUse
   /** Resolves when the peer has stopped, as its signal asked; rejects if it broke. */
   readonly stopped: Promise<void>
 }
@@ -82,19 +89,21 @@ export async function startPeer(
   const roster = await openRoster(ports, options)
   const shareStore = await ShareStore.open(ports, options)
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
-  const service = new PeerService({ network, clock, log, shareStore, headStore, roster })
-  const sweeper = new Sweeper({ shareStore, clock, log })
+  const { database } = ports
+  const fairUse = new FairUse({ clock, roster, shareStore, database }, options)
+  const service = new PeerService({ network, clock, log, shareStore, headStore, roster, fairUse })
+  const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
   await service.start()
 
   const stopped = runAll(signal, [
     (within) => service.run(within),
     (within) => sweeper.run(within),
-    (within) => gossip(ports, options, roster, within),
+    (within) => gossip(ports, options, { roster, fairUse }, within),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, stopped }
+  return { peer, roster, shareStore, headStore, fairUse, stopped }
 }
 
 async function openRoster(
@@ -128,7 +137,7 @@ async function runAll(
 async function gossip(
   ports: PeerPorts,
   options: PeerOptions,
-  roster: RosterBook,
+  { roster, fairUse }: { readonly roster: RosterBook; readonly fairUse: FairUse },
   signal: AbortSignal,
 ): Promise<never> {
   const { network, clock, random, log } = ports
@@ -137,12 +146,28 @@ async function gossip(
     for (let misses = 0, isStart = true; ; isStart = false) {
       const isComplete = await gossipOnce(ports, options, { grid, isStart }, signal)
       misses = isComplete ? 0 : misses + 1
+      await pullCredits(log, grid, fairUse, signal)
       const tries = misses === 0 ? Infinity : misses
       await clock.sleep(delayMs(random, GOSSIP, tries), signal)
     }
   } finally {
     grid.close()
   }
+}
+
+/** Learn from every peer what devices vouch for, now and then; who is missed is asked the next time. */
+async function pullCredits(
+  log: Log,
+  grid: Grid,
+  fairUse: FairUse,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!fairUse.isNewsDue()) return
+  const { answers } = await grid.askEverybody(async (session, within) => {
+    const told = await session.credits([], fairUse.known(), within)
+    return fairUse.take(told)
+  }, signal)
+  log.debug('credits', { news: answers.reduce((sum, { answer }) => sum + answer, 0) })
 }
 
 /** @returns whether everybody was reached; trouble of any kind is for the next time */
@@ -165,10 +190,10 @@ async function gossipOnce(
   }
 }
 
-/** What this peer has to say of itself: its addresses at start and when they changed; its domain. */
+/** What this peer has to say of itself: its addresses at start and when they changed; its domain, its owner. */
 function ownStatements(
   { network }: PeerPorts,
-  { key, grid, domain }: PeerOptions,
+  { key, grid, domain, vault }: PeerOptions,
   roster: RosterBook,
   isStart: boolean,
 ): Uint8Array[] {
@@ -181,8 +206,12 @@ function ownStatements(
   if (isStart || addresses.join(' ') !== member?.addresses.join(' ')) {
     statements.push({ ...common, type: 'addresses', addresses })
   }
-  if (domain !== undefined && member?.role === 'peer' && member.domain !== domain) {
-    statements.push({ ...common, type: 'admit', role: 'peer', domain })
+  const isNews =
+    (domain !== undefined && member?.domain !== domain) ||
+    (vault !== undefined && member?.vault !== vault)
+  if (isNews && member?.role === 'peer') {
+    const told = { ...(domain === undefined ? {} : { domain }), ...(vault === undefined ? {} : { vault }) }
+    statements.push({ ...common, type: 'admit', role: 'peer', ...told })
   }
   return statements.map((statement) => signStatement(statement, key))
 }

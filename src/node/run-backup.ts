@@ -7,7 +7,9 @@ import { Backup, type BackupTotals, type Progress } from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
 import { FolderSource } from '../source/folder-source.ts'
+import { keepAccounts } from './accounts.ts'
 import type { BackupRequest, BackupSummary, FileFailure } from './client-types.ts'
+import { grantWarnings } from './grant-warnings.ts'
 import { REBUILD_POLICY } from '../repair/policy.ts'
 import type { GridLink } from './grid-link.ts'
 import { codeOf } from './maintain.ts'
@@ -69,7 +71,8 @@ export async function runBackup(
     const { row, ...totals } = await backup.run(source, events, signal)
     const { sequence, endedAt } = row
     const rebuilt = await tidyUp(session, request, signal)
-    const warnings = [...warningsOf(session, backup.progress()), ...rebuilt.warnings]
+    const room = await roomWarnings(session, signal)
+    const warnings = [...warningsOf(session, backup.progress()), ...rebuilt.warnings, ...room]
     return {
       ...totals,
       rebuilt: rebuilt.files,
@@ -91,7 +94,10 @@ export async function runBackup(
       notSafe: error,
       startedAt,
       endedAt: ports.clock.now(),
-      warnings: warningsOf(session, backup.progress()),
+      warnings: [
+        ...warningsOf(session, backup.progress()),
+        ...(await roomWarnings(session, signal)),
+      ],
     }
   }
 }
@@ -108,6 +114,7 @@ async function tidyUp(
   try {
     const { grid } = await session.link()
     await tellReleases(session, grid, signal)
+    await keepAccounts(session, signal)
     const isDue = policy.isAutomatic && hasLongChains(session, policy, codeOf(session, grid))
     if (!isDue) return { files: 0, warnings: [] }
     const { budget } = policy
@@ -128,6 +135,12 @@ async function tidyUp(
     if (!(error instanceof CairnError)) throw error
     return { files: 0, warnings: [`The snapshot is safe; tidying up failed: ${error.message}`] }
   }
+}
+
+/** What friends said about room, of those who were there just now. */
+async function roomWarnings(session: VaultSession, signal: AbortSignal): Promise<string[]> {
+  const { grid, roster } = await session.link()
+  return grantWarnings(await grid.status(signal, { isQuick: true }), roster)
 }
 
 /** A snapshot's row has bounds; hours of work must not end at them. */

@@ -20,6 +20,7 @@ import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
+import { isOwner, type FairUse } from './fair-use.ts'
 import { ownerSeenBy } from './permissions.ts'
 
 export interface AnswerParts {
@@ -27,6 +28,7 @@ export interface AnswerParts {
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
+  readonly fairUse: FairUse
 }
 
 /** A response, and the bytes that follow it. */
@@ -56,6 +58,12 @@ export async function answer(
       return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
+    case 'account':
+      return { response: await account(parts, request) }
+    case 'credits':
+      return { response: exchangeCredits(parts, request) }
+    case 'holdings':
+      return { response: holdings(parts, member) }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
@@ -67,8 +75,11 @@ export function refuse(code: ErrorCode, message: string): Response {
 
 async function status(parts: AnswerParts, member: Member): Promise<Response> {
   const { capacity, free } = await parts.shareStore.space()
-  const used = member.vault === undefined ? 0 : parts.shareStore.used(member.vault)
-  return { type: 'status', capacity, free, used, now: parts.clock.now() }
+  const { role, vault, quota } = member
+  const common = { type: 'status', capacity, free, now: parts.clock.now() } as const
+  if (role === 'peer' || vault === undefined) return { ...common, used: 0 }
+  const used = parts.shareStore.used(vault)
+  return { ...common, used, ...parts.fairUse.statusOf(vault, quota) }
 }
 
 async function have(
@@ -174,6 +185,24 @@ async function exchangeRoster(
 ): Promise<Response> {
   await roster.merge(request.statements)
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
+}
+
+async function account(
+  { fairUse }: AnswerParts,
+  request: RequestOf<'account'>,
+): Promise<Response> {
+  return { type: 'account', account: await fairUse.account(vaultIdFromBytes(request.vault)) }
+}
+
+function exchangeCredits({ fairUse }: AnswerParts, request: RequestOf<'credits'>): Response {
+  fairUse.take(request.credits)
+  const { known } = request
+  return { type: 'credits', credits: known === null ? [] : fairUse.beside(known) }
+}
+
+function holdings({ fairUse }: AnswerParts, member: Member): Response {
+  if (isOwner(member, fairUse.ownVault)) return fairUse.holdings()
+  return refuse('not-admitted', 'what is held for whom is shown to the owner of this peer')
 }
 
 /** @returns the wire's word for bytes that are not what they should be */

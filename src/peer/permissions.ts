@@ -3,8 +3,10 @@
  *
  *     device     everything for its own vault
  *     recovery   reads of its own vault, and roster statements
- *     peer       reads of every vault, to check and repair; it sees ciphertext
+ *     peer       reads of every vault, to check and repair; it sees ciphertext; and credits
  *     invite     status and roster, to come in
+ *
+ * What a peer holds for whom is told to devices of its owner only: see answers.ts.
  */
 
 import { openHead } from '../../protocol/head.ts'
@@ -24,9 +26,12 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'adopt',
     'publish',
     'release',
+    'account',
+    'credits',
+    'holdings',
   ]),
   recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads']),
+  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'credits']),
   invite: new Set(['status', 'roster']),
 }
 
@@ -53,6 +58,7 @@ function vaultOf(request: Request): VaultId | undefined {
     case 'put':
     case 'adopt':
     case 'heads':
+    case 'account':
       return vaultIdFromBytes(request.vault)
     case 'publish':
       return openHead(request.head).vault

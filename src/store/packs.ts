@@ -177,6 +177,38 @@ export class Packs {
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
+  /** @returns bytes of pieces that a peer said it stored, of packs that a head names; trees not counted */
+  bytesAt(peer: PeerId): number {
+    // Several numbers may lie in one pack.
+    const row = statement(
+      this.#database,
+      `SELECT sum((size + needed - 1) / needed) AS bytes FROM
+         (SELECT DISTINCT id, share, size, needed FROM placed JOIN packs ON number = pack
+           WHERE peer = ? AND is_published = 1 AND id IS NOT NULL)`,
+    ).get(peer) as { bytes: number | null }
+    return row.bytes ?? 0
+  }
+
+  /**
+   * @param chance - 0 up to 1: which of them
+   * @returns a share that the peer holds and knows to be needed; `undefined` without any
+   */
+  adoptedAt(
+    peer: PeerId,
+    chance: number,
+  ): { readonly pack: PackId; readonly shareNumber: number } | undefined {
+    const from = `FROM placed JOIN packs ON number = pack
+      WHERE peer = ? AND is_adopted = 1 AND is_published = 1 AND id IS NOT NULL`
+    const { count } = statement(this.#database, `SELECT count(*) AS count ${from}`).get(peer) as {
+      count: number
+    }
+    const row = statement(
+      this.#database,
+      `SELECT id, share ${from} ORDER BY pack, share LIMIT 1 OFFSET ?`,
+    ).get(peer, Math.floor(chance * count)) as { id: Uint8Array; share: number } | undefined
+    return row && { pack: packIdFromBytes(row.id), shareNumber: row.share }
+  }
+
   /** What holders know of the pack holds no more: they are to be told again that a head needs it. */
   doubtAdopted(number: number): void {
     statement(this.#database, 'UPDATE placed SET is_adopted = 0 WHERE pack = ?').run(number)

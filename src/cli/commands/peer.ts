@@ -1,5 +1,5 @@
 /**
- * `cairn peer run`: lend disk to friends.
+ * `cairn peer`: lend disk to friends.
  */
 
 import { hostname } from 'node:os'
@@ -12,6 +12,7 @@ import { NodeDisk } from '../../adapters/node-disk.ts'
 import { NodeRandom } from '../../adapters/node-random.ts'
 import { openDatabase } from '../../adapters/open-database.ts'
 import { PinoLog } from '../../adapters/pino-log.ts'
+import type { VaultId } from '../../../protocol/ids.ts'
 import type { SigningKey } from '../../../protocol/keys.ts'
 import { foundGrid } from '../../node/found-grid.ts'
 import { joinAsPeer } from '../../node/join-as-peer.ts'
@@ -20,11 +21,12 @@ import type { Network } from '../../ports/network.ts'
 import { isDebugging, makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
 import { formatBytes } from '../format.ts'
 import { PeerStore, type Founding } from '../grid/peer-store.ts'
-import { collect, sizeOption } from '../options.ts'
+import { collect, sizeOption, vaultOption } from '../options.ts'
 import type { Output } from '../output.ts'
 import { openNetwork } from '../ports.ts'
 import { readInviteFile } from '../secret-file.ts'
 import { untilAborted } from './grid.ts'
+import { peerListCommand } from './peer-list.ts'
 
 /** What stays free on the disk unless told otherwise: room for its owner to go on working. */
 const DEFAULT_RESERVE = 1_000_000_000
@@ -39,6 +41,8 @@ interface RunOptions extends CommonOptions {
   readonly name?: string
   readonly domain?: string
   readonly codeFrom?: string
+  readonly for?: VaultId
+  readonly floor?: number
 }
 
 export function peerCommand(context: Context): Command {
@@ -46,6 +50,7 @@ export function peerCommand(context: Context): Command {
     .description('lend disk to friends')
     .helpOption('-h, --help', 'show this help')
     .addCommand(runCommand(context))
+    .addCommand(peerListCommand(context))
 }
 
 function runCommand(context: Context): Command {
@@ -82,6 +87,16 @@ function runCommand(context: Context): Command {
     .option('--code-from <file>', 'join a grid with an invite (at the first run)')
     .option('--name <name>', 'what friends see (at the first run)')
     .option('--domain <name>', 'what fails together with it: a house, a provider')
+    .option(
+      '--for <vault>',
+      'your vault, as `cairn status` shows it: what this peer holds for others counts for you',
+      vaultOption,
+    )
+    .option(
+      '--floor <size>',
+      'what every friend may keep here, whatever they hold for others; default: 5GB with --for, else all',
+      sizeOption,
+    )
     .action(async (options: RunOptions) => runPeer(context, options))
 }
 
@@ -123,10 +138,15 @@ async function serve(
   const grid = await gridOf(context, output, store, { ports, key, options })
   const database = openDatabase(join(store.folder, 'accounts.db'))
   try {
-    const { capacity, reserve, domain } = options
+    const { capacity, reserve, domain, for: vault, floor } = options
+    const told = {
+      ...(domain === undefined ? {} : { domain }),
+      ...(vault === undefined ? {} : { vault }),
+      ...(floor === undefined ? {} : { floor }),
+    }
     const node = await startPeer(
       { ...ports, database },
-      { key, ...grid, capacity, reserve, ...(domain === undefined ? {} : { domain }) },
+      { key, ...grid, capacity, reserve, ...told },
       context.signal,
     )
     store.setRunning(process.pid, withIdentity(network))

@@ -16,9 +16,10 @@ export function statusCommand(context: Context): Command {
   }).action(async (options: CommonOptions) => {
     await withClient(context, options, async ({ client, output, home }) => {
       const status = await client.status(context.signal)
-      const { peers, ...rest } = status
+      const { peers, warnings, ...rest } = status
       output.json({ message_type: 'vault', home: home.data, ...rest })
       for (const peer of peers) output.json({ message_type: 'peer', ...peer })
+      for (const warning of warnings) output.warn(warning)
 
       output.data(`home      ${home.data}`)
       output.data(`vault     ${status.vault}`)
@@ -44,6 +45,8 @@ function describePeer(peer: PeerRow): string {
     parts.push(`${formatBytes(peer.free)} free of ${formatBytes(peer.capacity)}`)
   }
   if (peer.used !== undefined) parts.push(`${formatBytes(peer.used)} ours`)
+  if (peer.grant !== undefined) parts.push(`of ${formatBytes(peer.grant)} granted`)
+  if (peer.released !== undefined) parts.push(`${formatBytes(peer.released)} of it to be deleted`)
   if (peer.error !== undefined) parts.push(escapeText(peer.error))
   return parts.join('  ')
 }
