@@ -28,6 +28,9 @@ export const READ_COUNT_MAX = READ_SIZE_MAX / LEAF_SIZES[0]
 /** Most packs in one request: 16 GiB of packs at their target size. */
 export const PACKS_MAX = 1024
 
+/** Most peers in one question: as many as a roster has statements for. */
+export const SEEN_MAX = 1024
+
 /** Most heads in one response; the newest come first, as many as fit. */
 export const HEADS_MAX = 1024
 

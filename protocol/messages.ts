@@ -47,6 +47,7 @@ import {
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
   RELEASE_SIZE_MAX,
+  SEEN_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
 } from './message-limits.ts'
@@ -62,6 +63,7 @@ const bytes = count(Number.MAX_SAFE_INTEGER)
 const manyShares = count(Number.MAX_SAFE_INTEGER)
 const sequence = count(SEQUENCE_MAX)
 const vault = bytesField(ID_SIZE, ID_SIZE)
+const peer = bytesField(ID_SIZE, ID_SIZE)
 const pack = bytesField(PACK_ID_SIZE, PACK_ID_SIZE)
 const packs = z.array(pack).min(1).max(PACKS_MAX).readonly()
 const shareNumber = count(SHARE_COUNT_MAX - 1)
@@ -106,6 +108,7 @@ const requestSchema = z.discriminatedUnion('type', [
       .nullable(),
   }),
   z.strictObject({ type: z.literal('holdings') }),
+  z.strictObject({ type: z.literal('seen'), peers: z.array(peer).min(1).max(SEEN_MAX).readonly() }),
 ])
 
 const responseSchema = z.discriminatedUnion('type', [
@@ -166,6 +169,11 @@ const responseSchema = z.discriminatedUnion('type', [
     type: z.literal('holdings'),
     /** Bytes held for each vault, those in release included. */
     vaults: z.array(z.strictObject({ vault, bytes })).max(HOLDINGS_MAX).readonly(),
+  }),
+  z.strictObject({
+    type: z.literal('seen'),
+    /** For each peer asked about, in order: milliseconds since it was heard, null if it was not. */
+    ages: z.array(count(TIME_MAX).nullable()).max(SEEN_MAX).readonly(),
   }),
   z.strictObject({
     type: z.literal('error'),

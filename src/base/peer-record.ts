@@ -48,6 +48,12 @@ export interface PeerRecord {
 /** In one word, why a peer took no share. */
 export type Refusal = 'full' | 'quota' | 'unreachable' | 'other'
 
+/** Everybody was asked something: who answered. */
+export interface Look {
+  readonly answered: readonly PeerId[]
+  readonly silent: readonly PeerId[]
+}
+
 /** One look, as it concerns one peer. */
 export interface Sight {
   readonly now: number

@@ -10,22 +10,28 @@ import { FormatError } from '../../protocol/errors.ts'
 import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import type { Look, Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, type Answers, type PeerFailure } from './ask-all.ts'
+import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
 import { codeFor, type Code } from './code.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
-import { placePack, type Placement } from './place-pack.ts'
+import type { Candidate } from './place-order.ts'
+import { placePack, refusalOf, type Placement } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
+import { SharesAtPeers } from './shares-at-peers.ts'
+import { isCounted, mayTakeShares, type Standing } from './standing.ts'
+import type { Survey } from './survey.ts'
 
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
 export type { Placement } from './place-pack.ts'
+export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
 
 /** Locations kept in memory: about a kilobyte each. */
@@ -36,6 +42,12 @@ export interface GridParts {
   readonly clock: Clock
   readonly log: Log
   readonly roster: RosterBook
+  /** What is made of each storage peer; without it everybody is taken to be here. */
+  readonly standings?: (peer: PeerId) => Standing
+  /** Told of every question to all: who answered. */
+  readonly onLook?: (look: Look) => void
+  /** Told of every placing: which peers took a share (`undefined`), and why others did not. */
+  readonly onPuts?: (puts: ReadonlyMap<PeerId, Refusal | undefined>) => void
 }
 
 export interface PublishResult {
@@ -70,9 +82,17 @@ export class Grid {
   readonly #manifests = new Map<PackId, Uint8Array>()
   readonly #locations = new Map<PackId, PackLocation>()
   readonly #reader: PackReader
+  /** Single shares at single peers, for those who check and repair. */
+  readonly shares: SharesAtPeers
 
   constructor(parts: GridParts) {
     this.#parts = parts
+    this.shares = new SharesAtPeers({
+      all: () => this.#storage(),
+      of: (peer) => this.#session(peer),
+      onSurvey: (survey) => this.#look(survey),
+      onPut: (peer, refusal) => this.#parts.onPuts?.(new Map([[peer, refusal]])),
+    })
     this.#reader = new PackReader({
       log: parts.log,
       session: (peer) => this.#session(peer),
@@ -85,16 +105,26 @@ export class Grid {
   }
 
   /**
-   * The code for a new pack in this grid.
+   * The code for a new pack in this grid: for as many peers as are neither given up nor leaving.
    *
    * @throws {TooFewPeersError}
    */
   code(options: { readonly allowFew?: boolean } = {}): Code {
-    return codeFor(this.#parts.roster.candidates().length, options)
+    return codeFor(this.counted().length, options)
+  }
+
+  standing(peer: PeerId): Standing {
+    return this.#parts.standings?.(peer) ?? 'here'
+  }
+
+  /** Storage peers whose shares count: those that are neither given up nor leaving. */
+  counted(): Candidate[] {
+    const { roster } = this.#parts
+    return roster.candidates().filter(({ peer }) => isCounted(this.standing(peer)))
   }
 
   /**
-   * Give every share of a pack a peer.
+   * Give every share of a pack a peer, of those that may take any.
    *
    * @param held - shares placed before, as an earlier `Placement` told
    * @returns once every peer that was asked answered or failed
@@ -105,10 +135,17 @@ export class Grid {
     held: ReadonlyMap<number, PeerId>,
     signal: AbortSignal,
   ): Promise<Placement> {
-    const { roster } = this.#parts
-    const candidates = roster.candidates()
+    const all = this.#parts.roster.candidates()
+    const standings = new Map(all.map(({ peer }) => [peer, this.standing(peer)]))
+    const isTaker = ({ peer }: { readonly peer: PeerId }) => mayTakeShares(standings.get(peer) ?? 'here')
+    const candidates = all.filter(isTaker)
+    const passedOver = [...standings]
+      .map(([peer, standing]) => ({ peer, standing }))
+      .filter((one) => !isTaker(one))
     const session = (peer: PeerId) => this.#session(peer)
-    const placement = await placePack({ candidates, session }, pack, vault, held, signal)
+    const parts = { candidates, counted: this.counted(), passedOver, session }
+    const placement = await placePack(parts, pack, vault, held, signal)
+    this.#tellPuts(placement, held)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
     this.#remember({ id, manifest, manifestBytes, holders })
@@ -117,7 +154,9 @@ export class Grid {
 
   /** Ask every peer what it holds of these packs. Packs of which nobody holds anything are absent. */
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
-    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal)
+    if (packs.length === 0) return new Map()
+    const onSurvey = (survey: Survey) => this.#look(survey)
+    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, onSurvey)
     for (const location of found.values()) this.#remember(location)
     return found
   }
@@ -205,6 +244,7 @@ export class Grid {
     vault: VaultId,
     signal: AbortSignal,
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
+    if (packs.length === 0) return { failures: [] }
     const { failures } = await this.askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
         await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
@@ -226,8 +266,12 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
+    const nothing = { count: 0, bytes: 0, refused: 0 }
+    if (documents.length === 0) {
+      return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
+    }
     const { answers, failures } = await this.askEverybody(async (session, within) => {
-      const sum = { count: 0, bytes: 0, refused: 0 }
+      const sum = { ...nothing }
       for (const document of documents) {
         const { count, bytes, refused } = await session.release(document, within)
         sum.count += count
@@ -267,7 +311,9 @@ export class Grid {
         },
         signal,
       )
-      answered.push(...round.answers.map(({ peer }) => peer))
+      const here = round.answers.map(({ peer }) => peer)
+      this.#look({ answered: here, failures: round.failures })
+      answered.push(...here)
       failures.push(...round.failures)
     }
   }
@@ -296,6 +342,21 @@ export class Grid {
     })
   }
 
+  /**
+   * Ask those who are there when they last heard these peers.
+   *
+   * @returns for each that answered, how long ago it heard each of them, ms; `undefined` if it did not
+   */
+  async seen(
+    peers: readonly PeerId[],
+    signal: AbortSignal,
+  ): Promise<readonly { peer: PeerId; ages: readonly (number | undefined)[] }[]> {
+    const here = this.#storage().filter(({ isAway }) => !isAway)
+    const some = peers.slice(0, SEEN_MAX)
+    const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
+    return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
+  }
+
   /** Break all streams to peers. The network itself stays open. */
   close(): void {
     for (const session of this.#sessions.values()) session.close()
@@ -308,7 +369,20 @@ export class Grid {
   ): Promise<Answers<T>> {
     const sessions = this.#storage()
     for (const session of sessions) session.forgive()
-    return await askAll(sessions, ask, signal)
+    const { answers, failures } = await askAll(sessions, ask, signal)
+    this.#look({ answered: answers.map(({ peer }) => peer), failures })
+    return { answers, failures }
+  }
+
+  #look({ answered, failures }: Pick<Survey, 'answered' | 'failures'>): void {
+    this.#parts.onLook?.(lookOf(answered, failures))
+  }
+
+  #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
+    const puts = new Map<PeerId, Refusal | undefined>()
+    for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
+    for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
+    if (puts.size > 0) this.#parts.onPuts?.(puts)
   }
 
   /** Ask all storage peers; those that were away a moment ago are not waited for again. */

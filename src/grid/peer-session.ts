@@ -5,6 +5,7 @@
 import { FormatError } from '../../protocol/errors.ts'
 import { vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
 import { packIdToBytes, type PackId } from '../../protocol/manifest.ts'
+import { publicKeyOf } from '../../protocol/peer-id.ts'
 import { PACKS_MAX, type Request, type Response, type ResponseOf } from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
 import type { PaceLimits } from '../base/deadline.ts'
@@ -209,6 +210,19 @@ export class PeerSession {
   /** @returns what the peer holds for whom; only its owner is told */
   async holdings(signal: AbortSignal): Promise<ResponseOf<'holdings'>['vaults']> {
     return (await this.#ask({ type: 'holdings' }, 'holdings', signal)).vaults
+  }
+
+  /** @returns for each of these peers: milliseconds since this one heard it, `undefined` if it did not */
+  async seen(
+    peers: readonly PeerId[],
+    signal: AbortSignal,
+  ): Promise<readonly (number | undefined)[]> {
+    const request = { type: 'seen', peers: peers.map(publicKeyOf) } as const
+    const { ages } = await this.#ask(request, 'seen', signal)
+    if (ages.length !== peers.length) {
+      throw new FormatError('response, field ages: not one for every peer')
+    }
+    return ages.map((age) => age ?? undefined)
   }
 
   /** Break all streams that are not in use. */

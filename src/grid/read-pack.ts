@@ -251,9 +251,15 @@ export type Keep = (name: string, fetch: () => Promise<Uint8Array>) => Promise<U
 
 type Fetch = (shareNumber: number, run: Run, signal: AbortSignal) => Promise<Uint8Array>
 
-async function readRun(
+/**
+ * Leaves of one share from one peer, verified.
+ *
+ * @throws {PeerError}
+ * @throws {FormatError} other bytes than the manifest's
+ */
+export async function readRun(
   session: PeerSession,
-  { id, manifest }: PackLocation,
+  { id, manifest }: Pick<PackLocation, 'id' | 'manifest'>,
   shareNumber: number,
   run: Run,
   signal: AbortSignal,

@@ -10,6 +10,7 @@
  * examples: docs/placement.md
  */
 
+import { AWAY_MS_MAX } from '../../protocol/roster-statement.ts'
 import { onlineShare, type PeerRecord } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
 import { safeCount, type Code } from './code.ts'
@@ -19,21 +20,24 @@ const DAY_MS = 86_400_000
 /** Silent for so long, a peer gets no new shares; those it has count on. */
 export const QUIET_MS = DAY_MS
 
-/** Silent for so long, a peer is given up: longer than a fortnight's holiday of a laptop and a day or two. */
+/** Silent for so long, a peer is given up: longer than a laptop's holiday of sixteen days. */
 export const GIVE_UP_LAPTOP_MS = 21 * DAY_MS
 
-/** The same for a machine that is always on: longer than ten days without power or its owner. */
+/** The same for a machine that is always on: longer than its longest outage of ten days. */
 export const GIVE_UP_NAS_MS = 14 * DAY_MS
 
 /** A machine counts as always on if it answered so much of the time, over so long at least. */
 export const NAS_ONLINE_MIN = 0.9
 export const NAS_WATCHED_MS_MIN = 14 * DAY_MS
 
-/** Others' word delays giving up, up to so many times the clock: what only they reach is lost to us. */
-export const VOUCHED_TIMES_MAX = 2
+/**
+ * Others' word delays giving up for so long at most: what only they have reached for three months is of no
+ * use to us.
+ */
+export const VOUCHED_MS_MAX = 90 * DAY_MS
 
-/** A vacation counts for so long after the peer was last heard: for ever is no vacation. */
-export const VACATION_MS_MAX = 90 * DAY_MS
+/** A vacation counts for so long after the peer was last heard, whatever its clock says. */
+export const VACATION_MS_MAX = AWAY_MS_MAX
 
 /** Two failed audits within so long, and a peer gets no new shares (durability.md §4). */
 export const UNTRUSTED_MS = 30 * DAY_MS
@@ -42,6 +46,16 @@ export const UNTRUSTED_MS = 30 * DAY_MS
 export const SEEN_LATELY_MS = 3 * DAY_MS
 
 export type Standing = 'here' | 'quiet' | 'vacation' | 'leaving' | 'gone' | 'untrusted'
+
+/** As it is told to a person, after the peer's name. */
+export const STANDING_WORDS: Readonly<Record<Standing, string>> = {
+  here: 'takes part',
+  quiet: 'silent for more than a day',
+  vacation: 'away for a while, as it said',
+  leaving: 'about to leave the grid',
+  gone: 'given up, after weeks of silence',
+  untrusted: 'failed two audits',
+}
 
 /** What a peer said of itself; a roster's `Member` has it. */
 export interface Presence {
@@ -101,9 +115,14 @@ export function giveUpMs(record: PeerRecord | undefined): number {
 
 /** How much more silence the peer is allowed, ms; 0 once it is given up. */
 export function patienceMs(record: PeerRecord | undefined): number {
-  const limit = giveUpMs(record)
   const { silentMs = 0, unheardMs = 0 } = record ?? {}
-  return Math.max(0, Math.min(limit - unheardMs, VOUCHED_TIMES_MAX * limit - silentMs))
+  return Math.max(0, Math.min(giveUpMs(record) - unheardMs, VOUCHED_MS_MAX - silentMs))
+}
+
+/** Whether others' word on the peer could make a difference: it is silent, and may still be waited for. */
+export function mayBeVouchedFor(record: PeerRecord | undefined): boolean {
+  if (record === undefined || record.unheardMs < QUIET_MS) return false
+  return record.silentMs < VOUCHED_MS_MAX
 }
 
 /** Whether somebody heard the peer in the last three days, as far as silence was counted. */

@@ -1,9 +1,9 @@
 /**
  * Accounts: what friends say that they hold for us, checked, and our word for it.
  *
- * Once a day every friend's peer is asked for its account and for one block of a share that it should hold.
- * What we know of it ourselves is the upper limit of what we vouch for. Our words go to every peer at once,
- * so that none can go on showing an old one.
+ * Once a day every friend's peer is asked for its account. What we know of it ourselves is the upper limit of
+ * what we vouch for, and how its audits went is told with it. Our words go to every peer at once, so that
+ * none can go on showing an old one.
  *
  * Rules: docs/fair-use.md
  */
@@ -11,12 +11,9 @@
 import { z } from 'zod'
 import { averageOf, openAccount, signCredit } from '../../protocol/account.ts'
 import { FormatError } from '../../protocol/errors.ts'
-import type { Member } from '../../protocol/roster.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { PeerSession } from '../grid/peer-session.ts'
-import { spotCheck } from '../grid/spot-check.ts'
-import { standingOf, UNTRUSTED_MS } from '../grid/standing.ts'
-import type { Random } from '../ports/random.ts'
+import { UNTRUSTED_MS } from '../grid/standing.ts'
 import type { VaultSession } from './vault-session.ts'
 
 const DAY_MS = 86_400_000
@@ -52,8 +49,7 @@ export async function keepAccounts(
     const member = roster.member(peer.peer)
     // What our own peers hold for us is nobody else's to count.
     if (member === undefined || member.vault === keyring.vault) return []
-    await check(session, peer, within)
-    return [await vouch(session, peer, member, within)]
+    return [await vouch(session, peer, within)]
   }, signal)
   const credits = answers.flatMap(({ answer }) => answer)
   await grid.askPresent((peer, within) => peer.credits(credits, null, within), signal)
@@ -68,28 +64,13 @@ export async function learnRoster(grid: Grid, signal: AbortSignal): Promise<void
   await grid.askPresent(learn, signal)
 }
 
-/** One block of one share that the peer should hold; what comes of it is noted. */
-async function check(
-  { ports, stores }: VaultSession,
-  peer: PeerSession,
-  signal: AbortSignal,
-): Promise<void> {
-  const share = stores.packs.adoptedAt(peer.peer, chance(ports.random))
-  if (share === undefined) return
-  const outcome = await spotCheck(peer, share, chance(ports.random), signal)
-  if (outcome === 'unknown') return
-  stores.peerRecords.noteAudit(peer.peer, ports.clock.now(), outcome === 'passed')
-  if (outcome === 'failed') ports.log.warn('audit failed', { peer: peer.peer, ...share })
-}
-
 /**
  * @returns a credit for what the peer says, as far as we know of it ourselves
  * @throws {FormatError} for an account of something else
  */
 async function vouch(
-  { ports, stores, keyring }: VaultSession,
+  { ports, stores, keyring, lookout }: VaultSession,
   peer: PeerSession,
-  member: Member,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const account = await peer.account(keyring.vault, signal)
@@ -101,8 +82,8 @@ async function vouch(
   if (Math.abs(said.until - now) > SKEW_MS_MAX) {
     throw new FormatError(`${peer.peer}: an account of another day`)
   }
-  const record = stores.peerRecords.get(peer.peer)
-  const isTrusted = standingOf(record, member, now) !== 'untrusted'
+  const record = lookout.record(peer.peer)
+  const isTrusted = lookout.standing(peer.peer) !== 'untrusted'
   const known = isTrusted ? stores.packs.bytesAt(peer.peer) : 0
   const failures = [record?.failedAt, record?.failedBeforeAt]
   const failed = failures.filter((at) => at !== undefined && now - at < UNTRUSTED_MS).length
@@ -110,10 +91,4 @@ async function vouch(
   const bytes = Math.min(averageOf(said), known)
   const { certificate, device } = keyring
   return signCredit({ account, certificate, bytes, ...words }, device)
-}
-
-/** @returns 0 up to 1 */
-function chance(random: Random): number {
-  const [a = 0, b = 0, c = 0] = random.bytes(3)
-  return ((a << 16) | (b << 8) | c) / 2 ** 24
 }

@@ -3,6 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import { DatabaseDamagedError } from '../base/errors.ts'
+import { BadShares } from '../store/bad-shares.ts'
 import { Contents } from '../store/contents.ts'
 import { OlderDatabaseError, prepareDatabase } from '../store/database.ts'
 import { Entries } from '../store/entries.ts'
@@ -33,6 +34,7 @@ export interface ClientStores {
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
   readonly peerRecords: PeerRecords
+  readonly badShares: BadShares
   readonly spool: Spool
   /** Why a new database took the old one's place: its content comes back from the grid. */
   readonly setAside: 'damaged' | 'older' | undefined
@@ -67,6 +69,7 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     rebuilt: new Rebuilt(database),
     receipts: new Receipts(database),
     peerRecords: new PeerRecords(database),
+    badShares: new BadShares(database, ports.clock),
     spool,
     setAside,
   }

@@ -2,15 +2,12 @@
  * The client: one vault on this machine, and what a person does with it.
  */
 
-import { toHex } from '../../protocol/bytes.ts'
-import type { ResponseOf } from '../../protocol/messages.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import { toDatabaseError, withDatabaseErrors } from '../base/database-error.ts'
-import type { PeerStatus } from '../grid/grid.ts'
 import { snapshots } from '../history/snapshot-list.ts'
 import type { FileHistory } from '../history/visible.ts'
 import { toNames } from '../source/path.ts'
-import { readGridFile, writeGridFile } from '../store/grid-file.ts'
+import { writeGridFile } from '../store/grid-file.ts'
 import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import type {
   BackupRequest,
@@ -22,8 +19,7 @@ import type {
   RestoreSummary,
 } from './client-types.ts'
 import type { FriendList } from './friend-types.ts'
-import { listFriends } from './friends.ts'
-import { grantWarnings } from './grant-warnings.ts'
+import { listFriends } from './friend-list.ts'
 import { extractHistory, historyReport } from './history-report.ts'
 import { joinGrid } from './join.ts'
 import type {
@@ -37,17 +33,33 @@ import type {
   RebuildRequest,
   RebuildSummary,
 } from './maintenance-types.ts'
+import { runAudit } from './run-audit.ts'
 import { runBackup } from './run-backup.ts'
+import { runCheck } from './run-check.ts'
 import { runForget, runPin } from './run-forget.ts'
 import { runGc } from './run-gc.ts'
 import { runRebuild } from './run-rebuild.ts'
+import { runRepair } from './run-repair.ts'
 import { listSnapshot, runRestore } from './run-restore.ts'
+import { runStatus } from './run-status.ts'
+import { runWhy } from './run-why.ts'
+import type {
+  AuditRequest,
+  AuditSummary,
+  CheckRequest,
+  CheckSummary,
+  RepairRequest,
+  RepairSummary,
+} from './upkeep-types.ts'
 import { VaultSession } from './vault-session.ts'
 import { chooseSnapshot } from './when.ts'
+import type { WhyReport, WhyRequest } from './why-types.ts'
 
 export type * from './client-types.ts'
 export type * from './friend-types.ts'
 export type * from './maintenance-types.ts'
+export type * from './why-types.ts'
+export type * from './upkeep-types.ts'
 export type { ClientPorts } from './client-ports.ts'
 export { createVault } from './vault.ts'
 export { recover, type RecoverSummary } from './recover.ts'
@@ -232,60 +244,45 @@ export class Client {
     return translated(() => listFriends(this.#session, signal))
   }
 
+  /**
+   * Ask everybody what they hold, and judge every pack; verify shares too, if asked for.
+   *
+   * @throws {GridNotFoundError}
+   */
+  check(request: CheckRequest, signal: AbortSignal): Promise<CheckSummary> {
+    return translated(() => runCheck(this.#session, request, signal))
+  }
+
+  /**
+   * Ask peers for random blocks of what they hold, with proofs.
+   *
+   * @throws {GridNotFoundError}
+   */
+  audit(request: AuditRequest, signal: AbortSignal): Promise<AuditSummary> {
+    return translated(() => runAudit(this.#session, request, signal))
+  }
+
+  /**
+   * Make missing shares again, the most endangered packs first.
+   *
+   * @throws {GridNotFoundError}
+   * @throws {DeviceReplacedError}
+   */
+  repair(request: RepairRequest, signal: AbortSignal): Promise<RepairSummary> {
+    return translated(() => runRepair(this.#session, request, signal))
+  }
+
   status(signal: AbortSignal): Promise<ClientStatus> {
-    return translated(() => this.#status(signal))
+    return translated(() => runStatus(this.#session, signal))
   }
 
-  async #status(signal: AbortSignal): Promise<ClientStatus> {
-    const { ports, stores, keyring } = this.#session
-    const { queue, packs, published } = stores
-    const file = await readGridFile(ports.disk)
-    const open = [...packs.inState('sealed'), ...packs.inState('safe')]
-    const states = file === undefined ? [] : await this.#states(signal)
-    return {
-      vault: keyring.vault,
-      device: toHex(keyring.device.publicKey),
-      ...(file === undefined ? {} : { grid: file.grid }),
-      sequence: published.current()?.sequence ?? 0,
-      peers: file === undefined ? [] : await this.#peers(states),
-      warnings: file === undefined ? [] : grantWarnings(states, (await this.#session.link()).roster),
-      queue: queue.totals('waiting'),
-      spool: { packs: open.length, bytes: open.reduce((sum, { size }) => sum + size, 0) },
-      settling: open.reduce(
-        (sum, { number, total }) => sum + total - packs.holders(number).size,
-        0,
-      ),
-    }
-  }
-
-  async #states(signal: AbortSignal): Promise<PeerStatus[]> {
-    const { grid } = await this.#session.link()
-    return await grid.status(signal)
-  }
-
-  async #peers(states: readonly PeerStatus[]): Promise<ClientStatus['peers']> {
-    const { roster } = await this.#session.link()
-    return states.map(({ peer, status, error }) => {
-      const member = roster.member(peer)
-      return {
-        peer,
-        reachable: status !== undefined,
-        ...(member?.name === undefined ? {} : { name: member.name }),
-        ...(member?.domain === undefined ? {} : { domain: member.domain }),
-        ...(status === undefined ? {} : roomOf(status)),
-        ...(error === undefined ? {} : { error: error.message }),
-      }
-    })
-  }
-}
-
-/** What a peer says about room, without what else is in a status. */
-function roomOf({ capacity, free, used, released, grant, over }: ResponseOf<'status'>) {
-  return {
-    ...{ capacity, free, used },
-    ...(released === undefined ? {} : { released }),
-    ...(grant === undefined ? {} : { grant }),
-    ...(over === undefined ? {} : { over }),
+  /**
+   * Why packs stand as they do: what they lack, and what would help.
+   *
+   * @throws {UsageError} there is no such pack or path
+   */
+  why(request: WhyRequest, signal: AbortSignal): Promise<WhyReport> {
+    return translated(() => runWhy(this.#session, request, signal))
   }
 }
 

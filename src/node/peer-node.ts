@@ -13,11 +13,13 @@ import { signStatement, type GridId, type Statement } from '../../protocol/roste
 import { linkSignals } from '../base/abort.ts'
 import { assert } from '../base/assert.ts'
 import { CairnError } from '../base/errors.ts'
+import type { Look } from '../base/peer-record.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
 import { Grid } from '../grid/grid.ts'
 import { RosterBook } from '../grid/roster-book.ts'
 import { FairUse } from '../peer/fair-use.ts'
 import { PeerService } from '../peer/peer-service.ts'
+import { Sightings } from '../peer/sightings.ts'
 import { Sweeper } from '../peer/sweeper.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -91,14 +93,16 @@ export async function startPeer(
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
   const { database } = ports
   const fairUse = new FairUse({ clock, roster, shareStore, database }, options)
-  const service = new PeerService({ network, clock, log, shareStore, headStore, roster, fairUse })
+  const sightings = new Sightings(clock)
+  const parts = { network, clock, log, shareStore, headStore, roster, sightings, fairUse }
+  const service = new PeerService(parts)
   const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
   await service.start()
 
   const stopped = runAll(signal, [
     (within) => service.run(within),
     (within) => sweeper.run(within),
-    (within) => gossip(ports, options, { roster, fairUse }, within),
+    (within) => gossip(ports, options, { roster, sightings, fairUse }, within),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
@@ -137,11 +141,20 @@ async function runAll(
 async function gossip(
   ports: PeerPorts,
   options: PeerOptions,
-  { roster, fairUse }: { readonly roster: RosterBook; readonly fairUse: FairUse },
+  {
+    roster,
+    sightings,
+    fairUse,
+  }: {
+    readonly roster: RosterBook
+    readonly sightings: Sightings
+    readonly fairUse: FairUse
+  },
   signal: AbortSignal,
 ): Promise<never> {
   const { network, clock, random, log } = ports
-  const grid = new Grid({ network, clock, log, roster })
+  const onLook = ({ answered }: Look) => answered.forEach((peer) => sightings.heard(peer))
+  const grid = new Grid({ network, clock, log, roster, onLook })
   try {
     for (let misses = 0, isStart = true; ; isStart = false) {
       const isComplete = await gossipOnce(ports, options, { grid, isStart }, signal)

@@ -11,10 +11,12 @@ import { keepAccounts } from './accounts.ts'
 import type { BackupRequest, BackupSummary, FileFailure } from './client-types.ts'
 import { grantWarnings } from './grant-warnings.ts'
 import { REBUILD_POLICY } from '../repair/policy.ts'
+import { REPAIR_POLICY } from '../repair/repair-policy.ts'
 import type { GridLink } from './grid-link.ts'
 import { codeOf } from './maintain.ts'
 import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
+import { upkeep, type Upkeep } from './run-repair.ts'
 import type { VaultSession } from './vault-session.ts'
 
 /**
@@ -71,11 +73,18 @@ export async function runBackup(
     const { row, ...totals } = await backup.run(source, events, signal)
     const { sequence, endedAt } = row
     const rebuilt = await tidyUp(session, request, signal)
-    const room = await roomWarnings(session, signal)
-    const warnings = [...warningsOf(session, backup.progress()), ...rebuilt.warnings, ...room]
+    const kept = await keepUp(session, request, signal)
+    const room = await keepFair(session, signal)
+    const warnings = [
+      ...warningsOf(session, backup.progress()),
+      ...rebuilt.warnings,
+      ...kept.warnings,
+      ...room,
+    ]
     return {
       ...totals,
       rebuilt: rebuilt.files,
+      repaired: kept.sharesPlaced,
       sequence,
       skipped,
       published: true,
@@ -88,6 +97,7 @@ export async function runBackup(
     return {
       ...backup.progress(),
       rebuilt: 0,
+      repaired: 0,
       sequence: (stores.published.current()?.sequence ?? 0) + 1,
       skipped,
       published: false,
@@ -114,7 +124,6 @@ async function tidyUp(
   try {
     const { grid } = await session.link()
     await tellReleases(session, grid, signal)
-    await keepAccounts(session, signal)
     const isDue = policy.isAutomatic && hasLongChains(session, policy, codeOf(session, grid))
     if (!isDue) return { files: 0, warnings: [] }
     const { budget } = policy
@@ -134,6 +143,35 @@ async function tidyUp(
     signal.throwIfAborted()
     if (!(error instanceof CairnError)) throw error
     return { files: 0, warnings: [`The snapshot is safe; tidying up failed: ${error.message}`] }
+  }
+}
+
+/** Audits, checks and repairs that are due. The snapshot stands whatever becomes of them. */
+async function keepUp(
+  session: VaultSession,
+  { repair: policy = REPAIR_POLICY }: BackupRequest,
+  signal: AbortSignal,
+): Promise<Upkeep> {
+  if (!policy.isAutomatic) return { sharesPlaced: 0, warnings: [] }
+  try {
+    return await upkeep(session, policy, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof CairnError)) throw error
+    const warnings = [`The snapshot is safe; looking after the others failed: ${error.message}`]
+    return { sharesPlaced: 0, warnings }
+  }
+}
+
+/** What friends hold is vouched for where that is due. @returns what they said about room */
+async function keepFair(session: VaultSession, signal: AbortSignal): Promise<string[]> {
+  try {
+    await keepAccounts(session, signal)
+    return await roomWarnings(session, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof CairnError)) throw error
+    return [`The snapshot is safe; asking friends for their accounts failed: ${error.message}`]
   }
 }
 

@@ -15,6 +15,7 @@ import type { FolderNode, Version } from '../../protocol/tree.ts'
 import { CairnError, FilesError, UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
+import { Lookout } from '../repair/lookout.ts'
 import { LocalState } from '../restore/local-state.ts'
 import {
   HeadOutOfReachError,
@@ -23,6 +24,7 @@ import {
   type HeadAnswer,
   type NewestHead,
 } from '../restore/newest-head.ts'
+import type { PeerId } from '../ports/network.ts'
 import { fromKey, join, toNames, toPath } from '../source/path.ts'
 import type { EntryRow } from '../store/entries.ts'
 import type { PublishedState } from '../store/published.ts'
@@ -58,6 +60,7 @@ export class VaultSession {
   readonly keyring: Keyring
   readonly readKeys: ReadKeys
   readonly stores: ClientStores
+  readonly lookout: Lookout
   #link: GridLink | undefined
   readonly #warnings: string[] = []
   #newestEpoch = 0
@@ -67,6 +70,9 @@ export class VaultSession {
     this.keyring = keyring
     this.readKeys = deriveReadKeys(keyring.readSecret)
     this.stores = stores
+    const { clock, log } = ports
+    const presence = (peer: PeerId) => this.#link?.roster.member(peer) ?? {}
+    this.lookout = new Lookout({ clock, log, records: stores.peerRecords, presence })
     if (stores.setAside !== undefined) this.#warnings.push(SET_ASIDE[stores.setAside])
   }
 
@@ -98,7 +104,9 @@ export class VaultSession {
         'This vault belongs to no grid yet: join one with "cairn join --code-from FILE"',
       )
     }
-    this.#link = await openGridLink(this.ports, this.keyring.device.seed, file)
+    const { ports, keyring, lookout } = this
+    const { seed } = keyring.device
+    this.#link = await openGridLink(ports, seed, file, undefined, lookout.gridParts)
     return this.#link
   }
 
@@ -135,6 +143,7 @@ export class VaultSession {
     const { grid } = await this.link()
     await this.#sendOrphan(grid, signal)
     const { answers } = await grid.heads(this.keyring.vault, signal)
+    await this.lookout.hearOthers(grid, signal)
     const pending = published.pending()
     const overtaking = pending && rivalOf(pending, answers, this.keyring.vault)
     const newest = overtaking ?? newestHead(answers, this.keyring.vault)

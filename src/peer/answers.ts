@@ -14,6 +14,7 @@ import {
   type RequestOf,
   type Response,
 } from '../../protocol/messages.ts'
+import { peerIdOf } from '../../protocol/peer-id.ts'
 import { openRelease } from '../../protocol/release.ts'
 import type { Member } from '../../protocol/roster.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
@@ -22,6 +23,7 @@ import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
 import { isOwner, type FairUse } from './fair-use.ts'
 import { ownerSeenBy } from './permissions.ts'
+import type { Sightings } from './sightings.ts'
 
 export interface AnswerParts {
   readonly clock: Clock
@@ -29,6 +31,7 @@ export interface AnswerParts {
   readonly headStore: HeadStore
   readonly roster: RosterBook
   readonly fairUse: FairUse
+  readonly sightings: Sightings
 }
 
 /** A response, and the bytes that follow it. */
@@ -64,6 +67,8 @@ export async function answer(
       return { response: exchangeCredits(parts, request) }
     case 'holdings':
       return { response: holdings(parts, member) }
+    case 'seen':
+      return { response: seen(parts, request) }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
@@ -177,6 +182,15 @@ function heads({ headStore }: AnswerParts, request: RequestOf<'heads'>): Respons
 
 function sizeOfKept({ head, receipt }: KeptHead): number {
   return head.length + receipt.length
+}
+
+/** Of those who lend disk only: when devices are on is nobody's business. */
+function seen({ roster, sightings }: AnswerParts, request: RequestOf<'seen'>): Response {
+  const ages = request.peers.map((key) => {
+    const peer = peerIdOf(key)
+    return roster.member(peer)?.role === 'peer' ? (sightings.age(peer) ?? null) : null
+  })
+  return { type: 'seen', ages }
 }
 
 async function exchangeRoster(

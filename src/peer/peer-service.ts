@@ -138,6 +138,7 @@ export class PeerService {
       await this.#respond(messages, refuse('not-admitted', 'not a member of this grid'), signal)
       return false
     }
+    this.#parts.sightings.heard(member.peer)
     try {
       const request = decodeRequest(payload)
       if (!isAllowed(member, request)) {

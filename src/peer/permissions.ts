@@ -1,9 +1,9 @@
 /**
  * Permissions: what a member of the grid may ask a peer for.
  *
- *     device     everything for its own vault
+ *     device     everything for its own vault, and who was seen
  *     recovery   reads of its own vault, and roster statements
- *     peer       reads of every vault, to check and repair; it sees ciphertext; and credits
+ *     peer       reads of every vault, to check and repair; it sees ciphertext; credits, and who was seen
  *     invite     status and roster, to come in
  *
  * What a peer holds for whom is told to devices of its owner only: see answers.ts.
@@ -29,9 +29,10 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'account',
     'credits',
     'holdings',
+    'seen',
   ]),
   recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'credits']),
+  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'credits', 'seen']),
   invite: new Set(['status', 'roster']),
 }
 

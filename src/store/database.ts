@@ -139,6 +139,12 @@ const SCHEMA = `
     -- why it took no share when it was last asked to
     refusal TEXT, refused_at INTEGER
   ) WITHOUT ROWID;
+
+  -- Shares that a peer says it holds and gave wrong bytes for, or none.
+  CREATE TABLE bad_shares (
+    pack BLOB NOT NULL, share INTEGER NOT NULL, peer TEXT NOT NULL, found_at INTEGER NOT NULL,
+    PRIMARY KEY (pack, share, peer)
+  ) WITHOUT ROWID;
 `
 
 /**

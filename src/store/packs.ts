@@ -167,6 +167,21 @@ export class Packs {
     for (const [share, peer] of holders) insert.run(number, share, peer)
   }
 
+  /** Whether any share is known to lie there. */
+  isHolder(peer: PeerId): boolean {
+    const row = statement(this.#database, 'SELECT 1 FROM placed WHERE peer = ? LIMIT 1').get(peer)
+    return row !== undefined
+  }
+
+  /** Whether the holder of the share knows that a head needs it. */
+  isAdopted(number: number, share: number): boolean {
+    const row = statement(
+      this.#database,
+      'SELECT is_adopted FROM placed WHERE pack = ? AND share = ?',
+    ).get(number, share) as { is_adopted: number } | undefined
+    return row?.is_adopted === 1
+  }
+
   /** @returns published packs with shares whose holders do not know yet that a head needs them */
   unadopted(): PackRow[] {
     const rows = statement(
@@ -187,26 +202,6 @@ export class Packs {
            WHERE peer = ? AND is_published = 1 AND id IS NOT NULL)`,
     ).get(peer) as { bytes: number | null }
     return row.bytes ?? 0
-  }
-
-  /**
-   * @param chance - 0 up to 1: which of them
-   * @returns a share that the peer holds and knows to be needed; `undefined` without any
-   */
-  adoptedAt(
-    peer: PeerId,
-    chance: number,
-  ): { readonly pack: PackId; readonly shareNumber: number } | undefined {
-    const from = `FROM placed JOIN packs ON number = pack
-      WHERE peer = ? AND is_adopted = 1 AND is_published = 1 AND id IS NOT NULL`
-    const { count } = statement(this.#database, `SELECT count(*) AS count ${from}`).get(peer) as {
-      count: number
-    }
-    const row = statement(
-      this.#database,
-      `SELECT id, share ${from} ORDER BY pack, share LIMIT 1 OFFSET ?`,
-    ).get(peer, Math.floor(chance * count)) as { id: Uint8Array; share: number } | undefined
-    return row && { pack: packIdFromBytes(row.id), shareNumber: row.share }
   }
 
   /** What holders know of the pack holds no more: they are to be told again that a head needs it. */

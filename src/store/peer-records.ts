@@ -13,17 +13,12 @@ import {
   afterPut,
   afterWords,
   newRecord,
+  type Look,
   type PeerRecord,
   type Refusal,
 } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
 import { inTransaction, statement } from './database.ts'
-
-/** Everybody was asked something: who answered. */
-export interface Look {
-  readonly answered: readonly PeerId[]
-  readonly silent: readonly PeerId[]
-}
 
 interface RecordColumns {
   peer: string

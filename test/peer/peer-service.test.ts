@@ -77,11 +77,33 @@ describe('admission', () => {
         return asked.join(' ')
       }
       expect(await allowed(test.device)).toBe(
-        'status roster have read heads adopt publish release put account credits',
+        'status roster have read heads adopt publish release seen put account credits',
       )
       expect(await allowed(test.keys.recoveryKey)).toBe('status roster have read heads')
-      expect(await allowed(friend)).toBe('status roster have read heads credits heads-of-other')
+      expect(await allowed(friend)).toBe(
+        'status roster have read heads seen credits heads-of-other',
+      )
       expect(await allowed(invite)).toBe('status roster')
+    })
+  })
+
+  it('tells when other peers were heard, and of nobody else', async () => {
+    const test = new TestGrid({ peers: 3 })
+    await test.tell(async () => {
+      const [peer, other, third] = test.peers
+      const { clock } = test.laptop.ports
+      await clock.sleep(2 * MINUTE_MS)
+      third!.machine.crash()
+      await clock.sleep(120 * MINUTE_MS)
+      const network = await test.laptop.ports.network(test.device.seed)
+      const addresses = () => [peer!.machine.address ?? '']
+      const session = new PeerSession(peer!.id, { network, clock, addresses })
+      await session.status(forever)
+      const asked = [other!.id, third!.id, peerIdOf(test.device.publicKey), peerIdOf(stranger.publicKey)]
+      const [ofOther, ofThird, ...ofOthers] = await session.seen(asked, forever)
+      expect(ofOther).toBeLessThan(61 * MINUTE_MS)
+      expect(ofThird).toBeGreaterThanOrEqual(119 * MINUTE_MS)
+      expect(ofOthers).toEqual([undefined, undefined])
     })
   })
 
@@ -375,6 +397,7 @@ function requestsFor(test: TestGrid, other: VaultId): Record<string, Request> {
     adopt: { type: 'adopt', vault, packs, head: 1 },
     publish: { type: 'publish', head: test.head(1) },
     release: { type: 'release', document: test.release(1) },
+    seen: { type: 'seen', peers: [test.founder.publicKey] },
     put,
     account: { type: 'account', vault },
     credits: { type: 'credits', credits: [], known: [] },

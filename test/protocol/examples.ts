@@ -62,6 +62,7 @@ export const REQUESTS: { readonly [Type in Request['type']]: Request & { readonl
   account: { type: 'account', vault: VAULT_BYTES },
   credits: { type: 'credits', credits: [sample(700, 19)], known: [sample(16, 20)] },
   holdings: { type: 'holdings' },
+  seen: { type: 'seen', peers: [sample(32, 18), sample(32, 19)] },
 }
 
 /** One of each type. */
@@ -82,5 +83,6 @@ export const RESPONSES: {
   account: { type: 'account', account: sample(220, 21) },
   credits: { type: 'credits', credits: [sample(700, 22), sample(690, 23)] },
   holdings: { type: 'holdings', vaults: [{ vault: VAULT_BYTES, bytes: 12_000_000_000 }] },
+  seen: { type: 'seen', ages: [3_600_000, null] },
   error: { type: 'error', code: 'full', message: 'no space for 33,334 bytes' },
 }

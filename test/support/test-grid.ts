@@ -27,7 +27,7 @@ import {
   type Statement,
 } from '../../protocol/roster.ts'
 import { encodePack, type EncodedPack } from '../../src/codec/encode-pack.ts'
-import { Grid } from '../../src/grid/grid.ts'
+import { Grid, type GridParts } from '../../src/grid/grid.ts'
 import { RosterBook } from '../../src/grid/roster-book.ts'
 import { startPeer, type PeerNode, type PeerOptions } from '../../src/node/peer-node.ts'
 import type { PeerId } from '../../src/ports/network.ts'
@@ -111,7 +111,11 @@ export class TestGrid {
   }
 
   /** A client on the laptop, or with another identity. */
-  async client(key: SigningKey = this.device, machine: Machine = this.laptop): Promise<Grid> {
+  async client(
+    key: SigningKey = this.device,
+    machine: Machine = this.laptop,
+    watch: Pick<GridParts, 'standings' | 'onLook' | 'onPuts'> = {},
+  ): Promise<Grid> {
     const { clock, log, network } = machine.ports
     const roster = new RosterBook({
       grid: this.id,
@@ -119,7 +123,7 @@ export class TestGrid {
       statements: this.statements,
       save: () => Promise.resolve(),
     })
-    return new Grid({ network: await network(key.seed), clock, log, roster })
+    return new Grid({ network: await network(key.seed), clock, log, roster, ...watch })
   }
 
   /**
