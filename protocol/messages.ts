@@ -127,9 +127,7 @@ const responseSchema = z.discriminatedUnion('type', [
     /** Bytes that the asker's vault may keep here; any, where absent. */
     grant: bytes.exactOptional(),
     /** Bytes above the grant, since when, and when new shares are refused; both by the peer's clock. */
-    over: z
-      .strictObject({ bytes, since: count(TIME_MAX), until: count(TIME_MAX) })
-      .exactOptional(),
+    over: z.strictObject({ bytes, since: count(TIME_MAX), until: count(TIME_MAX) }).exactOptional(),
   }),
   z.strictObject({ type: z.literal('go') }),
   z.strictObject({ type: z.literal('stored') }),

@@ -137,7 +137,8 @@ export class Grid {
   ): Promise<Placement> {
     const all = this.#parts.roster.candidates()
     const standings = new Map(all.map(({ peer }) => [peer, this.standing(peer)]))
-    const isTaker = ({ peer }: { readonly peer: PeerId }) => mayTakeShares(standings.get(peer) ?? 'here')
+    const isTaker = ({ peer }: { readonly peer: PeerId }) =>
+      mayTakeShares(standings.get(peer) ?? 'here')
     const candidates = all.filter(isTaker)
     const passedOver = [...standings]
       .map(([peer, standing]) => ({ peer, standing }))

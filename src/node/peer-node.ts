@@ -223,7 +223,10 @@ function ownStatements(
     (domain !== undefined && member?.domain !== domain) ||
     (vault !== undefined && member?.vault !== vault)
   if (isNews && member?.role === 'peer') {
-    const told = { ...(domain === undefined ? {} : { domain }), ...(vault === undefined ? {} : { vault }) }
+    const told = {
+      ...(domain === undefined ? {} : { domain }),
+      ...(vault === undefined ? {} : { vault }),
+    }
     statements.push({ ...common, type: 'admit', role: 'peer', ...told })
   }
   return statements.map((statement) => signStatement(statement, key))

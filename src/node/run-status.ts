@@ -80,7 +80,9 @@ function describePeer(
 /** What a peer says about room, without what else is in a status. */
 function roomOf({ capacity, free, used, released, grant, over }: ResponseOf<'status'>) {
   return {
-    ...{ capacity, free, used },
+    capacity,
+    free,
+    used,
     ...(released === undefined ? {} : { released }),
     ...(grant === undefined ? {} : { grant }),
     ...(over === undefined ? {} : { over }),

@@ -201,10 +201,7 @@ async function exchangeRoster(
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
 }
 
-async function account(
-  { fairUse }: AnswerParts,
-  request: RequestOf<'account'>,
-): Promise<Response> {
+async function account({ fairUse }: AnswerParts, request: RequestOf<'account'>): Promise<Response> {
   return { type: 'account', account: await fairUse.account(vaultIdFromBytes(request.vault)) }
 }
 

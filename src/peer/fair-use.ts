@@ -12,7 +12,7 @@ import type { DatabaseSync } from 'node:sqlite'
 
 import { openCredit, signAccount } from '../../protocol/account.ts'
 import { FormatError } from '../../protocol/errors.ts'
-import { deviceIdToBytes, vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
+import { vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
 import {
   CREDITS_MAX,
@@ -27,7 +27,7 @@ import { formatBytes } from '../base/size-words.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
-import { Credits, type CreditFacts } from '../store/credits.ts'
+import { Credits, deviceOf, type CreditFacts } from '../store/credits.ts'
 import { Grace } from '../store/grace.ts'
 import type { Limits } from '../store/share-room.ts'
 import type { ShareStore } from '../store/share-store.ts'
@@ -92,7 +92,12 @@ export class FairUse {
   }
 
   /** @returns why the vault may keep no more here, and what would help, for people to read */
-  refusalOf(vault: VaultId, quota: number | undefined, why: 'quota' | 'grant', size: number): string {
+  refusalOf(
+    vault: VaultId,
+    quota: number | undefined,
+    why: 'quota' | 'grant',
+    size: number,
+  ): string {
     const kept = formatBytes(this.#kept(vault))
     const share = formatBytes(size)
     const help = '"cairn forget" and "cairn gc" free space'
@@ -223,7 +228,8 @@ export class FairUse {
       const credit = openCredit(bytes)
       const { vault, peer } = credit.account
       const isOfMembers =
-        this.#isByMember({ vault, device: credit.device }) && roster.member(peer)?.role === 'peer'
+        this.#isByMember({ vault, device: deviceOf(credit) }) &&
+        roster.member(peer)?.role === 'peer'
       if (!isOfMembers || credit.issuedAt > clock.now() + SKEW_MS_MAX) return false
       return this.#stored(() => this.#credits.keep(bytes, credit, shareStore.ages.age))
     } catch (error) {
@@ -242,7 +248,7 @@ export class FairUse {
   }
 
   #isByMember({ vault, device }: Pick<CreditFacts, 'vault' | 'device'>): boolean {
-    const member = this.#parts.roster.member(peerIdOf(deviceIdToBytes(device)))
+    const member = this.#parts.roster.member(device)
     return member?.role === 'device' && member.vault === vault
   }
 

@@ -84,7 +84,7 @@ const THIRD = `
   CREATE TABLE credits (
     vault TEXT NOT NULL,
     peer TEXT NOT NULL,
-    device TEXT NOT NULL,
+    device TEXT NOT NULL,        -- its peer id
     bytes INTEGER NOT NULL,
     passed INTEGER NOT NULL,
     failed INTEGER NOT NULL,

@@ -9,9 +9,9 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 
 import { fromHex, toHex } from '../../protocol/bytes.ts'
 import { creditName, type OpenedCredit } from '../../protocol/account.ts'
-import { deviceIdFromBytes, vaultIdFromBytes, type DeviceId, type VaultId } from '../../protocol/ids.ts'
+import { deviceIdToBytes, vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import { CREDITS_KNOWN_MAX } from '../../protocol/message-limits.ts'
-import { parsePeerId, type PeerId } from '../../protocol/peer-id.ts'
+import { parsePeerId, peerIdOf, type PeerId } from '../../protocol/peer-id.ts'
 import { statement } from './database.ts'
 
 /** Credits kept: fifty peers for fifty vaults, and more. Beyond it those heard longest ago make room. */
@@ -24,7 +24,8 @@ export const CREDIT_MS = 400 * 24 * 3600_000
 export interface CreditFacts {
   readonly vault: VaultId
   readonly peer: PeerId
-  readonly device: DeviceId
+  /** The device that vouches, by its identity on the network. */
+  readonly device: PeerId
   /** Bytes held on average, as the vault's device believes. */
   readonly bytes: number
   readonly passed: number
@@ -80,7 +81,7 @@ export class Credits {
     ).run(
       vault,
       peer,
-      credit.device,
+      deviceOf(credit),
       credit.bytes,
       credit.passed,
       credit.failed,
@@ -116,10 +117,9 @@ export class Credits {
 
   /** Forget what nobody renewed. */
   expire(age: number): void {
-    const { changes } = statement(
-      this.#database,
-      'DELETE FROM credits WHERE heard_age < ?',
-    ).run(age - CREDIT_MS)
+    const { changes } = statement(this.#database, 'DELETE FROM credits WHERE heard_age < ?').run(
+      age - CREDIT_MS,
+    )
     if (changes > 0) this.#facts = undefined
   }
 
@@ -132,11 +132,16 @@ export class Credits {
   }
 }
 
+/** @returns the network identity of the device that signed */
+export function deviceOf({ device }: Pick<OpenedCredit, 'device'>): PeerId {
+  return peerIdOf(deviceIdToBytes(device))
+}
+
 function toFacts(row: Readonly<Record<string, SQLOutputValue>>): CreditFacts {
   return {
     vault: vaultIdFromBytes(fromHex(String(row['vault']))),
     peer: parsePeerId(String(row['peer'])),
-    device: deviceIdFromBytes(fromHex(String(row['device']))),
+    device: parsePeerId(String(row['device'])),
     bytes: Number(row['bytes']),
     passed: Number(row['passed']),
     failed: Number(row['failed']),

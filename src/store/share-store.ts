@@ -114,10 +114,7 @@ export class ShareStore {
    *   the vault may keep no more, or has too much under way
    * @throws {FormatError} for a bad manifest or share number; nothing was written
    */
-  async begin(
-    header: ShareHeader,
-    limits: Limits = {},
-  ): Promise<ShareUpload | 'held' | NoRoom> {
+  async begin(header: ShareHeader, limits: Limits = {}): Promise<ShareUpload | 'held' | NoRoom> {
     const { size } = shareLayout(header)
     const manifest = decodeManifest(header.manifest)
     const { vault, shareNumber } = header

@@ -15,47 +15,57 @@ const other = vaultIdFromBytes(seedOf('a friend’s vault'))
 
 describe('a client', () => {
   it('vouches once a day for what friends hold, with an audit of each', async () => {
-    await tell(() => other, async (vault) => {
-      vault.write('song', noise(300 * KIB))
-      await backUp(vault)
-      await passDay(vault)
-      vault.write('song', noise(300 * KIB, 2))
-      await backUp(vault)
-      const credits = creditsAt(vault)
-      expect(credits).toHaveLength(5)
-      for (const { bytes, account, passed, failed } of credits) {
-        expect(bytes).toBeGreaterThan(0)
-        expect(bytes).toBeLessThanOrEqual(account.bytesHeld)
-        expect([passed, failed]).toEqual([2, 0])
-      }
-      const { friends } = await vault.withClient((client, signal) => client.friends(signal))
-      expect(friends.map(({ auditsPassed }) => auditsPassed)).toEqual([2, 2, 2, 2, 2])
-      await backUp(vault)
-      expect(creditsAt(vault), 'the same day').toEqual(credits)
-    })
+    await tell(
+      () => other,
+      async (vault) => {
+        vault.write('song', noise(300 * KIB))
+        await backUp(vault)
+        await passDay(vault)
+        vault.write('song', noise(300 * KIB, 2))
+        await backUp(vault)
+        const credits = creditsAt(vault)
+        expect(credits).toHaveLength(5)
+        for (const { bytes, account, passed, failed } of credits) {
+          expect(bytes).toBeGreaterThan(0)
+          expect(bytes).toBeLessThanOrEqual(account.bytesHeld)
+          expect([passed, failed]).toEqual([1, 0])
+        }
+        const { friends } = await vault.withClient((client, signal) => client.friends(signal))
+        expect(friends.map(({ auditsPassed }) => auditsPassed)).toEqual([1, 1, 1, 1, 1])
+        await backUp(vault)
+        expect(creditsAt(vault), 'the same day').toEqual(credits)
+      },
+    )
   })
 
   it('believes no peer that claims more than was stored there', async () => {
-    await tell(() => other, async (vault) => {
-      vault.write('song', noise(300 * KIB))
-      await backUp(vault)
-      const honest = await heldAt(vault)
-      inflate(vault)
-      await passDay(vault)
-      await backUp(vault)
-      const claims = creditsAt(vault).map(({ account, bytes }) => ({ account, bytes }))
-      const most = Math.max(...claims.map(({ account }) => account.byteDays))
-      expect(most, 'one claims a thousand times as much').toBeGreaterThan(100 * honest)
-      for (const { bytes } of claims) expect(bytes).toBeLessThanOrEqual(honest)
-    })
+    await tell(
+      () => other,
+      async (vault) => {
+        vault.write('song', noise(300 * KIB))
+        await backUp(vault)
+        const honest = await heldAt(vault)
+        await passDay(vault)
+        inflate(vault)
+        await passDay(vault)
+        await backUp(vault)
+        const claims = creditsAt(vault).map(({ account, bytes }) => ({ account, bytes }))
+        const most = Math.max(...claims.map(({ account }) => account.byteDays))
+        expect(most, 'one claims a thousand times as much').toBeGreaterThan(100 * honest)
+        for (const { bytes } of claims) expect(bytes).toBeLessThanOrEqual(honest)
+      },
+    )
   })
 
   it('asks nothing where nobody said whose a peer is', async () => {
-    await tell(() => undefined, async (vault) => {
-      vault.write('song', noise(30 * KIB))
-      await backUp(vault)
-      expect(creditsAt(vault)).toEqual([])
-    })
+    await tell(
+      () => undefined,
+      async (vault) => {
+        vault.write('song', noise(30 * KIB))
+        await backUp(vault)
+        expect(creditsAt(vault)).toEqual([])
+      },
+    )
   })
 
   it('warns of room that is running out, with numbers, a date and what would help', async () => {
@@ -68,8 +78,12 @@ describe('a client', () => {
         expect(summary.warnings.join('\n')).toMatch(
           /friend\d grants 48\.8 KiB and holds .* KiB more: new data is refused there from \d{4}-\d\d-\d\d on/,
         )
-        expect(summary.warnings.at(-1)).toMatch(/What is stored stays.*free .* KiB.*"cairn forget".*"cairn gc"/)
-        const { warnings, peers } = await vault.withClient((client, signal) => client.status(signal))
+        expect(summary.warnings.at(-1)).toMatch(
+          /What is stored stays.*free .* KiB.*"cairn forget".*"cairn gc"/,
+        )
+        const { warnings, peers } = await vault.withClient((client, signal) =>
+          client.status(signal),
+        )
         expect(warnings).toHaveLength(summary.warnings.length)
         expect(peers[0]!.over!.bytes).toBeGreaterThan(0)
       },
@@ -81,28 +95,31 @@ describe('a client', () => {
 describe('the list of friends', () => {
   it('says what each side holds for the other, and what to make of it', async () => {
     const owners: (VaultId | undefined)[] = []
-    await tell((index) => owners[index], async (vault) => {
-      const { vault: ours } = await vault.withClient((client, signal) => client.status(signal))
-      owners[0] = ours as VaultId
-      owners[1] = other
-      restartAll(vault)
-      await vault.calm()
-      vault.write('song', noise(300 * KIB))
-      await backUp(vault)
-      await passDay(vault)
-      vault.write('song', noise(300 * KIB, 2))
-      await backUp(vault)
-      const list = await vault.withClient((client, signal) => client.friends(signal))
-      expect(list).toMatchObject({ heldForOthers: 0, ownPeers: 1, lendNothing: [] })
-      const verdicts = new Map(list.friends.map(({ name, verdict }) => [name, verdict]))
-      expect(verdicts.get('friend0')).toBe('yours')
-      expect(verdicts.get('friend1')).toBe('new, 1 day')
-      expect(verdicts.get('friend2')).toBe('lends, and did not say whose it is')
-      const held = list.friends.map(({ heldForUs = 0 }) => heldForUs)
-      expect(Math.min(...held)).toBeGreaterThan(0)
-      const theirs = list.friends.filter(({ isOurs }) => !isOurs)
-      expect(list.heldByOthers).toBe(theirs.reduce((sum, each) => sum + (each.heldForUs ?? 0), 0))
-    })
+    await tell(
+      (index) => owners[index],
+      async (vault) => {
+        const { vault: ours } = await vault.withClient((client, signal) => client.status(signal))
+        owners[0] = ours as VaultId
+        owners[1] = other
+        restartAll(vault)
+        await vault.calm()
+        vault.write('song', noise(300 * KIB))
+        await backUp(vault)
+        await passDay(vault)
+        vault.write('song', noise(300 * KIB, 2))
+        await backUp(vault)
+        const list = await vault.withClient((client, signal) => client.friends(signal))
+        expect(list).toMatchObject({ heldForOthers: 0, ownPeers: 1, lendNothing: [] })
+        const verdicts = new Map(list.friends.map(({ name, verdict }) => [name, verdict]))
+        expect(verdicts.get('friend0')).toBe('yours')
+        expect(verdicts.get('friend1')).toBe('new, 1 day')
+        expect(verdicts.get('friend2')).toBe('lends, and did not say whose it is')
+        const held = list.friends.map(({ heldForUs = 0 }) => heldForUs)
+        expect(Math.min(...held)).toBeGreaterThan(0)
+        const theirs = list.friends.filter(({ isOurs }) => !isOurs)
+        expect(list.heldByOthers).toBe(theirs.reduce((sum, each) => sum + (each.heldForUs ?? 0), 0))
+      },
+    )
   })
 })
 

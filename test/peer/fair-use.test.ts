@@ -28,7 +28,11 @@ describe('a quota', () => {
       [-1, 'quota'],
     ] as const) {
       const test = new TestGrid({ peers: 1 })
-      const size = shareLayout({ vault: test.vault, shareNumber: 0, manifest: one.manifestBytes }).size
+      const size = shareLayout({
+        vault: test.vault,
+        shareNumber: 0,
+        manifest: one.manifestBytes,
+      }).size
       const ada = new FairPerson(test, 'ada', { quota: 2 * size + spare })
       await test.tell(async () => {
         const [peer] = test.peers
@@ -36,7 +40,9 @@ describe('a quota', () => {
         const answer = await ada.put(peer!, two)
         expect(answer.split(':')[0]).toBe(outcome)
         if (outcome === 'quota') {
-          expect(answer).toMatch(/quota here is 40\.\d KiB, 20\.\d KiB are kept, and 20\.\d KiB more/)
+          expect(answer).toMatch(
+            /quota here is 40\.\d KiB, 20\.\d KiB are kept, and 20\.\d KiB more/,
+          )
           expect(answer).toContain('"cairn forget" and "cairn gc" free space')
         }
         expect(await ada.put(peer!, one)).toBe('held')
@@ -48,7 +54,9 @@ describe('a quota', () => {
     const test = new TestGrid({ peers: 1 })
     const ada = new FairPerson(test, 'ada', { quota: 0 })
     await test.tell(async () => {
-      expect(await ada.put(test.peers[0]!, one)).toMatch(/^quota: .*the quota here is 0 B, 0 B are kept/)
+      expect(await ada.put(test.peers[0]!, one)).toMatch(
+        /^quota: .*the quota here is 0 B, 0 B are kept/,
+      )
       const status = await (await ada.session(test.peers[0]!)).status(forever)
       expect(status).toMatchObject({ used: 0, grant: 0 })
     })
@@ -60,6 +68,7 @@ describe('a quota', () => {
     await test.tell(async () => {
       const [peer] = test.peers
       for (const pack of [one, two]) expect(await ada.put(peer!, pack)).toBe('stored')
+      peer!.node.shareStore.adopt(ada.vault, [one.id, two.id], 1)
       const issuedAt = peer!.machine.ports.clock.now()
       const device = peerIdOf(ada.device.publicKey)
       const lower = { vault: ada.vault, quota: 30_000, issuedAt }
@@ -88,6 +97,7 @@ describe('a vault above its grant', () => {
       expect(await session.status(forever)).toMatchObject({ grant: 25_000 })
       expect((await session.status(forever)).over).toBeUndefined()
       expect(await ada.put(peer!, two), 'above from now on').toBe('stored')
+      peer!.node.shareStore.adopt(ada.vault, [one.id, two.id], 1)
       const { over, now } = await session.status(forever)
       expect(over!.bytes).toBeGreaterThan(2 * 20_000 - 25_000)
       expect(over!.until - now).toBeGreaterThan(29.9 * DAY_MS)
@@ -100,8 +110,7 @@ describe('a vault above its grant', () => {
       const later = await session.status(forever)
       expect(later.over!.since).toBeLessThan(later.now - 30 * DAY_MS)
       expect(await ada.put(peer!, one), 'what is here').toBe('held')
-      // Nobody adopted them: they expire as they would anywhere, a month after they came.
-      peer!.node.shareStore.adopt(ada.vault, [one.id, two.id, three.id], 1)
+      peer!.node.shareStore.adopt(ada.vault, [three.id], 1)
       await passDays(test, 120)
       for (const pack of [one, two, three]) {
         const range = { pack: pack.id, shareNumber: 0, first: 0, count: 1, size: 4096 }
@@ -193,7 +202,8 @@ describe('credits', () => {
         expect(grantAt().held, 'a newcomer').toBe(0)
         await passDays(test, 14)
         expect(grantAt().held).toBeGreaterThan(19_000)
-        expect(grantAt()).toMatchObject({ by: 'floor', bytes: 100 })
+        expect(grantAt(), 'half of 1.2 times that').toMatchObject({ by: 'held' })
+        expect(grantAt().bytes).toBe(Math.floor(0.6 * grantAt().held))
       },
       { peers: 3, floor: 100, ownerOf: (index) => (index === 1 ? 'ada' : 'ben') },
     )
@@ -215,7 +225,11 @@ describe('credits', () => {
             { vault: ada.vault, peer: peerIdOf(stranger.publicKey), ...span },
             stranger,
           ),
-          ...{ certificate: ada.certificate, bytes: 1, passed: 1, failed: 0, issuedAt: now },
+          certificate: ada.certificate,
+          bytes: 1,
+          passed: 1,
+          failed: 0,
+          issuedAt: now,
         },
         ada.device,
       )

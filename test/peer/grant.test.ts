@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { deviceIdFromBytes, vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
+import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import { peerIdOf, type PeerId } from '../../protocol/peer-id.ts'
 import {
   FLOOR_DEFAULT,
@@ -131,7 +131,9 @@ describe('a grant', () => {
         const granted = peers.flatMap(({ vault }) =>
           peers
             .filter((peer) => peer.vault !== vault)
-            .map((at) => grantFor({ ...facts, vault, credits, keptHere, floor: 0, ownVault: at.vault })),
+            .map((at) =>
+              grantFor({ ...facts, vault, credits, keptHere, floor: 0, ownVault: at.vault }),
+            ),
         )
         const sum = granted.reduce((all, grant) => all + grant.bytes, 0)
         expect(sum).toBeLessThanOrEqual(RETURN_RATE * total + 1)
@@ -143,7 +145,7 @@ describe('a grant', () => {
 
 function word(vault: VaultId, owner: VaultId, bytes: number): CreditFacts {
   const known = { firstAge: age - 20 * DAY_MS, heardAge: age - DAY_MS, capacity: 1000 * GB }
-  const device = deviceIdFromBytes(seedOf(`device of ${vault}`))
+  const device = peerIdOf(seedOf(`device of ${vault}`))
   return { vault, peer: peerOf(owner), device, bytes, passed: 9, failed: 0, ...known }
 }
 

@@ -99,7 +99,12 @@ describe('admission', () => {
       const addresses = () => [peer!.machine.address ?? '']
       const session = new PeerSession(peer!.id, { network, clock, addresses })
       await session.status(forever)
-      const asked = [other!.id, third!.id, peerIdOf(test.device.publicKey), peerIdOf(stranger.publicKey)]
+      const asked = [
+        other!.id,
+        third!.id,
+        peerIdOf(test.device.publicKey),
+        peerIdOf(stranger.publicKey),
+      ]
       const [ofOther, ofThird, ...ofOthers] = await session.seen(asked, forever)
       expect(ofOther).toBeLessThan(61 * MINUTE_MS)
       expect(ofThird).toBeGreaterThanOrEqual(119 * MINUTE_MS)

@@ -12,7 +12,7 @@ import {
 import { PeerRefusedError } from '../../src/base/errors.ts'
 import { PeerSession } from '../../src/grid/peer-session.ts'
 import type { Statement } from '../../protocol/roster.ts'
-import { forever, makePack, seedOf, type TestGrid, type TestPeer } from './test-grid.ts'
+import { forever, seedOf, type makePack, type TestGrid, type TestPeer } from './test-grid.ts'
 
 export type TestPack = ReturnType<typeof makePack>
 

@@ -14,7 +14,7 @@ export function peerListCommand(context: Context): Command {
     summary: 'show friends: what they hold for you, you for them, and how it stands',
     details:
       'What others hold for each other is what their devices vouch for. Room that your own peers lend counts\n' +
-      'as yours once they were told whose they are: cairn peer run --for VAULT (cairn status shows the vault).',
+      'as yours once they were told whose they are: cairn peer run --vault ID (cairn status shows the vault).',
     examples: ['cairn peer list', 'cairn peer list --json'],
   }).action(async (options: CommonOptions) => {
     await withClient(context, options, async ({ client, output }) => {
@@ -22,21 +22,28 @@ export function peerListCommand(context: Context): Command {
       const { friends, lendNothing, ...sums } = list
       output.json({ message_type: 'peers', ...sums })
       for (const { over, ...friend } of friends) {
-        const until = over && { over: { ...over, since: formatMoment(over.since), until: formatMoment(over.until) } }
+        const until = over && {
+          over: { ...over, since: formatMoment(over.since), until: formatMoment(over.until) },
+        }
         output.json({ message_type: 'peer', ...friend, ...until })
       }
       for (const row of lendNothing) output.json({ message_type: 'lends_nothing', ...row })
       output.data(headline(list))
       for (const friend of friends) for (const line of describe(friend)) output.data(line)
       for (const { vault, heldForThem } of lendNothing) {
-        output.data(`vault ${vault.slice(0, 16)}  lends nothing, and you hold ${formatBytes(heldForThem)}`)
+        output.data(
+          `vault ${vault.slice(0, 16)}  lends nothing, and you hold ${formatBytes(heldForThem)}`,
+        )
       }
     })
   })
 }
 
 function headline({ heldForOthers, heldByOthers, ownPeers }: FriendList): string {
-  const ours = ownPeers === 0 ? 'none of the peers is yours' : `you hold ${formatBytes(heldForOthers)} for others`
+  const ours =
+    ownPeers === 0
+      ? 'none of the peers is yours'
+      : `you hold ${formatBytes(heldForOthers)} for others`
   return `${ours}, they hold ${formatBytes(heldByOthers)} for you`
 }
 
@@ -52,13 +59,15 @@ function describe(friend: FriendRow): string[] {
 }
 
 function roomWords({ heldForUs, heldForThem, grant, over, isOurs }: FriendRow): string {
-  const held = heldForUs === undefined ? 'holds what it held' : `holds ${formatBytes(heldForUs)} for you`
+  const held =
+    heldForUs === undefined ? 'holds what it held' : `holds ${formatBytes(heldForUs)} for you`
   const granted = grant === undefined ? '' : ` of ${formatBytes(grant)} granted`
   const above =
     over === undefined
       ? ''
       : `, ${formatBytes(over.bytes)} too much: refuses new data from ${formatMoment(over.until).slice(0, 10)} on`
-  const back = heldForThem === undefined || isOurs ? '' : `; you hold ${formatBytes(heldForThem)} for them`
+  const back =
+    heldForThem === undefined || isOurs ? '' : `; you hold ${formatBytes(heldForThem)} for them`
   return held + granted + above + back
 }
 

@@ -41,7 +41,7 @@ interface RunOptions extends CommonOptions {
   readonly name?: string
   readonly domain?: string
   readonly codeFrom?: string
-  readonly for?: VaultId
+  readonly vault?: VaultId
   readonly floor?: number
 }
 
@@ -88,13 +88,13 @@ function runCommand(context: Context): Command {
     .option('--name <name>', 'what friends see (at the first run)')
     .option('--domain <name>', 'what fails together with it: a house, a provider')
     .option(
-      '--for <vault>',
-      'your vault, as `cairn status` shows it: what this peer holds for others counts for you',
+      '--vault <id>',
+      'your vault, as `cairn status` shows it: what this peer keeps for others is to its credit',
       vaultOption,
     )
     .option(
       '--floor <size>',
-      'what every friend may keep here, whatever they hold for others; default: 5GB with --for, else all',
+      'what every friend may keep here, whatever they hold for others; default: 5GB with --vault, else all',
       sizeOption,
     )
     .action(async (options: RunOptions) => runPeer(context, options))
@@ -138,7 +138,7 @@ async function serve(
   const grid = await gridOf(context, output, store, { ports, key, options })
   const database = openDatabase(join(store.folder, 'accounts.db'))
   try {
-    const { capacity, reserve, domain, for: vault, floor } = options
+    const { capacity, reserve, domain, vault, floor } = options
     const told = {
       ...(domain === undefined ? {} : { domain }),
       ...(vault === undefined ? {} : { vault }),
