@@ -11,7 +11,6 @@
 import { z } from 'zod'
 import { averageOf, openAccount, signCredit } from '../../protocol/account.ts'
 import { FormatError } from '../../protocol/errors.ts'
-import type { Grid } from '../grid/grid.ts'
 import type { PeerSession } from '../grid/peer-session.ts'
 import { UNTRUSTED_MS } from '../grid/standing.ts'
 import type { VaultSession } from './vault-session.ts'
@@ -43,7 +42,6 @@ export async function keepAccounts(
   const isDue = askedAt === undefined || askedAt > now || now - askedAt >= ASK_EVERY_MS
   if (!isDue) return undefined
   stores.settings.set(ASKED_AT, now)
-  await learnRoster(grid, signal)
   if (roster.storagePeers().every(({ vault }) => vault === undefined)) return undefined
   const { answers } = await grid.askPresent(async (peer, within) => {
     const member = roster.member(peer.peer)
@@ -54,14 +52,6 @@ export async function keepAccounts(
   const credits = answers.flatMap(({ answer }) => answer)
   await grid.askPresent((peer, within) => peer.credits(credits, null, within), signal)
   return credits.length
-}
-
-/** Whose a peer is may be news; from those who are there. */
-export async function learnRoster(grid: Grid, signal: AbortSignal): Promise<void> {
-  const learn = async (peer: PeerSession, within: AbortSignal) => {
-    return await grid.roster.merge(await peer.roster([], within))
-  }
-  await grid.askPresent(learn, signal)
 }
 
 /**

@@ -9,21 +9,12 @@ import { openCredit, type OpenedCredit } from '../../protocol/account.ts'
 import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import type { ResponseOf } from '../../protocol/messages.ts'
 import type { Member } from '../../protocol/roster.ts'
-import { onlineShare, type PeerRecord } from '../base/peer-record.ts'
-import { formatBytes } from '../base/size-words.ts'
-import { UNTRUSTED_MS, type Standing } from '../grid/standing.ts'
+import { onlineShare } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
-import { learnRoster } from './accounts.ts'
+import { verdictOf } from './friend-verdict.ts'
+import { learnRoster } from './grid-link.ts'
 import type { FriendList, FriendRow, LenderRow } from './friend-types.ts'
 import type { VaultSession } from './vault-session.ts'
-
-const DAY_MS = 86_400_000
-
-/** Who is known for less than two weeks is new. */
-const NEW_MS = 14 * DAY_MS
-
-/** Holding so much of what one stores is fair: peers come and go. The inverse of what peers grant. */
-const FAIR_PART = 1 / 1.2
 
 /** What the peers told. */
 interface Told {
@@ -140,51 +131,6 @@ function lendNothing(
   return holdings
     .filter(([vault, bytes]) => bytes > 0 && !lenders.has(vault))
     .map(([vault, heldForThem]) => ({ vault, heldForThem }))
-}
-
-interface VerdictFacts {
-  readonly member: Member
-  readonly record: PeerRecord | undefined
-  readonly standing: Standing
-  readonly isOurs: boolean
-  readonly balance: { readonly held: number; readonly stored: number } | undefined
-  readonly now: number
-}
-
-/** @returns what to make of a friend, for people to read */
-function verdictOf({ member, record, standing, isOurs, balance, now }: VerdictFacts): string {
-  const days = (ms: number) => inDays(ms)
-  switch (standing) {
-    case 'gone':
-      return `given up: silent for ${days(record?.silentMs ?? 0)}`
-    case 'leaving':
-      return 'is leaving: what it holds moves elsewhere'
-    case 'vacation':
-      return `on vacation for ${days((member.awayUntil ?? now) - now)} more`
-    case 'untrusted':
-      return `failed ${failuresOf(record, now)} audits within a month: gets no new shares`
-    case 'quiet':
-      return `silent for ${days(record?.silentMs ?? 0)}`
-    default:
-  }
-  if (isOurs) return 'yours'
-  if (member.vault === undefined) return 'lends, and did not say whose it is'
-  const { held = 0, stored = 0 } = balance ?? {}
-  const numbers = `${formatBytes(held)} for ${formatBytes(stored)}`
-  const known = now - (record?.firstAt ?? now)
-  if (known < NEW_MS) return `new, ${days(known)}`
-  if (held >= FAIR_PART * stored) return `carries its share: holds ${numbers}`
-  return `holds less than it stores: ${numbers}`
-}
-
-function failuresOf(record: PeerRecord | undefined, now: number): number {
-  const times = [record?.failedAt, record?.failedBeforeAt]
-  return times.filter((at) => at !== undefined && now - at < UNTRUSTED_MS).length
-}
-
-function inDays(ms: number): string {
-  const days = Math.max(0, Math.floor(ms / DAY_MS))
-  return `${days} ${days === 1 ? 'day' : 'days'}`
 }
 
 function sum(numbers: readonly number[]): number {

@@ -69,6 +69,14 @@ export async function openGridLink(
   return { network, roster, grid, close }
 }
 
+/** Learn who joined, left or moved, from those peers that are there. */
+export async function learnRoster(grid: Grid, signal: AbortSignal): Promise<void> {
+  const learn = async (peer: PeerSession, within: AbortSignal) => {
+    return await grid.roster.merge(await peer.roster([], within))
+  }
+  await grid.askPresent(learn, signal)
+}
+
 /** @throws {InviteExpiredError} */
 export function readInvite(text: string, now: number): Invite {
   const invite = decodeInvite(text.trim())

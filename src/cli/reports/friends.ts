@@ -2,10 +2,11 @@
  * Friends in words: what is the matter with one, since when, and until when it is waited for.
  */
 
+import type { OverGrant } from '../../node/client.ts'
 import type { Standing } from '../../grid/standing.ts'
 import type { PeerLack } from '../../repair/explain.ts'
 import { escapeText } from '../escape.ts'
-import { formatItems } from '../format.ts'
+import { formatItems, formatMoment } from '../format.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -67,4 +68,11 @@ export function describeLack({ why, since, until }: PeerLack, now: number): stri
     default:
       return 'gave wrong bytes for a share of it'
   }
+}
+
+/** @returns how far a vault is above its grant, for programs */
+export function overRecord(over: OverGrant | undefined) {
+  return (
+    over && { bytes: over.bytes, since: formatMoment(over.since), until: formatMoment(over.until) }
+  )
 }

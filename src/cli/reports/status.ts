@@ -6,7 +6,7 @@ import type { ClientStatus } from '../../node/client.ts'
 import { escapeText } from '../escape.ts'
 import { formatBytes, formatCount, formatItems, formatMoment } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
-import { describeLack, formatAge, STANDING_WORD } from './friends.ts'
+import { describeLack, formatAge, overRecord, STANDING_WORD } from './friends.ts'
 
 type PeerRow = ClientStatus['peers'][number]
 
@@ -25,10 +25,11 @@ export function statusRecords(home: string, status: ClientStatus): JsonRecord[] 
       packs_lost: lastCheck?.packs.lost,
       is_check_overdue: isCheckOverdue,
     },
-    ...peers.map(({ seenAt, lack, online, ...peer }) => ({
+    ...peers.map(({ seenAt, lack, online, over, ...peer }) => ({
       message_type: 'peer',
       ...peer,
       online_share: online,
+      over: overRecord(over),
       last_seen: seenAt === undefined ? undefined : formatMoment(seenAt),
       lack: lack?.why,
       until: lack?.until === undefined ? undefined : formatMoment(lack.until),
