@@ -10,14 +10,19 @@ import { FormatError } from '../../protocol/errors.ts'
 import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
-import type { Look, Refusal } from '../base/peer-record.ts'
+import { PACKS_MAX, SEEN_MAX } from '../../protocol/messages.ts'
+import type { Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { Network, PeerId } from '../ports/network.ts'
+import type { PeerId } from '../ports/network.ts'
 import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
 import { codeFor, type Code } from './code.ts'
+import type {
+  GridParts,
+  HeadAnswer,
+  PeerStatus,
+  PublishResult,
+  ReleaseAnswer,
+} from './grid-types.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
@@ -28,6 +33,7 @@ import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 import type { Survey } from './survey.ts'
 
+export type * from './grid-types.ts'
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
 export type { Placement } from './place-pack.ts'
@@ -37,44 +43,8 @@ export { NotEnoughSharesError } from './read-pack.ts'
 /** Locations kept in memory: about a kilobyte each. */
 const LOCATIONS_MAX = 8192
 
-export interface GridParts {
-  readonly network: Network
-  readonly clock: Clock
-  readonly log: Log
-  readonly roster: RosterBook
-  /** What is made of each storage peer; without it everybody is taken to be here. */
-  readonly standings?: (peer: PeerId) => Standing
-  /** Told of every question to all: who answered. */
-  readonly onLook?: (look: Look) => void
-  /** Told of every placing: which peers took a share (`undefined`), and why others did not. */
-  readonly onPuts?: (puts: ReadonlyMap<PeerId, Refusal | undefined>) => void
-}
-
-export interface PublishResult {
-  readonly receipts: readonly { readonly peer: PeerId; readonly receipt: Uint8Array }[]
-  readonly failures: readonly PeerFailure[]
-}
-
-export interface HeadAnswer {
-  readonly peer: PeerId
-  /** Verified, of the vault asked for; newest first. */
-  readonly heads: readonly { readonly head: Uint8Array; readonly receipt: Uint8Array }[]
-}
-
-export interface ReleaseAnswer {
-  readonly peer: PeerId
-  /** Of the shares that the documents are about: how many are in release now, and bytes of theirs. */
-  readonly count: number
-  readonly bytes: number
-  /** How many of them a later head had spoken for, so that nothing changed. */
-  readonly refused: number
-}
-
-export interface PeerStatus {
-  readonly peer: PeerId
-  readonly status?: ResponseOf<'status'>
-  readonly error?: PeerFailure['error']
-}
+/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
+const TELL_WIDTH = 64
 
 export class Grid {
   readonly #parts: GridParts
@@ -304,7 +274,10 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // What a peer lacks is known only once it told what it has; most lack nothing.
+          // Most know the same.
+          const { digest } = await session.news([], within)
+          if (equal(digest, roster.digest())) return
+          // What a peer lacks is known only once it told what it has.
           const told = await session.roster([], within)
           news += await roster.merge(told)
           const lacking = roster.statementsBeside(told)
@@ -317,6 +290,32 @@ export class Grid {
       answered.push(...here)
       failures.push(...round.failures)
     }
+  }
+
+  /**
+   * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
+   *
+   * @param more.only - these peers alone; one that was away a moment ago is not tried then
+   * @param more.onTold - called as soon as each of them heard
+   * @returns whom it was told, and how many of the statements were new to them
+   */
+  async tell(
+    statements: readonly Uint8Array[],
+    signal: AbortSignal,
+    more: { readonly only?: readonly PeerId[]; readonly onTold?: (peer: PeerId) => void } = {},
+  ): Promise<{
+    readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
+    readonly failures: readonly PeerFailure[]
+  }> {
+    const { only, onTold } = more
+    const sessions = this.#storage().filter(({ peer }) => only?.includes(peer) ?? true)
+    if (only === undefined) for (const session of sessions) session.forgive()
+    const ask = async (session: PeerSession, within: AbortSignal) => {
+      const { count } = await session.news(statements, within)
+      onTold?.(session.peer)
+      return count
+    }
+    return await askAll(sessions, ask, signal, TELL_WIDTH)
   }
 
   /**
@@ -356,6 +355,11 @@ export class Grid {
     const some = peers.slice(0, SEEN_MAX)
     const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
     return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
+  }
+
+  /** @returns sessions with these peers, to ask what only few ask */
+  sessions(peers: readonly PeerId[]): PeerSession[] {
+    return peers.map((peer) => this.#session(peer))
   }
 
   /** Break all streams to peers. The network itself stays open. */

@@ -12,7 +12,6 @@ import type { Member } from '../../protocol/roster.ts'
 import { onlineShare } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
 import { verdictOf } from './friend-verdict.ts'
-import { learnRoster } from './grid-link.ts'
 import type { FriendList, FriendRow, LenderRow } from './friend-types.ts'
 import type { VaultSession } from './vault-session.ts'
 
@@ -28,7 +27,7 @@ interface Told {
 export async function listFriends(session: VaultSession, signal: AbortSignal): Promise<FriendList> {
   const { ports, keyring, lookout } = session
   const { grid, roster } = await session.link()
-  await learnRoster(grid, signal)
+  await grid.syncRoster(signal)
   const told = await ask(session, signal)
   const now = ports.clock.now()
   const members = roster.storagePeers()

@@ -1,23 +1,21 @@
 /**
  * Peer node: a storage peer put together from ports.
  *
- * Opens the stores, serves, sweeps what has expired, tells the grid its addresses, and gossips the
- * roster: at start, then now and then. It needs nobody to be there; whoever is there later is met later.
+ * Opens the stores, serves, sweeps what has expired, and spreads the roster. It needs nobody to be
+ * there; whoever is there later is met later.
  */
 
 import type { DatabaseSync } from 'node:sqlite'
 
-import type { VaultId } from '../../protocol/ids.ts'
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
-import { signStatement, type GridId, type Statement } from '../../protocol/roster.ts'
+import type { VaultId } from '../../protocol/ids.ts'
+import type { GridId } from '../../protocol/roster.ts'
 import { linkSignals } from '../base/abort.ts'
 import { assert } from '../base/assert.ts'
-import { CairnError } from '../base/errors.ts'
 import type { Look } from '../base/peer-record.ts'
-import { delayMs, type RetryPlan } from '../base/retry.ts'
-import { Grid } from '../grid/grid.ts'
 import { RosterBook } from '../grid/roster-book.ts'
 import { FairUse } from '../peer/fair-use.ts'
+import { InviteDesk } from '../peer/invite-desk.ts'
 import { PeerService } from '../peer/peer-service.ts'
 import { Sightings } from '../peer/sightings.ts'
 import { Sweeper } from '../peer/sweeper.ts'
@@ -29,9 +27,8 @@ import type { Random } from '../ports/random.ts'
 import { HeadStore } from '../store/head-store.ts'
 import { loadRoster, saveRoster } from '../store/roster-store.ts'
 import { ShareStore } from '../store/share-store.ts'
-
-/** While somebody was not reached: after a minute, then less and less often. */
-const GOSSIP: RetryPlan = { triesMax: Infinity, delayMsMin: 60_000, delayMsMax: 3_600_000 }
+import { pullCredits } from './pull-credits.ts'
+import { Spreader } from './spreader.ts'
 
 export interface PeerPorts {
   /** Of the identity in `PeerOptions.key`. */
@@ -68,6 +65,10 @@ export interface PeerNode {
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly fairUse: FairUse
+  /** Gives invite codes, and decides on who came with one. */
+  readonly invites: InviteDesk
+  /** Tells the other peers. */
+  readonly spreader: Spreader
   /** Resolves when the peer has stopped, as its signal asked; rejects if it broke. */
   readonly stopped: Promise<void>
 }
@@ -94,7 +95,17 @@ export async function startPeer(
   const { database } = ports
   const fairUse = new FairUse({ clock, roster, shareStore, database }, options)
   const sightings = new Sightings(clock)
-  const parts = { network, clock, log, shareStore, headStore, roster, sightings, fairUse }
+  const onLook = ({ answered }: Look) => answered.forEach((each) => sightings.heard(each))
+  const spreader = new Spreader({ ...ports, roster, onLook }, options)
+  const invites = await InviteDesk.open({
+    ...ports,
+    roster,
+    key: options.key,
+    addresses: () => network.addresses(),
+    tell: async (statements) => void (await spreader.say(statements, signal)),
+    newestEpoch: (vault) => headStore.newest(vault)?.epoch ?? 0,
+  })
+  const parts = { network, clock, log, shareStore, headStore, roster, invites, sightings, fairUse }
   const service = new PeerService(parts)
   const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
   await service.start()
@@ -102,12 +113,14 @@ export async function startPeer(
   const stopped = runAll(signal, [
     (within) => service.run(within),
     (within) => sweeper.run(within),
-    (within) => gossip(ports, options, { roster, sightings, fairUse }, within),
+    (within) => spreader.gossip(within),
+    (within) => spreader.passOn(within),
+    (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, fairUse, stopped }
+  return { peer, roster, shareStore, headStore, invites, spreader, fairUse, stopped }
 }
 
 async function openRoster(
@@ -136,98 +149,4 @@ async function runAll(
   })
   await Promise.all(ends)
   if (!signal.aborted) throw link.signal.reason
-}
-
-async function gossip(
-  ports: PeerPorts,
-  options: PeerOptions,
-  {
-    roster,
-    sightings,
-    fairUse,
-  }: {
-    readonly roster: RosterBook
-    readonly sightings: Sightings
-    readonly fairUse: FairUse
-  },
-  signal: AbortSignal,
-): Promise<never> {
-  const { network, clock, random, log } = ports
-  const onLook = ({ answered }: Look) => answered.forEach((peer) => sightings.heard(peer))
-  const grid = new Grid({ network, clock, log, roster, onLook })
-  try {
-    for (let misses = 0, isStart = true; ; isStart = false) {
-      const isComplete = await gossipOnce(ports, options, { grid, isStart }, signal)
-      misses = isComplete ? 0 : misses + 1
-      await pullCredits(log, grid, fairUse, signal)
-      const tries = misses === 0 ? Infinity : misses
-      await clock.sleep(delayMs(random, GOSSIP, tries), signal)
-    }
-  } finally {
-    grid.close()
-  }
-}
-
-/** Learn from every peer what devices vouch for, now and then; who is missed is asked the next time. */
-async function pullCredits(
-  log: Log,
-  grid: Grid,
-  fairUse: FairUse,
-  signal: AbortSignal,
-): Promise<void> {
-  if (!fairUse.isNewsDue()) return
-  const { answers } = await grid.askEverybody(async (session, within) => {
-    const told = await session.credits([], fairUse.known(), within)
-    return fairUse.take(told)
-  }, signal)
-  log.debug('credits', { news: answers.reduce((sum, { answer }) => sum + answer, 0) })
-}
-
-/** @returns whether everybody was reached; trouble of any kind is for the next time */
-async function gossipOnce(
-  ports: PeerPorts,
-  options: PeerOptions,
-  { grid, isStart }: { readonly grid: Grid; readonly isStart: boolean },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { log } = ports
-  try {
-    await grid.roster.merge(ownStatements(ports, options, grid.roster, isStart))
-    const { news, answered, failures } = await grid.syncRoster(signal)
-    log.debug('gossip', { news, answered: answered.length, missed: failures.length })
-    return failures.length === 0
-  } catch (error) {
-    if (signal.aborted || !(error instanceof CairnError)) throw error
-    log.error('gossip failed', { error: error.name, why: error.message })
-    return false
-  }
-}
-
-/** What this peer has to say of itself: its addresses at start and when they changed; its domain, its owner. */
-function ownStatements(
-  { network }: PeerPorts,
-  { key, grid, domain, vault }: PeerOptions,
-  roster: RosterBook,
-  isStart: boolean,
-): Uint8Array[] {
-  const subject = network.self
-  const addresses = network.addresses()
-  const member = roster.member(subject)
-  const issuedAt = roster.issueTime(subject)
-  const common = { version: 1, grid, subject, issuer: subject, issuedAt } as const
-  const statements: Statement[] = []
-  if (isStart || addresses.join(' ') !== member?.addresses.join(' ')) {
-    statements.push({ ...common, type: 'addresses', addresses })
-  }
-  const isNews =
-    (domain !== undefined && member?.domain !== domain) ||
-    (vault !== undefined && member?.vault !== vault)
-  if (isNews && member?.role === 'peer') {
-    const told = {
-      ...(domain === undefined ? {} : { domain }),
-      ...(vault === undefined ? {} : { vault }),
-    }
-    statements.push({ ...common, type: 'admit', role: 'peer', ...told })
-  }
-  return statements.map((statement) => signStatement(statement, key))
 }

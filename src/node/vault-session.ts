@@ -32,7 +32,7 @@ import { readGridFile } from '../store/grid-file.ts'
 import { certificateOf, readKeyring, type Keyring } from '../store/keyring.ts'
 import type { ClientPorts } from './client-ports.ts'
 import { openStores, type ClientStores } from './client-stores.ts'
-import { GridNotFoundError, learnRoster, openGridLink, type GridLink } from './grid-link.ts'
+import { GridNotFoundError, openGridLink, type GridLink } from './grid-link.ts'
 import { warningsOf } from './recover.ts'
 
 /** Another device took this one's place: peers take no more heads of it. */
@@ -142,7 +142,11 @@ export class VaultSession {
     const { published } = this.stores
     const { grid } = await this.link()
     await this.#sendOrphan(grid, signal)
-    const { answers } = await this.#askHeads(grid, signal)
+    // Who is there now, and where: friends come and move while this machine is off.
+    const [{ answers }] = await Promise.all([
+      grid.heads(this.keyring.vault, signal),
+      grid.syncRoster(signal),
+    ])
     await this.lookout.hearOthers(grid, signal)
     const pending = published.pending()
     const overtaking = pending && rivalOf(pending, answers, this.keyring.vault)
@@ -196,13 +200,6 @@ export class VaultSession {
         'be listed and restored; to back up from here again, run "cairn recover" with the 24 words ' +
         'into a new home',
     )
-  }
-
-  /** The heads; and from the same peers at the same time, who joined, left or moved meanwhile. */
-  async #askHeads(grid: GridLink['grid'], signal: AbortSignal) {
-    const asked = [grid.heads(this.keyring.vault, signal), learnRoster(grid, signal)] as const
-    const [heads] = await Promise.all(asked)
-    return heads
   }
 
   /** A head that was on its way when the backupdb was lost: all it names is safe, so it counts. */

@@ -44,7 +44,7 @@ export interface Answer {
 export async function answer(
   parts: AnswerParts,
   member: Member,
-  request: Exclude<Request, { type: 'put' }>,
+  request: Exclude<Request, { type: 'put' | 'join' }>,
 ): Promise<Answer> {
   switch (request.type) {
     case 'status':
@@ -69,6 +69,8 @@ export async function answer(
       return { response: holdings(parts, member) }
     case 'seen':
       return { response: seen(parts, request) }
+    case 'news':
+      return { response: await hear(parts, request) }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
@@ -214,6 +216,11 @@ function exchangeCredits({ fairUse }: AnswerParts, request: RequestOf<'credits'>
 function holdings({ fairUse }: AnswerParts, member: Member): Response {
   if (isOwner(member, fairUse.ownVault)) return fairUse.holdings()
   return refuse('not-admitted', 'what is held for whom is shown to the owner of this peer')
+}
+
+async function hear({ roster }: AnswerParts, request: RequestOf<'news'>): Promise<Response> {
+  const count = await roster.merge(request.statements)
+  return { type: 'heard', count, digest: roster.digest() }
 }
 
 /** @returns the wire's word for bytes that are not what they should be */

@@ -7,6 +7,7 @@
  *     invite     status and roster, to come in
  *
  * What a peer holds for whom is told to devices of its owner only: see answers.ts.
+ * A guest with an invite code is no member: it may ask to come in (`join`), which no member does.
  */
 
 import { openHead } from '../../protocol/head.ts'
@@ -19,6 +20,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
   device: new Set([
     'status',
     'roster',
+    'news',
     'have',
     'read',
     'heads',
@@ -31,9 +33,9 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'holdings',
     'seen',
   ]),
-  recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'credits', 'seen']),
-  invite: new Set(['status', 'roster']),
+  recovery: new Set(['status', 'roster', 'news', 'have', 'read', 'heads']),
+  peer: new Set(['status', 'roster', 'news', 'have', 'read', 'heads', 'credits', 'seen']),
+  invite: new Set(['status', 'roster', 'news']),
 }
 
 /**
