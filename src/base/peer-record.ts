@@ -114,7 +114,11 @@ export function afterAudit(record: PeerRecord, now: number, isGood: boolean): Pe
 }
 
 /** @param refusal - `undefined` once the peer took a share */
-export function afterPut(record: PeerRecord, now: number, refusal: Refusal | undefined): PeerRecord {
+export function afterPut(
+  record: PeerRecord,
+  now: number,
+  refusal: Refusal | undefined,
+): PeerRecord {
   const { refusal: _, refusedAt: __, ...rest } = record
   return refusal === undefined ? rest : { ...rest, refusal, refusedAt: now }
 }

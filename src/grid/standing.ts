@@ -6,8 +6,7 @@
  * two clocks. After a day a peer gets no new shares; after two or three weeks it is given up, and its
  * shares are made again elsewhere. A share that comes back counts again.
  *
- * Sources: design §5; durability.md §2.3 with false_repairs.csv (a copy in test/oracles/). The clocks with
- * examples: docs/placement.md
+ * Sources: design §5; test/oracles/false_repairs.csv. The clocks with examples: docs/placement.md
  */
 
 import { AWAY_MS_MAX } from '../../protocol/roster-statement.ts'
@@ -39,7 +38,7 @@ export const VOUCHED_MS_MAX = 90 * DAY_MS
 /** A vacation counts for so long after the peer was last heard, whatever its clock says. */
 export const VACATION_MS_MAX = AWAY_MS_MAX
 
-/** Two failed audits within so long, and a peer gets no new shares (durability.md §4). */
+/** Two failed audits within so long, and a peer gets no new shares: once may be a bad sector. */
 export const UNTRUSTED_MS = 30 * DAY_MS
 
 /** A pack with fewer than H shares seen within so long does not wait for the others. */

@@ -1,7 +1,7 @@
 /**
  * Survey: what everybody says they hold, of any number of packs, and who did not answer.
  *
- * It asks for numbers of shares only: 1,024 packs in a message of 36 KB, so that a hundred thousand shares
+ * It asks for numbers of shares only: 1,024 packs in a message of 39 KB, so that a hundred thousand shares
  * are a hundred questions.
  */
 

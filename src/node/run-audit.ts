@@ -33,7 +33,8 @@ export async function runAudit(
     checked.packs.map(({ pack, readable }) => ({ pack, holders: readable })),
   )
   const shares = new Map<PeerId, readonly AuditedShare[]>()
-  for (const peer of checked.friends.keys()) if (isMeant(peer)) shares.set(peer, held.get(peer) ?? [])
+  for (const peer of checked.friends.keys())
+    if (isMeant(peer)) shares.set(peer, held.get(peer) ?? [])
   const tell = onProgress === undefined ? {} : { onProgress }
   const audits = await auditPeers(parts, { count, shares, ...tell }, signal)
   return {

@@ -5,7 +5,7 @@ import { isCounted } from '../grid/standing.ts'
 import { keepHealth } from '../repair/health-record.ts'
 import { packsDue } from '../repair/repair-plan.ts'
 import type { RepairParts } from '../repair/repair-parts.ts'
-import { nextCheckAt, type RepairPolicy } from '../repair/repair-policy.ts'
+import { CHECK_EVERY_MS, nextCheckAt, type RepairPolicy } from '../repair/repair-policy.ts'
 import { RepairWorker } from '../repair/repair-worker.ts'
 import type { CheckedPacks } from '../repair/check-packs.ts'
 import { checkedPeers, openRepair } from './open-repair.ts'
@@ -120,10 +120,9 @@ function isCheckDue({ stores, ports }: VaultSession, { grid }: RepairParts): boo
     .some(({ peer, isLeaving: leaves }) => leaves && packs.isHolder(peer))
   if (isLeaving) return true
   const dueAt = settings.get(CHECK_DUE_AT, countField(Number.MAX_SAFE_INTEGER))
-  const latest = nextCheckAt(now, ports.random)
   // The first one in a day; and a clock that was set back must not put it off for years.
-  if (dueAt === undefined || dueAt > latest + latest - now) {
-    settings.set(CHECK_DUE_AT, latest)
+  if (dueAt === undefined || dueAt > now + 2 * CHECK_EVERY_MS) {
+    settings.set(CHECK_DUE_AT, nextCheckAt(now, ports.random))
     return false
   }
   return dueAt <= now

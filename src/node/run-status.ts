@@ -15,7 +15,10 @@ import { placedPacks, type PlacedState } from './placed-packs.ts'
 import type { VaultSession } from './vault-session.ts'
 import type { WhyFriend } from './why-types.ts'
 
-/** Unrepaired for longer, shares run out: durability.md §2.5 has the figures, and says that one must be told. */
+/** The share of a shorter time says nothing of a friend. */
+const WATCHED_MS_MIN = 86_400_000
+
+/** Unnoticed for longer, losses add up to a pack's: the person must be told (docs/placement.md). */
 const CHECK_OVERDUE_MS = 30 * 86_400_000
 
 export async function runStatus(session: VaultSession, signal: AbortSignal): Promise<ClientStatus> {
@@ -61,7 +64,8 @@ function describePeer(
   now: number,
 ): ClientStatus['peers'][number] {
   const { name, house, record, standing = 'here' } = friend ?? {}
-  const online = record && onlineShare(record)
+  const isWatched = record !== undefined && record.watchedMs >= WATCHED_MS_MIN
+  const online = isWatched ? onlineShare(record) : undefined
   const lack = friend && hindranceOf(peer, friend, now)
   return {
     peer,
@@ -70,7 +74,7 @@ function describePeer(
     ...(name === undefined ? {} : { name }),
     ...(house === undefined ? {} : { domain: house }),
     ...(status === undefined ? {} : roomOf(status)),
-    ...(error === undefined ? {} : { error: error.message }),
+    ...(error === undefined ? {} : { error: error.message.replace(`${peer}: `, '') }),
     ...(record?.seenAt === undefined ? {} : { seenAt: record.seenAt }),
     ...(online === undefined ? {} : { online }),
     ...(lack === undefined ? {} : { lack }),

@@ -72,7 +72,9 @@ async function packsAsked(
   const isMeant = ({ id, numbers }: PackFacts) => id === pack || numbers.includes(Number(pack))
   const found = list.all().filter(isMeant)
   if (found.length > 0) return found
-  throw new UsageError(`There is no pack ${pack}; \`cairn why\` alone shows those that lack something`)
+  throw new UsageError(
+    `There is no pack ${pack}; \`cairn why\` alone shows those that lack something`,
+  )
 }
 
 /** @returns the numbers of packs that the newest versions under a path lie in, with all that those rest on */

@@ -62,6 +62,17 @@ export interface FairUseOptions {
 /** How a vault stands to its grant, as a `status` tells. */
 export type GrantStatus = Pick<ResponseOf<'status'>, 'grant' | 'over' | 'released'>
 
+/** What is held for one vault. */
+export interface VaultAccount {
+  readonly vault: VaultId
+  /** Those in release included. */
+  readonly bytes: number
+  /** Whether this peer is its owner's. */
+  readonly isOwn: boolean
+  readonly grant: Grant
+  readonly standing: GrantStatus
+}
+
 export class FairUse {
   readonly #parts: FairUseParts
   readonly #options: FairUseOptions
@@ -209,12 +220,24 @@ export class FairUse {
 
   /** @returns what is held for whom, for the owner of this peer to see */
   holdings(): Response {
-    const { shareStore } = this.#parts
-    const vaults = [...shareStore.countedByVault().keys()]
-      .map((vault) => ({ vault: vaultIdToBytes(vault), bytes: shareStore.used(vault) }))
+    const vaults = this.book().map(({ vault, bytes }) => ({ vault: vaultIdToBytes(vault), bytes }))
+    return { type: 'holdings', vaults: vaults.slice(0, HOLDINGS_MAX) }
+  }
+
+  /** @returns every vault that something is held for, with how it stands to its grant; the most bytes first */
+  book(): VaultAccount[] {
+    const { roster, shareStore } = this.#parts
+    const quotas = quotasOf(roster)
+    return [...shareStore.countedByVault().keys()]
+      .map((vault) => {
+        const quota = quotas.get(vault)
+        const grant = this.grantOf(vault, quota)
+        const bytes = shareStore.used(vault)
+        const isOwn = vault === this.ownVault
+        return { vault, bytes, isOwn, grant, standing: this.statusOf(vault, quota) }
+      })
       .filter(({ bytes }) => bytes > 0)
       .toSorted((a, b) => b.bytes - a.bytes)
-    return { type: 'holdings', vaults: vaults.slice(0, HOLDINGS_MAX) }
   }
 
   #isGranted(vault: VaultId, quota: number | undefined, bytes: number): boolean {

@@ -14,8 +14,8 @@ const SIGHTINGS_MAX = 2048
 
 export class Sightings {
   readonly #clock: Clock
-  /** Monotonic ms; the latest heard come last. */
-  readonly #heardAt = new Map<PeerId, number>()
+  /** The latest heard come last. */
+  readonly #heardAt = new Map<PeerId, { readonly wall: number; readonly monotonic: number }>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -23,7 +23,7 @@ export class Sightings {
 
   heard(peer: PeerId): void {
     this.#heardAt.delete(peer)
-    this.#heardAt.set(peer, this.#clock.monotonic())
+    this.#heardAt.set(peer, { wall: this.#clock.now(), monotonic: this.#clock.monotonic() })
     const [oldest] = this.#heardAt.size > SIGHTINGS_MAX ? this.#heardAt.keys() : []
     if (oldest !== undefined) this.#heardAt.delete(oldest)
   }
@@ -31,6 +31,9 @@ export class Sightings {
   /** @returns milliseconds since it was last heard; `undefined` if it was not since this peer started */
   age(peer: PeerId): number | undefined {
     const heardAt = this.#heardAt.get(peer)
-    return heardAt === undefined ? undefined : Math.round(this.#clock.monotonic() - heardAt)
+    if (heardAt === undefined) return undefined
+    const { wall, monotonic } = heardAt
+    // One stands still while this machine sleeps, the other may be set back. Too long a time does no harm.
+    return Math.round(Math.max(this.#clock.now() - wall, this.#clock.monotonic() - monotonic))
   }
 }

@@ -125,9 +125,7 @@ class Audit {
   }
 
   /** What it says it holds now, with manifests; `undefined` where it does not answer. */
-  async #ask(
-    draws: readonly AuditDraw[],
-  ): Promise<ReadonlyMap<PackId, FoundManifest> | undefined> {
+  async #ask(draws: readonly AuditDraw[]): Promise<ReadonlyMap<PackId, FoundManifest> | undefined> {
     const packs = [...new Set(draws.map(({ share }) => share.pack))]
     const { shares } = this.#parts.grid
     try {

@@ -154,9 +154,7 @@ function explainMissing(
   const friendsLacking = Math.max(missing.length - willing.length, safeCount - places, 0)
   if (friendsLacking === 0) return { health, lacks: placing, friendsLacking }
 
-  const others = [...friends.keys()].filter(
-    (peer) => !holding.has(peer) && !willing.includes(peer),
-  )
+  const others = [...friends.keys()].filter((peer) => !holding.has(peer) && !willing.includes(peer))
   const counted = [...friends].filter(([, { standing }]) => isCounted(standing))
   const domains = new Set(counted.map(([, { domain }]) => domain)).size
   const lacks: Lack[] = [...placing, ...hindrances(others, health, friends, now)]

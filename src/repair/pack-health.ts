@@ -87,7 +87,9 @@ export function judgePack(
   const missing = range(shape.total).filter((share) => !live.has(share))
   const holding = new Set([...known.values()].flat())
   const takers = [...friends]
-    .filter(([peer, { standing, isHere }]) => isHere && mayTakeShares(standing) && !holding.has(peer))
+    .filter(
+      ([peer, { standing, isHere }]) => isHere && mayTakeShares(standing) && !holding.has(peer),
+    )
     .flatMap(([peer]) => (held.barred.has(peer) ? [] : [peer]))
   const health = {
     pack,
@@ -188,8 +190,8 @@ function domainsOf(friends: ReadonlyMap<PeerId, FriendFacts>): number {
   return new Set(counted.map(({ domain }) => domain)).size
 }
 
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index)
+function range(until: number): number[] {
+  return Array.from({ length: until }, (_, index) => index)
 }
 
 function count(number: number, word: string): string {

@@ -218,7 +218,8 @@ export class PackMaker {
         const trouble = troubleAtPeer(error, signal)
         if (isShareBad(trouble)) this.#noteBad(location, shareNumber, peer, trouble)
         // It came, and was thrown away.
-        if (trouble instanceof FormatError) this.bytesRead += rowsSize(location.manifest, { first, count })
+        if (trouble instanceof FormatError)
+          this.bytesRead += rowsSize(location.manifest, { first, count })
       }
     }
     failed.add(shareNumber)

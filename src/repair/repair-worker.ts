@@ -137,8 +137,7 @@ class Run {
   async #one(before: PackHealth, location: PackLocation | undefined): Promise<RepairedPack> {
     this.#signal.throwIfAborted()
     const { bad } = this.#parts
-    const now =
-      location === undefined ? before : judgeAgain(before, location, this.#friends, bad)
+    const now = location === undefined ? before : judgeAgain(before, location, this.#friends, bad)
     // Somebody came back since everybody was asked, or another who repairs was faster.
     if (packsDue([now]).length === 0) return { ...idle(now, undefined, 'returned'), before }
     const cost = await this.#cost(now)

@@ -24,7 +24,9 @@ export function rowsToFill(manifest: Manifest, gaps: readonly Extent[]): Rows[] 
     gaps.flatMap(({ offset, length }) => {
       const from = Math.max(offset, share * size) - share * size
       const until = Math.min(offset + length, (share + 1) * size) - share * size
-      return from < until ? [[Math.floor(from / leafSize), Math.ceil(until / leafSize)] as const] : []
+      return from < until
+        ? [[Math.floor(from / leafSize), Math.ceil(until / leafSize)] as const]
+        : []
     }),
   )
   const edges = new Set([0, leafCount(manifest)])

@@ -14,7 +14,6 @@ import {
   standingOf,
   VACATION_MS_MAX,
   type HolderFacts,
-  type Presence,
   type Standing,
 } from '../../src/grid/standing.ts'
 import type { PeerId } from '../../src/ports/network.ts'
@@ -22,14 +21,7 @@ import type { PeerId } from '../../src/ports/network.ts'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const START = Date.UTC(2026, 0, 1)
-const STANDINGS: readonly Standing[] = [
-  'here',
-  'quiet',
-  'vacation',
-  'leaving',
-  'gone',
-  'untrusted',
-]
+const STANDINGS: readonly Standing[] = ['here', 'quiet', 'vacation', 'leaving', 'gone', 'untrusted']
 
 describe('a standing', () => {
   it('is here, quiet after a day, and gone after three weeks of a laptop', () => {
@@ -146,7 +138,16 @@ describe('the shares of a pack', () => {
   const code = { needed: 3, total: 8 } // H = 5
 
   it('count where their holders do', () => {
-    const facts = factsBy(['here', 'quiet', 'vacation', 'untrusted', 'here', 'here', 'leaving', 'gone'])
+    const facts = factsBy([
+      'here',
+      'quiet',
+      'vacation',
+      'untrusted',
+      'here',
+      'here',
+      'leaving',
+      'gone',
+    ])
     const counted = holdersThatCount(code, oneEach(8), facts)
     expect([...counted.keys()]).toEqual([0, 1, 2, 3, 4, 5])
   })
@@ -163,9 +164,7 @@ describe('the shares of a pack', () => {
   it('count at any of several holders', () => {
     const holders = new Map([[0, ['0', '7'] as PeerId[]]])
     const facts = factsBy(['here', 'here', 'here', 'here', 'here', 'here', 'here', 'gone'])
-    expect(holdersThatCount({ needed: 1, total: 1 }, holders, facts)).toEqual(
-      new Map([[0, ['0']]]),
-    )
+    expect(holdersThatCount({ needed: 1, total: 1 }, holders, facts)).toEqual(new Map([[0, ['0']]]))
   })
 
   it('are seen lately until three days of silence are counted', () => {

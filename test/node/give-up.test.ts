@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Friend } from '../../sim/grid.ts'
+import type { RepairSummary } from '../../src/node/client.ts'
 import {
   announce,
   DAY_MS,
@@ -37,6 +38,30 @@ describe('a friend who is silent', () => {
       expect(standings(back)).toEqual({ here: 7 })
       expect(back.placed).toMatchObject({ settling: 0, unsafe: 0 })
       expect(sharesAt(vault.friends.all), 'nothing was sent for it').toEqual(before)
+    })
+  })
+
+  it('L11: was replaced when it comes back, and nothing is sent again, nor taken from it', async () => {
+    const vault = new TestVault({ peers: 7 })
+    await vault.tell(async () => {
+      vault.write('letters', noise(300 * KIB))
+      await vault.backUp()
+      const friend = holderOf(vault)
+      const own = sharesAt([friend])
+      vault.friends.crash(friend)
+      await passDays(vault, 22)
+      const replaced = await repair(vault)
+      expect(replaced.bytesSent).toBeGreaterThan(0)
+      expect((await look(vault)).placed).toMatchObject({ settling: 0, unsafe: 0 })
+
+      vault.friends.start(friend)
+      for (let day = 0; day < 3; day += 1) {
+        const { bytesSent, bytesRead } = await repair(vault)
+        expect([bytesSent, bytesRead]).toEqual([0, 0])
+        await passDays(vault, 1)
+      }
+      expect(sharesAt([friend]), 'its shares are of use again').toEqual(own)
+      expect(standings(await look(vault))).toEqual({ here: 7 })
     })
   })
 
@@ -95,7 +120,7 @@ describe('a friend who is silent', () => {
     await vault.tell(async () => {
       const friend = holderOf(vault)
       await look(vault)
-      const awayUntil = vault.world.scheduler.now + 30 * DAY_MS
+      const awayUntil = Math.floor(vault.world.scheduler.now) + 30 * DAY_MS
       await announce(vault, friend, { awayUntil })
       vault.friends.crash(friend)
       expect(standingIn(await passDays(vault, 29), friend)).toBe('vacation')
@@ -138,6 +163,12 @@ describe('a grid that shrinks', () => {
     })
   })
 })
+
+function repair(vault: TestVault): Promise<RepairSummary> {
+  return vault.withClient((client, signal) =>
+    client.repair({ isDryRun: false, isPatient: true }, signal),
+  )
+}
 
 /** A friend other than the founder, with shares of whatever there is. */
 function holderOf(vault: TestVault): Friend {

@@ -5,6 +5,7 @@ import {
   DAY_MS,
   look,
   passDays,
+  passTime,
   sharesAt,
   standingIn,
   standings,
@@ -28,7 +29,7 @@ describe('a partition', () => {
         vault.write('during', noise(300 * KIB, 2))
         const during = await vault.backUp()
         expect(during.published).toBe(true)
-        await sleep(vault, ms)
+        await passTime(vault, ms)
         await look(vault)
         vault.world.internet.heal()
 
@@ -40,7 +41,7 @@ describe('a partition', () => {
         expect(standings(status)).toEqual({ here: 7 })
         expect(status.placed).toMatchObject({ settling: 0, unsafe: 0 })
         for (const [pack, count] of sharesAt(vault.friends.all)) {
-          if (shares.has(pack)) expect(count, pack).toBeLessThanOrEqual(5)
+          if (shares.has(pack)) expect(count, `of ${pack}`).toBeLessThanOrEqual(5)
         }
         expect(after.bytesSent, 'what was missing, and the new file').toBeLessThan(
           during.bytesSent + 300 * KIB,
@@ -59,7 +60,7 @@ describe('a partition', () => {
         vault.write('during', noise(300 * KIB, 2))
         const during = await vault.backUp()
         expect(during).toMatchObject({ published: false, notSafe: { name: 'NotSafeError' } })
-        await sleep(vault, ms)
+        await passTime(vault, ms)
         expect((await vault.backUp()).published).toBe(false)
         vault.world.internet.heal()
         const after = await vault.backUp()
@@ -80,7 +81,7 @@ describe('a partition', () => {
         const part = ['laptop', ...names].filter(() => chance.chance(0.4))
         vault.world.internet.split(part)
         const status = await passDays(vault, 7)
-        expect(standings(status).gone ?? 0, part.join(' ')).toBe(0)
+        expect(standings(status).gone ?? 0, `without ${part.join(' ')}`).toBe(0)
         vault.world.internet.heal()
         expect(standings(await look(vault))).toEqual({ here: 6 })
       })
@@ -133,7 +134,3 @@ describe('a one-way loss', () => {
     })
   })
 })
-
-function sleep(vault: TestVault, ms: number): Promise<void> {
-  return vault.world.scheduler.sleep(ms)
-}

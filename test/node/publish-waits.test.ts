@@ -22,7 +22,8 @@ describe('a head', () => {
       const rows = await packRows(vault)
       expect(rows.length).toBeGreaterThan(2)
       for (const row of rows) {
-        expect(atHead?.get(row.id ?? '') ?? 0, row.kind).toBeGreaterThanOrEqual(safeCount(row))
+        const count = atHead?.get(row.id ?? '') ?? 0
+        expect(count, `of ${row.kind}`).toBeGreaterThanOrEqual(safeCount(row))
       }
     })
   })

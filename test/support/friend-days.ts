@@ -16,14 +16,23 @@ export function look(vault: TestVault): Promise<ClientStatus> {
   return vault.withClient((client, signal) => client.status(signal))
 }
 
+/** What friends' machines are awake of a day: they gossip twice in it. */
+const AWAKE_MS = 2 * 3_600_000
+
 /** Let days pass, with a look at the end of each. @returns the last one */
 export async function passDays(vault: TestVault, count: number): Promise<ClientStatus> {
   let status = await look(vault)
   for (let day = 0; day < count; day += 1) {
-    await vault.world.scheduler.sleep(DAY_MS)
+    await passTime(vault, DAY_MS)
     status = await look(vault)
   }
   return status
+}
+
+/** Let time pass, most of it while all computers sleep. */
+export async function passTime({ world }: TestVault, ms: number): Promise<void> {
+  world.scheduler.skip(Math.max(0, ms - AWAKE_MS))
+  await world.scheduler.sleep(Math.min(ms, AWAKE_MS))
 }
 
 export function standingIn(status: ClientStatus, friend: Friend | undefined): Standing | undefined {

@@ -42,7 +42,8 @@ export function whyLines(report: WhyReport): string[] {
   const whole = verdicts.get('whole') ?? 0
   if (packsTotal === 0) return [isAll ? 'Nothing was backed up yet.' : 'It takes no pack.']
   if (whole === packsTotal) {
-    const all = packsTotal === 1 ? 'The pack is whole' : `All ${formatCount(packsTotal)} packs are whole`
+    const all =
+      packsTotal === 1 ? 'The pack is whole' : `All ${formatCount(packsTotal)} packs are whole`
     return [`${all}: every share has its place.`]
   }
   const detailed = isAll && report.explanations.length > PACKS_SHOWN_MAX ? [] : shown(report)
@@ -50,8 +51,7 @@ export function whyLines(report: WhyReport): string[] {
   return [
     `${formatItems(packsTotal, 'pack')}: ${countsOf(verdicts)}`,
     ...detailed.flatMap((explanation) => ['', ...packLines(explanation, report)]),
-    '',
-    ...report.lacks.map((count) => lackLine(count, report)),
+    ...(detailed.length === 1 ? [] : ['', ...report.lacks.map((count) => lackLine(count, report))]),
     ...(fixes.length === 0 ? [] : ['', 'What would help:', ...fixes.map((fix) => `  ${fix}`)]),
   ]
 }
@@ -81,11 +81,7 @@ export function fixesOf({ lacks, friends, friendsLacking, now }: WhyReport): str
   ]
 }
 
-function backWords(
-  back: readonly PeerLack[],
-  friends: WhyReport['friends'],
-  now: number,
-): string {
+function backWords(back: readonly PeerLack[], friends: WhyReport['friends'], now: number): string {
   const [only] = back
   if (only === undefined || back.length > 1) return namesOf(back, friends)
   const words = describeLack(only, now).split(';')[0] ?? ''
@@ -105,7 +101,10 @@ function packLines({ health, lacks }: Explanation, report: WhyReport): string[] 
   const shares = Array.from({ length: total }, (_, share) => {
     const counting = new Set(health.live.get(share) ?? [])
     const holders = (held.holders.get(share) ?? []).map(({ peer, isSeen }) => {
-      const notes = [...(isSeen ? [] : ['silent']), ...(counting.has(peer) ? [] : ['does not count'])]
+      const notes = [
+        ...(isSeen ? [] : ['silent']),
+        ...(counting.has(peer) ? [] : ['does not count']),
+      ]
       const note = notes.length === 0 ? '' : ` (${notes.join(', ')})`
       return `${nameOf(peer, report.friends)}${note}`
     })
@@ -132,7 +131,7 @@ export function summaryOf(health: PackHealth): string {
       return `${places}, ${safeCount} make it safe`
     case 'out-of-reach':
       return `${readable.size} of the ${needed} shares it takes can be read now`
-    case 'lost':
+    default:
       return `${readable.size} of the ${needed} shares it takes are left`
   }
 }
@@ -153,7 +152,7 @@ function describe(lack: Lack, { friends, now }: WhyReport): string {
       )
     case 'peers':
       return `${formatItems(lack.has, 'peer')} for ${formatItems(lack.needed, 'share')}`
-    case 'peer':
+    default:
       return `${nameOf(lack.peer, friends)} ${describeLack(lack, now)}`
   }
 }
@@ -174,14 +173,16 @@ function packRecord(explanation: Explanation, report: WhyReport): JsonRecord {
     happiness_max: health.happinessMax,
     happiness_safe: health.safeCount,
     shares_missing: health.missing,
-    shares: [...held.holders].map(([share, holders]) => ({
-      share,
-      holders: holders.map(({ peer, isSeen }) => ({
-        peer,
-        answered: isSeen,
-        counts: (live.get(share) ?? []).includes(peer),
+    shares: [...held.holders]
+      .toSorted(([a], [b]) => a - b)
+      .map(([share, holders]) => ({
+        share,
+        holders: holders.map(({ peer, isSeen }) => ({
+          peer,
+          answered: isSeen,
+          counts: (live.get(share) ?? []).includes(peer),
+        })),
       })),
-    })),
     lacks: lacks.map((lack) => lackFields(lack, report)),
   }
 }
