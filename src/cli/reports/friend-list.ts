@@ -3,7 +3,7 @@
  */
 
 import type { FriendList, FriendRow } from '../../node/client.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { formatBytes, formatCount, formatMoment } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { overRecord } from './friends.ts'
@@ -58,10 +58,10 @@ function headline({ heldForOthers, heldByOthers, ownPeers }: FriendList): string
 /** @returns the lines about one friend */
 function describe(friend: FriendRow): string[] {
   const { name, domain, peer, isReachable, onlineShare, isOurs } = friend
-  const who = [isReachable ? 'up  ' : 'down', name === undefined ? peer : escapeText(name)]
-  if (domain !== undefined) who.push(`in ${escapeText(domain)}`)
+  const who = [isReachable ? 'up  ' : 'down', name === undefined ? peer : escapeLine(name)]
+  if (domain !== undefined) who.push(`in ${escapeLine(domain)}`)
   if (onlineShare !== undefined) who.push(`online ${Math.round(onlineShare * 100)} %`)
-  who.push(escapeText(friend.verdict))
+  who.push(escapeLine(friend.verdict))
   const room = [roomWords(friend), ...(isOurs ? [] : [auditWords(friend)])]
   return [who.join('  '), `      ${room.join('; ')}`]
 }

@@ -5,7 +5,7 @@
 import type { OverGrant } from '../../node/client.ts'
 import type { Standing } from '../../grid/standing.ts'
 import type { PeerLack } from '../../repair/explain.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { formatItems, formatMoment } from '../format.ts'
 
 const HOUR_MS = 3_600_000
@@ -23,7 +23,7 @@ export const STANDING_WORD: Readonly<Record<Standing, string>> = {
 
 /** How a person knows a peer: by its name, else by the end of its id. */
 export function friendName({ peer, name }: { readonly peer: string; readonly name?: string }) {
-  return name === undefined || name === '' ? `…${peer.slice(-6)}` : escapeText(name)
+  return name === undefined || name === '' ? `…${peer.slice(-6)}` : escapeLine(name)
 }
 
 /** @returns for instance `3 days`, `5 hours`, `a moment` */

@@ -2,7 +2,7 @@
  * What `cairn peer list --store` says: whose a running peer is, what it holds for whom, and what it grants them.
  */
 
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { formatBytes, formatMoment } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import type { OverGrant } from '../../node/client.ts'
@@ -46,7 +46,7 @@ export function heldLines(answer: Answer): string[] {
 }
 
 function describe({ vault, names, is_own, bytes, held_by_its_peers, ...row }: HeldRow): string {
-  const parts = [`vault ${short(vault)}`, ...names.map(escapeText), formatBytes(bytes)]
+  const parts = [`vault ${short(vault)}`, ...names.map(escapeLine), formatBytes(bytes)]
   if (is_own) return [...parts, 'yours'].join('  ')
   if (row.grant !== undefined) parts.push(`of ${formatBytes(row.grant)} granted`)
   if (row.released !== undefined) parts.push(`${formatBytes(row.released)} to be deleted`)

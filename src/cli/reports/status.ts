@@ -3,7 +3,7 @@
  */
 
 import type { ClientStatus } from '../../node/client.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine, escapeText } from '../escape.ts'
 import { formatBytes, formatCount, formatItems, formatMoment } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { describeLack, formatAge, overRecord, STANDING_WORD } from './friends.ts'
@@ -84,8 +84,8 @@ function checkedWords({ lastCheck, now }: ClientStatus): string {
 function describePeer(peer: PeerRow, now: number): string {
   const { name, domain, free, capacity, used, online, seenAt, standing, lack, error } = peer
   const parts = [peer.reachable ? 'up  ' : 'down', peer.peer]
-  if (name !== undefined) parts.push(escapeText(name))
-  if (domain !== undefined) parts.push(`in ${escapeText(domain)}`)
+  if (name !== undefined) parts.push(escapeLine(name))
+  if (domain !== undefined) parts.push(`in ${escapeLine(domain)}`)
   parts.push(STANDING_WORD[standing])
   if (online !== undefined) parts.push(`on ${Math.round(online * 100)} %`)
   if (!peer.reachable && seenAt !== undefined) parts.push(`seen ${formatAge(now - seenAt)} ago`)
