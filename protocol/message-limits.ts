@@ -34,8 +34,11 @@ export const SEEN_MAX = 1024
 /** Most heads in one response; the newest come first, as many as fit. */
 export const HEADS_MAX = 1024
 
-/** Credits in one message; the next exchange brings the rest. */
+/** Credits in one answer; the next exchange brings the rest. */
 export const CREDITS_MAX = 1024
+
+/** Credits told in one request: each has three signatures to be checked, and a client has one for each peer. */
+export const CREDITS_TOLD_MAX = 64
 
 /** Credits that an asker can say it has: as many as a peer keeps. */
 export const CREDITS_KNOWN_MAX = 4096

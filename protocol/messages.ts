@@ -36,6 +36,7 @@ import {
   CREDIT_SIZE_MAX,
   CREDITS_KNOWN_MAX,
   CREDITS_MAX,
+  CREDITS_TOLD_MAX,
   ERROR_CODES,
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
@@ -75,7 +76,7 @@ const statements = z.array(bytesField(1, STATEMENT_SIZE_MAX)).max(STATEMENTS_MAX
 const head = bytesField(1, HEAD_SIZE_MAX)
 const receipt = bytesField(1, RECEIPT_SIZE_MAX)
 const manifest = bytesField(1, MANIFEST_SIZE_MAX)
-const credits = z.array(bytesField(1, CREDIT_SIZE_MAX)).max(CREDITS_MAX).readonly()
+const credit = bytesField(1, CREDIT_SIZE_MAX)
 
 const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('status') }),
@@ -103,7 +104,7 @@ const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('credits'),
     /** To be kept. */
-    credits,
+    credits: z.array(credit).max(CREDITS_TOLD_MAX).readonly(),
     /** Names of credits that the asker has; null: it wants none. */
     known: z
       .array(bytesField(CREDIT_NAME_SIZE, CREDIT_NAME_SIZE))
@@ -173,7 +174,10 @@ const responseSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('roster'), statements }),
   z.strictObject({ type: z.literal('account'), account: bytesField(1, ACCOUNT_SIZE_MAX) }),
   /** Those that the asker did not name. */
-  z.strictObject({ type: z.literal('credits'), credits }),
+  z.strictObject({
+    type: z.literal('credits'),
+    credits: z.array(credit).max(CREDITS_MAX).readonly(),
+  }),
   z.strictObject({
     type: z.literal('holdings'),
     /** Bytes held for each vault, those in release included. */

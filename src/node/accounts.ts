@@ -11,6 +11,7 @@
 import { z } from 'zod'
 import { averageOf, openAccount, signCredit } from '../../protocol/account.ts'
 import { FormatError } from '../../protocol/errors.ts'
+import { CREDITS_TOLD_MAX } from '../../protocol/messages.ts'
 import type { PeerSession } from '../grid/peer-session.ts'
 import { UNTRUSTED_MS } from '../grid/standing.ts'
 import type { VaultSession } from './vault-session.ts'
@@ -43,14 +44,21 @@ export async function keepAccounts(
   if (!isDue) return undefined
   stores.settings.set(ASKED_AT, now)
   if (roster.storagePeers().every(({ vault }) => vault === undefined)) return undefined
-  const { answers } = await grid.askPresent(async (peer, within) => {
+  const { answers, failures } = await grid.askPresent(async (peer, within) => {
     const member = roster.member(peer.peer)
     // What our own peers hold for us is nobody else's to count.
     if (member === undefined || member.vault === keyring.vault) return []
     return [await vouch(session, peer, within)]
   }, signal)
+  for (const { peer, error } of failures) {
+    ports.log.info('no account', { peer, error: error.name, why: error.message })
+  }
   const credits = answers.flatMap(({ answer }) => answer)
-  await grid.askPresent((peer, within) => peer.credits(credits, null, within), signal)
+  await grid.askPresent(async (peer, within) => {
+    for (let from = 0; from < credits.length; from += CREDITS_TOLD_MAX) {
+      await peer.credits(credits.slice(from, from + CREDITS_TOLD_MAX), null, within)
+    }
+  }, signal)
   return credits.length
 }
 

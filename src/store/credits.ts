@@ -124,6 +124,8 @@ export class Credits {
   }
 
   #makeRoom(): void {
+    const row = statement(this.#database, 'SELECT count(*) AS count FROM credits').get()
+    if (Number(row?.['count']) <= CREDITS_KEPT_MAX) return
     statement(
       this.#database,
       `DELETE FROM credits WHERE (vault, peer) IN

@@ -47,6 +47,7 @@ export const scenarios: Scenario[] = [
   badRequest('release-above-limit', { type: 'release', document: new Uint8Array(40_961) }, 'a byte above 40 KiB'),
   goodRequest({ type: 'credits', credits: [], known: null }, 'wanting-none'),
   badRequest('credits-one-too-long', { type: 'credits', credits: [new Uint8Array(1281)], known: [] }, 'a byte above 1,280'),
+  badRequest('credits-65', { type: 'credits', credits: Array.from({ length: 65 }, () => KEY), known: null }, '64 can be told at once'),
   badRequest('credits-name-of-15-bytes', { type: 'credits', credits: [], known: [KEY.slice(0, 15)] }, 'names have 16'),
   badRequest('account-of-no-vault', { type: 'account' }, 'whose?'),
   goodResponse({ ...RESPONSES.status, released: 5, grant: 5_000_000_000, over: { bytes: 1, since: 0, until: 8_640_000_000_000_000 } }, 'above-its-grant'),
