@@ -15,6 +15,7 @@ import { linkSignals } from '../base/abort.ts'
 import { assert } from '../base/assert.ts'
 import type { Look } from '../base/peer-record.ts'
 import { RosterBook } from '../grid/roster-book.ts'
+import { FairUse } from '../peer/fair-use.ts'
 import { HeadSpread } from '../peer/head-spread.ts'
 import { InviteDesk } from '../peer/invite-desk.ts'
 import { PeerService } from '../peer/peer-service.ts'
@@ -32,6 +33,7 @@ import type { HelpedVaults } from '../store/helped-vaults.ts'
 import type { HelperService } from './helper-service.ts'
 import { withLoopback } from './loopback.ts'
 import { openHelper, type HelperPorts } from './open-helper.ts'
+import { pullCredits } from './pull-credits.ts'
 import { Spreader } from './spreader.ts'
 
 export interface PeerPorts {
@@ -59,10 +61,12 @@ export interface PeerOptions {
   readonly reserve: number
   /** What fails together with this peer: a house, a provider. */
   readonly domain?: string
-  /** The vault of whoever lends it. */
+  /** The vault of whoever lends this peer: what the peer holds for others counts for it. */
   readonly vault?: VaultId
   /** Repair caps of friends to look after from now on; those of earlier runs are on the disk. */
   readonly help?: readonly RepairCap[]
+  /** Bytes that every vault may keep here, whatever its own peers hold. */
+  readonly floor?: number
 }
 
 export interface PeerNode {
@@ -70,6 +74,7 @@ export interface PeerNode {
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
+  readonly fairUse: FairUse
   /** Gives invite codes, and decides on who came with one. */
   readonly invites: InviteDesk
   /** Tells the other peers. */
@@ -102,6 +107,7 @@ export async function startPeer(
   const roster = await openRoster(ports, options)
   const shareStore = await ShareStore.open(ports, options)
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
+  const fairUse = new FairUse({ clock, roster, shareStore, database: ports.database }, options)
   const sightings = new Sightings(clock)
   const onLook = ({ answered }: Look) => answered.forEach((other) => sightings.heard(other))
   const heads = new HeadSpread({ clock, log, shareStore, headStore })
@@ -114,9 +120,9 @@ export async function startPeer(
     tell: async (statements) => void (await spreader.say(statements, signal)),
     newestEpoch: (vault) => headStore.newest(vault)?.epoch ?? 0,
   })
-  const parts = { network, clock, log, shareStore, headStore, roster, sightings, invites }
+  const parts = { network, clock, log, shareStore, headStore, roster, invites, sightings, fairUse }
   const service = new PeerService(parts)
-  const sweeper = new Sweeper({ shareStore, clock, log })
+  const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
   await service.start()
   const looking = { network, disk, clock, random, log, roster }
   const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
@@ -126,12 +132,14 @@ export async function startPeer(
     (within) => sweeper.run(within),
     (within) => spreader.gossip(within),
     (within) => spreader.passOn(within),
+    (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
     ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, invites, spreader, helped, helper, stopped }
+  const services = { invites, spreader, fairUse, helped, helper }
+  return { peer, roster, shareStore, headStore, ...services, stopped }
 }
 
 async function openRoster(
