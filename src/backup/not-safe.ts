@@ -3,6 +3,7 @@
  */
 
 import { CairnError } from '../base/errors.ts'
+import { STANDING_WORDS, type Standing } from '../grid/standing.ts'
 import type { PeerId } from '../ports/network.ts'
 
 /** What one peer said, or did not say. */
@@ -16,6 +17,7 @@ interface PlacementFacts {
   readonly happiness: number
   readonly needed: number
   readonly failures: readonly { readonly peer: PeerId; readonly error: Error }[]
+  readonly passedOver: readonly { readonly peer: PeerId; readonly standing: Standing }[]
 }
 
 /** Nothing is lost: queue and spool are kept, and the next run goes on from here. */
@@ -52,6 +54,9 @@ export class NotSafeError extends CairnError {
     for (const { failures } of placements) {
       for (const { peer, error } of failures)
         missing.set(peer, error.message.replace(`${peer}: `, ''))
+    }
+    for (const { passedOver } of placements) {
+      for (const { peer, standing } of passedOver) missing.set(peer, STANDING_WORDS[standing])
     }
     return new NotSafeError(`${packs} ${packs === 1 ? 'pack lies' : 'packs lie'}`, {
       happiness: worst?.happiness ?? 0,

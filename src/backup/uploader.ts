@@ -107,16 +107,17 @@ export class Uploader {
   }
 
   /**
-   * Peers may have left the grid since they took shares of packs that no head names yet. What is not
-   * safe any more is placed again where our copy is still here, and otherwise counts as lost.
+   * Peers may have left the grid, or been given up, since they took shares of packs that no head names
+   * yet. What is not safe any more is placed again where our copy is still here, and otherwise counts as
+   * lost.
    */
   #doubt(onLost: (pack: PackRow) => void): void {
     const { packs, grid } = this.#parts
-    const candidates = grid.roster.candidates()
-    const domains = new Set(candidates.map(({ domain }) => domain))
+    const counted = grid.counted()
+    const domains = new Set(counted.map(({ domain }) => domain))
     for (const pack of packs.unpublished()) {
       const needed = safeCount(pack)
-      const isSafe = happinessOf(candidates, packs.holders(pack.number)) >= needed
+      const isSafe = happinessOf(counted, packs.holders(pack.number)) >= needed
       if (isSafe) continue
       if (pack.state === 'complete') {
         onLost(pack)

@@ -12,6 +12,7 @@ import { UsageError } from '../base/errors.ts'
 import { CHAIN_LENGTH_LIMIT } from '../history/chain-bounds.ts'
 import { parseDuration } from '../repair/duration.ts'
 import { REBUILD_POLICY, type RebuildPolicy } from '../repair/policy.ts'
+import { REPAIR_POLICY, type RepairPolicy } from '../repair/repair-policy.ts'
 import { parseSize } from './format.ts'
 import { parseCode, parseFraction } from './options.ts'
 import {
@@ -64,6 +65,20 @@ const rebuild = z
     budget: given.budget,
   }))
 
+/** See `RepairPolicy`. */
+const repair = z
+  .strictObject({
+    automatic: z.boolean().default(REPAIR_POLICY.isAutomatic),
+    /** What an automatic repair may take, each time, up and down. */
+    budget: size.default(REPAIR_POLICY.budget),
+  })
+  .prefault({})
+  .transform((given): RepairPolicy => ({
+    ...REPAIR_POLICY,
+    isAutomatic: given.automatic,
+    budget: given.budget,
+  }))
+
 /** What `cairn forget` keeps when no flag says so: the flags without their dashes. */
 const retention = z
   .strictObject({
@@ -92,6 +107,7 @@ const schema = z.strictObject({
     .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
     .default({ level: 'info' }),
   rebuild,
+  repair,
   retention,
 })
 

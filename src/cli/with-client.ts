@@ -2,13 +2,13 @@
  * With a client: open this machine's vault, do one thing with it, close it whatever happens.
  */
 
-import { Client } from '../node/client.ts'
+import { Client, type RepairProgress } from '../node/client.ts'
 import { readConfig, type Config } from './config.ts'
 import { outputOf, type CommonOptions, type Context } from './context.ts'
 import { findHome, type Home } from './home.ts'
 import type { Output } from './output.ts'
 import { openPorts } from './ports.ts'
-import { ProgressLine } from './progress.ts'
+import { ProgressLine, type ProgressState } from './progress.ts'
 
 export interface ClientSession {
   readonly client: Client
@@ -39,6 +39,17 @@ export async function withClient<T>(
   } finally {
     await ports.close()
   }
+}
+
+/** A step of a check or a repair, as the progress line shows it. */
+export function repairProgress({
+  phase,
+  done,
+  total,
+  bytesDone,
+  bytesTotal,
+}: RepairProgress): ProgressState {
+  return { phase, filesDone: done, filesTotal: Math.max(done, total), bytesDone, bytesTotal }
 }
 
 /** Show a progress line while `use` works; it is gone before the result is printed. */

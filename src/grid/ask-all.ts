@@ -3,7 +3,13 @@
  */
 
 import { mapPool } from '../base/pool.ts'
-import { CairnError } from '../base/errors.ts'
+import {
+  CairnError,
+  PeerTimeoutError,
+  PeerUnreachableError,
+  StreamResetError,
+} from '../base/errors.ts'
+import type { Look } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerSession } from './peer-session.ts'
 
@@ -25,12 +31,13 @@ export async function askAll<T>(
   sessions: readonly PeerSession[],
   ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,
+  width = ASK_WIDTH,
 ): Promise<Answers<T>> {
   const answers: { peer: PeerId; answer: T }[] = []
   const failures: PeerFailure[] = []
   await mapPool(
     sessions,
-    ASK_WIDTH,
+    width,
     async (session, within) => {
       const { peer } = session
       try {
@@ -42,6 +49,26 @@ export async function askAll<T>(
     signal,
   )
   return { answers, failures }
+}
+
+/**
+ * Who is there, and of whom nothing was heard. Who refused, or answered with nonsense, is there.
+ *
+ * @param answered - those whose answer was taken
+ */
+export function lookOf(answered: readonly PeerId[], failures: readonly PeerFailure[]): Look {
+  const silent = failures.filter(({ error }) => isSilence(error)).map(({ peer }) => peer)
+  const refused = failures.filter(({ error }) => !isSilence(error)).map(({ peer }) => peer)
+  return { answered: [...answered, ...refused], silent }
+}
+
+/** Whether the error says that nothing was heard of a peer. */
+export function isSilence(error: CairnError): boolean {
+  return (
+    error instanceof PeerUnreachableError ||
+    error instanceof PeerTimeoutError ||
+    error instanceof StreamResetError
+  )
 }
 
 /**

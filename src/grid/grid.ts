@@ -6,63 +6,46 @@
  */
 
 import { equal } from '../../protocol/bytes.ts'
-import { FormatError } from '../../protocol/errors.ts'
-import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import { PACKS_MAX, SEEN_MAX } from '../../protocol/messages.ts'
+import { assert } from '../base/assert.ts'
+import { PeerRefusedError } from '../base/errors.ts'
+import type { Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, type PeerFailure } from './ask-all.ts'
+import type { PeerId } from '../ports/network.ts'
+import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
+import { checkHeads, checkReceipt } from './check-heads.ts'
 import { codeFor, type Code } from './code.ts'
+import type {
+  GridParts,
+  HeadAnswer,
+  PeerStatus,
+  PublishResult,
+  ReleaseAnswer,
+} from './grid-types.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
-import { placePack, type Placement } from './place-pack.ts'
+import type { Candidate } from './place-order.ts'
+import { placePack, refusalOf, type Placement } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
+import { SharesAtPeers } from './shares-at-peers.ts'
+import { isCounted, mayTakeShares, type Standing } from './standing.ts'
+import type { Survey } from './survey.ts'
 
+export type * from './grid-types.ts'
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
 export type { Placement } from './place-pack.ts'
+export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
 
 /** Locations kept in memory: about a kilobyte each. */
 const LOCATIONS_MAX = 8192
 
-export interface GridParts {
-  readonly network: Network
-  readonly clock: Clock
-  readonly log: Log
-  readonly roster: RosterBook
-}
-
-export interface PublishResult {
-  readonly receipts: readonly { readonly peer: PeerId; readonly receipt: Uint8Array }[]
-  readonly failures: readonly PeerFailure[]
-}
-
-export interface HeadAnswer {
-  readonly peer: PeerId
-  /** Verified, of the vault asked for; newest first. */
-  readonly heads: readonly { readonly head: Uint8Array; readonly receipt: Uint8Array }[]
-}
-
-export interface ReleaseAnswer {
-  readonly peer: PeerId
-  /** Of the shares that the documents are about: how many are in release now, and bytes of theirs. */
-  readonly count: number
-  readonly bytes: number
-  /** How many of them a later head had spoken for, so that nothing changed. */
-  readonly refused: number
-}
-
-export interface PeerStatus {
-  readonly peer: PeerId
-  readonly status?: ResponseOf<'status'>
-  readonly error?: PeerFailure['error']
-}
+/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
+const TELL_WIDTH = 64
 
 export class Grid {
   readonly #parts: GridParts
@@ -70,9 +53,18 @@ export class Grid {
   readonly #manifests = new Map<PackId, Uint8Array>()
   readonly #locations = new Map<PackId, PackLocation>()
   readonly #reader: PackReader
+  /** Single shares at single peers, for those who check and repair. */
+  readonly shares: SharesAtPeers
 
   constructor(parts: GridParts) {
     this.#parts = parts
+    this.shares = new SharesAtPeers({
+      all: () => this.#storage(),
+      of: (peer) => this.#session(peer),
+      repair: () => parts.repair?.(),
+      onSurvey: (survey) => this.#look(survey),
+      onPut: (peer, refusal) => this.#parts.onPuts?.(new Map([[peer, refusal]])),
+    })
     this.#reader = new PackReader({
       clock: parts.clock,
       log: parts.log,
@@ -86,16 +78,28 @@ export class Grid {
   }
 
   /**
-   * The code for a new pack in this grid.
+   * The code for a new pack in this grid: for as many peers as are neither given up nor leaving.
    *
    * @throws {TooFewPeersError}
    */
   code(options: { readonly allowFew?: boolean } = {}): Code {
-    return codeFor(this.#parts.roster.candidates().length, options)
+    const { length } = this.counted()
+    const others = this.#parts.roster.candidates().length - length
+    return codeFor(length, { ...options, others })
+  }
+
+  standing(peer: PeerId): Standing {
+    return this.#parts.standings?.(peer) ?? 'here'
+  }
+
+  /** Storage peers whose shares count: those that are neither given up nor leaving. */
+  counted(): Candidate[] {
+    const { roster } = this.#parts
+    return roster.candidates().filter(({ peer }) => isCounted(this.standing(peer)))
   }
 
   /**
-   * Give every share of a pack a peer.
+   * Give every share of a pack a peer, of those that may take any.
    *
    * @param held - shares placed before, as an earlier `Placement` told
    * @returns once every peer that was asked answered or failed
@@ -106,10 +110,19 @@ export class Grid {
     held: ReadonlyMap<number, PeerId>,
     signal: AbortSignal,
   ): Promise<Placement> {
-    const { roster } = this.#parts
-    const candidates = roster.candidates()
+    const all = this.#parts.roster.candidates()
+    const standings = new Map(all.map(({ peer }) => [peer, this.standing(peer)]))
+    const isTaker = ({ peer }: { readonly peer: PeerId }) =>
+      mayTakeShares(standings.get(peer) ?? 'here')
+    const candidates = all.filter(isTaker)
+    const passedOver = [...standings]
+      .map(([peer, standing]) => ({ peer, standing }))
+      .filter((one) => !isTaker(one))
     const session = (peer: PeerId) => this.#session(peer)
-    const placement = await placePack({ candidates, session }, pack, vault, held, signal)
+    const repair = this.#parts.repair?.()
+    const parts = { candidates, counted: this.counted(), passedOver, session, repair }
+    const placement = await placePack(parts, pack, vault, held, signal)
+    this.#tellPuts(placement, held)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
     this.#remember({ id, manifest, manifestBytes, holders })
@@ -118,7 +131,9 @@ export class Grid {
 
   /** Ask every peer what it holds of these packs. Packs of which nobody holds anything are absent. */
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
-    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal)
+    if (packs.length === 0) return new Map()
+    const onSurvey = (survey: Survey) => this.#look(survey)
+    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, onSurvey)
     for (const location of found.values()) this.#remember(location)
     return found
   }
@@ -163,32 +178,13 @@ export class Grid {
     return await this.#reader.readRun(newest, run, keep, signal)
   }
 
-  /**
-   * Give a head to every peer. Receipts are verified.
-   *
-   * @param to - to these only
-   */
-  async publish(
-    head: Uint8Array,
-    signal: AbortSignal,
-    to?: readonly PeerId[],
-  ): Promise<PublishResult> {
-    const { vault, sequence, id } = openHead(head)
-    const isAsked = (peer: PeerId) => to === undefined || to.includes(peer)
-    const sessions = this.#storage().filter(({ peer }) => isAsked(peer))
-    for (const session of sessions) session.forgive()
-    const give = async (session: PeerSession, within: AbortSignal) => {
+  /** Give a head to every peer. Receipts are verified. */
+  async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const receipt = await session.publish(head, within)
-      const said = openReceipt(receipt)
-      const isForHead =
-        said.peer === session.peer &&
-        said.vault === vault &&
-        said.sequence === sequence &&
-        equal(said.headId, id)
-      if (!isForHead) throw new FormatError(`${session.peer}: a receipt for something else`)
+      checkReceipt(receipt, session.peer, head)
       return receipt
-    }
-    const { answers, failures } = await askAll(sessions, give, signal)
+    }, signal)
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
   }
 
@@ -198,32 +194,50 @@ export class Grid {
     signal: AbortSignal,
     options: { readonly all: boolean } = { all: false },
   ): Promise<{ answers: readonly HeadAnswer[]; failures: readonly PeerFailure[] }> {
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const heads = await session.heads(vault, options, within)
-      for (const { head, receipt } of heads) {
-        const [opened, said] = [openHead(head), openReceipt(receipt)]
-        const isGood =
-          opened.vault === vault && said.peer === session.peer && equal(said.headId, opened.id)
-        if (!isGood) throw new FormatError(`${session.peer}: a head or receipt of something else`)
-      }
+      checkHeads(heads, session.peer, vault)
       return heads
     }, signal)
     return { answers: answers.map(({ peer, answer }) => ({ peer, heads: answer })), failures }
   }
 
-  /** Tell every peer that head `sequence` needs these packs. */
+  /**
+   * Tell every peer that head `sequence` needs these packs.
+   *
+   * @param options.isAll - and that nothing which came to it so far is needed but what was adopted, now
+   *   or before
+   */
   async adopt(
     packs: readonly PackId[],
     sequence: number,
     vault: VaultId,
     signal: AbortSignal,
+    options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
-    const { failures } = await this.#askEverybody(async (session, within) => {
+    const repair = this.#parts.repair?.()
+    if (packs.length === 0) return { failures: [] }
+    const { failures } = await this.askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
-        await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
+        const some = packs.slice(from, from + PACKS_MAX)
+        await session.adopt(vault, some, sequence, within, repair)
       }
+      if (options.isAll) await forgo(session, vault, sequence, within)
     }, signal)
     return { failures }
+  }
+
+  /** As a helper: renew the vault's lease at every peer. */
+  async renew(
+    signal: AbortSignal,
+  ): Promise<{ readonly answered: readonly PeerId[]; readonly failures: readonly PeerFailure[] }> {
+    const grant = this.#parts.repair?.()
+    assert(grant !== undefined, 'only a helper renews in words')
+    const { answers, failures } = await this.askEverybody(
+      (session, within) => session.renew(grant, within),
+      signal,
+    )
+    return { answered: answers.map(({ peer }) => peer), failures }
   }
 
   /**
@@ -239,8 +253,12 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
-      const sum = { count: 0, bytes: 0, refused: 0 }
+    const nothing = { count: 0, bytes: 0, refused: 0 }
+    if (documents.length === 0) {
+      return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
+    }
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
+      const sum = { ...nothing }
       for (const document of documents) {
         const { count, bytes, refused } = await session.release(document, within)
         sum.count += count
@@ -272,7 +290,10 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // What a peer lacks is known only once it told what it has; most lack nothing.
+          // Most know the same.
+          const { digest } = await session.news([], within)
+          if (equal(digest, roster.digest())) return
+          // What a peer lacks is known only once it told what it has.
           const told = await session.roster([], within)
           news += await roster.merge(told)
           const lacking = roster.statementsBeside(told)
@@ -280,17 +301,59 @@ export class Grid {
         },
         signal,
       )
-      answered.push(...round.answers.map(({ peer }) => peer))
+      const here = round.answers.map(({ peer }) => peer)
+      this.#look({ answered: here, failures: round.failures })
+      answered.push(...here)
       failures.push(...round.failures)
     }
   }
 
-  /** Ask every storage peer how it is; in the order of the roster. */
-  async status(signal: AbortSignal): Promise<PeerStatus[]> {
-    const { answers, failures } = await this.#askEverybody(
-      (session, within) => session.status(within),
-      signal,
+  /**
+   * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
+   *
+   * @param more.only - these peers alone; one that was away a moment ago is not tried then
+   * @param more.except - not these
+   * @param more.onTold - called as soon as each of them heard
+   * @returns whom it was told, and how many of the statements were new to them
+   */
+  async tell(
+    statements: readonly Uint8Array[],
+    signal: AbortSignal,
+    more: {
+      readonly only?: readonly PeerId[]
+      readonly except?: ReadonlySet<PeerId>
+      readonly onTold?: (peer: PeerId) => void
+    } = {},
+  ): Promise<{
+    readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
+    readonly failures: readonly PeerFailure[]
+  }> {
+    const { only, except, onTold } = more
+    const sessions = this.#storage().filter(
+      ({ peer }) => (only?.includes(peer) ?? true) && except?.has(peer) !== true,
     )
+    if (only === undefined) for (const session of sessions) session.forgive()
+    const ask = async (session: PeerSession, within: AbortSignal) => {
+      const { count } = await session.news(statements, within)
+      onTold?.(session.peer)
+      return count
+    }
+    return await askAll(sessions, ask, signal, TELL_WIDTH)
+  }
+
+  /**
+   * Ask every storage peer how it is; in the order of the roster.
+   *
+   * @param options.isQuick - without trying again who was away a moment ago
+   */
+  async status(
+    signal: AbortSignal,
+    { isQuick = false }: { readonly isQuick?: boolean } = {},
+  ): Promise<PeerStatus[]> {
+    const question = (session: PeerSession, within: AbortSignal) => session.status(within)
+    const { answers, failures } = isQuick
+      ? await this.askPresent(question, signal)
+      : await this.askEverybody(question, signal)
     return this.#storage().map(({ peer }) => {
       const status = answers.find((answer) => answer.peer === peer)?.answer
       const error = failures.find((failure) => failure.peer === peer)?.error
@@ -302,19 +365,64 @@ export class Grid {
     })
   }
 
+  /**
+   * Ask those who are there when they last heard these peers.
+   *
+   * @returns for each that answered, how long ago it heard each of them, ms; `undefined` if it did not
+   */
+  async seen(
+    peers: readonly PeerId[],
+    signal: AbortSignal,
+  ): Promise<readonly { peer: PeerId; ages: readonly (number | undefined)[] }[]> {
+    const { self } = this.#parts.network
+    const here = this.#storage().filter(({ peer, isAway }) => !isAway && peer !== self)
+    const some = peers.slice(0, SEEN_MAX)
+    const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
+    return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
+  }
+
+  /** @returns sessions with these peers, to ask what only few ask */
+  sessions(peers: readonly PeerId[]): PeerSession[] {
+    return peers.map((peer) => this.#session(peer))
+  }
+
   /** Break all streams to peers. The network itself stays open. */
   close(): void {
     for (const session of this.#sessions.values()) session.close()
   }
 
   /** Ask all storage peers, those that were away a moment ago as well. */
-  async #askEverybody<T>(
+  async askEverybody<T>(
     ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
-  ) {
+  ): Promise<Answers<T>> {
     const sessions = this.#storage()
     for (const session of sessions) session.forgive()
-    return await askAll(sessions, ask, signal)
+    const { answers, failures } = await askAll(sessions, ask, signal)
+    this.#look({ answered: answers.map(({ peer }) => peer), failures })
+    return { answers, failures }
+  }
+
+  #look({ answered, failures }: Pick<Survey, 'answered' | 'failures'>): void {
+    const { network, onLook } = this.#parts
+    // That we hear ourselves does not say that we are online.
+    const others = answered.filter((peer) => peer !== network.self)
+    onLook?.(lookOf(others, failures))
+  }
+
+  #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
+    const puts = new Map<PeerId, Refusal | undefined>()
+    for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
+    for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
+    if (puts.size > 0) this.#parts.onPuts?.(puts)
+  }
+
+  /** Ask all storage peers; those that were away a moment ago are not waited for again. */
+  async askPresent<T>(
+    ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Answers<T>> {
+    return await askAll(this.#storage(), ask, signal)
   }
 
   async #locateAgain(location: PackLocation, signal: AbortSignal): Promise<PackLocation> {
@@ -324,9 +432,10 @@ export class Grid {
   }
 
   #storage(): PeerSession[] {
-    const peers = this.#parts.roster.storagePeers().map(({ peer }) => peer)
+    const { network, roster, hasSelf } = this.#parts
+    const peers = roster.storagePeers().map(({ peer }) => peer)
     return peers
-      .filter((peer) => peer !== this.#parts.network.self)
+      .filter((peer) => hasSelf === true || peer !== network.self)
       .map((peer) => this.#session(peer))
   }
 
@@ -351,5 +460,19 @@ export class Grid {
       const [oldest] = map.size > LOCATIONS_MAX ? map.keys() : []
       if (oldest !== undefined) map.delete(oldest)
     }
+  }
+}
+
+/** A peer that does not take the word, or does not know it, keeps more than it need. */
+async function forgo(
+  session: PeerSession,
+  vault: VaultId,
+  sequence: number,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await session.forgo(vault, sequence, signal)
+  } catch (error) {
+    if (!(error instanceof PeerRefusedError)) throw error
   }
 }

@@ -5,15 +5,17 @@
  * hash is the pack's name, so it is asked of one holder only, and of the next if that one fails.
  */
 
-import { FormatError } from '../../protocol/errors.ts'
-import { decodeManifest, packId, type Manifest, type PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX } from '../../protocol/messages.ts'
+import { decodeManifest, type Manifest, type PackId } from '../../protocol/manifest.ts'
 import type { PeerId } from '../ports/network.ts'
-import { askAll, troubleAtPeer } from './ask-all.ts'
+import { troubleAtPeer } from './ask-all.ts'
 import type { PeerSession } from './peer-session.ts'
-
-/** Manifests asked for at a time: as many of the largest as one message has room for. */
-const MANIFESTS_MAX = 100
+import {
+  askManifests,
+  surveyPacks,
+  type FoundManifest,
+  type Holdings,
+  type Survey,
+} from './survey.ts'
 
 export interface PackLocation {
   readonly id: PackId
@@ -23,11 +25,9 @@ export interface PackLocation {
   readonly holders: ReadonlyMap<number, readonly PeerId[]>
 }
 
-/** Pack → peer → the share numbers it says it holds. */
-type Holdings = Map<PackId, Map<PeerId, readonly number[]>>
-
 /**
  * @param known - manifests known already; new ones are added
+ * @param onSurvey - told who answered
  * @returns locations of those packs of which anybody holds anything
  * @throws only the signal's reason
  */
@@ -36,23 +36,11 @@ export async function locatePacks(
   packs: readonly PackId[],
   known: Map<PackId, Uint8Array>,
   signal: AbortSignal,
+  onSurvey: (survey: Survey) => void = () => undefined,
 ): Promise<Map<PackId, PackLocation>> {
-  const holdings: Holdings = new Map()
-  await askAll(
-    sessions,
-    async (session, within) => {
-      for (const some of batches(packs, PACKS_MAX)) {
-        const { shares } = await session.have(some, { manifests: false }, within)
-        for (const [index, pack] of some.entries()) {
-          const numbers = shares[index] ?? []
-          if (numbers.length === 0) continue
-          const peers = holdings.get(pack) ?? new Map<PeerId, readonly number[]>()
-          holdings.set(pack, peers.set(session.peer, numbers))
-        }
-      }
-    },
-    signal,
-  )
+  const survey = await surveyPacks(sessions, packs, signal)
+  onSurvey(survey)
+  const { holdings } = survey
   await learnManifests(sessions, holdings, known, signal)
   return new Map(
     packs.flatMap((pack) => {
@@ -73,15 +61,8 @@ async function learnManifests(
       .filter(([pack, peers]) => !known.has(pack) && peers.has(session.peer))
       .map(([pack]) => pack)
     try {
-      for (const some of batches(unknown, MANIFESTS_MAX)) {
-        const { manifests } = await session.have(some, { manifests: true }, signal)
-        for (const [index, pack] of some.entries()) {
-          const manifest = manifests[index]
-          if (manifest === null || manifest === undefined) continue
-          if (packId(manifest) !== pack) throw new FormatError(`${pack}: another pack's manifest`)
-          known.set(pack, manifest)
-        }
-      }
+      const onFound = (pack: PackId, { manifest }: FoundManifest) => known.set(pack, manifest)
+      await askManifests(session, unknown, onFound, signal)
     } catch (error) {
       troubleAtPeer(error, signal)
     }
@@ -98,13 +79,9 @@ function locationOf(
   const manifest = decodeManifest(manifestBytes)
   const holders = new Map<number, PeerId[]>()
   for (const [peer, shares] of holdings.get(id) ?? []) {
-    for (const share of new Set(shares)) {
+    for (const share of shares) {
       if (share < manifest.total) holders.set(share, [...(holders.get(share) ?? []), peer])
     }
   }
   return { id, manifest, manifestBytes, holders }
-}
-
-function* batches<T>(items: readonly T[], sizeMax: number): Generator<T[]> {
-  for (let from = 0; from < items.length; from += sizeMax) yield items.slice(from, from + sizeMax)
 }

@@ -26,11 +26,18 @@ export class PlaceOrder {
   /**
    * @param candidates - every peer that may take a share
    * @param holders - those that hold a share of this pack already; they get no other
+   * @param counted - everybody whose shares count, where that is more than the candidates: the domains of
+   *   holders who may take no share now are taken all the same
    */
-  constructor(pack: PackId, candidates: readonly Candidate[], holders: Iterable<PeerId>) {
+  constructor(
+    pack: PackId,
+    candidates: readonly Candidate[],
+    holders: Iterable<PeerId>,
+    counted: readonly Candidate[] = candidates,
+  ) {
     const holding = new Set(holders)
     this.#waiting = rendezvous(pack, candidates).filter(({ peer }) => !holding.has(peer))
-    for (const { peer, domain } of candidates) if (holding.has(peer)) this.#load(domain, 1)
+    for (const { peer, domain } of counted) if (holding.has(peer)) this.#load(domain, 1)
   }
 
   /** @returns the best peer not handed out yet: least loaded domain first, then by rank */

@@ -7,14 +7,17 @@
 
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
+import { PeerRefusedError, type CairnError } from '../base/errors.ts'
+import type { Refusal } from '../base/peer-record.ts'
 import { mapPool } from '../base/pool.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { PeerId } from '../ports/network.ts'
-import { troubleAtPeer, type PeerFailure } from './ask-all.ts'
+import { isSilence, troubleAtPeer, type PeerFailure } from './ask-all.ts'
 import { safeCount } from './code.ts'
 import { happiness } from './happiness.ts'
 import type { PeerSession } from './peer-session.ts'
 import { PlaceOrder, type Candidate } from './place-order.ts'
+import type { Standing } from './standing.ts'
 
 /** Shares of one pack under way at a time. */
 export const PLACE_WIDTH = 10
@@ -33,15 +36,29 @@ export interface Placement {
   /** Bytes of pieces that went out, those of failed attempts included. */
   readonly bytesSent: number
   readonly failures: readonly PeerFailure[]
+  /** Members who hold no share of it and were not asked, for what they are. */
+  readonly passedOver: readonly PassedOver[]
+}
+
+export interface PassedOver {
+  readonly peer: PeerId
+  readonly standing: Standing
 }
 
 export interface PlaceParts {
+  /** Who may take a share. */
   readonly candidates: readonly Candidate[]
+  /** Whose shares count: the candidates, and others who are only away for now. */
+  readonly counted: readonly Candidate[]
+  /** Everybody who lends disk and is no candidate. */
+  readonly passedOver: readonly PassedOver[]
   readonly session: (peer: PeerId) => PeerSession
+  /** A repair grant, where we are none of the vault's devices. */
+  readonly repair?: Uint8Array | undefined
 }
 
 /**
- * @param held - shares placed before; those at peers that left count no more
+ * @param held - shares placed before; those at peers that left, or were given up, count no more
  * @returns when every share is stored or has no peer left to try
  * @throws only the signal's reason
  */
@@ -52,14 +69,16 @@ export async function placePack(
   held: ReadonlyMap<number, PeerId>,
   signal: AbortSignal,
 ): Promise<Placement> {
-  const present = new Set(parts.candidates.map(({ peer }) => peer))
+  const { candidates, counted } = parts
+  const present = new Set(counted.map(({ peer }) => peer))
   const holders = new Map([...held].filter(([, peer]) => present.has(peer)))
-  const order = new PlaceOrder(pack.id, parts.candidates, holders.values())
+  const order = new PlaceOrder(pack.id, candidates, holders.values(), counted)
   const failures: PeerFailure[] = []
   let bytesSent = 0
 
   const put = async (shareNumber: number, piece: Uint8Array, within: AbortSignal) => {
-    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece }
+    const { repair } = parts
+    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece, repair }
     for (let next = order.next(); next !== undefined; next = order.next()) {
       try {
         await parts.session(next.peer).put(share, within, (size) => (bytesSent += size))
@@ -79,19 +98,28 @@ export async function placePack(
     ([number, piece], within) => put(number, piece, within),
     signal,
   )
-  return { ...judge(pack, parts.candidates, holders), bytesSent, failures }
+  const holding = new Set(holders.values())
+  const passedOver = parts.passedOver.filter(({ peer }) => !holding.has(peer))
+  return { ...judge(pack, counted, holders), bytesSent, failures, passedOver }
+}
+
+/** @returns in one word, why a peer took no share */
+export function refusalOf(error: CairnError): Refusal {
+  if (isSilence(error)) return 'unreachable'
+  if (!(error instanceof PeerRefusedError)) return 'other'
+  return error.code === 'full' || error.code === 'quota' ? error.code : 'other'
 }
 
 /**
  * Shares on failure domains of their own.
  *
- * @param holders - those that are no candidates any more count for nothing
+ * @param counted - whose shares count
  */
 export function happinessOf(
-  candidates: readonly Candidate[],
+  counted: readonly Candidate[],
   holders: ReadonlyMap<number, PeerId>,
 ): number {
-  const domains = new Map(candidates.map(({ peer, domain }) => [peer, domain]))
+  const domains = new Map(counted.map(({ peer, domain }) => [peer, domain]))
   const layout = new Map<string, number[]>()
   for (const [share, peer] of holders) {
     const domain = domains.get(peer)
@@ -103,10 +131,10 @@ export function happinessOf(
 /** How good a placement is, by what holds what. */
 function judge(
   { id, manifest }: EncodedPack,
-  candidates: readonly Candidate[],
+  counted: readonly Candidate[],
   holders: ReadonlyMap<number, PeerId>,
-): Omit<Placement, 'bytesSent' | 'failures'> {
+): Omit<Placement, 'bytesSent' | 'failures' | 'passedOver'> {
   const needed = safeCount(manifest)
-  const happy = happinessOf(candidates, holders)
+  const happy = happinessOf(counted, holders)
   return { id, holders, needed, happiness: happy, safe: happy >= needed, wanted: manifest.total }
 }

@@ -296,9 +296,15 @@ type Fetch = (
   moved: () => void,
 ) => Promise<Uint8Array>
 
-async function readRun(
+/**
+ * Leaves of one share from one peer, verified.
+ *
+ * @throws {PeerError}
+ * @throws {FormatError} other bytes than the manifest's
+ */
+export async function readRun(
   session: PeerSession,
-  { id, manifest }: PackLocation,
+  { id, manifest }: Pick<PackLocation, 'id' | 'manifest'>,
   shareNumber: number,
   run: Run,
   signal: AbortSignal,

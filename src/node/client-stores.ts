@@ -3,12 +3,14 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import { DatabaseDamagedError } from '../base/errors.ts'
+import { BadShares } from '../store/bad-shares.ts'
 import { Contents } from '../store/contents.ts'
 import { OlderDatabaseError, prepareDatabase } from '../store/database.ts'
 import { Entries } from '../store/entries.ts'
 import { Marks } from '../store/marks.ts'
 import { Moves } from '../store/moves.ts'
 import { Packs } from '../store/packs.ts'
+import { PeerRecords } from '../store/peer-records.ts'
 import { Published } from '../store/published.ts'
 import { Queue } from '../store/queue.ts'
 import { Rebuilt } from '../store/rebuilt.ts'
@@ -33,6 +35,8 @@ export interface ClientStores {
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
   readonly marks: Marks
+  readonly peerRecords: PeerRecords
+  readonly badShares: BadShares
   readonly spool: Spool
   /** Why a new database took the old one's place: its content comes back from the grid. */
   readonly setAside: 'damaged' | 'older' | undefined
@@ -43,7 +47,7 @@ export interface ClientStores {
  * @throws {NewerDatabaseError}
  */
 export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<ClientStores> {
-  const { database, setAside } = openSound(ports)
+  const { database, setAside } = openSound(ports, DATABASE_NAME)
   const settings = new Settings(database)
   const spool = new Spool(ports.disk)
   try {
@@ -67,25 +71,36 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     rebuilt: new Rebuilt(database),
     receipts: new Receipts(database),
     marks: new Marks(settings),
+    peerRecords: new PeerRecords(database),
+    badShares: new BadShares(database, ports.clock),
     spool,
     setAside,
   }
 }
 
-function openSound(ports: ClientPorts): Pick<ClientStores, 'database' | 'setAside'> {
+/**
+ * Open a database with a client's tables; one that is damaged, or of an older shape, is set aside.
+ *
+ * @throws {LockedError}
+ * @throws {NewerDatabaseError}
+ */
+export function openSound(
+  ports: Pick<ClientPorts, 'log' | 'openDatabase' | 'setDatabaseAside'>,
+  name: string,
+): Pick<ClientStores, 'database' | 'setAside'> {
   try {
-    return { database: openPrepared(ports), setAside: undefined }
+    return { database: openPrepared(ports, name), setAside: undefined }
   } catch (error) {
     if (!(error instanceof DatabaseDamagedError)) throw error
-    ports.log.warn('backupdb set aside', { reason: error.message })
-    ports.setDatabaseAside(DATABASE_NAME)
+    ports.log.warn(`${name} set aside`, { reason: error.message })
+    ports.setDatabaseAside(name)
     const setAside = error instanceof OlderDatabaseError ? 'older' : 'damaged'
-    return { database: openPrepared(ports), setAside }
+    return { database: openPrepared(ports, name), setAside }
   }
 }
 
-function openPrepared(ports: ClientPorts): DatabaseSync {
-  const database = ports.openDatabase(DATABASE_NAME)
+function openPrepared(ports: Pick<ClientPorts, 'openDatabase'>, name: string): DatabaseSync {
+  const database = ports.openDatabase(name)
   try {
     prepareDatabase(database)
     return database

@@ -4,10 +4,17 @@ import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { FileFailure, Progress } from '../backup/backup.ts'
 import type { NotSafeError } from '../backup/not-safe.ts'
 import type { Code } from '../grid/code.ts'
+import type { Standing } from '../grid/standing.ts'
 import type { VisibleEntry } from '../history/visible.ts'
 import type { PathBytes } from '../ports/files.ts'
 import type { PeerId } from '../ports/network.ts'
+import type { PeerLack } from '../repair/explain.ts'
+import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
+import type { OverGrant } from './friend-types.ts'
+import type { RepairPolicy } from '../repair/repair-policy.ts'
+import type { SeenHelper } from './helpers-seen.ts'
+import type { PlacedState } from './placed-packs.ts'
 
 export type { FileFailure, Progress } from '../backup/backup.ts'
 export type { NotSafeError } from '../backup/not-safe.ts'
@@ -35,6 +42,8 @@ export interface BackupRequest {
   readonly allowFew?: boolean
   /** What is done about chains that became too long; by default as src/repair/policy.ts says. */
   readonly rebuild?: RebuildPolicy
+  /** What is done about the health of what was stored; by default as src/repair/repair-policy.ts says. */
+  readonly repair?: RepairPolicy
   /** Most that packs waiting for peers may occupy, bytes. */
   readonly spoolSizeMax?: number
   readonly onProgress?: (progress: Progress) => void
@@ -67,6 +76,8 @@ export interface BackupSummary {
   readonly skipped: readonly FileFailure[]
   /** Files whose chain was rebuilt afterwards. */
   readonly rebuilt: number
+  /** Shares of older snapshots that were made again, or moved away from a friend who leaves. */
+  readonly repaired: number
   /** Shares that have no place yet. */
   readonly settling: number
   readonly published: boolean
@@ -117,7 +128,19 @@ export interface ClientStatus {
     readonly capacity?: number
     readonly free?: number
     readonly used?: number
+    /** Bytes of ours there that wait to be deleted, as a release said. */
+    readonly released?: number
+    /** Bytes that this vault may keep there; absent where there is no limit. */
+    readonly grant?: number
+    readonly over?: OverGrant
     readonly error?: string
+    readonly standing: Standing
+    /** When it last answered, ms since 1970 by our clock. */
+    readonly seenAt?: number
+    /** The part of the time watched in which it answered, 0–1. */
+    readonly online?: number
+    /** What is the matter with it, where it would take no share. */
+    readonly lack?: PeerLack
   }[]
   /** Contradictions between heads that were found and are kept, newest first. */
   readonly evidence: readonly {
@@ -125,7 +148,19 @@ export interface ClientStatus {
     readonly foundAt: number
     readonly words: string
   }[]
+  /** What a person should hear about room at friends. */
+  readonly warnings: readonly string[]
   readonly queue: { readonly files: number; readonly bytes: number }
   readonly spool: { readonly packs: number; readonly bytes: number }
   readonly settling: number
+  /** How the packs that were placed stand, as far as is known here. */
+  readonly placed: Readonly<Record<PlacedState, number>>
+  /** What the last check found; absent before the first. */
+  readonly lastCheck?: HealthRecord
+  /** Peers that look after the vault with a repair cap; the one heard last first. */
+  readonly helpers: readonly (SeenHelper & { readonly name?: string })[]
+  /** For more than 30 days nobody checked whether shares are lost, and no helper does. */
+  readonly isCheckOverdue: boolean
+  /** By our clock. */
+  readonly now: number
 }

@@ -2,14 +2,12 @@
  * The client: one vault on this machine, and what a person does with it.
  */
 
-import { toHex } from '../../protocol/bytes.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import { toDatabaseError, withDatabaseErrors } from '../base/database-error.ts'
 import { snapshots } from '../history/snapshot-list.ts'
 import type { FileHistory } from '../history/visible.ts'
 import { toNames } from '../source/path.ts'
-import { Evidence } from '../store/evidence.ts'
-import { readGridFile, writeGridFile } from '../store/grid-file.ts'
+import { writeGridFile } from '../store/grid-file.ts'
 import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import type {
   BackupRequest,
@@ -20,9 +18,12 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
-import { headsSummary, wordsOf, type HeadsSummary } from './heads.ts'
+import { headsSummary, type HeadsSummary } from './heads.ts'
+import type { FriendList } from './friend-types.ts'
+import { listFriends } from './friend-list.ts'
+import { listDevices, revokeDevice, type DeviceList, type Revoked } from './devices.ts'
 import { extractHistory, historyReport } from './history-report.ts'
-import { joinGrid } from './join.ts'
+import { joinGrid, type JoinOptions } from './join.ts'
 import type {
   ExtractedHistory,
   ForgetRequest,
@@ -34,19 +35,38 @@ import type {
   RebuildRequest,
   RebuildSummary,
 } from './maintenance-types.ts'
+import { runAudit } from './run-audit.ts'
 import { runBackup } from './run-backup.ts'
+import { runCheck } from './run-check.ts'
 import { runForget, runPin } from './run-forget.ts'
 import { runGc } from './run-gc.ts'
 import { runRebuild } from './run-rebuild.ts'
+import { runRepair } from './run-repair.ts'
 import { listSnapshot, runRestore } from './run-restore.ts'
+import { runStatus } from './run-status.ts'
+import { runWhy } from './run-why.ts'
+import type {
+  AuditRequest,
+  AuditSummary,
+  CheckRequest,
+  CheckSummary,
+  RepairRequest,
+  RepairSummary,
+} from './upkeep-types.ts'
 import { VaultSession } from './vault-session.ts'
+import { repairCapOf } from './vault.ts'
 import { chooseSnapshot } from './when.ts'
+import type { WhyReport, WhyRequest } from './why-types.ts'
 
 export type * from './client-types.ts'
+export type * from './friend-types.ts'
 export type * from './maintenance-types.ts'
 export type { HeadsSummary } from './heads.ts'
+export type * from './upkeep-types.ts'
+export type * from './why-types.ts'
 export type { ClientPorts } from './client-ports.ts'
-export { createVault } from './vault.ts'
+export type { DeviceList, Revoked, VaultDevice } from './devices.ts'
+export { createVault, RepairKeyMissingError } from './vault.ts'
 export { recover, type RecoverSummary } from './recover.ts'
 
 export class Client {
@@ -72,11 +92,13 @@ export class Client {
    * Become a member of a grid with an invite.
    *
    * @throws {InviteExpiredError}
+   * @throws {InviteOverError}
+   * @throws {NotConfirmedError}
    * @throws {PeerUnreachableError} no peer of the grid answers
    */
-  async join(inviteText: string, signal: AbortSignal): Promise<Joined> {
+  async join(inviteText: string, signal: AbortSignal, options: JoinOptions = {}): Promise<Joined> {
     const { ports, keyring } = this.#session
-    const file = await joinGrid(ports, keyring, inviteText, signal)
+    const file = await joinGrid(ports, keyring, inviteText, options, signal)
     await writeGridFile(ports.disk, file)
     await this.#session.unlink()
     const { grid, roster } = await this.#session.link()
@@ -229,50 +251,77 @@ export class Client {
     return translated(() => headsSummary(this.#session, signal))
   }
 
+  /**
+   * What to give a friend whose peer is to look after this vault.
+   *
+   * @returns a repair cap: one line of text; secret
+   * @throws {RepairKeyMissingError}
+   */
+  repairCap(): string {
+    return repairCapOf(this.#session.keyring)
+  }
+
+  /** @returns who lends, what each side holds for the other, and what to make of it */
+  friends(signal: AbortSignal): Promise<FriendList> {
+    return translated(() => listFriends(this.#session, signal))
+  }
+
+  /**
+   * Ask everybody what they hold, and judge every pack; verify shares too, if asked for.
+   *
+   * @throws {GridNotFoundError}
+   */
+  check(request: CheckRequest, signal: AbortSignal): Promise<CheckSummary> {
+    return translated(() => runCheck(this.#session, request, signal))
+  }
+
+  /**
+   * Ask peers for random blocks of what they hold, with proofs.
+   *
+   * @throws {GridNotFoundError}
+   */
+  audit(request: AuditRequest, signal: AbortSignal): Promise<AuditSummary> {
+    return translated(() => runAudit(this.#session, request, signal))
+  }
+
+  /**
+   * Make missing shares again, the most endangered packs first.
+   *
+   * @throws {GridNotFoundError}
+   * @throws {DeviceReplacedError}
+   */
+  repair(request: RepairRequest, signal: AbortSignal): Promise<RepairSummary> {
+    return translated(() => runRepair(this.#session, request, signal))
+  }
+
+  /** @returns the vault's devices as roster and heads show them */
+  devices(signal: AbortSignal): Promise<DeviceList> {
+    return translated(() => listDevices(this.#session, signal))
+  }
+
+  /**
+   * Shut a device out, with the vault's words.
+   *
+   * @throws {WrongWordsError}
+   */
+  revokeDevice(
+    request: { readonly id: string; readonly words: string },
+    signal: AbortSignal,
+  ): Promise<Revoked> {
+    return translated(() => revokeDevice(this.#session, request, signal))
+  }
+
   status(signal: AbortSignal): Promise<ClientStatus> {
-    return translated(() => this.#status(signal))
+    return translated(() => runStatus(this.#session, signal))
   }
 
-  async #status(signal: AbortSignal): Promise<ClientStatus> {
-    const { ports, stores, keyring } = this.#session
-    const { queue, packs, published } = stores
-    const file = await readGridFile(ports.disk)
-    const open = [...packs.inState('sealed'), ...packs.inState('safe')]
-    return {
-      vault: keyring.vault,
-      device: toHex(keyring.device.publicKey),
-      ...(file === undefined ? {} : { grid: file.grid }),
-      sequence: published.current()?.sequence ?? 0,
-      peers: file === undefined ? [] : await this.#peers(signal),
-      evidence: (await new Evidence(ports.disk).all()).map((found) => ({
-        kind: found.kind,
-        foundAt: found.foundAt,
-        words: wordsOf(found),
-      })),
-      queue: queue.totals('waiting'),
-      spool: { packs: open.length, bytes: open.reduce((sum, { size }) => sum + size, 0) },
-      settling: open.reduce(
-        (sum, { number, total }) => sum + total - packs.holders(number).size,
-        0,
-      ),
-    }
-  }
-
-  async #peers(signal: AbortSignal): Promise<ClientStatus['peers']> {
-    const { grid, roster } = await this.#session.link()
-    return (await grid.status(signal)).map(({ peer, status, error }) => {
-      const member = roster.member(peer)
-      return {
-        peer,
-        reachable: status !== undefined,
-        ...(member?.name === undefined ? {} : { name: member.name }),
-        ...(member?.domain === undefined ? {} : { domain: member.domain }),
-        ...(status === undefined
-          ? {}
-          : { capacity: status.capacity, free: status.free, used: status.used }),
-        ...(error === undefined ? {} : { error: error.message }),
-      }
-    })
+  /**
+   * Why packs stand as they do: what they lack, and what would help.
+   *
+   * @throws {UsageError} there is no such pack or path
+   */
+  why(request: WhyRequest, signal: AbortSignal): Promise<WhyReport> {
+    return translated(() => runWhy(this.#session, request, signal))
   }
 }
 

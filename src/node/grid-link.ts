@@ -2,12 +2,12 @@
  * The grid link: a home's way to its grid. Network, roster and grid, opened when first needed.
  */
 
-import { decodeInvite, type Invite } from '../../protocol/invite.ts'
+import type { Invite } from '../../protocol/invite.ts'
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { openStatement, signStatement, type GridId, type Role } from '../../protocol/roster.ts'
 import { FormatError, PeerUnreachableError, UsageError } from '../base/errors.ts'
-import { Grid } from '../grid/grid.ts'
+import { Grid, type GridParts } from '../grid/grid.ts'
 import { PeerSession } from '../grid/peer-session.ts'
 import { RosterBook } from '../grid/roster-book.ts'
 import type { Network, PeerId } from '../ports/network.ts'
@@ -40,12 +40,16 @@ export interface GridLink {
 /** What a link needs of the world; a peer that joins has that too. */
 export type GridLinkPorts = Pick<ClientPorts, 'clock' | 'log' | 'disk' | 'network'>
 
+/** Who keeps account of the peers, where anybody does: src/repair/lookout.ts. */
+export type GridWatch = Pick<GridParts, 'standings' | 'onLook' | 'onPuts'>
+
 /** @param save - keeps the roster whenever it grew */
 export async function openGridLink(
   ports: GridLinkPorts,
   seed: Uint8Array,
   file: GridFile,
   save: (file: GridFile) => Promise<void> = (grown) => writeGridFile(ports.disk, grown),
+  watch: GridWatch = {},
 ): Promise<GridLink> {
   const { clock, log } = ports
   const roster = new RosterBook({
@@ -57,7 +61,7 @@ export async function openGridLink(
   const network = await ports.network(seed)
   // Nobody has anything to ask of a client.
   network.gate(() => false)
-  const grid = new Grid({ network, clock, log, roster })
+  const grid = new Grid({ network, clock, log, roster, ...watch })
   const close = async () => {
     grid.close()
     await network.close()
@@ -65,10 +69,9 @@ export async function openGridLink(
   return { network, roster, grid, close }
 }
 
-/** @throws {InviteExpiredError} */
-export function readInvite(text: string, now: number): Invite {
-  const invite = decodeInvite(text.trim())
-  if (invite.expiresAt > now) return invite
+/** @throws {InviteExpiredError} by our own clock */
+export function assertNotExpired(invite: Invite, now: number): void {
+  if (invite.expiresAt > now) return
   const when = new Date(invite.expiresAt).toISOString()
   throw new InviteExpiredError(
     `This invite ended at ${when}: ask a friend in the grid for a new one`,

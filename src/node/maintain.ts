@@ -74,6 +74,6 @@ export async function maintain(
 /** As the last backup chose it, unless friends have left since. */
 export function codeOf({ stores }: VaultSession, grid: Grid): Code {
   const code = stores.packs.newestCode()
-  const isPossible = code !== undefined && code.total <= grid.roster.candidates().length
+  const isPossible = code !== undefined && code.total <= grid.counted().length
   return isPossible ? code : grid.code({ allowFew: true })
 }

@@ -7,12 +7,16 @@ import { Backup, type BackupTotals, type Progress } from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
 import { FolderSource } from '../source/folder-source.ts'
+import { keepAccounts } from './accounts.ts'
 import type { BackupRequest, BackupSummary, FileFailure } from './client-types.ts'
+import { grantWarnings } from './grant-warnings.ts'
 import { REBUILD_POLICY } from '../repair/policy.ts'
+import { REPAIR_POLICY } from '../repair/repair-policy.ts'
 import type { GridLink } from './grid-link.ts'
 import { codeOf } from './maintain.ts'
 import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
+import { upkeep, type Upkeep } from './run-repair.ts'
 import type { VaultSession } from './vault-session.ts'
 
 /**
@@ -69,10 +73,18 @@ export async function runBackup(
     const { row, ...totals } = await backup.run(source, events, signal)
     const { sequence, endedAt } = row
     const rebuilt = await tidyUp(session, request, signal)
-    const warnings = [...warningsOf(session, backup.progress()), ...rebuilt.warnings]
+    const kept = await keepUp(session, request, signal)
+    const room = await keepFair(session, signal)
+    const warnings = [
+      ...warningsOf(session, backup.progress()),
+      ...rebuilt.warnings,
+      ...kept.warnings,
+      ...room,
+    ]
     return {
       ...totals,
       rebuilt: rebuilt.files,
+      repaired: kept.sharesPlaced,
       sequence,
       skipped,
       published: true,
@@ -85,13 +97,17 @@ export async function runBackup(
     return {
       ...backup.progress(),
       rebuilt: 0,
+      repaired: 0,
       sequence: (stores.published.current()?.sequence ?? 0) + 1,
       skipped,
       published: false,
       notSafe: error,
       startedAt,
       endedAt: ports.clock.now(),
-      warnings: warningsOf(session, backup.progress()),
+      warnings: [
+        ...warningsOf(session, backup.progress()),
+        ...(await roomWarnings(session, signal)),
+      ],
     }
   }
 }
@@ -128,6 +144,41 @@ async function tidyUp(
     if (!(error instanceof CairnError)) throw error
     return { files: 0, warnings: [`The snapshot is safe; tidying up failed: ${error.message}`] }
   }
+}
+
+/** Audits, checks and repairs that are due. The snapshot stands whatever becomes of them. */
+async function keepUp(
+  session: VaultSession,
+  { repair: policy = REPAIR_POLICY }: BackupRequest,
+  signal: AbortSignal,
+): Promise<Upkeep> {
+  if (!policy.isAutomatic) return { sharesPlaced: 0, warnings: [] }
+  try {
+    return await upkeep(session, policy, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof CairnError)) throw error
+    const warnings = [`The snapshot is safe; looking after the others failed: ${error.message}`]
+    return { sharesPlaced: 0, warnings }
+  }
+}
+
+/** What friends hold is vouched for where that is due. @returns what they said about room */
+async function keepFair(session: VaultSession, signal: AbortSignal): Promise<string[]> {
+  try {
+    await keepAccounts(session, signal)
+    return await roomWarnings(session, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof CairnError)) throw error
+    return [`The snapshot is safe; asking friends for their accounts failed: ${error.message}`]
+  }
+}
+
+/** What friends said about room, of those who were there just now. */
+async function roomWarnings(session: VaultSession, signal: AbortSignal): Promise<string[]> {
+  const { grid, roster } = await session.link()
+  return grantWarnings(await grid.status(signal, { isQuick: true }), roster)
 }
 
 /** A snapshot's row has bounds; hours of work must not end at them. */

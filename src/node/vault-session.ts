@@ -16,6 +16,7 @@ import { assertEntropy } from '../base/entropy.ts'
 import { CairnError, FilesError, UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
+import { Lookout } from '../repair/lookout.ts'
 import { assertNoRollback, type HeadReport } from '../restore/head-report.ts'
 import { LocalState } from '../restore/local-state.ts'
 import {
@@ -25,6 +26,7 @@ import {
   type HeadAnswer,
   type NewestHead,
 } from '../restore/newest-head.ts'
+import type { PeerId } from '../ports/network.ts'
 import { fromKey, join, toNames, toPath } from '../source/path.ts'
 import type { EntryRow } from '../store/entries.ts'
 import type { PublishedState } from '../store/published.ts'
@@ -61,6 +63,7 @@ export class VaultSession {
   readonly keyring: Keyring
   readonly readKeys: ReadKeys
   readonly stores: ClientStores
+  readonly lookout: Lookout
   #link: GridLink | undefined
   readonly #warnings: string[] = []
   #newestEpoch = 0
@@ -72,6 +75,9 @@ export class VaultSession {
     this.keyring = keyring
     this.readKeys = deriveReadKeys(keyring.readSecret)
     this.stores = stores
+    const { clock, log } = ports
+    const presence = (peer: PeerId) => this.#link?.roster.member(peer) ?? {}
+    this.lookout = new Lookout({ clock, log, records: stores.peerRecords, presence })
     if (stores.setAside !== undefined) this.#warnings.push(SET_ASIDE[stores.setAside])
   }
 
@@ -105,7 +111,9 @@ export class VaultSession {
         'This vault belongs to no grid yet: join one with "cairn join --code-from FILE"',
       )
     }
-    this.#link = await openGridLink(this.ports, this.keyring.device.seed, file)
+    const { ports, keyring, lookout } = this
+    const { seed } = keyring.device
+    this.#link = await openGridLink(ports, seed, file, undefined, lookout.gridParts)
     return this.#link
   }
 
@@ -141,7 +149,12 @@ export class VaultSession {
     const { published } = this.stores
     const { grid } = await this.link()
     await this.#sendOrphan(grid, signal)
-    const asked = await grid.heads(this.keyring.vault, signal)
+    // Who is there now, and where: friends come and move while this machine is off.
+    const [asked] = await Promise.all([
+      grid.heads(this.keyring.vault, signal),
+      grid.syncRoster(signal),
+    ])
+    await this.lookout.hearOthers(grid, signal)
     const { answers } = asked
     const noted = await noteHeads(this, asked)
     this.#heads = noted.report

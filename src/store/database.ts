@@ -3,15 +3,16 @@
  *
  * One SQLite database holds what the client knows of the last published snapshot (`entries`), what
  * the next one will change (`queue`), which content the vault already has (`contents`), where its
- * packs stand (`packs`, `placed`), and its settings. All of it is a cache and a queue (law 5): without
- * it there is more work, never loss. Content is named by keyed ids, and object keys are sealed under
- * the content they open, so that a stolen database tells names and sizes, not contents or keys.
+ * packs stand (`packs`, `placed`), what was seen of peers (`peer_records`), and its settings. All of it
+ * is a cache and a queue (law 5): without it there is more work, never loss. Content is named by keyed
+ * ids, and object keys are sealed under the content they open, so that a stolen database tells names and
+ * sizes, not contents or keys.
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { DatabaseDamagedError, DiskError } from '../base/errors.ts'
 
-const SCHEMA_VERSION = 4
+const SCHEMA_VERSION = 5
 
 /** The database was made by a newer Cairn; nothing was written to it. */
 export class NewerDatabaseError extends DiskError {
@@ -125,6 +126,24 @@ const SCHEMA = `
   CREATE TABLE receipts (
     sequence INTEGER NOT NULL, peer TEXT NOT NULL, received_at INTEGER NOT NULL,
     PRIMARY KEY (sequence, peer)
+  ) WITHOUT ROWID;
+
+  -- What was seen of each storage peer: times by our clock, durations as counted (src/base/peer-record.ts).
+  CREATE TABLE peer_records (
+    peer TEXT PRIMARY KEY,
+    first_at INTEGER NOT NULL, seen_at INTEGER, looked_at INTEGER NOT NULL,
+    silent_ms INTEGER NOT NULL, unheard_ms INTEGER NOT NULL,
+    watched_ms INTEGER NOT NULL, online_ms INTEGER NOT NULL, looks INTEGER NOT NULL,
+    audits_passed INTEGER NOT NULL, audits_failed INTEGER NOT NULL,
+    failed_at INTEGER, failed_before_at INTEGER,
+    -- why it took no share when it was last asked to
+    refusal TEXT, refused_at INTEGER
+  ) WITHOUT ROWID;
+
+  -- Shares that a peer says it holds and gave wrong bytes for, or none.
+  CREATE TABLE bad_shares (
+    pack BLOB NOT NULL, share INTEGER NOT NULL, peer TEXT NOT NULL, found_at INTEGER NOT NULL,
+    PRIMARY KEY (pack, share, peer)
   ) WITHOUT ROWID;
 `
 

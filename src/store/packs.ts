@@ -100,6 +100,14 @@ export class Packs {
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
+  /** @returns the numbers that lie in one pack, ascending: after merging they are several */
+  ofId(id: PackId): PackRow[] {
+    const rows = statement(this.#database, 'SELECT * FROM packs WHERE id = ? ORDER BY number').all(
+      packIdToBytes(id),
+    )
+    return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
   /** @returns the numbers of all packs, ascending */
   numbers(): number[] {
     const rows = statement(this.#database, 'SELECT number FROM packs ORDER BY number').all()
@@ -167,6 +175,21 @@ export class Packs {
     for (const [share, peer] of holders) insert.run(number, share, peer)
   }
 
+  /** Whether any share is known to lie there. */
+  isHolder(peer: PeerId): boolean {
+    const row = statement(this.#database, 'SELECT 1 FROM placed WHERE peer = ? LIMIT 1').get(peer)
+    return row !== undefined
+  }
+
+  /** Whether the holder of the share knows that a head needs it. */
+  isAdopted(number: number, share: number): boolean {
+    const row = statement(
+      this.#database,
+      'SELECT is_adopted FROM placed WHERE pack = ? AND share = ?',
+    ).get(number, share) as { is_adopted: number } | undefined
+    return row?.is_adopted === 1
+  }
+
   /** @returns published packs with shares whose holders do not know yet that a head needs them */
   unadopted(): PackRow[] {
     const rows = statement(
@@ -175,6 +198,18 @@ export class Packs {
          AND number IN (SELECT pack FROM placed WHERE is_adopted = 0) ORDER BY number`,
     ).all()
     return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
+  /** @returns bytes of pieces that a peer said it stored, of packs that a head names; trees not counted */
+  bytesAt(peer: PeerId): number {
+    // Several numbers may lie in one pack.
+    const row = statement(
+      this.#database,
+      `SELECT sum((size + needed - 1) / needed) AS bytes FROM
+         (SELECT DISTINCT id, share, size, needed FROM placed JOIN packs ON number = pack
+           WHERE peer = ? AND is_published = 1 AND id IS NOT NULL)`,
+    ).get(peer) as { bytes: number | null }
+    return row.bytes ?? 0
   }
 
   /** What holders know of the pack holds no more: they are to be told again that a head needs it. */

@@ -40,6 +40,8 @@ export interface ShareAccount extends ShareKey {
   readonly receivedAge: number
   /** The highest sequence that an adoption or a cancel named: older releases count no more. */
   readonly keptBy: number
+  /** The peer's age, ms, when the vault first did without it, though it came before; null: it did not. */
+  readonly forgoneAge: number | null
   /** Null: not in release. */
   readonly release: DueRelease | null
   /** Found damaged on disk: not offered any more, and replaced when it comes again. */
@@ -55,6 +57,7 @@ export class ShareAccounts {
   readonly #used = new Map<VaultId, number>()
   /** Those of them that are in release. */
   readonly #released = new Map<VaultId, number>()
+  #onChange: (vault: VaultId) => void = () => undefined
 
   /**
    * @param database - already open, and nobody else's
@@ -75,9 +78,29 @@ export class ShareAccounts {
     return countOf(this.#used, vault)
   }
 
+  /** @returns vaults of which anything is held */
+  vaults(): VaultId[] {
+    return [...this.#used].flatMap(([vault, size]) => (size > 0 ? [vault] : [])).toSorted()
+  }
+
   /** @returns those of the bytes held that are in release */
   released(vault?: VaultId): number {
     return countOf(this.#released, vault)
+  }
+
+  /** @returns bytes that count against the vault's quota and grant: all but those in release */
+  counted(vault: VaultId): number {
+    return this.used(vault) - this.released(vault)
+  }
+
+  /** @returns for each vault with shares here the bytes that count */
+  countedByVault(): Map<VaultId, number> {
+    return new Map([...this.#used.keys()].map((vault) => [vault, this.counted(vault)]))
+  }
+
+  /** From now on be told whenever what is held for a vault changed. */
+  watch(onChange: (vault: VaultId) => void): void {
+    this.#onChange = onChange
   }
 
   get(key: ShareKey): ShareAccount | undefined {
@@ -95,17 +118,39 @@ export class ShareAccounts {
     return this.#statements.ofVault.all(vault, limit).map(toAccount)
   }
 
+  /** @returns at most `limit` accounts of shares that a head needs, by pack, share and vault, after `after` */
+  adopted(after: ShareKey | undefined, limit: number): ShareAccount[] {
+    const { pack = '', shareNumber = 0, vault = '' } = after ?? {}
+    return this.#statements.adopted.all(pack, shareNumber, vault, limit).map(toAccount)
+  }
+
   /** All accounts; the table must not change while this runs. */
   *all(): Generator<ShareAccount> {
     for (const row of this.#statements.all.iterate()) yield toAccount(row)
   }
 
   /**
-   * @returns at most `limit` provisional shares that came at this age or before, the oldest first;
-   *   without those that were adopted once and wait for their release
+   * @returns at most `limit` shares that their vaults did without at this age or before, those forgone
+   *   first; without those that were adopted once and wait for their release
    */
-  provisional(age: number, limit: number): ShareAccount[] {
-    return this.#statements.provisional.all(age, limit).map(toAccount)
+  forgone(age: number, limit: number): ShareAccount[] {
+    return this.#statements.forgone.all(age, limit).map(toAccount)
+  }
+
+  /** @returns at most `limit` of the vault's provisional shares, by pack and share number */
+  provisionalOf(vault: VaultId, limit: number): ShareAccount[] {
+    return this.#statements.provisionalOf.all(vault, limit).map(toAccount)
+  }
+
+  /**
+   * The vault does without all shares of its that no head adopted; from when on stays with each.
+   *
+   * @returns how many they are, and bytes of their files
+   */
+  forgo(vault: VaultId, age: number): { readonly count: number; readonly bytes: number } {
+    this.#statements.forgo.run(age, vault)
+    const row = this.#statements.sumProvisional.get(vault)
+    return { count: Number(row?.['count'] ?? 0), bytes: Number(row?.['bytes'] ?? 0) }
   }
 
   /** @returns vaults with shares whose release is due at this age */
@@ -139,6 +184,7 @@ export class ShareAccounts {
       account.keptBy,
       account.release?.sequence ?? null,
       account.release?.dueAge ?? null,
+      account.forgoneAge,
     )
     this.#count(before, account)
   }
@@ -156,10 +202,12 @@ export class ShareAccounts {
     try {
       return inTransaction(this.#database, work)
     } catch (error) {
+      const touched = new Set(counts.flatMap(([map]) => [...map.keys()]))
       for (const [map, before] of counts) {
         map.clear()
         for (const [vault, size] of before) map.set(vault, size)
       }
+      for (const vault of touched) this.#onChange(vault)
       throw error
     }
   }
@@ -169,6 +217,7 @@ export class ShareAccounts {
     if (vault === undefined) return
     add(this.#used, vault, (after?.size ?? 0) - (before?.size ?? 0))
     add(this.#released, vault, releasedSize(after) - releasedSize(before))
+    this.#onChange(vault)
   }
 }
 
@@ -197,6 +246,7 @@ const COLUMNS = [
   'kept_by',
   'released_by',
   'due_age',
+  'forgone_age',
 ]
 
 function prepare(database: DatabaseSync) {
@@ -207,9 +257,22 @@ function prepare(database: DatabaseSync) {
     ofPack: select('WHERE pack = ? ORDER BY share, vault'),
     ofVault: select('WHERE vault = ? ORDER BY pack, share LIMIT ?'),
     all: select('ORDER BY pack, share, vault'),
-    provisional: select(
-      `WHERE adopted_by IS NULL AND received_age <= ? AND (kept_by = 0 OR due_age IS NULL)
-       ORDER BY received_age, pack, share LIMIT ?`,
+    adopted: select(
+      `WHERE adopted_by IS NOT NULL AND due_age IS NULL AND is_damaged = 0
+       AND (pack, share, vault) > (?, ?, ?) ORDER BY pack, share, vault LIMIT ?`,
+    ),
+    forgone: select(
+      `WHERE forgone_age <= ? AND (kept_by = 0 OR due_age IS NULL)
+       ORDER BY forgone_age, pack, share LIMIT ?`,
+    ),
+    provisionalOf: select('WHERE vault = ? AND adopted_by IS NULL ORDER BY pack, share LIMIT ?'),
+    forgo: database.prepare(
+      `UPDATE shares SET forgone_age = ?
+       WHERE vault = ? AND adopted_by IS NULL AND forgone_age IS NULL`,
+    ),
+    sumProvisional: database.prepare(
+      `SELECT COUNT(*) AS count, SUM(size) AS bytes FROM shares
+       WHERE vault = ? AND adopted_by IS NULL`,
     ),
     vaultsDue: database.prepare(
       'SELECT DISTINCT vault FROM shares WHERE due_age IS NOT NULL AND due_age <= ? ORDER BY vault',
@@ -241,6 +304,7 @@ function toAccount(row: Row): ShareAccount {
     receivedAge: Number(row['received_age']),
     adoptedBy: row['adopted_by'] === null ? null : Number(row['adopted_by']),
     keptBy: Number(row['kept_by']),
+    forgoneAge: row['forgone_age'] === null ? null : Number(row['forgone_age']),
     release: isReleased
       ? { sequence: Number(row['released_by']), dueAge: Number(row['due_age']) }
       : null,

@@ -22,8 +22,11 @@ import { KeyedMutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
+import type { PeerId } from '../ports/network.ts'
 import { AgeClock } from './age-clock.ts'
+import { ByteDays } from './byte-days.ts'
 import { makeDurableFolder } from './durable-folder.ts'
+import { Helpers } from './helpers.ts'
 import { Leases } from './leases.ts'
 import { ShareAccounts, type ShareAccount, type ShareKey } from './share-accounts.ts'
 import { folderOf, keyText, PART_SUFFIX, pathOf, readHeader, withFile } from './share-files.ts'
@@ -37,7 +40,7 @@ import {
   type ReleaseOutcome,
   type ReleaseParts,
 } from './share-releases.ts'
-import { ShareRoom, type RoomOptions } from './share-room.ts'
+import { ShareRoom, type Limits, type NoRoom, type RoomOptions } from './share-room.ts'
 import { ShareUpload } from './share-upload.ts'
 
 export interface ShareStoreParts {
@@ -58,6 +61,10 @@ export class ShareStore {
   /** What ages go by here; checked by the sweeper. */
   readonly ages: AgeClock
   readonly leases: Leases
+  /** Who renewed leases in place of a vault's device. */
+  readonly helpers: Helpers
+  /** What was held for whom over the last month. */
+  readonly byteDays: ByteDays
   readonly #turns = new KeyedMutex()
   readonly #room: ShareRoom
   readonly #folders = new Set<string>()
@@ -67,7 +74,13 @@ export class ShareStore {
 
   private constructor(
     parts: Omit<ShareStoreParts, 'database'>,
-    book: { readonly accounts: ShareAccounts; readonly ages: AgeClock; readonly leases: Leases },
+    book: {
+      readonly accounts: ShareAccounts
+      readonly ages: AgeClock
+      readonly leases: Leases
+      readonly helpers: Helpers
+      readonly byteDays: ByteDays
+    },
     options: ShareStoreOptions,
   ) {
     this.#disk = parts.disk
@@ -76,6 +89,8 @@ export class ShareStore {
     this.#accounts = book.accounts
     this.ages = book.ages
     this.leases = book.leases
+    this.helpers = book.helpers
+    this.byteDays = book.byteDays
     const reclaimed = (missing: number) => this.#reclaim(missing)
     this.#room = new ShareRoom({ ...parts, accounts: book.accounts, reclaim: reclaimed }, options)
   }
@@ -89,24 +104,24 @@ export class ShareStore {
     const accounts = new ShareAccounts(parts.database)
     const ages = new AgeClock(parts.database, parts.clock)
     const leases = new Leases(parts.database)
+    const helpers = new Helpers(parts.database)
     await settleAccounts({ ...parts, accounts, age: ages.age })
     leases.begin(ages.age)
-    return new ShareStore(parts, { accounts, ages, leases }, options)
+    const byteDays = new ByteDays(parts.database)
+    byteDays.begin(accounts.countedByVault(), ages.age)
+    accounts.watch((vault) => byteDays.set(vault, accounts.counted(vault), ages.age))
+    return new ShareStore(parts, { accounts, ages, leases, helpers, byteDays }, options)
   }
 
   /**
    * Make room for a share that is about to be received. One that is here and in release is taken out
    * of it and is provisional again; one that is provisional anyhow begins its time anew.
    *
-   * @param quota - bytes this vault may use here; any, where not given
    * @returns the upload, or why there is none: the share is here already, this peer lends no more, or
-   *   the vault has no more quota
+   *   the vault may keep no more, or has too much under way
    * @throws {FormatError} for a bad manifest or share number; nothing was written
    */
-  async begin(
-    header: ShareHeader,
-    quota?: number,
-  ): Promise<ShareUpload | 'held' | 'full' | 'quota'> {
+  async begin(header: ShareHeader, limits: Limits = {}): Promise<ShareUpload | 'held' | NoRoom> {
     const { size } = shareLayout(header)
     const manifest = decodeManifest(header.manifest)
     const { vault, shareNumber } = header
@@ -114,7 +129,7 @@ export class ShareStore {
     if (shareNumber >= manifest.total) throw new FormatError('share: no such share number')
     const hold = () => Promise.resolve(this.#hold(key))
     if (await this.#turns.run(keyText(key), hold)) return 'held'
-    const room = await this.#room.promise(vault, size, quota)
+    const room = await this.#room.promise(vault, size, limits)
     if (room !== 'promised') return room
 
     let file: DiskFile | undefined
@@ -207,9 +222,24 @@ export class ShareStore {
     return cancelReleases(this.#releaseParts(), release, order)
   }
 
-  /** @returns at most `limit` provisional shares that came at this age or before */
-  provisional(age: number, limit: number): ShareAccount[] {
-    return this.#accounts.provisional(age, limit)
+  /**
+   * Take the vault's word that it needs nothing of what came so far but what was adopted. Who was not
+   * asked for long may know more: that the word is of the newest head is for the caller to know.
+   *
+   * @returns how many shares are not adopted, and bytes of their files
+   */
+  forgo(vault: VaultId): { readonly count: number; readonly bytes: number } {
+    return this.#accounts.forgo(vault, this.ages.age)
+  }
+
+  /** @returns at most `limit` shares that their vaults did without at this age or before */
+  forgone(age: number, limit: number): ShareAccount[] {
+    return this.#accounts.forgone(age, limit)
+  }
+
+  /** @returns at most `limit` shares that a head needs and that are whole, in order, after `after` */
+  adopted(after: ShareKey | undefined, limit: number): ShareAccount[] {
+    return this.#accounts.adopted(after, limit)
   }
 
   /**
@@ -271,13 +301,14 @@ export class ShareStore {
   }
 
   /**
-   * A device of the vault was heard.
+   * A device of the vault was heard, or a helper.
    *
    * @throws {DiskError} the accounts cannot be written
    */
-  renewLease(vault: VaultId): void {
+  renewLease(vault: VaultId, helper?: PeerId): void {
     try {
       this.leases.renew(vault, this.ages.age)
+      if (helper !== undefined) this.helpers.note(vault, helper, this.#clock.now())
     } catch (error) {
       throw toDatabaseError('accounts', error)
     }
@@ -285,6 +316,11 @@ export class ShareStore {
 
   account(key: ShareKey): ShareAccount | undefined {
     return this.#accounts.get(key)
+  }
+
+  /** @returns vaults with shares here */
+  vaults(): VaultId[] {
+    return this.#accounts.vaults()
   }
 
   /** @returns bytes held for the vault, or for everybody */
@@ -295,6 +331,11 @@ export class ShareStore {
   /** @returns those of the bytes held that are in release: they count against no quota */
   released(vault?: VaultId): number {
     return this.#accounts.released(vault)
+  }
+
+  /** @returns for each vault with shares here the bytes that count against its quota and grant */
+  countedByVault(): Map<VaultId, number> {
+    return this.#accounts.countedByVault()
   }
 
   /** @returns bytes this peer lends, and how many of them are left */
@@ -328,7 +369,8 @@ export class ShareStore {
     if (account.release === null && account.adoptedBy !== null) return true
     const receivedAge = this.ages.age
     const keptBy = account.adoptedBy === null ? account.keptBy : Math.max(account.keptBy, 1)
-    this.#accounts.put({ ...account, receivedAge, keptBy, adoptedBy: null, release: null })
+    const waiting = { adoptedBy: null, forgoneAge: null, release: null }
+    this.#accounts.put({ ...account, ...waiting, receivedAge, keptBy })
     return true
   }
 
@@ -369,7 +411,14 @@ export class ShareStore {
     const before = this.#accounts.get(key)
     const adoptedBy = before?.release === null ? before.adoptedBy : null
     const [receivedAt, receivedAge] = [this.#clock.now(), this.ages.age]
-    const came = { size, receivedAt, receivedAge, release: null, isDamaged: false }
+    const came = {
+      size,
+      receivedAt,
+      receivedAge,
+      forgoneAge: null,
+      release: null,
+      isDamaged: false,
+    }
     return { ...key, ...came, adoptedBy, keptBy: before?.keptBy ?? 0 }
   }
 

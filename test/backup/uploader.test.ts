@@ -57,7 +57,7 @@ describe('the uploader', () => {
     })
   })
 
-  it('takes shares under one roof for no more safe than one, though all have a place', async () => {
+  it('S10: takes shares under one roof for no more safe than one, though all have a place', async () => {
     await uploading(async ({ seal, anew, packs, grid }) => {
       for (const peer of grid.peers) {
         const addresses = [peer.machine.address ?? '']
@@ -66,7 +66,12 @@ describe('the uploader', () => {
       }
       const uploader = await anew()
       await uploader.submit(await seal(), () => undefined, forever)
-      await expect(uploader.settle(forever)).rejects.toMatchObject({ happiness: 1, needed: 3 })
+      await expect(uploader.settle(forever)).rejects.toMatchObject({
+        name: 'NotSafeError',
+        happiness: 1,
+        needed: 3,
+        message: expect.stringContaining('1 pack lies on 1 separate peers, 3 are needed'),
+      })
       expect([packs.holders(1).size, packs.get(1)?.state]).toEqual([4, 'sealed'])
     })
   })

@@ -18,7 +18,7 @@ describe('happiness', () => {
     }
   })
 
-  it('counts a share on many peers once, and a peer with many shares once', () => {
+  it('S10: counts a share on many peers once, and a peer with many shares once', () => {
     expect(happiness(places('a:0;b:0;c:0'))).toBe(1)
     expect(happiness(places('a:0+1+2'))).toBe(1)
     expect(happiness(new Map())).toBe(0)

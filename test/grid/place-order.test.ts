@@ -71,6 +71,13 @@ describe('place order', () => {
     expect(rest.map((one) => one?.peer)).not.toContain(candidates[0]!.peer)
     expect(rest[3]).toBeUndefined()
   })
+
+  it('counts holders who may take no share now: their houses are taken', () => {
+    const all = range(4).map((index) => candidate(index, index < 2 ? 'house' : 'flat'))
+    const takers = all.slice(1)
+    const order = new PlaceOrder(pack(1), takers, [all[0]!.peer], all)
+    expect(order.next()?.domain).toBe('flat')
+  })
 })
 
 function range(count: number): number[] {

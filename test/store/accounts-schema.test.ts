@@ -42,7 +42,7 @@ describe('accounts of an older Cairn', () => {
       for (let round = 0; round < 2; round += 1) {
         const database = open()
         const accounts = new ShareAccounts(database)
-        const common = { vault, shareNumber: 0, receivedAge: 0, release: null }
+        const common = { vault, shareNumber: 0, receivedAge: 0, forgoneAge: null, release: null }
         expect([...accounts.all()].toSorted((a, b) => b.size - a.size)).toEqual([
           {
             ...common,
@@ -75,8 +75,8 @@ describe('accounts of an older Cairn', () => {
       old.exec(OLD_SCHEMA)
       for (const database of [old, fresh]) prepareAccounts(database)
       const tables = (database: DatabaseSync) =>
-        ['shares', 'leases', 'age_clock'].map((table) =>
-          database.prepare(`SELECT * FROM pragma_table_info('${table}')`).all(),
+        ['shares', 'leases', 'age_clock', 'byte_accounts', 'byte_days', 'grace', 'credits'].map(
+          (table) => database.prepare(`SELECT * FROM pragma_table_info('${table}')`).all(),
         )
       expect(tables(old)).toEqual(tables(fresh))
       old.close()
@@ -98,7 +98,7 @@ describe('accounts of an older Cairn', () => {
   it('of a newer Cairn are left alone', () => {
     const database = new DatabaseSync(':memory:')
     prepareAccounts(database)
-    database.exec('UPDATE accounts_schema SET version = 3')
+    database.exec('UPDATE accounts_schema SET version = 4')
     expect(() => prepareAccounts(database)).toThrow(VersionError)
   })
 })

@@ -27,11 +27,11 @@ import {
   type Statement,
 } from '../../protocol/roster.ts'
 import { encodePack, type EncodedPack } from '../../src/codec/encode-pack.ts'
-import { Grid } from '../../src/grid/grid.ts'
+import { Grid, type GridParts } from '../../src/grid/grid.ts'
 import { RosterBook } from '../../src/grid/roster-book.ts'
 import { startPeer, type PeerNode, type PeerOptions } from '../../src/node/peer-node.ts'
 import type { PeerId } from '../../src/ports/network.ts'
-import type { Machine, Program } from '../../sim/machine.ts'
+import type { Machine, MachineOptions, Program } from '../../sim/machine.ts'
 import { World } from '../../sim/world.ts'
 
 export const forever = new AbortController().signal
@@ -43,6 +43,8 @@ export interface GridOptions {
   readonly each?: (index: number) => Partial<PeerOptions>
   /** Bytes the vault may keep at each peer. */
   readonly quota?: number
+  /** What single peers' machines are like, by number. */
+  readonly machine?: (index: number) => MachineOptions
 }
 
 export interface ReleaseOptions {
@@ -111,7 +113,11 @@ export class TestGrid {
   }
 
   /** A client on the laptop, or with another identity. */
-  async client(key: SigningKey = this.device, machine: Machine = this.laptop): Promise<Grid> {
+  async client(
+    key: SigningKey = this.device,
+    machine: Machine = this.laptop,
+    watch: Pick<GridParts, 'standings' | 'onLook' | 'onPuts'> = {},
+  ): Promise<Grid> {
     const { clock, log, network } = machine.ports
     const roster = new RosterBook({
       grid: this.id,
@@ -119,7 +125,7 @@ export class TestGrid {
       statements: this.statements,
       save: () => Promise.resolve(),
     })
-    return new Grid({ network: await network(key.seed), clock, log, roster })
+    return new Grid({ network: await network(key.seed), clock, log, roster, ...watch })
   }
 
   /**
@@ -169,7 +175,7 @@ export class TestGrid {
 
   #addPeer(index: number): void {
     const key = signingKeyFromSeed(seedOf(`peer ${index}`))
-    const machine = this.world.addMachine(`peer-${index}`)
+    const machine = this.world.addMachine(`peer-${index}`, this.#options.machine?.(index))
     const id = peerIdOf(key.publicKey)
     const addresses = machine.address === undefined ? [] : [machine.address]
     this.admit(id, 'peer', { addresses })

@@ -70,6 +70,7 @@ async function backup(
         ...(code === undefined ? {} : { code }),
         allowFew: options.allowFew === true,
         rebuild: config.rebuild,
+        repair: config.repair,
         // Our own state changes while we work, and comes back without being backed up.
         exclude: [new Uint8Array(realpathSync(Buffer.from(home.data), 'buffer'))],
         onProgress: (state) => progress.update(state),
@@ -99,6 +100,9 @@ function report(output: Output, summary: BackupSummary, durationMs: number): voi
   for (const line of lines) output.data(line)
   if (summary.rebuilt > 0) {
     output.data(`rebuilt  ${formatItems(summary.rebuilt, 'file')} whose chain had become long`)
+  }
+  if (summary.repaired > 0) {
+    output.data(`repaired ${formatItems(summary.repaired, 'share')} of older snapshots`)
   }
   if (summary.unsupported > 0) {
     output.say(`${formatCount(summary.unsupported)} sockets, pipes and devices were passed over`)
@@ -139,6 +143,7 @@ function summaryRecord(summary: BackupSummary, durationMs: number) {
     packs: summary.packs,
     deltas: summary.deltas,
     files_rebuilt: summary.rebuilt,
+    shares_repaired: summary.repaired,
     error_count: summary.skipped.length,
     shares_settling: summary.settling,
     backup_start: formatMoment(summary.startedAt),

@@ -1,0 +1,66 @@
+/** A check as the client is asked for it: who says they hold what, and whether it is true. */
+
+import { FormatError, RecoveryError } from '../base/errors.ts'
+import { checkPacks, withoutBad } from '../repair/check-packs.ts'
+import { keepHealth } from '../repair/health-record.ts'
+import { verifyShares } from '../repair/verify-shares.ts'
+import { toPath } from '../source/path.ts'
+import { affectedFiles } from './affected-files.ts'
+import { checkedPeers, openRepair } from './open-repair.ts'
+import type { CheckRequest, CheckSummary } from './upkeep-types.ts'
+import type { VaultSession } from './vault-session.ts'
+
+/**
+ * @throws {GridNotFoundError}
+ * @throws {HeadOutOfReachError}
+ */
+export async function runCheck(
+  session: VaultSession,
+  { verify, onProgress }: CheckRequest,
+  signal: AbortSignal,
+): Promise<CheckSummary> {
+  const { stores, ports } = session
+  await session.link()
+  await session.refresh(signal)
+  const parts = await openRepair(session)
+  const tell = onProgress === undefined ? {} : { onProgress }
+  let checked = await checkPacks(parts, tell, signal)
+  const verified =
+    verify === undefined
+      ? undefined
+      : await verifyShares(parts, checked, { sample: verify, ...tell }, signal)
+  if (verified !== undefined) {
+    checked = withoutBad(
+      checked,
+      verified.bad.map(({ held }) => held),
+      parts.bad,
+    )
+  }
+  keepHealth(stores.settings, checked.packs, ports.clock.now())
+  const lost = checked.packs.filter(({ verdict }) => verdict === 'lost')
+  const numbers = new Set(lost.flatMap(({ pack }) => pack.numbers))
+  const affected = numbers.size === 0 ? [] : await affectedBy(session, numbers, signal)
+  return {
+    peers: checkedPeers(session, parts, checked),
+    packs: checked.packs,
+    dropped: checked.dropped,
+    verified,
+    affected,
+    warnings: session.takeWarnings(),
+  }
+}
+
+async function affectedBy(
+  session: VaultSession,
+  lost: ReadonlySet<number>,
+  signal: AbortSignal,
+): Promise<CheckSummary['affected']> {
+  try {
+    return await affectedFiles(await session.openTree(signal), lost, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof RecoveryError || error instanceof FormatError)) throw error
+    // The way to all files is lost, or out of reach.
+    return [{ path: toPath([]), isOldOnly: false }]
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * Pack health: from who holds what to a verdict in words, and what would make it better.
+ *
+ * Pure. A share counts by the clocks of src/grid/standing.ts: what a silent friend holds counts until the
+ * friend is given up. What can be read at this moment is another matter, and told beside it.
+ */
+
+import { safeCount } from '../grid/code.ts'
+import { happiness } from '../grid/happiness.ts'
+import { holdersThatCount, isCounted, mayTakeShares, type HolderFacts } from '../grid/standing.ts'
+import type { PeerId } from '../ports/network.ts'
+import type { PackShape, ShapedPack } from './pack-list.ts'
+
+/**
+ * - `whole`: every share counts.
+ * - `settling`: safe; shares are missing, and there are peers that would take them.
+ * - `thin`: safe; shares are missing, and there is nobody to take them.
+ * - `unsafe`: too few failure domains hold it for a head to name it now.
+ * - `out-of-reach`: it cannot be read until somebody comes back who is waited for.
+ * - `lost`: even with all who are waited for it cannot be read.
+ */
+export type Verdict = 'whole' | 'settling' | 'thin' | 'unsafe' | 'out-of-reach' | 'lost'
+
+/** The worst first. */
+export const VERDICTS: readonly Verdict[] = [
+  'lost',
+  'out-of-reach',
+  'unsafe',
+  'thin',
+  'settling',
+  'whole',
+]
+
+/** A peer that holds a share, as it said just now or as was known before. */
+export interface Holding {
+  readonly peer: PeerId
+  /** It said so when it was asked just now. */
+  readonly isSeen: boolean
+}
+
+/** What is to be known of a storage peer. */
+export interface FriendFacts extends HolderFacts {
+  readonly domain: string
+  /** It answered just now. */
+  readonly isHere: boolean
+}
+
+export interface PackHolders {
+  /** Share number → who holds it. Of peers that answered only what they said themselves. */
+  readonly holders: ReadonlyMap<number, readonly Holding[]>
+  /** Peers that gave wrong bytes for a share of this pack: they take no other share of it. */
+  readonly barred: ReadonlySet<PeerId>
+}
+
+export interface PackHealth {
+  readonly pack: ShapedPack
+  readonly verdict: Verdict
+  /** What it was judged by. */
+  readonly held: PackHolders
+  /** Share number → holders that count. */
+  readonly live: ReadonlyMap<number, readonly PeerId[]>
+  /** Share number → holders that said so just now, those included that leave or that count no more. */
+  readonly readable: ReadonlyMap<number, readonly PeerId[]>
+  /** Shares on failure domains of their own, and as many as there can be. */
+  readonly happiness: number
+  readonly happinessMax: number
+  /** With so many the pack is safe: H. */
+  readonly safeCount: number
+  /** Share numbers that nobody holds who counts, ascending. */
+  readonly missing: readonly number[]
+  /** Peers that hold no share of it and would take one now. */
+  readonly takers: readonly PeerId[]
+  /** Peers that are silent and hold shares of it. */
+  readonly silent: readonly PeerId[]
+}
+
+/** @param friends - the storage peers of the grid; others count for nothing */
+export function judgePack(
+  pack: ShapedPack,
+  held: PackHolders,
+  friends: ReadonlyMap<PeerId, FriendFacts>,
+): PackHealth {
+  const { shape } = pack
+  const known = pick(held.holders, shape, ({ peer }) => friends.has(peer))
+  const readable = pick(held.holders, shape, ({ peer, isSeen }) => isSeen && friends.has(peer))
+  const live = holdersThatCount(shape, known, (peer) => friends.get(peer) ?? NOBODY)
+  const missing = range(shape.total).filter((share) => !live.has(share))
+  const holding = new Set([...known.values()].flat())
+  const takers = [...friends]
+    .filter(
+      ([peer, { standing, isHere }]) => isHere && mayTakeShares(standing) && !holding.has(peer),
+    )
+    .flatMap(([peer]) => (held.barred.has(peer) ? [] : [peer]))
+  const health = {
+    pack,
+    held,
+    live,
+    readable,
+    missing,
+    takers,
+    happiness: happinessOf(live, friends),
+    happinessMax: Math.min(shape.total, domainsOf(friends)),
+    safeCount: safeCount(shape),
+    silent: [...holding].filter((peer) => friends.get(peer)?.isHere !== true),
+  }
+  return { ...health, verdict: verdictOf(health) }
+}
+
+/** How many shares may go before the pack is lost; below 0 it is. */
+export function margin({ live, readable, pack: { shape } }: PackHealth): number {
+  return new Set([...live.keys(), ...readable.keys()]).size - shape.needed
+}
+
+/** What would make packs better. */
+export interface Needs {
+  /** Missing shares that a repair can place now. */
+  readonly placeable: number
+  /** Peers more that it takes for each share to have a home. */
+  readonly friends: number
+  /** Shares more that must be found before it can be read. */
+  readonly shares: number
+  /** Peers that hold shares and do not answer. */
+  readonly back: readonly PeerId[]
+}
+
+export function needsOf({ verdict, missing, takers, silent, readable, pack }: PackHealth): Needs {
+  const { needed } = pack.shape
+  const isReadable = readable.size >= needed
+  const placeable = isReadable ? Math.min(missing.length, takers.length) : 0
+  return {
+    placeable,
+    friends: isReadable ? missing.length - placeable : 0,
+    shares: isReadable ? 0 : needed - readable.size,
+    back: verdict === 'whole' ? [] : silent,
+  }
+}
+
+/** What the packs of a group need together. */
+export function needsOfAll(packs: readonly PackHealth[]): Needs {
+  const all = packs.map(needsOf)
+  return {
+    placeable: all.reduce((sum, { placeable }) => sum + placeable, 0),
+    friends: Math.max(0, ...all.map(({ friends }) => friends)),
+    shares: Math.max(0, ...all.map(({ shares }) => shares)),
+    back: [...new Set(all.flatMap(({ back }) => back))].toSorted(),
+  }
+}
+
+/**
+ * What would make it better, in words; nothing for a pack that is whole.
+ *
+ * @param nameOf - what a person calls the peer
+ */
+export function fixes(health: PackHealth, nameOf: (peer: PeerId) => string): string[] {
+  return fixesFor(needsOf(health), nameOf)
+}
+
+export function fixesFor(
+  { placeable, friends, shares, back }: Needs,
+  nameOf: (peer: PeerId) => string,
+): string[] {
+  const names = back.map(nameOf).toSorted().join(', ')
+  return [
+    ...(placeable === 0 ? [] : [`"cairn repair": it places ${count(placeable, 'share')}`]),
+    ...(friends === 0 ? [] : [`${count(friends, 'more friend')} with disk to lend`]),
+    ...(shares === 0 ? [] : [`${count(shares, 'more share')}, wherever they come from`]),
+    ...(back.length === 0 ? [] : [`${names} back online`]),
+  ]
+}
+
+const NOBODY: HolderFacts = { standing: 'gone', isSeenLately: false }
+
+function verdictOf(health: Omit<PackHealth, 'verdict'>): Verdict {
+  const { live, readable, missing, takers } = health
+  const { shape } = health.pack
+  if (readable.size < shape.needed) {
+    const hoped = new Set([...live.keys(), ...readable.keys()])
+    return hoped.size < shape.needed ? 'lost' : 'out-of-reach'
+  }
+  if (health.happiness < health.safeCount) return 'unsafe'
+  if (missing.length === 0) return 'whole'
+  return takers.length > 0 ? 'settling' : 'thin'
+}
+
+function pick(
+  holders: PackHolders['holders'],
+  { total }: PackShape,
+  isMeant: (holding: Holding) => boolean,
+): Map<number, readonly PeerId[]> {
+  const picked = new Map<number, readonly PeerId[]>()
+  for (const [share, all] of holders) {
+    const peers = all.filter(isMeant).map(({ peer }) => peer)
+    if (share < total && peers.length > 0) picked.set(share, peers)
+  }
+  return picked
+}
+
+function happinessOf(
+  live: ReadonlyMap<number, readonly PeerId[]>,
+  friends: ReadonlyMap<PeerId, FriendFacts>,
+): number {
+  const places = new Map<string, number[]>()
+  for (const [share, peers] of live) {
+    for (const peer of peers) {
+      const domain = friends.get(peer)?.domain
+      if (domain !== undefined) places.set(domain, [...(places.get(domain) ?? []), share])
+    }
+  }
+  return happiness(places)
+}
+
+/** Failure domains of friends whose shares count: more cannot be had now. */
+function domainsOf(friends: ReadonlyMap<PeerId, FriendFacts>): number {
+  const counted = [...friends.values()].filter(({ standing }) => isCounted(standing))
+  return new Set(counted.map(({ domain }) => domain)).size
+}
+
+function range(until: number): number[] {
+  return Array.from({ length: until }, (_, index) => index)
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`
+}
