@@ -31,7 +31,7 @@ describe('erasure coding', () => {
     { needed: 128, total: 256 },
     { needed: 255, total: 256 },
     { needed: 256, total: 256 },
-  ])('works at the corners: $needed of $total', (code) => {
+  ])('S12: works at the corners: $needed of $total', (code) => {
     const pack = sample(1000)
     const pieces = numbered(encodePieces(pack, code))
     const ends = [...pieces.slice(-Math.ceil(code.needed / 2)), ...pieces].slice(0, code.needed)
