@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { DatabaseSync } from 'node:sqlite'
 import { openCredit, type OpenedCredit } from '../../protocol/account.ts'
 import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
-import { backUp } from '../support/chores.ts'
+import { backUp, BY_HAND, expectAll, sleepDays } from '../support/chores.ts'
 import { seedOf } from '../support/test-grid.ts'
 import { noise, TestVault } from '../support/test-vault.ts'
 
@@ -86,6 +86,31 @@ describe('a client', () => {
         )
         expect(warnings).toHaveLength(summary.warnings.length)
         expect(peers[0]!.over!.bytes).toBeGreaterThan(0)
+      },
+      50_000,
+    )
+  })
+})
+
+describe('a client whose friends are out of patience', () => {
+  it('L09: is told by each of them in numbers, sends nothing new, and has everything it had', async () => {
+    await tell(
+      () => other,
+      async (vault) => {
+        vault.write('song', noise(300 * KIB))
+        const day = await backUp(vault)
+        await sleepDays(vault, 32)
+        vault.write('more', noise(300 * KIB, 2))
+        const summary = await vault.backUp({ rebuild: BY_HAND })
+        expect(summary.published).toBe(false)
+        expect(summary.notSafe?.message).toMatch(
+          /KiB are kept here, 48\.8 KiB are granted, and 30 days of grace are over/,
+        )
+        expect(summary.notSafe?.message).toContain(
+          'lend more, or "cairn forget" and "cairn gc" free space',
+        )
+        expect(summary.warnings.join('\n')).toMatch(/new data is refused there now/)
+        await expectAll(vault, [day])
       },
       50_000,
     )
