@@ -88,6 +88,8 @@ const requestSchema = z.discriminatedUnion('type', [
     count: integer(1, READ_COUNT_MAX),
   }),
   z.strictObject({ type: z.literal('adopt'), vault, packs, head: sequence }),
+  /** Whatever came so far and no head adopted is not needed. */
+  z.strictObject({ type: z.literal('forgo'), vault, head: sequence }),
   z.strictObject({ type: z.literal('publish'), head }),
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
@@ -130,6 +132,13 @@ const responseSchema = z.discriminatedUnion('type', [
     bodySize: integer(1, READ_SIZE_MAX),
   }),
   z.strictObject({ type: z.literal('adopted'), count: count(PACKS_MAX * SHARE_COUNT_MAX) }),
+  z.strictObject({
+    type: z.literal('forgone'),
+    /** Of the vault's shares that no head adopted, all of which go unless one does. */
+    count: manyShares,
+    /** Bytes of their files. */
+    bytes,
+  }),
   z.strictObject({
     type: z.literal('released'),
     /** Of the shares that the document is about: how many are in release now. */

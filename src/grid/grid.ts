@@ -9,6 +9,7 @@ import { equal } from '../../protocol/bytes.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import { PeerRefusedError } from '../base/errors.ts'
 import type { Look, Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -17,6 +18,7 @@ import type { Network, PeerId } from '../ports/network.ts'
 import { askAll, lookOf, type PeerFailure } from './ask-all.ts'
 import { checkHeads, checkReceipt } from './check-heads.ts'
 import { codeFor, type Code } from './code.ts'
+import { KnownPacks } from './known-packs.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
@@ -32,12 +34,6 @@ export type { PackLocation } from './locate-packs.ts'
 export type { Placement } from './place-pack.ts'
 export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
-
-/** Locations kept in memory: about a kilobyte each. */
-const LOCATIONS_MAX = 8192
-
-/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
-const TELL_WIDTH = 64
 
 export interface GridParts {
   readonly network: Network
@@ -81,8 +77,7 @@ export interface PeerStatus {
 export class Grid {
   readonly #parts: GridParts
   readonly #sessions = new Map<PeerId, PeerSession>()
-  readonly #manifests = new Map<PackId, Uint8Array>()
-  readonly #locations = new Map<PackId, PackLocation>()
+  readonly #known = new KnownPacks()
   readonly #reader: PackReader
   /** Single shares at single peers, for those who check and repair. */
   readonly shares: SharesAtPeers
@@ -153,7 +148,7 @@ export class Grid {
     this.#tellPuts(placement, held)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
-    this.#remember({ id, manifest, manifestBytes, holders })
+    this.#known.remember({ id, manifest, manifestBytes, holders })
     return placement
   }
 
@@ -161,16 +156,16 @@ export class Grid {
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
     if (packs.length === 0) return new Map()
     const onSurvey = (survey: Survey) => this.#look(survey)
-    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, onSurvey)
-    for (const location of found.values()) this.#remember(location)
+    const found = await locatePacks(this.#storage(), packs, this.#known.manifests, signal, onSurvey)
+    for (const location of found.values()) this.#known.remember(location)
     return found
   }
 
   /** As `have`, but asks only about packs whose holders are not known from before. */
   async locate(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
-    const unknown = packs.filter((pack) => !this.#isLocated(pack))
+    const unknown = packs.filter((pack) => !this.#known.isReadable(pack))
     if (unknown.length > 0) await this.have(unknown, signal)
-    const located = packs.map((pack) => [pack, this.#locations.get(pack)] as const)
+    const located = packs.map((pack) => [pack, this.#known.get(pack)] as const)
     return new Map(located.flatMap(([pack, found]) => (found === undefined ? [] : [[pack, found]])))
   }
 
@@ -186,7 +181,7 @@ export class Grid {
     length: number,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const newest = this.#locations.get(location.id) ?? location
+    const newest = this.#known.get(location.id) ?? location
     return await this.#reader.read(newest, { offset, length }, signal)
   }
 
@@ -202,7 +197,7 @@ export class Grid {
     keep: Keep,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const newest = this.#locations.get(location.id) ?? location
+    const newest = this.#known.get(location.id) ?? location
     return await this.#reader.readRun(newest, run, keep, signal)
   }
 
@@ -230,18 +225,25 @@ export class Grid {
     return { answers: answers.map(({ peer, answer }) => ({ peer, heads: answer })), failures }
   }
 
-  /** Tell every peer that head `sequence` needs these packs. */
+  /**
+   * Tell every peer that head `sequence` needs these packs.
+   *
+   * @param options.isAll - and that nothing which came to it so far is needed but what was adopted, now
+   *   or before
+   */
   async adopt(
     packs: readonly PackId[],
     sequence: number,
     vault: VaultId,
     signal: AbortSignal,
+    options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
     if (packs.length === 0) return { failures: [] }
     const { failures } = await this.#askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
         await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
       }
+      if (options.isAll) await forgo(session, vault, sequence, within)
     }, signal)
     return { failures }
   }
@@ -425,19 +427,18 @@ export class Grid {
     this.#sessions.set(peer, session)
     return session
   }
+}
 
-  #isLocated(pack: PackId): boolean {
-    const location = this.#locations.get(pack)
-    return location !== undefined && location.holders.size >= location.manifest.needed
-  }
-
-  #remember(location: PackLocation): void {
-    for (const map of [this.#locations, this.#manifests]) map.delete(location.id)
-    this.#locations.set(location.id, location)
-    this.#manifests.set(location.id, location.manifestBytes)
-    for (const map of [this.#locations, this.#manifests]) {
-      const [oldest] = map.size > LOCATIONS_MAX ? map.keys() : []
-      if (oldest !== undefined) map.delete(oldest)
-    }
+/** A peer that does not take the word, or does not know it, keeps more than it need. */
+async function forgo(
+  session: PeerSession,
+  vault: VaultId,
+  sequence: number,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await session.forgo(vault, sequence, signal)
+  } catch (error) {
+    if (!(error instanceof PeerRefusedError)) throw error
   }
 }

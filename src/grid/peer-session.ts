@@ -167,6 +167,16 @@ export class PeerSession {
     return (await this.#ask({ ...request, type: 'adopt' }, 'adopted', signal)).count
   }
 
+  /**
+   * Nothing that came so far is needed but what was adopted.
+   *
+   * @returns how many shares no head adopted
+   */
+  async forgo(vault: VaultId, sequence: number, signal: AbortSignal): Promise<number> {
+    const request = { type: 'forgo', vault: vaultIdToBytes(vault), head: sequence } as const
+    return (await this.#ask(request, 'forgone', signal)).count
+  }
+
   /** @returns what the peer says it did with a release or a cancel */
   async release(document: Uint8Array, signal: AbortSignal): Promise<ResponseOf<'released'>> {
     return await this.#ask({ type: 'release', document }, 'released', signal)

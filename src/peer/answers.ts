@@ -53,6 +53,8 @@ export async function answer(
       return await read(parts, member, request)
     case 'adopt':
       return { response: adopt(parts, request) }
+    case 'forgo':
+      return { response: forgo(parts, request) }
     case 'publish':
       return { response: await publish(parts, request) }
     case 'release':
@@ -116,6 +118,16 @@ function adopt(parts: AnswerParts, request: RequestOf<'adopt'>): Response {
   const vault = vaultIdFromBytes(request.vault)
   const order = orderOf(parts, vault, request.head)
   return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, request.head, order) }
+}
+
+/** Who does not know the newest head does not know what it needs. */
+function forgo({ headStore, shareStore }: AnswerParts, request: RequestOf<'forgo'>): Response {
+  const vault = vaultIdFromBytes(request.vault)
+  const newest = headStore.newest(vault)
+  if (request.head < (newest?.sequence ?? 0)) {
+    return refuse('stale-head', 'a newer head is known here, and may need what is left')
+  }
+  return { type: 'forgone', ...shareStore.forgo(vault) }
 }
 
 function release(parts: AnswerParts, request: RequestOf<'release'>): Response {

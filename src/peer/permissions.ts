@@ -25,6 +25,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'heads',
     'put',
     'adopt',
+    'forgo',
     'publish',
     'release',
     'seen',
@@ -56,6 +57,7 @@ function vaultOf(request: Request): VaultId | undefined {
   switch (request.type) {
     case 'put':
     case 'adopt':
+    case 'forgo':
     case 'heads':
       return vaultIdFromBytes(request.vault)
     case 'publish':

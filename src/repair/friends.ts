@@ -12,10 +12,7 @@ export class LookoutFriends implements Friends {
   readonly #lookout: Pick<Lookout, 'facts' | 'audited'>
   readonly #roster: Pick<RosterBook, 'candidates'>
 
-  constructor(
-    lookout: Pick<Lookout, 'facts' | 'audited'>,
-    roster: Pick<RosterBook, 'candidates'>,
-  ) {
+  constructor(lookout: Pick<Lookout, 'facts' | 'audited'>, roster: Pick<RosterBook, 'candidates'>) {
     this.#lookout = lookout
     this.#roster = roster
   }

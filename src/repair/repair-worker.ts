@@ -118,6 +118,7 @@ class Run {
   }
 
   async run(): Promise<void> {
+    this.#parts.source?.expect?.(this.#due.map(({ pack }) => pack.id))
     for (let from = 0; from < this.#due.length; from += LOCATE_COUNT) {
       const some = this.#due.slice(from, from + LOCATE_COUNT)
       const isOver = this.#isOver()
@@ -137,8 +138,7 @@ class Run {
   async #one(before: PackHealth, location: PackLocation | undefined): Promise<RepairedPack> {
     this.#signal.throwIfAborted()
     const { bad } = this.#parts
-    const now =
-      location === undefined ? before : judgeAgain(before, location, this.#friends, bad)
+    const now = location === undefined ? before : judgeAgain(before, location, this.#friends, bad)
     // Somebody came back since everybody was asked, or another who repairs was faster.
     if (packsDue([now]).length === 0) return { ...idle(now, undefined, 'returned'), before }
     const cost = await this.#cost(now)

@@ -177,9 +177,9 @@ function drawPieces(
   let total = 0
   for (const { size } of pieces) ends.push((total += size))
   const drawn = new Map<string, Piece>()
-  let left = (wanted * total) / whole
+  let left = total === 0 ? 0 : (wanted * total) / whole
   // What is drawn twice is read once; it counts, so that this ends.
-  while (left > 0 && total > 0) {
+  while (left > 0) {
     const at = below(random, total)
     const found = firstAbove(ends, at)
     const piece = pieces[found]!

@@ -43,6 +43,12 @@ const BATCH_SIZE = 2_000
 /** Setting: the entries are being filled, and what was removed since cannot be told from them. */
 const ENTRIES_MISSING = 'entries missing'
 
+/**
+ * Setting: packs that earlier ledgers lie in are among the packs; without it they are to be found by the
+ * heads that peers keep.
+ */
+export const LEDGERS_KNOWN = 'ledgers known'
+
 /** Bytes of a ledger row, about: as the ledger writer counts them. */
 const ROW_SIZE = 64
 
@@ -102,6 +108,7 @@ export class LocalState {
         segments: segments.map(({ record }) => record),
       })
       published.clearPending()
+      settings.remove(LEDGERS_KNOWN)
       // Entries of another snapshot would hide what was removed since: none are better.
       this.#clearEntries()
     })

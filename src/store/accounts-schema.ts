@@ -10,7 +10,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { VersionError } from '../../protocol/errors.ts'
 import { inTransaction } from './database.ts'
 
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 
 /** Version 1: what is held, and for whom. */
 const FIRST = `
@@ -58,6 +58,17 @@ const SECOND = `
 `
 
 /**
+ * Version 3: a provisional share goes some time after its vault did without it, and not before. What was
+ * there waits for the vault's next word.
+ */
+const THIRD = `
+  ALTER TABLE shares ADD COLUMN forgone_age INTEGER;  -- of this peer, ms; NULL: the vault may need it
+  DROP INDEX shares_provisional;
+  CREATE INDEX shares_provisional ON shares (vault) WHERE adopted_by IS NULL;
+  CREATE INDEX shares_forgone ON shares (forgone_age) WHERE forgone_age IS NOT NULL;
+`
+
+/**
  * Make the tables, or bring an older Cairn's up to date; all of it or nothing.
  *
  * @throws {VersionError} a newer Cairn wrote them; nothing was changed
@@ -73,7 +84,8 @@ export function prepareAccounts(database: DatabaseSync): void {
   if (version === SCHEMA_VERSION) return
   inTransaction(database, () => {
     if (version < 1) database.exec(FIRST)
-    database.exec(SECOND)
+    if (version < 2) database.exec(SECOND)
+    database.exec(THIRD)
     database.exec(`UPDATE accounts_schema SET version = ${SCHEMA_VERSION}`)
   })
 }

@@ -33,7 +33,7 @@ describe('an audit', () => {
   it('S14: of a peer that silently dropped a tenth of its blocks names it within 44, as the oracle has it', async () => {
     await tell(async ({ audit, lie, liar, world }) => {
       const missing = (leaf: number) => (leaf * 7) % 10 === 3
-      const part = count(62, missing) / 62
+      const part = countOf(62, missing) / 62
       await lie(({ first, count: leaves }) => {
         for (let leaf = first; leaf < first + leaves; leaf += 1) if (missing(leaf)) return NOT_FOUND
         return 'honest'
@@ -52,7 +52,9 @@ describe('an audit', () => {
       const sigma = Math.sqrt((expected * (1 - expected)) / trials)
       expect(Math.abs(found / trials - expected)).toBeLessThan(5 * sigma)
       // 0.99 for single blocks; the windows among them find more.
-      expect(foundWithWindows / trials).toBeGreaterThan(0.99 - 5 * Math.sqrt((0.99 * 0.01) / trials))
+      expect(foundWithWindows / trials).toBeGreaterThan(
+        0.99 - 5 * Math.sqrt((0.99 * 0.01) / trials),
+      )
     })
   })
 
@@ -139,7 +141,9 @@ describe('an audit', () => {
       let fetched = 0
       await lie(async (range, asked, grid) => {
         const location = (await grid.have([asked.id], forever)).get(asked.id)
-        const others = [...(location?.holders ?? [])].filter(([, peers]) => !peers.includes(liar.id))
+        const others = [...(location?.holders ?? [])].filter(
+          ([, peers]) => !peers.includes(liar.id),
+        )
         if (location === undefined || others.length < 2) return NOT_FOUND
         const from = { ...location, holders: new Map(others) }
         const bytes = await grid.read(from, 0, asked.manifest.size, forever)
@@ -181,14 +185,17 @@ async function tell(story: (parts: Story) => Promise<void>): Promise<void> {
     const { holders } = await grid.place(pack, test.vault, new Map(), forever)
     const world = new RepairWorld(test, grid, [pack])
     const liar = test.peer(holders.get(0))
-    const holds = (shares: readonly number[]) => new Map<EncodedPack, readonly number[]>([[pack, shares]])
+    const holds = (shares: readonly number[]) =>
+      new Map<EncodedPack, readonly number[]>([[pack, shares]])
     await story({
       test,
       world,
       liar,
       audit: async (count, { only, ...more } = {}) => {
         const { packs, friends } = await checkPacks(world.parts, {}, forever)
-        const held = sharesByPeer(packs.map((health) => ({ pack: health.pack, holders: health.readable })))
+        const held = sharesByPeer(
+          packs.map((health) => ({ pack: health.pack, holders: health.readable })),
+        )
         const peers = only === undefined ? [...friends.keys()] : [only]
         const shares = new Map(peers.map((peer) => [peer, held.get(peer) ?? []]))
         return auditPeers(world.parts, { count, shares, ...more }, forever)
@@ -202,6 +209,6 @@ function failed(audits: readonly PeerAudit[]): boolean {
   return audits.some(({ verdict }) => verdict === 'failed')
 }
 
-function count(until: number, isMeant: (index: number) => boolean): number {
+function countOf(until: number, isMeant: (index: number) => boolean): number {
   return Array.from({ length: until }, (_, index) => index).filter(isMeant).length
 }

@@ -337,12 +337,7 @@ async function expectSound(test: TestGrid, report: RepairReport): Promise<void> 
   }
 }
 
-async function forget(
-  test: TestGrid,
-  peer: string,
-  { id }: Pack,
-  share: number,
-): Promise<void> {
+async function forget(test: TestGrid, peer: string, { id }: Pack, share: number): Promise<void> {
   const one = test.peers.find((each) => each.id === peer)
   const folder = one?.machine.volume
   if (folder === undefined) throw new Error(`no peer ${peer} with share ${share}`)

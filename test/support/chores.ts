@@ -7,6 +7,7 @@ import { expect } from 'vitest'
 import { packIdFromBytes } from '../../protocol/manifest.ts'
 import { toBytes } from '../../sim/file-tree.ts'
 import { MachineCrashed } from '../../sim/errors.ts'
+import type { Friend } from '../../sim/grid.ts'
 import type { Picture } from '../../sim/oracle.ts'
 import type { FileHistory } from '../../src/history/visible.ts'
 import type {
@@ -136,11 +137,15 @@ export function packsOf(
   })
 }
 
-/** No friend has a share of these packs. @returns how they come back */
-export function hide({ friends }: TestVault, packs: readonly string[]): () => void {
+/** No friend, or none of some, has a share of these packs. @returns how they come back */
+export function hide(
+  { friends }: TestVault,
+  packs: readonly string[],
+  some: readonly Friend[] = friends.all,
+): () => void {
   const isHidden = ({ path }: { readonly path: string }) =>
     packs.some((pack) => path.includes(pack))
-  const hidden = friends.all.map((friend) => {
+  const hidden = some.map((friend) => {
     const { machine } = friend
     friends.crash(friend, 'kill')
     const files = machine.volume.save()

@@ -13,16 +13,14 @@ import type {
   RepairSummary,
 } from '../../src/node/client.ts'
 import type { PeerId } from '../../src/ports/network.ts'
+import { REPAIR_POLICY, type RepairPolicy } from '../../src/repair/repair-policy.ts'
 import { readGridFile, writeGridFile } from '../../src/store/grid-file.ts'
 import type { TestVault } from './test-vault.ts'
 
 /** Ten friends, of whom any three bring a pack back. */
 export const CODE = { needed: 3, total: 8 } as const
 
-export function check(
-  vault: TestVault,
-  more: Partial<CheckRequest> = {},
-): Promise<CheckSummary> {
+export function check(vault: TestVault, more: Partial<CheckRequest> = {}): Promise<CheckSummary> {
   return vault.withClient((client, signal) => client.check(more, signal))
 }
 
@@ -90,4 +88,35 @@ export function meter({ world, laptop }: TestVault): { up: number; down: number 
     else if (fields['from'] === laptop.name) traffic.up += Number(fields['size'])
   })
   return traffic
+}
+
+const DAY_MS = 86_400_000
+
+export interface DaysOptions {
+  /** Friends who stay off all the time. */
+  readonly silent?: readonly Friend[]
+  readonly repair?: RepairPolicy
+}
+
+/**
+ * A backup every other day, with the friends off in between: hourly gossip of weeks takes minutes to simulate.
+ *
+ * @returns shares that backups made again by themselves
+ */
+export async function days(
+  vault: TestVault,
+  count: number,
+  { silent = [], repair: policy = REPAIR_POLICY }: DaysOptions = {},
+): Promise<number> {
+  let repaired = 0
+  for (let left = count; left > 0; left -= 2) {
+    for (const { machine } of vault.friends.left) machine.crash('kill')
+    await vault.world.scheduler.sleep(Math.min(2, left) * DAY_MS)
+    for (const friend of vault.friends.left)
+      if (!silent.includes(friend)) vault.friends.start(friend)
+    const summary = await vault.backUp({ code: CODE, repair: policy })
+    expect(summary.published).toBe(true)
+    repaired += summary.repaired
+  }
+  return repaired
 }

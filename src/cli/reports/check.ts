@@ -4,11 +4,18 @@
 
 import type { CheckSummary } from '../../node/client.ts'
 import type { Held } from '../../repair/repair-parts.ts'
-import { escapeName, escapeText, pathFields } from '../escape.ts'
+import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatItems } from '../format.ts'
 import type { JsonRecord, Output } from '../output.ts'
-import { healthExit, healthFields, healthLines, healthRecords, peerNames } from './health.ts'
+import {
+  healthExit,
+  healthFields,
+  healthLines,
+  healthRecords,
+  peerNames,
+  whyWords,
+} from './health.ts'
 
 export function checkLines(summary: CheckSummary): string[] {
   const { peers, packs, dropped, verified } = summary
@@ -25,7 +32,7 @@ export function checkLines(summary: CheckSummary): string[] {
       `${verified.unread.length} not read: ${formatBytes(verified.bytesRead)} from peers`,
   )
   for (const { held, why } of verified.bad) {
-    lines.push(`wrong      ${shareWords(held)} at ${nameOf(held.peer)}: ${escapeText(why)}`)
+    lines.push(`wrong      ${shareWords(held)} at ${nameOf(held.peer)}: ${whyWords(held, why)}`)
   }
   for (const held of verified.unread) {
     lines.push(`not read   ${shareWords(held)} at ${nameOf(held.peer)}`)
@@ -71,13 +78,12 @@ export function checkRecords(summary: CheckSummary): JsonRecord[] {
 export function tellAffected(output: Output, { affected, packs }: CheckSummary): void {
   if (packs.every(({ verdict }) => verdict !== 'lost')) return
   for (const { path, isOldOnly } of affected) {
-    const what = isOldOnly ? 'older versions cannot be restored' : 'cannot be restored whole'
-    output.say(`${escapeName(path)}: ${what}`)
+    const what = isOldOnly ? 'older versions of it rest' : 'it rests'
+    output.say(`${escapeName(path)}: ${what} on a pack that is lost`)
   }
   const files = affected.filter(({ isOldOnly }) => !isOldOnly).length
   output.say(
-    `${formatItems(files, 'file')} of the newest snapshot cannot be restored unless somebody comes back; ` +
-      'all others can',
+    `${formatItems(files, 'file')} of the newest snapshot may not come back whole; all others do`,
   )
 }
 

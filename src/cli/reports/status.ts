@@ -3,10 +3,12 @@
  */
 
 import type { ClientStatus } from '../../node/client.ts'
+import { VERDICTS } from '../../repair/pack-health.ts'
 import { escapeText } from '../escape.ts'
 import { formatBytes, formatCount, formatItems, formatMoment } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { describeLack, formatAge, STANDING_WORD } from './friends.ts'
+import { VERDICT_WORDS } from './health.ts'
 
 type PeerRow = ClientStatus['peers'][number]
 
@@ -64,7 +66,7 @@ export function statusAlarms(status: ClientStatus): string[] {
   const lost = lastCheck?.packs.lost ?? 0
   return [
     ...(isCheckOverdue
-      ? [`Lost shares are not noticed: last checked ${checkedWords(status)}. Run \`cairn repair\`.`]
+      ? [`Lost shares are not noticed: last checked ${agoWords(status)}. Run \`cairn repair\`.`]
       : []),
     ...(lost === 0
       ? []
@@ -75,8 +77,19 @@ export function statusAlarms(status: ClientStatus): string[] {
   ]
 }
 
-function checkedWords({ lastCheck, now }: ClientStatus): string {
+function agoWords({ lastCheck, now }: ClientStatus): string {
   return lastCheck === undefined ? 'never' : `${formatAge(now - lastCheck.checkedAt)} ago`
+}
+
+function checkedWords(status: ClientStatus): string {
+  const { lastCheck } = status
+  if (lastCheck === undefined) return 'never'
+  const { packs, missing } = lastCheck
+  const troubled = VERDICTS.filter((verdict) => verdict !== 'whole' && packs[verdict] > 0)
+  const told = troubled.map((verdict) => `${formatCount(packs[verdict])} ${VERDICT_WORDS[verdict]}`)
+  const found =
+    told.length === 0 ? '' : `: ${told.join(', ')}; ${formatItems(missing, 'share')} missing`
+  return `${agoWords(status)}${found}`
 }
 
 function describePeer(peer: PeerRow, now: number): string {
