@@ -24,6 +24,7 @@ import type {
   PublishResult,
   ReleaseAnswer,
 } from './grid-types.ts'
+import { KnownPacks } from './known-packs.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
@@ -41,17 +42,13 @@ export type { Placement } from './place-pack.ts'
 export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
 
-/** Locations kept in memory: about a kilobyte each. */
-const LOCATIONS_MAX = 8192
-
 /** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
 const TELL_WIDTH = 64
 
 export class Grid {
   readonly #parts: GridParts
   readonly #sessions = new Map<PeerId, PeerSession>()
-  readonly #manifests = new Map<PackId, Uint8Array>()
-  readonly #locations = new Map<PackId, PackLocation>()
+  readonly #known = new KnownPacks()
   readonly #reader: PackReader
   /** Single shares at single peers, for those who check and repair. */
   readonly shares: SharesAtPeers
@@ -124,7 +121,7 @@ export class Grid {
     this.#tellPuts(placement, held)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
-    this.#remember({ id, manifest, manifestBytes, holders })
+    this.#known.remember({ id, manifest, manifestBytes, holders })
     return placement
   }
 
@@ -132,16 +129,16 @@ export class Grid {
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
     if (packs.length === 0) return new Map()
     const onSurvey = (survey: Survey) => this.#look(survey)
-    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, onSurvey)
-    for (const location of found.values()) this.#remember(location)
+    const found = await locatePacks(this.#storage(), packs, this.#known.manifests, signal, onSurvey)
+    for (const location of found.values()) this.#known.remember(location)
     return found
   }
 
   /** As `have`, but asks only about packs whose holders are not known from before. */
   async locate(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
-    const unknown = packs.filter((pack) => !this.#isLocated(pack))
+    const unknown = packs.filter((pack) => !this.#known.isReadable(pack))
     if (unknown.length > 0) await this.have(unknown, signal)
-    const located = packs.map((pack) => [pack, this.#locations.get(pack)] as const)
+    const located = packs.map((pack) => [pack, this.#known.get(pack)] as const)
     return new Map(located.flatMap(([pack, found]) => (found === undefined ? [] : [[pack, found]])))
   }
 
@@ -157,7 +154,7 @@ export class Grid {
     length: number,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const newest = this.#locations.get(location.id) ?? location
+    const newest = this.#known.get(location.id) ?? location
     return await this.#reader.read(newest, { offset, length }, signal)
   }
 
@@ -173,7 +170,7 @@ export class Grid {
     keep: Keep,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const newest = this.#locations.get(location.id) ?? location
+    const newest = this.#known.get(location.id) ?? location
     return await this.#reader.readRun(newest, run, keep, signal)
   }
 
@@ -444,21 +441,6 @@ export class Grid {
     const session = this.#sessions.get(peer) ?? new PeerSession(peer, { network, clock, addresses })
     this.#sessions.set(peer, session)
     return session
-  }
-
-  #isLocated(pack: PackId): boolean {
-    const location = this.#locations.get(pack)
-    return location !== undefined && location.holders.size >= location.manifest.needed
-  }
-
-  #remember(location: PackLocation): void {
-    for (const map of [this.#locations, this.#manifests]) map.delete(location.id)
-    this.#locations.set(location.id, location)
-    this.#manifests.set(location.id, location.manifestBytes)
-    for (const map of [this.#locations, this.#manifests]) {
-      const [oldest] = map.size > LOCATIONS_MAX ? map.keys() : []
-      if (oldest !== undefined) map.delete(oldest)
-    }
   }
 }
 
