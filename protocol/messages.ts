@@ -18,6 +18,7 @@ import { FormatError } from './errors.ts'
 import { PAYLOAD_SIZE_MAX } from './frame.ts'
 import { DIGEST_SIZE } from './hash.ts'
 import { ID_SIZE } from './ids.ts'
+import { INVITE_ID_SIZE } from './invite-code.ts'
 import { SEQUENCE_MAX, TIME_MAX } from './limits.ts'
 import {
   decodeManifest,
@@ -35,9 +36,11 @@ import {
   HEAD_SIZE_MAX,
   HEADS_MAX,
   HELPERS_MAX,
+  JOIN_STATES,
   LIST_ITEM_OVERHEAD,
   LIST_SIZE_MAX,
   PACKS_MAX,
+  PROOF_SIZE,
   READ_COUNT_MAX,
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
@@ -46,6 +49,7 @@ import {
   SEEN_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
+  WISH_SIZE_MAX,
 } from './message-limits.ts'
 
 export * from './message-limits.ts'
@@ -103,6 +107,13 @@ const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
   z.strictObject({ type: z.literal('roster'), statements }),
   z.strictObject({ type: z.literal('seen'), peers: z.array(peer).min(1).max(SEEN_MAX).readonly() }),
+  z.strictObject({ type: z.literal('news'), statements }),
+  z.strictObject({
+    type: z.literal('join'),
+    invite: bytesField(INVITE_ID_SIZE, INVITE_ID_SIZE),
+    wish: bytesField(1, WISH_SIZE_MAX),
+    proof: bytesField(PROOF_SIZE, PROOF_SIZE),
+  }),
 ])
 
 const responseSchema = z.discriminatedUnion('type', [
@@ -167,6 +178,15 @@ const responseSchema = z.discriminatedUnion('type', [
     /** For each peer asked about, in order: milliseconds since it was heard, null if it was not. */
     ages: z.array(count(TIME_MAX).nullable()).max(SEEN_MAX).readonly(),
   }),
+  z.strictObject({
+    type: z.literal('heard'),
+    /** How many of the statements were new. */
+    count: count(STATEMENTS_MAX),
+    /** Of the roster as it is then: who has the same need not compare. */
+    digest: bytesField(DIGEST_SIZE, DIGEST_SIZE),
+  }),
+  /** How it stands with the wish; the grid's statements once it is granted. */
+  z.strictObject({ type: z.literal('joining'), state: z.enum(JOIN_STATES), statements }),
   z.strictObject({
     type: z.literal('error'),
     code: z.enum(ERROR_CODES),

@@ -9,7 +9,7 @@ import type { RepairCap } from '../protocol/cap.ts'
 import { peerIdOf, signingKeyFromSeed, type SigningKey } from '../protocol/keys.ts'
 import { signStatement, type GridId } from '../protocol/roster.ts'
 import { codecs } from '../src/codec/codecs.ts'
-import { foundGrid } from '../src/node/found-grid.ts'
+import { foundOpenGrid } from '../src/node/found-grid.ts'
 import { startPeer, type PeerNode } from '../src/node/peer-node.ts'
 import { assert } from '../src/base/assert.ts'
 import { MachineCrashed } from './errors.ts'
@@ -61,7 +61,7 @@ export class Friends {
         node: undefined,
       }
     })
-    const founded = foundGrid(
+    const founded = foundOpenGrid(
       this.all.map(({ name, key, machine }) => ({
         key,
         name,

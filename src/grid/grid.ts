@@ -5,22 +5,25 @@
  * a question to all: it is told in `failures`.
  */
 
-import { equal } from '../../protocol/bytes.ts'
-import { FormatError } from '../../protocol/errors.ts'
-import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
-import { assert } from '../base/assert.ts'
-import { PeerRefusedError } from '../base/errors.ts'
+import { SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
 import type { Look, Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import { askAll, lookOf, type PeerFailure } from './ask-all.ts'
+import { checkHeads, checkReceipt } from './check-heads.ts'
 import { codeFor, type Code } from './code.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
+import {
+  adoptPacks,
+  exchangeRoster,
+  NOTHING_RELEASED,
+  releaseAll,
+  type ReleaseSum,
+} from './peer-exchanges.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
 import { placePack, refusalOf, type Placement } from './place-pack.ts'
@@ -38,6 +41,9 @@ export { NotEnoughSharesError } from './read-pack.ts'
 
 /** Locations kept in memory: about a kilobyte each. */
 const LOCATIONS_MAX = 8192
+
+/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
+const TELL_WIDTH = 64
 
 export interface GridParts {
   readonly network: Network
@@ -67,13 +73,8 @@ export interface HeadAnswer {
   readonly heads: readonly { readonly head: Uint8Array; readonly receipt: Uint8Array }[]
 }
 
-export interface ReleaseAnswer {
+export interface ReleaseAnswer extends ReleaseSum {
   readonly peer: PeerId
-  /** Of the shares that the documents are about: how many are in release now, and bytes of theirs. */
-  readonly count: number
-  readonly bytes: number
-  /** How many of them a later head had spoken for, so that nothing changed. */
-  readonly refused: number
 }
 
 export interface PeerStatus {
@@ -117,7 +118,9 @@ export class Grid {
    * @throws {TooFewPeersError}
    */
   code(options: { readonly allowFew?: boolean } = {}): Code {
-    return codeFor(this.counted().length, options)
+    const { length } = this.counted()
+    const others = this.#parts.roster.candidates().length - length
+    return codeFor(length, { ...options, others })
   }
 
   standing(peer: PeerId): Standing {
@@ -212,16 +215,9 @@ export class Grid {
 
   /** Give a head to every peer. Receipts are verified. */
   async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
-    const { vault, sequence, id } = openHead(head)
     const { answers, failures } = await this.#askEverybody(async (session, within) => {
       const receipt = await session.publish(head, within)
-      const said = openReceipt(receipt)
-      const isForHead =
-        said.peer === session.peer &&
-        said.vault === vault &&
-        said.sequence === sequence &&
-        equal(said.headId, id)
-      if (!isForHead) throw new FormatError(`${session.peer}: a receipt for something else`)
+      checkReceipt(receipt, session.peer, head)
       return receipt
     }, signal)
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
@@ -235,12 +231,7 @@ export class Grid {
   ): Promise<{ answers: readonly HeadAnswer[]; failures: readonly PeerFailure[] }> {
     const { answers, failures } = await this.#askEverybody(async (session, within) => {
       const heads = await session.heads(vault, options, within)
-      for (const { head, receipt } of heads) {
-        const [opened, said] = [openHead(head), openReceipt(receipt)]
-        const isGood =
-          opened.vault === vault && said.peer === session.peer && equal(said.headId, opened.id)
-        if (!isGood) throw new FormatError(`${session.peer}: a head or receipt of something else`)
-      }
+      checkHeads(heads, session.peer, vault)
       return heads
     }, signal)
     return { answers: answers.map(({ peer, answer }) => ({ peer, heads: answer })), failures }
@@ -259,29 +250,13 @@ export class Grid {
     signal: AbortSignal,
     options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
-    const repair = this.#parts.repair?.()
     if (packs.length === 0) return { failures: [] }
-    const { failures } = await this.#askEverybody(async (session, within) => {
-      for (let from = 0; from < packs.length; from += PACKS_MAX) {
-        const some = packs.slice(from, from + PACKS_MAX)
-        await session.adopt(vault, some, sequence, within, repair)
-      }
-      if (options.isAll) await forgo(session, vault, sequence, within)
-    }, signal)
-    return { failures }
-  }
-
-  /** As a helper: renew the vault's lease at every peer. */
-  async renew(
-    signal: AbortSignal,
-  ): Promise<{ readonly answered: readonly PeerId[]; readonly failures: readonly PeerFailure[] }> {
-    const grant = this.#parts.repair?.()
-    assert(grant !== undefined, 'only a helper renews in words')
-    const { answers, failures } = await this.#askEverybody(
-      (session, within) => session.renew(grant, within),
+    const adoption = { vault, sequence, repair: this.#parts.repair?.(), ...options }
+    const { failures } = await this.#askEverybody(
+      (session, within) => adoptPacks(session, packs, adoption, within),
       signal,
     )
-    return { answered: answers.map(({ peer }) => peer), failures }
+    return { failures }
   }
 
   /**
@@ -297,20 +272,14 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
-    const nothing = { count: 0, bytes: 0, refused: 0 }
     if (documents.length === 0) {
-      return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
+      const answers = this.#storage().map(({ peer }) => ({ peer, ...NOTHING_RELEASED }))
+      return { answers, failures: [] }
     }
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
-      const sum = { ...nothing }
-      for (const document of documents) {
-        const { count, bytes, refused } = await session.release(document, within)
-        sum.count += count
-        sum.bytes += bytes
-        sum.refused += refused
-      }
-      return sum
-    }, signal)
+    const { answers, failures } = await this.#askEverybody(
+      (session, within) => releaseAll(session, documents, within),
+      signal,
+    )
     return { answers: answers.map(({ peer, answer }) => ({ peer, ...answer })), failures }
   }
 
@@ -334,11 +303,7 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // What a peer lacks is known only once it told what it has; most lack nothing.
-          const told = await session.roster([], within)
-          news += await roster.merge(told)
-          const lacking = roster.statementsBeside(told)
-          if (lacking.length > 0) await session.roster(lacking, within)
+          news += await exchangeRoster(session, roster, within)
         },
         signal,
       )
@@ -347,6 +312,32 @@ export class Grid {
       answered.push(...here)
       failures.push(...round.failures)
     }
+  }
+
+  /**
+   * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
+   *
+   * @param more.only - these peers alone; one that was away a moment ago is not tried then
+   * @param more.onTold - called as soon as each of them heard
+   * @returns whom it was told, and how many of the statements were new to them
+   */
+  async tell(
+    statements: readonly Uint8Array[],
+    signal: AbortSignal,
+    more: { readonly only?: readonly PeerId[]; readonly onTold?: (peer: PeerId) => void } = {},
+  ): Promise<{
+    readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
+    readonly failures: readonly PeerFailure[]
+  }> {
+    const { only, onTold } = more
+    const sessions = this.#storage().filter(({ peer }) => only?.includes(peer) ?? true)
+    if (only === undefined) for (const session of sessions) session.forgive()
+    const ask = async (session: PeerSession, within: AbortSignal) => {
+      const { count } = await session.news(statements, within)
+      onTold?.(session.peer)
+      return count
+    }
+    return await askAll(sessions, ask, signal, TELL_WIDTH)
   }
 
   /** Ask every storage peer how it is; in the order of the roster. */
@@ -380,6 +371,11 @@ export class Grid {
     const some = peers.slice(0, SEEN_MAX)
     const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
     return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
+  }
+
+  /** @returns sessions with these peers, to ask what only few ask */
+  sessions(peers: readonly PeerId[]): PeerSession[] {
+    return peers.map((peer) => this.#session(peer))
   }
 
   /** Break all streams to peers. The network itself stays open. */
@@ -448,19 +444,5 @@ export class Grid {
       const [oldest] = map.size > LOCATIONS_MAX ? map.keys() : []
       if (oldest !== undefined) map.delete(oldest)
     }
-  }
-}
-
-/** A peer that does not take the word, or does not know it, keeps more than it need. */
-async function forgo(
-  session: PeerSession,
-  vault: VaultId,
-  sequence: number,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await session.forgo(vault, sequence, signal)
-  } catch (error) {
-    if (!(error instanceof PeerRefusedError)) throw error
   }
 }

@@ -6,7 +6,13 @@ import { FormatError } from '../../protocol/errors.ts'
 import { vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
 import { packIdToBytes, type PackId } from '../../protocol/manifest.ts'
 import { publicKeyOf } from '../../protocol/peer-id.ts'
-import { PACKS_MAX, type Request, type Response, type ResponseOf } from '../../protocol/messages.ts'
+import {
+  PACKS_MAX,
+  type Request,
+  type RequestOf,
+  type Response,
+  type ResponseOf,
+} from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
 import type { PaceLimits } from '../base/deadline.ts'
 import { PeerRefusedError } from '../base/errors.ts'
@@ -222,6 +228,19 @@ export class PeerSession {
       throw new FormatError('response, field ages: not one for every peer')
     }
     return ages.map((age) => age ?? undefined)
+  }
+
+  /** Tell statements. @returns how many were new to the peer, and the digest of its roster */
+  async news(statements: readonly Uint8Array[], signal: AbortSignal): Promise<ResponseOf<'heard'>> {
+    return await this.#ask({ type: 'news', statements }, 'heard', signal)
+  }
+
+  /** Ask to come in, with an invite code. */
+  async join(
+    request: Omit<RequestOf<'join'>, 'type'>,
+    signal: AbortSignal,
+  ): Promise<ResponseOf<'joining'>> {
+    return await this.#ask({ type: 'join', ...request }, 'joining', signal)
   }
 
   /** Break all streams that are not in use. */

@@ -43,7 +43,7 @@ export interface Answer {
 export async function answer(
   parts: AnswerParts,
   member: Member,
-  request: Exclude<Request, { type: 'put' }>,
+  request: Exclude<Request, { type: 'put' | 'join' }>,
 ): Promise<Answer> {
   switch (request.type) {
     case 'status':
@@ -67,6 +67,8 @@ export async function answer(
       return { response: heads(parts, request) }
     case 'seen':
       return { response: seen(parts, request) }
+    case 'news':
+      return { response: await hear(parts, request) }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
@@ -214,6 +216,11 @@ async function exchangeRoster(
 ): Promise<Response> {
   await roster.merge(request.statements)
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
+}
+
+async function hear({ roster }: AnswerParts, request: RequestOf<'news'>): Promise<Response> {
+  const count = await roster.merge(request.statements)
+  return { type: 'heard', count, digest: roster.digest() }
 }
 
 /** @returns the wire's word for bytes that are not what they should be */

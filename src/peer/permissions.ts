@@ -6,6 +6,8 @@
  *     peer       reads of every vault, to check and repair; it sees ciphertext; and who was seen. With a
  *                vault's repair grant (repair-grants.ts) also that vault's lease, adoptions and shares
  *     invite     status and roster, to come in
+ *
+ * A guest with an invite code is no member: it may ask to come in (`join`), which no member does.
  */
 
 import { openHead } from '../../protocol/head.ts'
@@ -18,6 +20,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
   device: new Set([
     'status',
     'roster',
+    'news',
     'have',
     'read',
     'heads',
@@ -28,9 +31,9 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'release',
     'seen',
   ]),
-  recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'seen', 'put', 'adopt', 'renew']),
-  invite: new Set(['status', 'roster']),
+  recovery: new Set(['status', 'roster', 'news', 'have', 'read', 'heads']),
+  peer: new Set(['status', 'roster', 'news', 'have', 'read', 'heads', 'seen', 'put', 'adopt', 'renew']),
+  invite: new Set(['status', 'roster', 'news']),
 }
 
 /** What a peer may ask only with a repair grant, and a device needs none for. */

@@ -102,6 +102,12 @@ export class ShareAccounts {
     return this.#statements.ofVault.all(vault, limit).map(toAccount)
   }
 
+  /** @returns at most `limit` accounts of shares that a head needs, by pack, share and vault, after `after` */
+  adopted(after: ShareKey | undefined, limit: number): ShareAccount[] {
+    const { pack = '', shareNumber = 0, vault = '' } = after ?? {}
+    return this.#statements.adopted.all(pack, shareNumber, vault, limit).map(toAccount)
+  }
+
   /** All accounts; the table must not change while this runs. */
   *all(): Generator<ShareAccount> {
     for (const row of this.#statements.all.iterate()) yield toAccount(row)
@@ -244,6 +250,10 @@ function prepare(database: DatabaseSync) {
     sumProvisional: database.prepare(
       `SELECT COUNT(*) AS count, SUM(size) AS bytes FROM shares
        WHERE vault = ? AND adopted_by IS NULL`,
+    ),
+    adopted: select(
+      `WHERE adopted_by IS NOT NULL AND due_age IS NULL AND is_damaged = 0
+       AND (pack, share, vault) > (?, ?, ?) ORDER BY pack, share, vault LIMIT ?`,
     ),
     vaultsDue: database.prepare(
       'SELECT DISTINCT vault FROM shares WHERE due_age IS NOT NULL AND due_age <= ? ORDER BY vault',

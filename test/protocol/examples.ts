@@ -62,6 +62,8 @@ export const REQUESTS: { readonly [Type in Request['type']]: Request & { readonl
   heads: { type: 'heads', vault: VAULT_BYTES, all: false },
   roster: { type: 'roster', statements: [sample(200, 14), sample(100, 15)] },
   seen: { type: 'seen', peers: [sample(32, 18), sample(32, 19)] },
+  news: { type: 'news', statements: [sample(200, 14)] },
+  join: { type: 'join', invite: sample(16, 18), wish: sample(120, 19), proof: sample(32, 20) },
 }
 
 /** One of each type. */
@@ -82,5 +84,7 @@ export const RESPONSES: {
   heads: { type: 'heads', heads: [{ head: sample(300, 13), receipt: sample(150, 16) }] },
   roster: { type: 'roster', statements: [] },
   seen: { type: 'seen', ages: [3_600_000, null] },
+  heard: { type: 'heard', count: 1, digest: sample(32, 21) },
+  joining: { type: 'joining', state: 'admitted', statements: [sample(200, 14)] },
   error: { type: 'error', code: 'full', message: 'no space for 33,334 bytes' },
 }
