@@ -37,6 +37,7 @@ describe('a friend’s box with a repair cap', () => {
           // Whoever is known to be always on is given up after a fortnight.
           await helpedDays(vault, index === 0 ? 24 : 16)
         }
+        await helpedDays(vault, 4)
         const report = await reportOf(helper!, cap)
         expect(report?.outcome).toMatchObject({ type: 'helped', sequence: 1 })
         const { packs, verdicts } = report!.outcome!
