@@ -5,12 +5,9 @@
  * a question to all: it is told in `failures`.
  */
 
-import { equal } from '../../protocol/bytes.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, SEEN_MAX } from '../../protocol/messages.ts'
-import { assert } from '../base/assert.ts'
-import { PeerRefusedError } from '../base/errors.ts'
+import { SEEN_MAX } from '../../protocol/messages.ts'
 import type { Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -26,6 +23,7 @@ import type {
 } from './grid-types.ts'
 import { KnownPacks } from './known-packs.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
+import { adoptPacks, exchangeRoster, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
 import { placePack, refusalOf, type Placement } from './place-pack.ts'
@@ -211,29 +209,13 @@ export class Grid {
     signal: AbortSignal,
     options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
-    const repair = this.#parts.repair?.()
     if (packs.length === 0) return { failures: [] }
-    const { failures } = await this.askEverybody(async (session, within) => {
-      for (let from = 0; from < packs.length; from += PACKS_MAX) {
-        const some = packs.slice(from, from + PACKS_MAX)
-        await session.adopt(vault, some, sequence, within, repair)
-      }
-      if (options.isAll) await forgo(session, vault, sequence, within)
-    }, signal)
-    return { failures }
-  }
-
-  /** As a helper: renew the vault's lease at every peer. */
-  async renew(
-    signal: AbortSignal,
-  ): Promise<{ readonly answered: readonly PeerId[]; readonly failures: readonly PeerFailure[] }> {
-    const grant = this.#parts.repair?.()
-    assert(grant !== undefined, 'only a helper renews in words')
-    const { answers, failures } = await this.askEverybody(
-      (session, within) => session.renew(grant, within),
+    const adoption = { vault, sequence, repair: this.#parts.repair?.(), ...options }
+    const { failures } = await this.askEverybody(
+      (session, within) => adoptPacks(session, packs, adoption, within),
       signal,
     )
-    return { answered: answers.map(({ peer }) => peer), failures }
+    return { failures }
   }
 
   /**
@@ -249,20 +231,14 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
-    const nothing = { count: 0, bytes: 0, refused: 0 }
     if (documents.length === 0) {
-      return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
+      const answers = this.#storage().map(({ peer }) => ({ peer, ...NOTHING_RELEASED }))
+      return { answers, failures: [] }
     }
-    const { answers, failures } = await this.askEverybody(async (session, within) => {
-      const sum = { ...nothing }
-      for (const document of documents) {
-        const { count, bytes, refused } = await session.release(document, within)
-        sum.count += count
-        sum.bytes += bytes
-        sum.refused += refused
-      }
-      return sum
-    }, signal)
+    const { answers, failures } = await this.askEverybody(
+      (session, within) => releaseAll(session, documents, within),
+      signal,
+    )
     return { answers: answers.map(({ peer, answer }) => ({ peer, ...answer })), failures }
   }
 
@@ -286,14 +262,7 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // Most know the same.
-          const { digest } = await session.news([], within)
-          if (equal(digest, roster.digest())) return
-          // What a peer lacks is known only once it told what it has.
-          const told = await session.roster([], within)
-          news += await roster.merge(told)
-          const lacking = roster.statementsBeside(told)
-          if (lacking.length > 0) await session.roster(lacking, within)
+          news += await exchangeRoster(session, roster, within)
         },
         signal,
       )
@@ -441,19 +410,5 @@ export class Grid {
     const session = this.#sessions.get(peer) ?? new PeerSession(peer, { network, clock, addresses })
     this.#sessions.set(peer, session)
     return session
-  }
-}
-
-/** A peer that does not take the word, or does not know it, keeps more than it need. */
-async function forgo(
-  session: PeerSession,
-  vault: VaultId,
-  sequence: number,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await session.forgo(vault, sequence, signal)
-  } catch (error) {
-    if (!(error instanceof PeerRefusedError)) throw error
   }
 }

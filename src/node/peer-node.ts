@@ -110,8 +110,7 @@ export async function startPeer(
   const fairUse = new FairUse({ clock, roster, shareStore, database: ports.database }, options)
   const sightings = new Sightings(clock)
   const onLook = ({ answered }: Look) => answered.forEach((other) => sightings.heard(other))
-  const heads = new HeadSpread({ clock, log, shareStore, headStore })
-  const spreader = new Spreader({ ...ports, roster, heads, onLook }, options)
+  const spreader = new Spreader({ ...ports, roster, onLook }, options)
   const invites = await InviteDesk.open({
     ...ports,
     roster,
@@ -123,6 +122,7 @@ export async function startPeer(
   const parts = { network, clock, log, shareStore, headStore, roster, invites, sightings, fairUse }
   const service = new PeerService(parts)
   const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
+  const heads = new HeadSpread({ clock, random, log, shareStore, headStore })
   await service.start()
   const looking = { network, disk, clock, random, log, roster }
   const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
@@ -133,6 +133,7 @@ export async function startPeer(
     (within) => spreader.gossip(within),
     (within) => spreader.passOn(within),
     (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
+    (within) => heads.run(spreader.grid, within),
     ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
   ])
   // Whoever started the peer may look at this only later.

@@ -23,7 +23,6 @@ import { CairnError } from '../base/errors.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
 import { Grid, type GridParts } from '../grid/grid.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
-import type { HeadSpread } from '../peer/head-spread.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
@@ -49,8 +48,6 @@ export interface SpreaderParts {
   readonly roster: RosterBook
   /** Told of who answered whenever everybody was asked. */
   readonly onLook?: NonNullable<GridParts['onLook']>
-  /** Heads travel with the roster. */
-  readonly heads?: Pick<HeadSpread, 'spread'>
 }
 
 export interface SpreaderOptions {
@@ -207,7 +204,6 @@ export class Spreader {
     try {
       await this.#mergeOwn(this.#aboutSelf(isStart))
       const { news, answered, failures } = await this.#grid.syncRoster(signal)
-      await this.#parts.heads?.spread(this.#grid, signal)
       log.debug('gossip', { news, answered: answered.length, missed: failures.length })
       return failures.length === 0
     } catch (error) {

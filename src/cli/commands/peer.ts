@@ -61,13 +61,13 @@ export function peerCommand(context: Context): Command {
     .description('lend disk to friends')
     .helpOption('-h, --help', 'show this help')
     .addCommand(runCommand(context))
+    .addCommand(helpsCommand(context))
     .addCommand(peerListCommand(context))
     .addCommand(vacationCommand(context))
     .addCommand(leaveCommand(context))
     .addCommand(removeCommand(context))
     .addCommand(exportCommand(context))
     .addCommand(importCommand(context))
-    .addCommand(helpsCommand(context))
 }
 
 function runCommand(context: Context): Command {
