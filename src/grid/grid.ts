@@ -61,6 +61,7 @@ export class Grid {
       onPut: (peer, refusal) => this.#parts.onPuts?.(new Map([[peer, refusal]])),
     })
     this.#reader = new PackReader({
+      clock: parts.clock,
       log: parts.log,
       session: (peer) => this.#session(peer),
       locateAgain: (location, signal) => this.#locateAgain(location, signal),
@@ -172,13 +173,25 @@ export class Grid {
     return await this.#reader.readRun(newest, run, keep, signal)
   }
 
-  /** Give a head to every peer. Receipts are verified. */
-  async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
-    const { answers, failures } = await this.askEverybody(async (session, within) => {
+  /**
+   * Give a head to every peer. Receipts are verified.
+   *
+   * @param to - to these only
+   */
+  async publish(
+    head: Uint8Array,
+    signal: AbortSignal,
+    to?: readonly PeerId[],
+  ): Promise<PublishResult> {
+    const isAsked = (peer: PeerId) => to === undefined || to.includes(peer)
+    const sessions = this.#storage().filter(({ peer }) => isAsked(peer))
+    for (const session of sessions) session.forgive()
+    const give = async (session: PeerSession, within: AbortSignal) => {
       const receipt = await session.publish(head, within)
       checkReceipt(receipt, session.peer, head)
       return receipt
-    }, signal)
+    }
+    const { answers, failures } = await askAll(sessions, give, signal)
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
   }
 

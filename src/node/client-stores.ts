@@ -7,6 +7,7 @@ import { BadShares } from '../store/bad-shares.ts'
 import { Contents } from '../store/contents.ts'
 import { OlderDatabaseError, prepareDatabase } from '../store/database.ts'
 import { Entries } from '../store/entries.ts'
+import { Marks } from '../store/marks.ts'
 import { Moves } from '../store/moves.ts'
 import { Packs } from '../store/packs.ts'
 import { PeerRecords } from '../store/peer-records.ts'
@@ -35,6 +36,7 @@ export interface ClientStores {
   readonly receipts: Receipts
   readonly peerRecords: PeerRecords
   readonly badShares: BadShares
+  readonly marks: Marks
   readonly spool: Spool
   /** Why a new database took the old one's place: its content comes back from the grid. */
   readonly setAside: 'damaged' | 'older' | undefined
@@ -70,6 +72,7 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     receipts: new Receipts(database),
     peerRecords: new PeerRecords(database),
     badShares: new BadShares(database, ports.clock),
+    marks: new Marks(settings),
     spool,
     setAside,
   }

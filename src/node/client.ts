@@ -21,6 +21,7 @@ import type {
 import type { FriendList } from './friend-types.ts'
 import { listFriends } from './friend-list.ts'
 import { listDevices, revokeDevice, type DeviceList, type Revoked } from './devices.ts'
+import { headsSummary, type HeadsSummary } from './heads.ts'
 import { extractHistory, historyReport } from './history-report.ts'
 import { joinGrid, type JoinOptions } from './join.ts'
 import type {
@@ -62,6 +63,7 @@ export type * from './friend-types.ts'
 export type * from './maintenance-types.ts'
 export type * from './upkeep-types.ts'
 export type * from './why-types.ts'
+export type { HeadsSummary } from './heads.ts'
 export type { ClientPorts } from './client-ports.ts'
 export type { DeviceList, Revoked, VaultDevice } from './devices.ts'
 export { createVault, RepairKeyMissingError } from './vault.ts'
@@ -302,6 +304,11 @@ export class Client {
     signal: AbortSignal,
   ): Promise<Revoked> {
     return translated(() => revokeDevice(this.#session, request, signal))
+  }
+
+  /** How every peer stands to the newest head, and what was found about that so far. */
+  heads(signal: AbortSignal): Promise<HeadsSummary> {
+    return translated(() => headsSummary(this.#session, signal))
   }
 
   status(signal: AbortSignal): Promise<ClientStatus> {

@@ -12,6 +12,7 @@ import type { RepairCap } from '../../protocol/cap.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { GridId } from '../../protocol/roster.ts'
 import { linkSignals } from '../base/abort.ts'
+import { assertEntropy } from '../base/entropy.ts'
 import { assert } from '../base/assert.ts'
 import type { Look } from '../base/peer-record.ts'
 import { RosterBook } from '../grid/roster-book.ts'
@@ -75,6 +76,7 @@ export interface PeerNode {
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly fairUse: FairUse
+  readonly service: PeerService
   /** Gives invite codes, and decides on who came with one. */
   readonly invites: InviteDesk
   /** Tells the other peers. */
@@ -92,6 +94,7 @@ export interface PeerNode {
  *
  * @returns once it serves
  * @throws {VersionError} a newer Cairn wrote its accounts
+ * @throws {EntropyError}
  * @throws {DiskError}
  */
 export async function startPeer(
@@ -100,6 +103,7 @@ export async function startPeer(
   signal: AbortSignal,
 ): Promise<PeerNode> {
   const { disk, clock, random, log } = ports
+  assertEntropy(random)
   const peer = peerIdOf(options.key.publicKey)
   assert(ports.network.self === peer, 'the network was made for this key')
   const network = withLoopback(ports.network)
@@ -139,7 +143,7 @@ export async function startPeer(
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  const services = { invites, spreader, fairUse, helped, helper }
+  const services = { service, invites, spreader, fairUse, helped, helper }
   return { peer, roster, shareStore, headStore, ...services, stopped }
 }
 

@@ -22,6 +22,7 @@ import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
+import type { Allowances } from './allowances.ts'
 import { isOwner, type FairUse } from './fair-use.ts'
 import { ownerSeenBy } from './permissions.ts'
 import type { Sightings } from './sightings.ts'
@@ -35,6 +36,10 @@ export interface AnswerParts {
   readonly sightings: Sightings
 }
 
+interface Parts extends AnswerParts {
+  readonly allowances: Allowances
+}
+
 /** A response, and the bytes that follow it. */
 export interface Answer {
   readonly response: Response
@@ -43,7 +48,7 @@ export interface Answer {
 
 /** @throws {FormatError} for a request that cannot be met as it is */
 export async function answer(
-  parts: AnswerParts,
+  parts: Parts,
   member: Member,
   request: Exclude<Request, { type: 'put' | 'join' }>,
 ): Promise<Answer> {
@@ -76,9 +81,9 @@ export async function answer(
     case 'seen':
       return { response: seen(parts, request) }
     case 'news':
-      return { response: await hear(parts, request) }
+      return { response: await hear(parts, member, request) }
     default:
-      return { response: await exchangeRoster(parts, request) }
+      return { response: await exchangeRoster(parts, member, request) }
   }
 }
 
@@ -220,10 +225,13 @@ function seen({ roster, sightings }: AnswerParts, request: RequestOf<'seen'>): R
 }
 
 async function exchangeRoster(
-  { roster }: AnswerParts,
+  { roster, allowances }: Parts,
+  member: Member,
   request: RequestOf<'roster'>,
 ): Promise<Response> {
-  await roster.merge(request.statements)
+  // What is left out comes again with the next exchange.
+  const news = roster.unknown(request.statements)
+  await roster.merge(news.slice(0, allowances.statements(member.peer, news.length)))
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
 }
 
@@ -242,8 +250,13 @@ function holdings({ fairUse }: AnswerParts, member: Member): Response {
   return refuse('not-admitted', 'what is held for whom is shown to the owner of this peer')
 }
 
-async function hear({ roster }: AnswerParts, request: RequestOf<'news'>): Promise<Response> {
-  const count = await roster.merge(request.statements)
+async function hear(
+  { roster, allowances }: Parts,
+  member: Member,
+  request: RequestOf<'news'>,
+): Promise<Response> {
+  const news = roster.unknown(request.statements)
+  const count = await roster.merge(news.slice(0, allowances.statements(member.peer, news.length)))
   return { type: 'heard', count, digest: roster.digest() }
 }
 

@@ -186,6 +186,7 @@ const status: ClientStatus = {
   settling: 0,
   placed: { whole: 1204, settling: 3, unsafe: 0 },
   helpers: [],
+  evidence: [],
   lastCheck: {
     checkedAt: NOW - 5 * DAY,
     packs: { whole: 1207, settling: 0, thin: 0, unsafe: 0, 'out-of-reach': 0, lost: 0 },
