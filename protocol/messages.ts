@@ -30,16 +30,21 @@ import {
 } from './manifest.ts'
 import { PROOF_COUNT_MAX } from './merkle.ts'
 import {
+  ADDRESS_SIZE_MAX,
+  ADDRESSES_MAX,
   ERROR_CODES,
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
   HEADS_MAX,
+  LINK_AGE_MAX,
+  LINKS_MAX,
   LIST_ITEM_OVERHEAD,
   LIST_SIZE_MAX,
   PACKS_MAX,
   READ_COUNT_MAX,
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
+  RELAYS_MAX,
   RELEASE_SIZE_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
@@ -63,6 +68,8 @@ const statements = z.array(bytesField(1, STATEMENT_SIZE_MAX)).max(STATEMENTS_MAX
 const head = bytesField(1, HEAD_SIZE_MAX)
 const receipt = bytesField(1, RECEIPT_SIZE_MAX)
 const manifest = bytesField(1, MANIFEST_SIZE_MAX)
+const publicKey = bytesField(ID_SIZE, ID_SIZE)
+const address = text(ADDRESS_SIZE_MAX)
 
 const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('status') }),
@@ -86,6 +93,11 @@ const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({ type: z.literal('reach') }),
+  z.strictObject({
+    type: z.literal('dial-back'),
+    addresses: z.array(address).min(1).max(ADDRESSES_MAX).readonly(),
+  }),
 ])
 
 const responseSchema = z.discriminatedUnion('type', [
@@ -131,6 +143,34 @@ const responseSchema = z.discriminatedUnion('type', [
     heads: z.array(z.strictObject({ head, receipt })).max(HEADS_MAX).readonly(),
   }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({
+    type: z.literal('reach'),
+    /** Whether others can dial the peer; it asks friends now and then. */
+    verdict: z.enum(['open', 'closed', 'unknown']),
+    /** Friends who lead others to it. */
+    relays: z.array(publicKey).max(RELAYS_MAX).readonly(),
+    /** Members that it was connected with, lately or now. */
+    links: z
+      .array(
+        z.strictObject({
+          peer: publicKey,
+          way: z.enum(['local', 'ip4', 'ip6', 'relay']),
+          /** Through whom, where the way is `relay`. */
+          relay: publicKey.optional(),
+          /** Whether the other side connected. */
+          inbound: z.boolean(),
+          /** Seconds since it was so; 0 if it is now. */
+          age: count(LINK_AGE_MAX),
+        }),
+      )
+      .max(LINKS_MAX)
+      .readonly(),
+  }),
+  z.strictObject({
+    type: z.literal('dialled'),
+    /** The first of the addresses that led to the asker; absent if none did. */
+    address: address.optional(),
+  }),
   z.strictObject({
     type: z.literal('error'),
     code: z.enum(ERROR_CODES),

@@ -5,6 +5,8 @@
  * dial fails as PeerUnreachableError, a stream as StreamResetError.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import type { Connection, Libp2p, Listener, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 
@@ -27,6 +29,9 @@ const DIAL_MS_MAX = 30_000
  * side is gone: a laptop that slept wakes up with connections that nobody holds any more.
  */
 const IDLE_STREAM_MS_MAX = 8_000
+
+/** How often the machine's own addresses are looked at, while somebody wants to know, ms. */
+const ADDRESSES_AGAIN_MS = 3_000
 
 /** Of one protocol and connection; a relay's limits are no reason not to try. */
 const LIMITS = {
@@ -90,6 +95,14 @@ class Libp2pNetwork implements Network {
     const announce = [...this.#announce, ...this.#ways.mapped()]
     const relays = this.#ways.relays()
     return publicAddresses(this.self, { announce, listening: this.#listening(), relays })
+  }
+
+  async changed(known: readonly string[], signal: AbortSignal): Promise<void> {
+    // The system tells nobody of new addresses; it is asked.
+    while (this.addresses().join(' ') === known.join(' ')) {
+      await sleep(ADDRESSES_AGAIN_MS, undefined, { signal, ref: false }).catch(ignore)
+      signal.throwIfAborted()
+    }
   }
 
   links(): readonly Link[] {
@@ -175,6 +188,11 @@ class Libp2pNetwork implements Network {
     for (const stream of this.#streams) if (stream.remote === peer) stream.reset()
     this.#ways.unreserve(peer)
     for (const connection of this.#ways.connectionsOf(peer)) connection.abort(new Error('hung up'))
+  }
+
+  #listening(): string[] {
+    // Libp2p's own list leaves out public addresses that nobody has verified for it.
+    return [...this.#listeners].flatMap((listener) => listener.getAddrs().map(String))
   }
 
   async close(): Promise<void> {

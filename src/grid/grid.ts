@@ -15,7 +15,7 @@ import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, type PeerFailure } from './ask-all.ts'
+import { askAll, type Answers, type PeerFailure } from './ask-all.ts'
 import { codeFor, type Code } from './code.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
@@ -30,6 +30,9 @@ export { NotEnoughSharesError } from './read-pack.ts'
 
 /** Locations kept in memory: about a kilobyte each. */
 const LOCATIONS_MAX = 8192
+
+/** How often others are asked where a peer is that was not reached, ms. */
+const RELEARN_EVERY_MS = 30_000
 
 export interface GridParts {
   readonly network: Network
@@ -70,6 +73,7 @@ export class Grid {
   readonly #manifests = new Map<PackId, Uint8Array>()
   readonly #locations = new Map<PackId, PackLocation>()
   readonly #reader: PackReader
+  #relearntAt = -Infinity
 
   constructor(parts: GridParts) {
     this.#parts = parts
@@ -272,6 +276,26 @@ export class Grid {
     }
   }
 
+  /**
+   * Ask a peer to dial us.
+   *
+   * @returns the first of our addresses at which it reached us; `undefined` if none led to us
+   */
+  async dialBack(
+    peer: PeerId,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const session = this.#session(peer)
+    session.forgive()
+    return await session.dialBack(addresses, signal)
+  }
+
+  /** Ask every storage peer whom it is connected with, and how. */
+  async reach(signal: AbortSignal): Promise<Answers<ResponseOf<'reach'>>> {
+    return await this.#askEverybody((session, within) => session.reach(within), signal)
+  }
+
   /** Ask every storage peer how it is; in the order of the roster. */
   async status(signal: AbortSignal): Promise<PeerStatus[]> {
     const { answers, failures } = await this.#askEverybody(
@@ -317,10 +341,34 @@ export class Grid {
       .map((peer) => this.#session(peer))
   }
 
+  /**
+   * Ask peers that are there where one is that is not: it may have moved.
+   *
+   * @returns whether the roster knows other addresses of it now
+   */
+  async #relearn(peer: PeerId, signal: AbortSignal): Promise<boolean> {
+    const { roster, clock } = this.#parts
+    const before = roster.addresses(peer).join(' ')
+    const now = clock.monotonic()
+    const others = this.#storage().filter((one) => one.peer !== peer && !one.isAway)
+    if (others.length > 0 && now - this.#relearntAt >= RELEARN_EVERY_MS) {
+      this.#relearntAt = now
+      const [first] = others.toSorted((a, b) => a.load - b.load)
+      await askAll(
+        first === undefined ? [] : [first],
+        async (session, within) => roster.merge(await session.roster([], within)),
+        signal,
+      )
+    }
+    return roster.addresses(peer).join(' ') !== before
+  }
+
   #session(peer: PeerId): PeerSession {
     const { network, clock, roster } = this.#parts
     const addresses = () => roster.addresses(peer)
-    const session = this.#sessions.get(peer) ?? new PeerSession(peer, { network, clock, addresses })
+    const relearn = (signal: AbortSignal) => this.#relearn(peer, signal)
+    const parts = { network, clock, addresses, relearn }
+    const session = this.#sessions.get(peer) ?? new PeerSession(peer, parts)
     this.#sessions.set(peer, session)
     return session
   }

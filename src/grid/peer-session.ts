@@ -187,6 +187,16 @@ export class PeerSession {
     return (await this.#ask({ type: 'roster', statements }, 'roster', signal)).statements
   }
 
+  /** @returns what the peer knows of its own connections */
+  async reach(signal: AbortSignal): Promise<ResponseOf<'reach'>> {
+    return await this.#ask({ type: 'reach' }, 'reach', signal)
+  }
+
+  /** @returns the first of our addresses at which the peer reached us; `undefined` if none led to us */
+  async dialBack(addresses: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+    return (await this.#ask({ type: 'dial-back', addresses }, 'dialled', signal)).address
+  }
+
   /** Break all streams that are not in use. */
   close(): void {
     this.#streams.close()

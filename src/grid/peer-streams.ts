@@ -51,6 +51,8 @@ export interface PeerStreamsParts {
   readonly clock: Clock
   /** The newest addresses known of the peer. */
   readonly addresses: () => readonly string[]
+  /** Ask others where the peer is now. @returns whether it is somewhere else than was known */
+  readonly relearn?: (signal: AbortSignal) => Promise<boolean>
 }
 
 interface KeptStream {
@@ -160,25 +162,36 @@ export class PeerStreams {
   }
 
   async #dial(signal: AbortSignal): Promise<MessageStream> {
-    const { network, clock, addresses } = this.#parts
     if (this.isAway) {
       const options = { cause: this.#away?.cause }
       throw new PeerUnreachableError(`${this.peer}: not reached a moment ago`, options)
     }
     try {
-      const stream = await withDeadline(
-        clock,
-        DIAL_MS_MAX,
-        signal,
-        (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
-        () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
-      )
-      this.#away = undefined
-      return new MessageStream(stream, clock)
+      return await this.#dialOnce(signal)
+    } catch (error) {
+      if (signal.aborted) throw error
+      this.#missed(error)
+      if ((await this.#parts.relearn?.(signal)) !== true) throw error
+    }
+    try {
+      return await this.#dialOnce(signal)
     } catch (error) {
       if (!signal.aborted) this.#missed(error)
       throw error
     }
+  }
+
+  async #dialOnce(signal: AbortSignal): Promise<MessageStream> {
+    const { network, clock, addresses } = this.#parts
+    const stream = await withDeadline(
+      clock,
+      DIAL_MS_MAX,
+      signal,
+      (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
+      () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
+    )
+    this.#away = undefined
+    return new MessageStream(stream, clock)
   }
 
   #missed(cause: unknown): void {

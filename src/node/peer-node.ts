@@ -16,6 +16,7 @@ import { delayMs, type RetryPlan } from '../base/retry.ts'
 import { Grid } from '../grid/grid.ts'
 import { RosterBook } from '../grid/roster-book.ts'
 import { PeerService } from '../peer/peer-service.ts'
+import type { ReachBook } from '../peer/reach-book.ts'
 import { Sweeper } from '../peer/sweeper.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -25,6 +26,7 @@ import type { Random } from '../ports/random.ts'
 import { HeadStore } from '../store/head-store.ts'
 import { loadRoster, saveRoster } from '../store/roster-store.ts'
 import { ShareStore } from '../store/share-store.ts'
+import { ReachKeeper } from './reach-keeper.ts'
 
 /** While somebody was not reached: after a minute, then less and less often. */
 const GOSSIP: RetryPlan = { triesMax: Infinity, delayMsMin: 60_000, delayMsMax: 3_600_000 }
@@ -52,6 +54,8 @@ export interface PeerOptions {
   readonly reserve: number
   /** What fails together with this peer: a house, a provider. */
   readonly domain?: string
+  /** Whether friends may be asked to lead others to this peer where nobody can dial it; so if not said. */
+  readonly mayUseRelays?: boolean
 }
 
 export interface PeerNode {
@@ -90,6 +94,7 @@ export async function startPeer(
     (within) => service.run(within),
     (within) => sweeper.run(within),
     (within) => gossip(ports, options, roster, within),
+    (within) => keepReach(ports, options, { roster, book: service.reach }, within),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
@@ -123,6 +128,30 @@ async function runAll(
   })
   await Promise.all(ends)
   if (!signal.aborted) throw link.signal.reason
+}
+
+async function keepReach(
+  ports: PeerPorts,
+  options: PeerOptions,
+  { roster, book }: { readonly roster: RosterBook; readonly book: ReachBook },
+  signal: AbortSignal,
+): Promise<never> {
+  const { network, clock, random, log } = ports
+  const grid = new Grid({ network, clock, log, roster })
+  const keeper = new ReachKeeper(
+    {
+      ...{ network, clock, random, log, roster, book },
+      dialBack: (peer, addresses, within) => grid.dialBack(peer, addresses, within),
+      announce: async (within) =>
+        void (await gossipOnce(ports, options, { grid, isStart: false }, within)),
+    },
+    { mayUseRelays: options.mayUseRelays ?? true },
+  )
+  try {
+    return await keeper.run(signal)
+  } finally {
+    grid.close()
+  }
 }
 
 async function gossip(

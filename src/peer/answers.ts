@@ -21,12 +21,18 @@ import type { Clock } from '../ports/clock.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
 import { ownerSeenBy } from './permissions.ts'
+import type { ReachBook } from './reach-book.ts'
 
 export interface AnswerParts {
   readonly clock: Clock
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
+}
+
+/** What the service that answers adds of its own. */
+export interface ServiceParts extends AnswerParts {
+  readonly reach: ReachBook
 }
 
 /** A response, and the bytes that follow it. */
@@ -37,9 +43,10 @@ export interface Answer {
 
 /** @throws {FormatError} for a request that cannot be met as it is */
 export async function answer(
-  parts: AnswerParts,
+  parts: ServiceParts,
   member: Member,
   request: Exclude<Request, { type: 'put' }>,
+  signal: AbortSignal,
 ): Promise<Answer> {
   switch (request.type) {
     case 'status':
@@ -56,6 +63,10 @@ export async function answer(
       return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
+    case 'reach':
+      return { response: parts.reach.tell((peer) => parts.roster.isAdmitted(peer)) }
+    case 'dial-back':
+      return { response: await dialBack(parts, member, request, signal) }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
@@ -166,6 +177,17 @@ function heads({ headStore }: AnswerParts, request: RequestOf<'heads'>): Respons
 
 function sizeOfKept({ head, receipt }: KeptHead): number {
   return head.length + receipt.length
+}
+
+async function dialBack(
+  { reach }: ServiceParts,
+  { peer }: Member,
+  { addresses }: RequestOf<'dial-back'>,
+  signal: AbortSignal,
+): Promise<Response> {
+  const outcome = await reach.dialBack(peer, addresses, signal)
+  if (outcome === 'busy') return refuse('busy', 'dialled back a moment ago; ask later')
+  return { type: 'dialled', ...outcome }
 }
 
 async function exchangeRoster(

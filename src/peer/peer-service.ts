@@ -30,6 +30,7 @@ import type { ByteStream, Network, PeerId } from '../ports/network.ts'
 import type { ShareUpload } from '../store/share-upload.ts'
 import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.ts'
 import { isAllowed } from './permissions.ts'
+import { ReachBook } from './reach-book.ts'
 
 /** Streams one member may have open: four sessions of its programs. */
 export const STREAMS_PER_PEER_MAX = 16
@@ -52,6 +53,8 @@ export interface PeerServiceParts extends AnswerParts {
 }
 
 export class PeerService {
+  /** What this peer knows of its connections. */
+  readonly reach: ReachBook
   readonly #parts: PeerServiceParts
   readonly #streams = new Map<PeerId, number>()
   #signal: AbortSignal = AbortSignal.abort(new Error('the service does not run yet'))
@@ -59,6 +62,7 @@ export class PeerService {
 
   constructor(parts: PeerServiceParts) {
     this.#parts = parts
+    this.reach = new ReachBook(parts)
   }
 
   /** Take streams from now on; until `run` is called they are refused. */
@@ -167,7 +171,8 @@ export class PeerService {
     signal: AbortSignal,
   ): Promise<boolean> {
     if (request.type === 'put') return await this.#put(messages, member, request, signal)
-    const { response, body } = await answer(this.#parts, member, request)
+    const parts = { ...this.#parts, reach: this.reach }
+    const { response, body } = await answer(parts, member, request, signal)
     return await this.#respond(messages, response, signal, body)
   }
 

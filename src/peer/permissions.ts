@@ -3,7 +3,7 @@
  *
  *     device     everything for its own vault
  *     recovery   reads of its own vault, and roster statements
- *     peer       reads of every vault, to check and repair; it sees ciphertext
+ *     peer       reads of every vault, to check and repair: it sees ciphertext; and to be dialled back
  *     invite     status and roster, to come in
  */
 
@@ -24,9 +24,10 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'adopt',
     'publish',
     'release',
+    'reach',
   ]),
   recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads']),
+  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'reach', 'dial-back']),
   invite: new Set(['status', 'roster']),
 }
 

@@ -59,6 +59,15 @@ export interface Network {
    */
   addresses(): readonly string[]
 
+  /**
+   * Wait for our addresses to change.
+   *
+   * @param known - as `addresses` told them
+   * @returns once it would tell others
+   * @throws the signal's reason once it aborts
+   */
+  changed(known: readonly string[], signal: AbortSignal): Promise<void>
+
   /** Connections that are open now. */
   links(): readonly Link[]
 
