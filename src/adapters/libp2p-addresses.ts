@@ -9,6 +9,8 @@ import type { Link, PeerId } from '../ports/network.ts'
 /** Where a peer may be dialled: at addresses of its own, and through relays. */
 export interface Targets {
   readonly direct: readonly Multiaddr[]
+  /** Whether the peer may be in a home, so that it is worth asking whether it is in ours. */
+  readonly mayBeNear: boolean
   /** For each relay the addresses of it that are known from here; none, if only its name is. */
   readonly relays: ReadonlyMap<PeerId, readonly Multiaddr[]>
 }
@@ -54,7 +56,8 @@ export function targetsOf(addresses: readonly string[], peer: PeerId): Targets {
     relays.set(name, known)
     if (!before.startsWith('/p2p/')) known.push(...targetOf(before, name))
   }
-  return { direct, relays }
+  const mayBeNear = direct.some((address) => distance(address.toString()) === 1)
+  return { direct, mayBeNear, relays }
 }
 
 /** @returns the address with the peer's name at its end; none if it is malformed or somebody else's */

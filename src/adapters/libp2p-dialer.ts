@@ -76,7 +76,7 @@ export class Dialer {
    * @returns the first of the addresses that leads to the peer
    */
   async direct(targets: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
-    if (targets.length === 0) throw new PeerUnreachableError('no address to try')
+    if (targets.length === 0) throw new PeerUnreachableError('not heard of nearby')
     return await race(this.#directTries(targets), signal)
   }
 
@@ -107,14 +107,16 @@ export class Dialer {
   }
 
   async #connect(peer: PeerId, targets: Targets, signal: AbortSignal): Promise<Connection> {
-    const { direct, relays } = targets
+    const { direct, relays, mayBeNear } = targets
     if (direct.length === 0 && relays.size === 0) {
       throw new PeerUnreachableError(`${peer}: no address to try`)
     }
     const tries = this.#directTries(direct)
-    const nearby: Try = {
-      delayMs: HEAD_START_MS,
-      open: async (within) => this.direct(await this.#parts.nearby(peer, within), within),
+    if (mayBeNear) {
+      tries.push({
+        delayMs: HEAD_START_MS,
+        open: async (within) => this.direct(await this.#parts.nearby(peer, within), within),
+      })
     }
     const headStart = direct.length === 0 ? 0 : HEAD_START_MS + direct.length * STAGGER_MS
     const through = [...relays].map(([relay, known], index): Try => ({
@@ -122,7 +124,7 @@ export class Dialer {
       open: (within) => this.#parts.through(relay, known, peer, within),
       isSecondBest: true,
     }))
-    return await race([...tries, nearby, ...through], signal)
+    return await race([...tries, ...through], signal)
   }
 
   async #dial(target: Multiaddr, signal: AbortSignal): Promise<Connection> {

@@ -17,7 +17,7 @@ import { publicAddresses, wayTo } from './libp2p-addresses.ts'
 import { makeNode, STREAMS_MAX, toPeerId } from './libp2p-node.ts'
 import type { NetworkOptions, Node } from './libp2p-node.ts'
 import { Libp2pStream } from './libp2p-stream.ts'
-import { portsOf, Ways } from './libp2p-ways.ts'
+import { Ways } from './libp2p-ways.ts'
 
 export type { NetworkOptions } from './libp2p-node.ts'
 
@@ -72,7 +72,7 @@ class Libp2pNetwork implements Network {
       const network = new Libp2pNetwork(node, options)
       gate.isDenied = (peer) => !network.#admit(peer)
       await node.libp2p.start()
-      await network.#ways.start(portsOf(network.#listening()))
+      await network.#ways.start(network.#listening())
       return network
     } catch (error) {
       const where = options.listen.join(', ')
@@ -137,9 +137,9 @@ class Libp2pNetwork implements Network {
     this.#ways.unreserve(relay)
   }
 
-  discover(grid: string): void {
+  discover(grid: string, isMember: (peer: PeerId) => boolean): void {
     // A machine without multicast is like a home without friends.
-    this.#ways.discover(grid).catch(ignore)
+    this.#ways.discover(grid, isMember).catch(ignore)
   }
 
   async dial(

@@ -8,7 +8,6 @@
  */
 
 import type { Connection } from '@libp2p/interface'
-import { multiaddr } from '@multiformats/multiaddr'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
 import { PeerUnreachableError } from '../base/errors.ts'
@@ -52,6 +51,8 @@ export class Ways {
   readonly #usedAt = new WeakMap<Connection, number>()
   readonly #triedAt = new Map<PeerId, number>()
   #lan: Lan | undefined
+  /** Whether others in the home can reach us. */
+  #isHome = false
   #mapping: RouterMapping | undefined
   #idleTimer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -68,14 +69,15 @@ export class Ways {
     })
   }
 
-  /** @param ports - TCP ports that we listen at */
-  async start(ports: readonly number[]): Promise<void> {
-    if (this.#options.listen.length === 0) return
+  /** @param listening - multiaddrs that we listen at */
+  async start(listening: readonly string[]): Promise<void> {
+    if (listening.length === 0) return
+    this.#isHome = !listening.every(isLoopback)
     if (this.#options.isRelay === true) {
       const { Relay } = await import('./libp2p-relay.ts')
       await new Relay({ ...this.#node.parts, isAdmitted: this.#isAdmitted }).start()
     }
-    const [port] = ports
+    const port = listening.filter((address) => !isLoopback(address)).flatMap(portOf)[0]
     if (this.#options.isMapping === true && port !== undefined) {
       const { RouterMapping: Mapping } = await import('./router-mapping.ts')
       this.#mapping = new Mapping(port)
@@ -162,11 +164,11 @@ export class Ways {
     return this.#mapping?.addresses() ?? []
   }
 
-  async discover(grid: string): Promise<void> {
+  async discover(grid: string, isMember: (peer: PeerId) => boolean): Promise<void> {
     const { Lan: LocalNetwork } = await import('./libp2p-lan.ts')
     if (this.#isClosed || this.#lan !== undefined) return
-    const isHeard = this.#options.listen.length > 0
-    this.#lan = new LocalNetwork(this.#node.parts, { grid, isHeard, isMember: this.#isAdmitted })
+    const isHeard = this.#isHome
+    this.#lan = new LocalNetwork(this.#node.parts, { grid, isHeard, isMember })
     // Who only dials asks when it needs to.
     if (isHeard) await this.#lan.start()
   }
@@ -177,10 +179,10 @@ export class Ways {
   }
 
   #targets(addresses: readonly string[], peer: PeerId): Targets {
-    const { direct, relays } = targetsOf(addresses, peer)
+    const { direct, ...rest } = targetsOf(addresses, peer)
     const heard = this.#lan?.addressesOf(peer) ?? []
     const all = new Map([...heard, ...direct].map((address) => [address.toString(), address]))
-    return { direct: [...all.values()], relays }
+    return { ...rest, direct: [...all.values()] }
   }
 
   async #nearby(peer: PeerId, signal: AbortSignal): Promise<readonly Multiaddr[] | undefined> {
@@ -208,7 +210,7 @@ export class Ways {
     const open = this.connectionsOf(peer).find((one) => one.direct && one.status === 'open')
     if (open !== undefined) return open
     const heard = this.#lan?.addressesOf(peer) ?? []
-    const targets = { direct: [...heard, ...direct], relays: new Map() }
+    const targets = { direct: [...heard, ...direct], mayBeNear: false, relays: new Map() }
     return await this.#dialer.connect(peer, targets, signal)
   }
 
@@ -249,14 +251,12 @@ export class Ways {
   }
 }
 
-/** @returns the TCP ports of multiaddrs, each once */
-export function portsOf(addresses: readonly string[]): number[] {
-  const ports = addresses.map((address) =>
-    Number(
-      multiaddr(address)
-        .getComponents()
-        .find(({ name }) => name === 'tcp')?.value,
-    ),
-  )
-  return [...new Set(ports.filter((port) => port > 0))]
+function isLoopback(address: string): boolean {
+  return /^\/(ip4\/127\.|ip6\/::1\/)/.test(address)
+}
+
+/** @returns the TCP port that an IPv4 multiaddr names */
+function portOf(address: string): number[] {
+  const port = /^\/ip4\/[\d.]+\/tcp\/(\d+)/.exec(address)?.[1]
+  return port === undefined ? [] : [Number(port)]
 }

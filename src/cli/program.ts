@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   gc: async (context) => (await import('./commands/gc.ts')).gcCommand(context),
   recover: async (context) => (await import('./commands/recover.ts')).recoverCommand(context),
   status: async (context) => (await import('./commands/status.ts')).statusCommand(context),
+  doctor: async (context) => (await import('./commands/doctor.ts')).doctorCommand(context),
   peer: async (context) => (await import('./commands/peer.ts')).peerCommand(context),
   grid: async (context) => (await import('./commands/grid.ts')).gridCommand(context),
 }

@@ -19,6 +19,7 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
+import { diagnose, type Diagnosis } from './doctor.ts'
 import { extractHistory, historyReport } from './history-report.ts'
 import { joinGrid } from './join.ts'
 import type {
@@ -219,6 +220,20 @@ export class Client {
    */
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreSummary> {
     return translated(() => runRestore(this.#session, request, signal))
+  }
+
+  /**
+   * Find out who can reach whom, and how.
+   *
+   * @throws {GridNotFoundError}
+   */
+  doctor(signal: AbortSignal): Promise<Diagnosis> {
+    return translated(async () => {
+      const { grid, roster, network } = await this.#session.link()
+      const { clock } = this.#session.ports
+      await grid.syncRoster(signal)
+      return await diagnose({ grid, roster, network, clock }, [], signal)
+    })
   }
 
   status(signal: AbortSignal): Promise<ClientStatus> {

@@ -57,6 +57,7 @@ export async function openGridLink(
   const network = await ports.network(seed)
   // Nobody has anything to ask of a client.
   network.gate(() => false)
+  network.discover(file.grid, (peer) => roster.isAdmitted(peer))
   const grid = new Grid({ network, clock, log, roster })
   const close = async () => {
     grid.close()

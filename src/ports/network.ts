@@ -101,8 +101,9 @@ export interface Network {
    * there first; what others would misunderstand is told to nobody.
    *
    * @param grid - names the grid; nobody learns it from us
+   * @param isMember - whom to believe where it is
    */
-  discover(grid: string): void
+  discover(grid: string, isMember: (peer: PeerId) => boolean): void
 
   /**
    * Open a new stream to a peer, connecting first if need be. Streams share a connection.

@@ -39,6 +39,9 @@ interface RunOptions extends CommonOptions {
   readonly name?: string
   readonly domain?: string
   readonly codeFrom?: string
+  readonly upnp: boolean
+  readonly mdns: boolean
+  readonly relay: boolean
 }
 
 export function peerCommand(context: Context): Command {
@@ -82,6 +85,9 @@ function runCommand(context: Context): Command {
     .option('--code-from <file>', 'join a grid with an invite (at the first run)')
     .option('--name <name>', 'what friends see (at the first run)')
     .option('--domain <name>', 'what fails together with it: a house, a provider')
+    .option('--no-upnp', 'do not ask the router to forward the port')
+    .option('--no-mdns', 'neither look for friends in the local network nor be found there')
+    .option('--no-relay', 'neither pass on connections of friends nor have ours passed on')
     .action(async (options: RunOptions) => runPeer(context, options))
 }
 
@@ -91,8 +97,8 @@ async function runPeer(context: Context, options: RunOptions): Promise<void> {
   const lock = HomeLock.take(store.folder, 'write')
   try {
     const key = store.key()
-    const { listen, announce } = options
-    const network = await openNetwork({ seed: key.seed, listen, announce })
+    const { listen, announce, relay: isRelay, upnp: isMapping } = options
+    const network = await openNetwork({ seed: key.seed, listen, announce, isRelay, isMapping })
     try {
       await serve(context, output, store, { network, key, options })
     } finally {
@@ -123,10 +129,13 @@ async function serve(
   const grid = await gridOf(context, output, store, { ports, key, options })
   const database = openDatabase(join(store.folder, 'accounts.db'))
   try {
-    const { capacity, reserve, domain } = options
+    const { capacity, reserve, domain, relay: mayUseRelays, mdns: isNearby } = options
     const node = await startPeer(
       { ...ports, database },
-      { key, ...grid, capacity, reserve, ...(domain === undefined ? {} : { domain }) },
+      {
+        ...{ key, ...grid, capacity, reserve, mayUseRelays, isNearby },
+        ...(domain === undefined ? {} : { domain }),
+      },
       context.signal,
     )
     store.setRunning(process.pid, withIdentity(network))
