@@ -141,6 +141,14 @@ export interface ManyHistoriesResult {
   readonly forget: Operation
 }
 
+/** Bytes between two friends who can both only dial out, in MB (10⁶ bytes) per second of the wall clock. */
+export interface RelayResult {
+  /** Through a third friend. */
+  readonly relayedMBps: number
+  /** To that friend itself. */
+  readonly directMBps: number
+}
+
 export interface Conditions {
   readonly measuredAt: string
   readonly commit: string
@@ -172,4 +180,5 @@ export interface Results {
   readonly growth: readonly GrowthResult[]
   readonly histories: readonly HistoriesResult[]
   readonly manyHistories: readonly ManyHistoriesResult[]
+  readonly relay: readonly RelayResult[]
 }

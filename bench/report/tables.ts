@@ -6,6 +6,7 @@ import type {
   GrowthResult,
   KernelResult,
   Operation,
+  RelayResult,
   Results,
   ToolResult,
   WorkloadResult,
@@ -75,7 +76,16 @@ export function resultsInMarkdown(results: Results): string {
   if (results.growth.length > 0) parts.push(growthTable(results.growth))
   parts.push(...results.histories.map((each) => historyTables(each, table)))
   if (results.manyHistories.length > 0) parts.push(manyHistoriesTable(results.manyHistories, table))
+  if (results.relay.length > 0) parts.push(relayTable(results.relay))
   return parts.join('\n\n')
+}
+
+function relayTable(results: readonly RelayResult[]): string {
+  const rows = results.flatMap(({ relayedMBps, directMBps }) => [
+    ['through a friend', formatNumber(relayedMBps)],
+    ['directly to that friend', formatNumber(directMBps)],
+  ])
+  return `### Two friends who only dial out\n\n${table(['way', 'MB/s'], rows)}`
 }
 
 function conditionsText({ conditions }: Results): string {

@@ -74,17 +74,13 @@ export class Circuit {
   /**
    * Ask a relay to lead others to us, for as long as we stay connected to it.
    *
-   * @returns when to ask again, ms since 1970
    * @throws {PeerUnreachableError} the relay says no
    */
-  async reserve(relay: Connection, signal: AbortSignal): Promise<number> {
+  async reserve(relay: Connection, signal: AbortSignal): Promise<void> {
     const stream = await relay.newStream(HOP_PROTOCOL, { signal, maxOutboundStreams: RELAYED_MAX })
     const answer = await ask(stream, { type: HOP.reserve }, signal)
     await stream.close({ signal })
-    if (answer.status !== STATUS.ok || answer.expiresAt === undefined) {
-      throw refused(relay, answer.status)
-    }
-    return answer.expiresAt * 1000
+    if (answer.status !== STATUS.ok) throw refused(relay, answer.status)
   }
 
   /**
@@ -144,7 +140,7 @@ export class Circuit {
 }
 
 /** A stream to a relay, as the raw connection to whoever is behind it. */
-class RelayedConnection extends AbstractMultiaddrConnection {
+export class RelayedConnection extends AbstractMultiaddrConnection {
   readonly carried = { bytes: 0 }
   readonly #stream: Stream
 

@@ -25,10 +25,14 @@ const DIRECT_AGAIN_MS = 60_000
 /** A relayed connection that nobody used for this long gives its place to others, ms. */
 const RELAYED_IDLE_MS = 300_000
 
-/** A place at a relay is asked for again this long before it ends, ms. */
-const RENEW_BEFORE_MS = 300_000
-const RENEW_MS_MIN = 30_000
-const RENEW_MS_MAX = 30_000
+/**
+ * A place at a relay is asked for again this often, ms: routers forget connections that are silent for a
+ * minute or more, and of one whose other end has moved nobody tells us.
+ */
+const RENEW_MS = 20_000
+
+/** A relay answers within this, ms, where the connection carries nothing else. */
+const RENEW_MS_MAX = 8_000
 
 interface Reservation {
   readonly connection: Connection
@@ -150,7 +154,7 @@ export class Ways {
   }
 
   unreserve(relay: PeerId): void {
-    clearTimeout(this.#reservations.get(relay)?.timer)
+    clearInterval(this.#reservations.get(relay)?.timer)
     this.#reservations.delete(relay)
   }
 
@@ -215,16 +219,23 @@ export class Ways {
   }
 
   async #reserveOn(relay: PeerId, connection: Connection, signal: AbortSignal): Promise<void> {
-    const expiresAt = await this.#circuit.reserve(connection, signal)
-    const delay = expiresAt - Date.now() - RENEW_BEFORE_MS
-    const timer = setTimeout(() => {
-      const limit = AbortSignal.timeout(RENEW_MS_MAX)
-      this.#reserveOn(relay, connection, limit).catch(() => this.#forget(relay, connection))
-    }, Math.max(RENEW_MS_MIN, delay))
-    timer.unref()
-    if (this.#isClosed || connection.status !== 'open') return clearTimeout(timer)
+    await this.#circuit.reserve(connection, signal)
+    if (this.#isClosed || connection.status !== 'open') return
     this.unreserve(relay)
+    const timer = setInterval(() => void this.#renew(relay, connection), RENEW_MS)
+    timer.unref()
     this.#reservations.set(relay, { connection, timer })
+  }
+
+  /** A connection that carries something shows by itself whether it is alive. */
+  async #renew(relay: PeerId, connection: Connection): Promise<void> {
+    if (connection.streams.length > 0) return
+    try {
+      await this.#circuit.reserve(connection, AbortSignal.timeout(RENEW_MS_MAX))
+    } catch {
+      this.#forget(relay, connection)
+      connection.abort(new Error('the relay does not answer'))
+    }
   }
 
   #forget(relay: PeerId, connection: Connection): void {

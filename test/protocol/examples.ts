@@ -59,6 +59,11 @@ export const REQUESTS: { readonly [Type in Request['type']]: Request & { readonl
   release: { type: 'release', document: sample(400, 17) },
   heads: { type: 'heads', vault: VAULT_BYTES, all: false },
   roster: { type: 'roster', statements: [sample(200, 14), sample(100, 15)] },
+  reach: { type: 'reach' },
+  'dial-back': {
+    type: 'dial-back',
+    addresses: ['/ip4/203.0.113.7/tcp/4280', '/ip6/2001:db8::7/tcp/4280'],
+  },
 }
 
 /** One of each type. */
@@ -76,5 +81,15 @@ export const RESPONSES: {
   receipt: { type: 'receipt', receipt: sample(150, 16) },
   heads: { type: 'heads', heads: [{ head: sample(300, 13), receipt: sample(150, 16) }] },
   roster: { type: 'roster', statements: [] },
+  reach: {
+    type: 'reach',
+    verdict: 'closed',
+    relays: [sample(32, 18)],
+    links: [
+      { peer: sample(32, 18), way: 'ip4', inbound: false, age: 0 },
+      { peer: sample(32, 19), way: 'relay', relay: sample(32, 18), inbound: true, age: 75 },
+    ],
+  },
+  dialled: { type: 'dialled', address: '/ip4/203.0.113.7/tcp/4280' },
   error: { type: 'error', code: 'full', message: 'no space for 33,334 bytes' },
 }

@@ -41,6 +41,8 @@ export interface GridOptions {
   readonly seed?: number
   /** Options of single peers, by number. */
   readonly each?: (index: number) => Partial<PeerOptions>
+  /** Whether a peer, by number, can only dial out; none, if not said. */
+  readonly isClosed?: (index: number) => boolean
   /** Bytes the vault may keep at each peer. */
   readonly quota?: number
 }
@@ -169,7 +171,8 @@ export class TestGrid {
 
   #addPeer(index: number): void {
     const key = signingKeyFromSeed(seedOf(`peer ${index}`))
-    const machine = this.world.addMachine(`peer-${index}`)
+    const isReachable = this.#options.isClosed?.(index) !== true
+    const machine = this.world.addMachine(`peer-${index}`, { isReachable })
     const id = peerIdOf(key.publicKey)
     const addresses = machine.address === undefined ? [] : [machine.address]
     this.admit(id, 'peer', { addresses })

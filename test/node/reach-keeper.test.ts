@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest'
+
+import { Grid } from '../../src/grid/grid.ts'
+import { RosterBook } from '../../src/grid/roster-book.ts'
+import { diagnose, type Diagnosis } from '../../src/node/doctor.ts'
+import { RELAYS_KEPT } from '../../src/node/reach-keeper.ts'
+import { forever, makePack, TestGrid, type TestPeer } from '../support/test-grid.ts'
+
+const MINUTE_MS = 60_000
+
+/** Peers 0, 1 and 2 can be dialled; 3 and 4 only dial out. */
+const isClosed = (index: number) => index > 2
+
+describe('a peer that others can dial', () => {
+  it('is told so by friends, and asks nobody to lead others to it', async () => {
+    const test = new TestGrid({ peers: 3 })
+    await test.tell(async () => {
+      await pass(test, MINUTE_MS)
+      for (const { node, id } of test.peers) {
+        expect(node.roster.member(id)?.addresses).toHaveLength(1)
+      }
+      const { peers } = await doctor(test)
+      expect(peers.map(({ verdict }) => verdict)).toEqual(['open', 'open', 'open'])
+    })
+  })
+})
+
+describe('a peer that only dials out', () => {
+  it('is led to by friends, tells the grid who they are, and is reached through them', async () => {
+    const test = new TestGrid({ peers: 5, isClosed })
+    await test.tell(async () => {
+      await pass(test, MINUTE_MS)
+      const closed = test.peers.slice(3)
+      for (const { id } of closed) {
+        const addresses = test.peers[0]!.node.roster.member(id)?.addresses ?? []
+        expect(addresses).toHaveLength(RELAYS_KEPT)
+        for (const address of addresses) expect(address).toMatch(/^\/p2p\/.*\/p2p-circuit\/p2p\//)
+      }
+      const { peers } = await doctor(test)
+      for (const { id } of closed) {
+        const found = peers.find(({ peer }) => peer === id)
+        expect(found).toMatchObject({ verdict: 'closed', link: { way: 'relay' } })
+        expect(found?.relays).toHaveLength(RELAYS_KEPT)
+      }
+    })
+  })
+
+  it('takes shares and gives them back, to a laptop that only dials out as well', async () => {
+    const test = new TestGrid({ peers: 5, isClosed })
+    await test.tell(async () => {
+      await pass(test, MINUTE_MS)
+      const grid = await test.client()
+      await grid.syncRoster(forever)
+      const pack = makePack(200_000, { needed: 2, total: 5 })
+      const { holders } = await grid.place(pack, test.vault, new Map(), forever)
+      expect(new Set(holders.values()).size).toBe(5)
+      // Of those who can be dialled only one is left, who leads to the others.
+      for (const peer of test.peers.slice(1, 3)) peer.machine.crash('kill')
+      await pass(test, 5 * MINUTE_MS)
+      const again = await test.client()
+      await again.syncRoster(forever)
+      const found = (await again.have([pack.id], forever)).get(pack.id)
+      expect(await again.read(found!, 0, 200_000, forever)).toEqual(pack.bytes)
+    })
+  })
+
+  it('takes another friend where one is gone', async () => {
+    const test = new TestGrid({ peers: 4, isClosed })
+    await test.tell(async () => {
+      await pass(test, MINUTE_MS)
+      const closed = test.peers[3]!
+      const before = relaysOf(closed)
+      const gone = test.peers.find(({ id }) => before.includes(id))!
+      gone.machine.crash('kill')
+      await pass(test, 3 * MINUTE_MS)
+      const after = relaysOf(closed)
+      expect(after).toHaveLength(RELAYS_KEPT)
+      expect(after).not.toContain(gone.id)
+    })
+  })
+
+  it('is led to by nobody where it does not want to, or where nobody can', async () => {
+    const test = new TestGrid({ peers: 4, isClosed, each: () => ({ mayUseRelays: false }) })
+    await test.tell(async () => {
+      await pass(test, MINUTE_MS)
+      expect(relaysOf(test.peers[3]!)).toEqual([])
+    })
+    const alone = new TestGrid({ peers: 3, isClosed: (index) => index > 0 })
+    await alone.tell(async () => {
+      await pass(alone, MINUTE_MS)
+      alone.peers[0]!.machine.crash('power')
+      await pass(alone, 60 * MINUTE_MS)
+      const { peers } = await doctor(alone)
+      expect(peers.every(({ link }) => link === undefined)).toBe(true)
+    })
+  })
+
+  it('does not storm: friends who are all gone are asked less and less often', async () => {
+    const test = new TestGrid({ peers: 2, isClosed: (index) => index > 0 })
+    await test.tell(async () => {
+      await pass(test, MINUTE_MS)
+      test.peers[0]!.machine.crash('power')
+      await pass(test, 10 * MINUTE_MS)
+      let count = 0
+      test.world.trace.listen(() => (count += 1))
+      await pass(test, 120 * MINUTE_MS)
+      expect(count).toBeLessThan(1000)
+    })
+  })
+})
+
+async function doctor(test: TestGrid): Promise<Diagnosis> {
+  const { clock, log } = test.laptop.ports
+  const network = await test.laptop.ports.network(test.device.seed)
+  const { statements } = test
+  const save = () => Promise.resolve()
+  const roster = new RosterBook({ grid: test.id, clock, statements, save })
+  const grid = new Grid({ network, clock, log, roster })
+  await grid.syncRoster(forever)
+  return await diagnose({ grid, roster, network, clock }, [], forever)
+}
+
+function relaysOf(peer: TestPeer): string[] {
+  const addresses = peer.node.roster.member(peer.id)?.addresses ?? []
+  return addresses.map((address) => /\/p2p\/([^/]+)\/p2p-circuit/.exec(address)?.[1] ?? '')
+}
+
+async function pass(test: TestGrid, ms: number): Promise<void> {
+  await test.laptop.ports.clock.sleep(ms)
+}
