@@ -91,8 +91,8 @@ export class Circuit {
   async answer(isAdmitted: (peer: PeerId) => boolean): Promise<void> {
     const { registrar } = this.#parts
     const handler = (stream: Stream, relay: Connection) => this.#answer(stream, relay, isAdmitted)
-    const options = { maxInboundStreams: RELAYED_MAX, maxOutboundStreams: RELAYED_MAX, force: true }
-    await registrar.handle(STOP_PROTOCOL, handler, options)
+    const options = { maxInboundStreams: RELAYED_MAX, maxOutboundStreams: RELAYED_MAX }
+    await registrar.handle(STOP_PROTOCOL, handler, { ...options, force: true })
   }
 
   /** @returns in words why a connection may have ended: its relay's limit is used up */

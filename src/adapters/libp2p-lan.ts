@@ -7,6 +7,7 @@
 
 import { createHash } from 'node:crypto'
 
+import type { PeerDiscovery, PeerInfo, Startable } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
 import { orAbort } from '../base/abort.ts'
@@ -30,17 +31,8 @@ interface Heard {
   readonly at: number
 }
 
-/** libp2p's mDNS, as far as it is used. */
-interface Discovery {
-  addEventListener(
-    type: 'peer',
-    listener: (event: {
-      detail: { id: { toString(): string }; multiaddrs: Multiaddr[] }
-    }) => void,
-  ): void
-  start(): Promise<void>
-  stop(): Promise<void>
-}
+/** libp2p's mDNS, which says less of itself than it does. */
+type Discovery = PeerDiscovery & Startable
 
 export interface LanOptions {
   /** Of the grid: what all members know and nobody else need know. */
@@ -97,17 +89,19 @@ export class Lan {
     const { mdns } = await import('@libp2p/mdns')
     const { grid, isHeard } = this.#options
     const name = createHash('sha256').update(`cairn mdns ${grid}`).digest('hex').slice(0, 16)
-    const discovery = mdns({
+    const found = mdns({
       serviceTag: `_cairn-${name}._udp.local`,
       interval: QUERY_INTERVAL_MS,
       broadcast: isHeard,
-    })(this.#parts) as Discovery
+    })(this.#parts)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is, and libp2p starts it by that
+    const discovery = found as Discovery
     discovery.addEventListener('peer', ({ detail }) => this.#hear(detail))
     await discovery.start()
     return discovery
   }
 
-  #hear({ id, multiaddrs }: { id: { toString(): string }; multiaddrs: Multiaddr[] }): void {
+  #hear({ id, multiaddrs }: PeerInfo): void {
     const peer = toPeerId(id)
     const isKnown = this.#heard.has(peer)
     if (!this.#options.isMember(peer) || (!isKnown && this.#heard.size >= HEARD_MAX)) return

@@ -98,9 +98,13 @@ class Libp2pNetwork implements Network {
   }
 
   async changed(known: readonly string[], signal: AbortSignal): Promise<void> {
-    // The system tells nobody of new addresses; it is asked.
     while (this.addresses().join(' ') === known.join(' ')) {
-      await sleep(ADDRESSES_AGAIN_MS, undefined, { signal, ref: false }).catch(ignore)
+      const told = linkSignals(signal)
+      this.#ways.onceChanged(() => told.abort(new Error('changed')))
+      // The system tells nobody of new addresses; it is asked.
+      const options = { signal: told.signal, ref: false }
+      await sleep(ADDRESSES_AGAIN_MS, undefined, options).catch(ignore)
+      told.release()
       signal.throwIfAborted()
     }
   }

@@ -14,6 +14,7 @@ import type {
   StreamHandlerOptions,
   Upgrader,
 } from '@libp2p/interface'
+import type { MulticastDNSComponents } from '@libp2p/mdns'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
@@ -83,7 +84,7 @@ export interface NodeParts {
   readonly transportManager: {
     dial(address: Multiaddr, options: { signal: AbortSignal }): Promise<Connection>
   }
-  readonly addressManager: { getAddresses(): Multiaddr[] }
+  readonly addressManager: MulticastDNSComponents['addressManager']
 }
 
 export interface Node {
@@ -133,8 +134,8 @@ export async function makeNode(
     },
     services: {
       // No service: the way in which libp2p hands its parts to modules of others.
-      parts: (components) => {
-        made.parts = components
+      parts: ({ upgrader, logger, registrar, transportManager, addressManager }) => {
+        made.parts = { upgrader, logger, registrar, transportManager, addressManager }
         return {}
       },
     },

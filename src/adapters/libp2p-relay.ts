@@ -51,9 +51,9 @@ export class Relay {
   }
 
   async start(): Promise<void> {
-    const options = { maxInboundStreams: RELAYED_MAX, maxOutboundStreams: RELAYED_MAX, force: true }
+    const options = { maxInboundStreams: RELAYED_MAX, maxOutboundStreams: RELAYED_MAX }
     const handler = (stream: Stream, connection: Connection) => this.#serve(stream, connection)
-    await this.#parts.registrar.handle(HOP_PROTOCOL, handler, options)
+    await this.#parts.registrar.handle(HOP_PROTOCOL, handler, { ...options, force: true })
   }
 
   /** @returns whom others reach through us */

@@ -54,6 +54,7 @@ export class Ways {
   readonly #reservations = new Map<PeerId, Reservation>()
   readonly #usedAt = new WeakMap<Connection, number>()
   readonly #triedAt = new Map<PeerId, number>()
+  #listeners: (() => void)[] = []
   #lan: Lan | undefined
   /** Whether others in the home can reach us. */
   #isHome = false
@@ -110,11 +111,12 @@ export class Ways {
     if (connection.direct) return
     this.#watchIdle()
     const peer = toPeerId(connection.remotePeer)
+    const { direct } = this.#targets(addresses, peer)
     const now = Date.now()
-    if (now - (this.#triedAt.get(peer) ?? 0) < DIRECT_AGAIN_MS) return
+    if (direct.length === 0 || now - (this.#triedAt.get(peer) ?? 0) < DIRECT_AGAIN_MS) return
     this.#triedAt.set(peer, now)
     this.#dialer
-      .direct(this.#targets(addresses, peer).direct, AbortSignal.timeout(DIRECT_AGAIN_MS))
+      .direct(direct, AbortSignal.timeout(DIRECT_AGAIN_MS))
       .then(() => this.#dropIdle(peer, 0))
       .catch(() => undefined)
   }
@@ -155,7 +157,12 @@ export class Ways {
 
   unreserve(relay: PeerId): void {
     clearInterval(this.#reservations.get(relay)?.timer)
-    this.#reservations.delete(relay)
+    if (this.#reservations.delete(relay)) this.#tellChange()
+  }
+
+  /** Call `listener` once, when a friend leads others to us, or does no more. */
+  onceChanged(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   /** Friends who lead others to us. */
@@ -225,6 +232,7 @@ export class Ways {
     const timer = setInterval(() => void this.#renew(relay, connection), RENEW_MS)
     timer.unref()
     this.#reservations.set(relay, { connection, timer })
+    this.#tellChange()
   }
 
   /** A connection that carries something shows by itself whether it is alive. */
@@ -236,6 +244,10 @@ export class Ways {
       this.#forget(relay, connection)
       connection.abort(new Error('the relay does not answer'))
     }
+  }
+
+  #tellChange(): void {
+    for (const tell of this.#listeners.splice(0)) tell()
   }
 
   #forget(relay: PeerId, connection: Connection): void {

@@ -60,14 +60,22 @@ interface KeptStream {
   readonly usedAt: number
 }
 
+/** The peer was not reached. */
+interface Away {
+  /** It is left alone until then, monotonic ms, or until it is said to be somewhere else. */
+  readonly until: number
+  readonly addresses: string
+  readonly delay: number
+  readonly cause: unknown
+}
+
 export class PeerStreams {
   readonly peer: PeerId
   readonly #parts: PeerStreamsParts
   readonly #places = new Semaphore(STREAMS_MAX)
   readonly #kept: KeptStream[] = []
   #busy = 0
-  /** Until when, in monotonic ms, the peer is taken to be away, and why. */
-  #away: { readonly until: number; readonly delay: number; readonly cause: unknown } | undefined
+  #away: Away | undefined
 
   constructor(peer: PeerId, parts: PeerStreamsParts) {
     this.peer = peer
@@ -81,7 +89,8 @@ export class PeerStreams {
 
   /** Whether the peer was found unreachable a moment ago. */
   get isAway(): boolean {
-    return this.#away !== undefined && this.#parts.clock.monotonic() < this.#away.until
+    if (this.#away === undefined || this.#parts.clock.monotonic() >= this.#away.until) return false
+    return this.#away.addresses === this.#addresses()
   }
 
   /** Try the peer again at the next question, however it was a moment ago. */
@@ -196,7 +205,12 @@ export class PeerStreams {
 
   #missed(cause: unknown): void {
     const delay = Math.min(AWAY_MS_MAX, Math.max(AWAY_MS_MIN, 2 * (this.#away?.delay ?? 0)))
-    this.#away = { until: this.#parts.clock.monotonic() + delay, delay, cause }
+    const until = this.#parts.clock.monotonic() + delay
+    this.#away = { until, addresses: this.#addresses(), delay, cause }
+  }
+
+  #addresses(): string {
+    return this.#parts.addresses().join(' ')
   }
 
   #takeKept(): MessageStream | undefined {
