@@ -52,6 +52,17 @@ export const RELAYS_MAX = 8
 /** Bytes of an error's text, as sent: a sentence or two. */
 export const ERROR_TEXT_SIZE_MAX = 512
 
+/** Bytes of a newcomer's wish: 16 addresses of 256 bytes and the rest. */
+export const WISH_SIZE_MAX = 6144
+
+/** Bytes of a newcomer's proof that it has the invite code. */
+export const PROOF_SIZE = 32
+
+/** How it stands with a newcomer who came with an invite code. */
+export const JOIN_STATES = ['waiting', 'admitted', 'refused', 'burnt', 'used', 'expired'] as const
+
+export type JoinState = (typeof JOIN_STATES)[number]
+
 /** Why a peer says no. */
 export const ERROR_CODES = [
   'bad-request',

@@ -18,6 +18,7 @@ import { FormatError } from './errors.ts'
 import { PAYLOAD_SIZE_MAX } from './frame.ts'
 import { DIGEST_SIZE } from './hash.ts'
 import { ID_SIZE } from './ids.ts'
+import { INVITE_ID_SIZE } from './invite-code.ts'
 import { SEQUENCE_MAX, TIME_MAX } from './limits.ts'
 import {
   decodeManifest,
@@ -36,11 +37,13 @@ import {
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
   HEADS_MAX,
+  JOIN_STATES,
   LINK_AGE_MAX,
   LINKS_MAX,
   LIST_ITEM_OVERHEAD,
   LIST_SIZE_MAX,
   PACKS_MAX,
+  PROOF_SIZE,
   READ_COUNT_MAX,
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
@@ -48,6 +51,7 @@ import {
   RELEASE_SIZE_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
+  WISH_SIZE_MAX,
 } from './message-limits.ts'
 
 export * from './message-limits.ts'
@@ -98,6 +102,13 @@ const requestSchema = z.discriminatedUnion('type', [
     type: z.literal('dial-back'),
     addresses: z.array(address).min(1).max(ADDRESSES_MAX).readonly(),
   }),
+  z.strictObject({ type: z.literal('news'), statements }),
+  z.strictObject({
+    type: z.literal('join'),
+    invite: bytesField(INVITE_ID_SIZE, INVITE_ID_SIZE),
+    wish: bytesField(1, WISH_SIZE_MAX),
+    proof: bytesField(PROOF_SIZE, PROOF_SIZE),
+  }),
 ])
 
 const responseSchema = z.discriminatedUnion('type', [
@@ -143,6 +154,10 @@ const responseSchema = z.discriminatedUnion('type', [
     heads: z.array(z.strictObject({ head, receipt })).max(HEADS_MAX).readonly(),
   }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  /** How many of the statements were new. */
+  z.strictObject({ type: z.literal('heard'), count: count(STATEMENTS_MAX) }),
+  /** How it stands with the wish; the grid's statements once it is granted. */
+  z.strictObject({ type: z.literal('joining'), state: z.enum(JOIN_STATES), statements }),
   z.strictObject({
     type: z.literal('reach'),
     /** Whether others can dial the peer; it asks friends now and then. */

@@ -1,7 +1,8 @@
 /**
  * Judging a roster: which statements of a set count.
  *
- * The founder may say anything. Everybody else's words count while they are admitted:
+ * The founder may say anything. Everybody else's words count while they are admitted, as many as their
+ * role allows, so that nobody fills the roster alone:
  *
  * - a peer admits and removes anybody but the founder;
  * - an invite, before it ends, admits peers, devices and recovery identities, each within its quota;
@@ -19,7 +20,16 @@
 
 import type { VaultId } from './ids.ts'
 import type { PeerId } from './peer-id.ts'
-import type { Statement } from './roster-statement.ts'
+import { isOwnNews, type Statement } from './roster-statement.ts'
+
+/**
+ * Admissions of one peer that count, and as many removals: an eighth of a roster. Who invites everybody
+ * says three words for each friend: a peer, a device, a recovery identity.
+ */
+export const WORDS_PER_PEER_MAX = 128
+
+/** Admissions of one invite, or by one vault's recovery identity, that count; and removals. */
+export const WORDS_PER_DELEGATE_MAX = 64
 
 /** A statement whose signature holds. */
 export interface Filed {
@@ -70,13 +80,15 @@ class Judge implements Judgement {
   /** Statements whose issuer has no right to them yet, by issuer. */
   readonly #waiting = new Map<PeerId, Filed[]>()
   readonly #vaultQuotas = new Map<VaultId, number>()
+  /** How many words of each type counted, by issuer and type. */
+  readonly #wordCounts = new Map<string, number>()
 
   constructor(founder: PeerId) {
     this.#founder = founder
   }
 
   judge(all: readonly Filed[]): this {
-    for (const filed of all) if (filed.statement.type !== 'addresses') this.#wait(filed)
+    for (const filed of all) if (!isOwnNews(filed.statement)) this.#wait(filed)
     this.#release(this.#founder, 0)
     for (let due = this.#due.pop(); due !== undefined; due = this.#due.pop()) this.#weigh(due)
     return this
@@ -85,6 +97,7 @@ class Judge implements Judgement {
   #weigh({ time, filed }: Due): void {
     const { statement } = filed
     if (!this.#mayIssue(statement)) return this.#wait(filed)
+    if (!this.#hasWordsLeft(statement)) return
     this.counted.add(filed.id)
     if (statement.type === 'remove') {
       this.removedAt.set(statement.subject, time)
@@ -100,7 +113,7 @@ class Judge implements Judgement {
     const quota = isDelegated ? this.#delegatedQuota(statement) : statement.quota
     const admission = { id, statement, time, isDelegated, quota }
     this.admissions.set(subject, [...(this.admissions.get(subject) ?? []), admission])
-    if (statement.vault !== undefined && quota !== undefined) {
+    if (statement.role !== 'peer' && statement.vault !== undefined && quota !== undefined) {
       this.#vaultQuotas.set(statement.vault, quota)
     }
     this.#release(subject, time)
@@ -108,13 +121,24 @@ class Judge implements Judgement {
 
   #mayIssue(statement: Statement): boolean {
     const { issuer, subject, type } = statement
-    if (subject === this.#founder) return issuer === this.#founder && type === 'admit'
+    if (subject === this.#founder) return issuer === this.#founder
     if (this.#isPeer(issuer, statement.issuedAt)) return true
     const own = this.#inForce(issuer, statement.issuedAt)
     if (type === 'admit') return own.some((admission) => mayAdmit(admission.statement, statement))
     return (
       own.length > 0 && (issuer === subject || own.some(mayRemove(this.admissions.get(subject))))
     )
+  }
+
+  /** Counts the word, too. The founder's are as many as there is room for. */
+  #hasWordsLeft({ issuer, type, issuedAt }: Statement): boolean {
+    if (issuer === this.#founder) return true
+    const key = `${type} ${issuer}`
+    const count = this.#wordCounts.get(key) ?? 0
+    const isPeer = this.#isPeer(issuer, issuedAt)
+    if (count >= (isPeer ? WORDS_PER_PEER_MAX : WORDS_PER_DELEGATE_MAX)) return false
+    this.#wordCounts.set(key, count + 1)
+    return true
   }
 
   #isPeer(issuer: PeerId, at: number): boolean {

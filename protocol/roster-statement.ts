@@ -20,6 +20,9 @@ import type { SigningKey } from './signing.ts'
 /** Bytes in a whole statement, at most: 16 addresses of 256 bytes and the rest. */
 export const STATEMENT_SIZE_MAX = 6144
 
+/** The longest that somebody can say to be away, ms: who is gone for longer says so again. */
+export const AWAY_MS_MAX = 90 * 86_400_000
+
 /** Bytes of a name or a failure domain in UTF-8. */
 export const NAME_SIZE_MAX = 64
 
@@ -34,12 +37,15 @@ export type Role = 'peer' | 'device' | 'recovery' | 'invite'
 export interface Statement {
   readonly version: 1
   readonly grid: GridId
-  readonly type: 'admit' | 'addresses' | 'remove'
+  readonly type: 'admit' | 'addresses' | 'presence' | 'remove'
   /** Whom it is about. */
   readonly subject: PeerId
   /** Of an admission, always. */
   readonly role?: Role
-  /** Of a device or recovery identity, always: whose shares its bytes count against. */
+  /**
+   * Of a device or recovery identity, always: whose shares its bytes count against. Of a peer, where it is
+   * known: the vault of whoever lends it.
+   */
   readonly vault?: VaultId
   /** Bytes that the vault may keep at each peer. */
   readonly quota?: number
@@ -49,6 +55,10 @@ export interface Statement {
   readonly domain?: string
   /** Multiaddrs, the best first. */
   readonly addresses?: readonly string[]
+  /** Of presence: milliseconds since 1970 until when nobody need miss the subject; absent if it is there. */
+  readonly awayUntil?: number
+  /** Of presence: the subject is about to leave for good, and takes nothing new. */
+  readonly isLeaving?: true
   /** Who signs. */
   readonly issuer: PeerId
   /** Milliseconds since 1970, by the issuer's clock. */
@@ -83,6 +93,12 @@ const schema = z.discriminatedUnion('type', [
     ...common,
     type: z.literal('addresses'),
     addresses: z.array(text(ADDRESS_SIZE_MAX)).max(ADDRESSES_MAX),
+  }),
+  z.strictObject({
+    ...common,
+    type: z.literal('presence'),
+    awayUntil: integer(0, TIME_MAX).exactOptional(),
+    isLeaving: z.literal(true).exactOptional(),
   }),
   z.strictObject({ ...common, type: z.literal('remove') }),
 ])
@@ -128,6 +144,11 @@ export function openStatement(bytes: Uint8Array): Statement {
   }
 }
 
+/** Is it what a member says of itself, where only the newest word of each kind has any use? */
+export function isOwnNews({ type }: Pick<Statement, 'type'>): boolean {
+  return type === 'addresses' || type === 'presence'
+}
+
 /** @throws {FormatError} unless there are 32 bytes */
 export function gridIdFromBytes(founder: Uint8Array): GridId {
   const grid = toHex(founder)
@@ -149,16 +170,26 @@ export function isGridId(id: string): id is GridId {
 
 function checkBody(value: unknown): Body {
   const body = check(value, schema, 'roster')
-  if (body.type === 'addresses' && !equal(body.issuer, body.subject)) {
-    throw new FormatError('roster: addresses are announced by their owner')
+  if (isOwnNews(body) && !equal(body.issuer, body.subject)) {
+    throw new FormatError(`roster: ${body.type} is announced by its owner`)
   }
+  if (body.type === 'presence') checkAway(body)
   if (body.type !== 'admit') return body
   const isOfVault = body.role === 'device' || body.role === 'recovery'
-  if (isOfVault !== (body.vault !== undefined)) {
-    throw new FormatError('roster: devices and recovery identities name a vault, others none')
+  if (isOfVault && body.vault === undefined) {
+    throw new FormatError('roster: devices and recovery identities name a vault')
+  }
+  if (body.role === 'invite' && body.vault !== undefined) {
+    throw new FormatError('roster: an invite names no vault')
   }
   if (body.role === 'invite' && body.expiresAt === undefined) {
     throw new FormatError('roster: an invite has an end')
   }
   return body
+}
+
+function checkAway({ issuedAt, awayUntil = issuedAt }: Extract<Body, { type: 'presence' }>): void {
+  if (awayUntil < issuedAt || awayUntil - issuedAt > AWAY_MS_MAX) {
+    throw new FormatError('roster: nobody is away for more than 90 days in one word')
+  }
 }

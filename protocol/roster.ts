@@ -11,9 +11,19 @@ import { compare, toHex } from './bytes.ts'
 import { FormatError } from './errors.ts'
 import { sha256 } from './hash.ts'
 import type { VaultId } from './ids.ts'
+import { TIME_MAX } from './limits.ts'
 import { peerIdOf, type PeerId } from './peer-id.ts'
 import { judgeStatements, type Admission, type Filed, type Judgement } from './roster-judge.ts'
-import { gridIdToBytes, openStatement, type GridId, type Role } from './roster-statement.ts'
+import {
+  gridIdToBytes,
+  isOwnNews,
+  openStatement,
+  type GridId,
+  type Role,
+  type Statement,
+} from './roster-statement.ts'
+
+export { WORDS_PER_DELEGATE_MAX, WORDS_PER_PEER_MAX } from './roster-judge.ts'
 
 export {
   gridIdFromBytes,
@@ -34,6 +44,7 @@ export interface Member {
   readonly peer: PeerId
   /** The highest it is admitted as. */
   readonly role: Role
+  /** Of a peer: the vault of whoever lends it. A peer is not that vault's device: ask the role too. */
   readonly vault?: VaultId
   /** Bytes; absent where nobody set one. */
   readonly quota?: number
@@ -41,17 +52,21 @@ export interface Member {
   readonly domain?: string
   /** The newest it announced, else those of its admission; the best first. */
   readonly addresses: readonly string[]
+  /** Milliseconds since 1970: it said that it will be away until then; may have passed. */
+  readonly awayUntil?: number
+  /** It said that it is about to leave for good. */
+  readonly isLeaving: boolean
 }
 
 const RANK: Readonly<Record<Role, number>> = { peer: 3, device: 2, recovery: 1, invite: 0 }
 
 export class Roster {
   readonly grid: GridId
-  /** Always a member, with the role 'peer'; nobody can remove it. */
+  /** A member with the role 'peer' unless it left; nobody else can remove it. */
   readonly founder: PeerId
   readonly #filed = new Map<string, Filed>()
-  /** For each subject the id of its newest addresses; older ones are not kept. */
-  readonly #newestAddresses = new Map<PeerId, string>()
+  /** For each type and subject of news the id of the newest; older ones are not kept. */
+  readonly #newest = new Map<string, string>()
   #judgement: Judgement | undefined
 
   /** @throws {FormatError} unless `grid` is a grid id */
@@ -62,7 +77,7 @@ export class Roster {
 
   /**
    * @param bytes - one statement, from anywhere
-   * @returns whether the roster changed: false for statements it has, older addresses, statements of
+   * @returns whether the roster changed: false for statements it has, older news, statements of
    *   another grid, bytes that are no statement, and when it is full
    */
   add(bytes: Uint8Array): boolean {
@@ -71,7 +86,7 @@ export class Roster {
     if (this.#filed.has(id)) return false
     const filed = this.#file(id, bytes)
     if (filed === undefined || !this.#hasRoom()) return false
-    if (filed.statement.type === 'addresses' && !this.#supersede(filed)) return false
+    if (isOwnNews(filed.statement) && !this.#supersede(filed)) return false
     this.#filed.set(filed.id, filed)
     this.#judgement = undefined
     return true
@@ -90,7 +105,8 @@ export class Roster {
     const admissions = (this.#judged().admissions.get(peer) ?? [])
       .filter(({ statement }) => statement.expiresAt === undefined || now < statement.expiresAt)
       .toSorted(byRank)
-    if (admissions.length === 0 && peer !== this.founder) return undefined
+    const isFounder = peer === this.founder && !this.#judged().removedAt.has(peer)
+    if (admissions.length === 0 && !isFounder) return undefined
     return this.#describe(peer, admissions)
   }
 
@@ -114,6 +130,15 @@ export class Roster {
     return Math.max(now, (this.#judged().removedAt.get(subject) ?? -1) + 1)
   }
 
+  /**
+   * The time to write into the subject's own news, so that they take the place of those before, even
+   * where its clock was ahead.
+   */
+  newsTime(type: 'addresses' | 'presence', subject: PeerId, now: number): number {
+    const before = this.#news(type, subject)?.issuedAt ?? -1
+    return Math.min(TIME_MAX, Math.max(this.issueTime(subject, now), before + 1))
+  }
+
   #describe(peer: PeerId, admissions: readonly Admission[]): Member {
     const first = <T>(pick: (admission: Admission) => T | undefined): T | undefined =>
       admissions.map(pick).find((value) => value !== undefined)
@@ -122,7 +147,8 @@ export class Roster {
     const quota = first((admission) => admission.quota)
     const name = first(({ statement }) => statement.name)
     const domain = first(({ statement }) => statement.domain)
-    const announced = this.#filed.get(this.#newestAddresses.get(peer) ?? '')?.statement.addresses
+    const announced = this.#news('addresses', peer)?.addresses
+    const { awayUntil, isLeaving } = this.#presence(peer) ?? {}
     return {
       peer,
       role: isFounder ? 'peer' : (admissions[0]?.statement.role ?? 'peer'),
@@ -131,6 +157,8 @@ export class Roster {
       ...(name === undefined ? {} : { name }),
       ...(domain === undefined ? {} : { domain }),
       addresses: announced ?? first(({ statement }) => statement.addresses) ?? [],
+      ...(awayUntil === undefined ? {} : { awayUntil }),
+      isLeaving: isLeaving ?? false,
     }
   }
 
@@ -145,9 +173,21 @@ export class Roster {
     }
   }
 
-  /** Newest addresses only: they change whenever a laptop moves, and older ones have no use. */
+  #news(type: Statement['type'], peer: PeerId): Statement | undefined {
+    return this.#filed.get(this.#newest.get(`${type} ${peer}`) ?? '')?.statement
+  }
+
+  /** Who left and was admitted again is not leaving any more. */
+  #presence(peer: PeerId): Statement | undefined {
+    const newest = this.#news('presence', peer)
+    const isOver = (newest?.issuedAt ?? 0) <= (this.#judged().removedAt.get(peer) ?? -1)
+    return isOver ? undefined : newest
+  }
+
+  /** The newest only: addresses change whenever a laptop moves, and older ones have no use. */
   #supersede({ id, statement }: Filed): boolean {
-    const heldId = this.#newestAddresses.get(statement.subject)
+    const key = `${statement.type} ${statement.subject}`
+    const heldId = this.#newest.get(key)
     const held = heldId === undefined ? undefined : this.#filed.get(heldId)?.statement
     if (heldId !== undefined && held !== undefined) {
       const isNewer =
@@ -155,7 +195,7 @@ export class Roster {
       if (!isNewer) return false
       this.#filed.delete(heldId)
     }
-    this.#newestAddresses.set(statement.subject, id)
+    this.#newest.set(key, id)
     return true
   }
 
@@ -163,23 +203,19 @@ export class Roster {
   #hasRoom(): boolean {
     if (this.#filed.size < STATEMENTS_MAX) return true
     const { counted, admissions } = this.#judged()
+    const isKnown = (peer: PeerId): boolean => peer === this.founder || admissions.has(peer)
     for (const [id, { statement }] of this.#filed) {
-      const hasUse = statement.type === 'addresses' ? isKnown(statement.subject) : counted.has(id)
+      const hasUse = isOwnNews(statement) ? isKnown(statement.subject) : counted.has(id)
       if (!hasUse) this.#forget(id)
     }
     return this.#filed.size < STATEMENTS_MAX
-
-    function isKnown(peer: PeerId): boolean {
-      return (admissions.get(peer)?.length ?? 0) > 0
-    }
   }
 
   #forget(id: string): void {
-    const subject = this.#filed.get(id)?.statement.subject
+    const statement = this.#filed.get(id)?.statement
     this.#filed.delete(id)
-    if (subject !== undefined && this.#newestAddresses.get(subject) === id) {
-      this.#newestAddresses.delete(subject)
-    }
+    const key = `${statement?.type} ${statement?.subject}`
+    if (this.#newest.get(key) === id) this.#newest.delete(key)
     this.#judgement = undefined
   }
 

@@ -7,7 +7,7 @@
 
 import { peerIdOf, signingKeyFromSeed, type SigningKey } from '../protocol/keys.ts'
 import type { GridId } from '../protocol/roster.ts'
-import { foundGrid } from '../src/node/found-grid.ts'
+import { foundOpenGrid } from '../src/node/found-grid.ts'
 import { startPeer } from '../src/node/peer-node.ts'
 import { assert } from '../src/base/assert.ts'
 import { MachineCrashed } from './errors.ts'
@@ -53,7 +53,7 @@ export class Friends {
         isLost: false,
       }
     })
-    const founded = foundGrid(
+    const founded = foundOpenGrid(
       this.all.map(({ name, key, machine }) => ({
         key,
         name,

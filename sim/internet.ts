@@ -326,9 +326,7 @@ export class Connection {
   reaches(from: Station, to: Station): boolean {
     const { via } = this
     if (via === undefined) return this.#internet.reaches(from.host, to.host)
-    return (
-      this.#internet.reaches(from.host, via.host) && this.#internet.reaches(via.host, to.host)
-    )
+    return this.#internet.reaches(from.host, via.host) && this.#internet.reaches(via.host, to.host)
   }
 
   joins(a: string, b: string): boolean {

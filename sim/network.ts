@@ -50,7 +50,9 @@ export class SimNetwork implements Network, Station {
 
   addresses(): readonly string[] {
     const direct = this.#address === undefined ? [] : [`${this.#address}/p2p/${this.self}`]
-    const relayed = [...this.#relays.keys()].map((one) => `/p2p/${one}/p2p-circuit/p2p/${this.self}`)
+    const relayed = [...this.#relays.keys()].map(
+      (one) => `/p2p/${one}/p2p-circuit/p2p/${this.self}`,
+    )
     return [...direct, ...relayed]
   }
 
@@ -278,11 +280,7 @@ export class SimNetwork implements Network, Station {
   }
 
   /** The loser is left to run out; what comes too late is dropped. */
-  #unlessAborted<T>(
-    signal: AbortSignal,
-    work: Promise<T>,
-    drop: (late: T) => void,
-  ): Promise<T> {
+  #unlessAborted<T>(signal: AbortSignal, work: Promise<T>, drop: (late: T) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         if (this.life.isOver) return

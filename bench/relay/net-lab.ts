@@ -71,8 +71,8 @@ export class LabMachine {
   move(): void {
     const old = this.address
     this.address = this.#lab.nextAddress()
-    this.run('ip', 'addr', 'add', `${this.address}/8`, 'dev', 'e0')
     this.run('ip', 'addr', 'del', `${old}/8`, 'dev', 'e0')
+    this.run('ip', 'addr', 'add', `${this.address}/8`, 'dev', 'e0')
   }
 }
 
@@ -98,8 +98,8 @@ export class LabHome {
   renumber(machine: LabMachine): void {
     const old = machine.address
     machine.address = this.#nextAddress()
-    machine.run('ip', 'addr', 'add', `${machine.address}/24`, 'dev', 'e0')
     machine.run('ip', 'addr', 'del', `${old}/24`, 'dev', 'e0')
+    machine.run('ip', 'addr', 'add', `${machine.address}/24`, 'dev', 'e0')
     machine.run('ip', 'route', 'replace', 'default', 'via', this.lanAddress)
   }
 
@@ -170,7 +170,19 @@ export class NetLab {
   join(bridgeSpace: string, bridge: string, address: string, address6: string): LabMachine {
     const space = this.#space()
     const port = `p${space.slice(-10)}`
-    run('ip', ['link', 'add', 'e0', 'netns', space, 'type', 'veth', 'peer', port, 'netns', bridgeSpace])
+    run('ip', [
+      'link',
+      'add',
+      'e0',
+      'netns',
+      space,
+      'type',
+      'veth',
+      'peer',
+      port,
+      'netns',
+      bridgeSpace,
+    ])
     run('ip', ['-n', bridgeSpace, 'link', 'set', port, 'master', bridge, 'up'])
     run('ip', ['-n', space, 'link', 'set', 'e0', 'up'])
     return new LabMachine(this, space, address, address6)

@@ -28,10 +28,7 @@ export function publicAddresses(
   },
 ): string[] {
   const usable = addresses.listening.filter((address) => !isLinkLocal(address))
-  const ordered = [
-    ...addresses.announce,
-    ...usable.toSorted((a, b) => distance(a) - distance(b)),
-  ]
+  const ordered = [...addresses.announce, ...usable.toSorted((a, b) => distance(a) - distance(b))]
   const direct = new Set(ordered.map((address) => withPeer(address, self)))
   // The relay's own addresses are in the roster, and change there.
   const relayed = addresses.relays.map((relay) => `/p2p/${relay}/p2p-circuit/p2p/${self}`)

@@ -190,7 +190,11 @@ async function race(tries: readonly Try[], signal: AbortSignal): Promise<Connect
     }
   }
 
-  for (const one of tries) waiting.set(one, setTimeout(() => void begin(one), one.delayMs))
+  for (const one of tries)
+    waiting.set(
+      one,
+      setTimeout(() => void begin(one), one.delayMs),
+    )
   try {
     return await orAbort(won.promise, signal)
   } finally {

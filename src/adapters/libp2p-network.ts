@@ -276,11 +276,7 @@ async function openOn(
 }
 
 /** @throws the signal's reason instead, once it aborted */
-function toUnreachable(
-  peer: PeerId,
-  error: unknown,
-  signal: AbortSignal,
-): PeerUnreachableError {
+function toUnreachable(peer: PeerId, error: unknown, signal: AbortSignal): PeerUnreachableError {
   signal.throwIfAborted()
   if (error instanceof PeerUnreachableError) return error
   return new PeerUnreachableError(`${peer}: ${messageOf(error)}`, { cause: error })

@@ -5,7 +5,13 @@
 import { FormatError } from '../../protocol/errors.ts'
 import { vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
 import { packIdToBytes, type PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, type Request, type Response, type ResponseOf } from '../../protocol/messages.ts'
+import {
+  PACKS_MAX,
+  type Request,
+  type RequestOf,
+  type Response,
+  type ResponseOf,
+} from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
 import type { PaceLimits } from '../base/deadline.ts'
 import { PeerRefusedError } from '../base/errors.ts'
@@ -195,6 +201,19 @@ export class PeerSession {
   /** @returns the first of our addresses at which the peer reached us; `undefined` if none led to us */
   async dialBack(addresses: readonly string[], signal: AbortSignal): Promise<string | undefined> {
     return (await this.#ask({ type: 'dial-back', addresses }, 'dialled', signal)).address
+  }
+
+  /** Tell statements. @returns how many were new to the peer */
+  async news(statements: readonly Uint8Array[], signal: AbortSignal): Promise<number> {
+    return (await this.#ask({ type: 'news', statements }, 'heard', signal)).count
+  }
+
+  /** Ask to come in, with an invite code. */
+  async join(
+    request: Omit<RequestOf<'join'>, 'type'>,
+    signal: AbortSignal,
+  ): Promise<ResponseOf<'joining'>> {
+    return await this.#ask({ type: 'join', ...request }, 'joining', signal)
   }
 
   /** Break all streams that are not in use. */

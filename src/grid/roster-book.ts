@@ -27,6 +27,7 @@ export class RosterBook {
   readonly #clock: Clock
   readonly #save: RosterBookParts['save']
   readonly #turns = new Mutex()
+  #onNews: (statements: readonly Uint8Array[]) => void = () => undefined
   /** Learnt, but not saved yet: a save that failed is made up for by the next. */
   #isUnsaved = false
 
@@ -41,9 +42,19 @@ export class RosterBook {
     return this.#roster.grid
   }
 
+  /** Whose key names the grid. */
+  get founder(): PeerId {
+    return this.#roster.founder
+  }
+
+  /** @returns everybody, sorted by peer id */
+  members(): Member[] {
+    return this.#roster.members(this.#clock.now())
+  }
+
   /** @returns members who lend disk, sorted by peer id */
   storagePeers(): Member[] {
-    return this.#roster.members(this.#clock.now()).filter(({ role }) => role === 'peer')
+    return this.members().filter(({ role }) => role === 'peer')
   }
 
   member(peer: PeerId): Member | undefined {
@@ -92,6 +103,16 @@ export class RosterBook {
     return this.#roster.issueTime(subject, this.#clock.now())
   }
 
+  /** The time to put into a member's own news, so that they take the place of those before. */
+  newsTime(type: 'addresses' | 'presence', subject: PeerId): number {
+    return this.#roster.newsTime(type, subject, this.#clock.now())
+  }
+
+  /** Be told of statements that were news, once they are saved. Only one is told. */
+  onNews(tell: (statements: readonly Uint8Array[]) => void): void {
+    this.#onNews = tell
+  }
+
   /**
    * Take statements from anywhere. They count once they are saved.
    *
@@ -99,10 +120,11 @@ export class RosterBook {
    * @throws {DiskError} if they cannot be saved; they are known all the same until the program ends
    */
   async merge(statements: readonly Uint8Array[]): Promise<number> {
-    const count = statements.filter((bytes) => this.#roster.add(bytes)).length
-    if (count > 0) this.#isUnsaved = true
+    const news = statements.filter((bytes) => this.#roster.add(bytes))
+    if (news.length > 0) this.#isUnsaved = true
     if (this.#isUnsaved) await this.#turns.run(() => this.#saveAll())
-    return count
+    if (news.length > 0) this.#onNews(news)
+    return news.length
   }
 
   async #saveAll(): Promise<void> {

@@ -19,9 +19,10 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
+import { listDevices, revokeDevice, type DeviceList, type Revoked } from './devices.ts'
 import { diagnose, type Diagnosis } from './doctor.ts'
 import { extractHistory, historyReport } from './history-report.ts'
-import { joinGrid } from './join.ts'
+import { joinGrid, type JoinOptions } from './join.ts'
 import type {
   ExtractedHistory,
   ForgetRequest,
@@ -44,6 +45,7 @@ import { chooseSnapshot } from './when.ts'
 export type * from './client-types.ts'
 export type * from './maintenance-types.ts'
 export type { ClientPorts } from './client-ports.ts'
+export type { DeviceList, Revoked, VaultDevice } from './devices.ts'
 export { createVault } from './vault.ts'
 export { recover, type RecoverSummary } from './recover.ts'
 
@@ -70,11 +72,13 @@ export class Client {
    * Become a member of a grid with an invite.
    *
    * @throws {InviteExpiredError}
+   * @throws {InviteOverError}
+   * @throws {NotConfirmedError}
    * @throws {PeerUnreachableError} no peer of the grid answers
    */
-  async join(inviteText: string, signal: AbortSignal): Promise<Joined> {
+  async join(inviteText: string, signal: AbortSignal, options: JoinOptions = {}): Promise<Joined> {
     const { ports, keyring } = this.#session
-    const file = await joinGrid(ports, keyring, inviteText, signal)
+    const file = await joinGrid(ports, keyring, inviteText, options, signal)
     await writeGridFile(ports.disk, file)
     await this.#session.unlink()
     const { grid, roster } = await this.#session.link()
@@ -234,6 +238,23 @@ export class Client {
       await grid.syncRoster(signal)
       return await diagnose({ grid, roster, network, clock }, [], signal)
     })
+  }
+
+  /** @returns the vault's devices as roster and heads show them */
+  devices(signal: AbortSignal): Promise<DeviceList> {
+    return translated(() => listDevices(this.#session, signal))
+  }
+
+  /**
+   * Shut a device out, with the vault's words.
+   *
+   * @throws {WrongWordsError}
+   */
+  revokeDevice(
+    request: { readonly id: string; readonly words: string },
+    signal: AbortSignal,
+  ): Promise<Revoked> {
+    return translated(() => revokeDevice(this.#session, request, signal))
   }
 
   status(signal: AbortSignal): Promise<ClientStatus> {

@@ -30,8 +30,11 @@ export const RELAYS_KEPT = 2
 /** How long a verdict holds, ms: a router's rules change seldom, and a new address is seen at once. */
 const OPEN_FOR_MS = 6 * 3_600_000
 
-/** While others cannot dial us, or nobody could say. */
-const AGAIN: RetryPlan = { triesMax: Infinity, delayMsMin: 60_000, delayMsMax: 1_800_000 }
+/** While others cannot dial us, or nobody could say; and for friends who did not take us. */
+const AGAIN: RetryPlan = { triesMax: Infinity, delayMsMin: 15_000, delayMsMax: 1_800_000 }
+
+/** While there is nobody to ask, a newcomer is noticed within this, ms. */
+const ALONE_MS = 60_000
 
 /** What changed is told after this, ms: routers, interfaces and places change several at a time. */
 const SETTLE_MS = 1_000
@@ -49,8 +52,8 @@ export interface ReachKeeperParts {
     addresses: readonly string[],
     signal: AbortSignal,
   ) => Promise<string | undefined>
-  /** Tell the grid what `network.addresses()` says now. */
-  readonly announce: (signal: AbortSignal) => Promise<void>
+  /** Tell the grid where we are. */
+  readonly announce: (addresses: readonly string[], signal: AbortSignal) => Promise<void>
 }
 
 export interface ReachKeeperOptions {
@@ -81,14 +84,15 @@ export class ReachKeeper {
     const { network, clock, random, book } = this.#parts
     this.#told = network.addresses()
     let checked: { readonly direct: string; readonly dueAt: number } | undefined
-    for (let tries = 1; ; ) {
+    for (let tries = 1; ;) {
       const direct = this.#direct()
       const now = clock.monotonic()
       if (checked?.direct !== direct.join(' ') || now >= checked.dueAt) {
-        await this.#check(direct, signal)
+        const isMoved = checked?.direct !== direct.join(' ')
+        const isAlone = await this.#check(direct, isMoved, signal)
         const isOpen = book.verdict === 'open'
-        tries = isOpen ? 1 : tries + 1
-        const delay = isOpen ? OPEN_FOR_MS : delayMs(random, AGAIN, tries - 1)
+        tries = isOpen || isMoved || isAlone ? 1 : tries + 1
+        const delay = isOpen ? OPEN_FOR_MS : isAlone ? ALONE_MS : delayMs(random, AGAIN, tries)
         checked = { direct: direct.join(' '), dueAt: now + delay }
       }
       await this.#keepRelays(signal)
@@ -102,11 +106,19 @@ export class ReachKeeper {
     return this.#parts.network.addresses().filter((address) => !isRelayed(address))
   }
 
-  /** Ask friends to dial back. */
-  async #check(direct: readonly string[], signal: AbortSignal): Promise<void> {
+  /**
+   * Ask friends to dial back.
+   *
+   * @param isMoved - what was found before was found elsewhere
+   * @returns whether there is nobody to ask
+   */
+  async #check(direct: readonly string[], isMoved: boolean, signal: AbortSignal): Promise<boolean> {
     const { roster, random, book, log, network } = this.#parts
     const friends = roster.storagePeers().map(({ peer }) => peer)
-    const others = shuffled(random, friends.filter((peer) => peer !== network.self))
+    const others = shuffled(
+      random,
+      friends.filter((peer) => peer !== network.self),
+    )
     const [outside, said]: [PeerId[], boolean[]] = [[], []]
     for (const peer of others) {
       if (said.length === FRIENDS_ASKED || direct.length === 0) break
@@ -117,9 +129,10 @@ export class ReachKeeper {
     const before = book.verdict
     if (direct.length === 0 || outside.length > 0) book.verdict = 'closed'
     else if (said.length > 0) book.verdict = 'open'
-    else return
-    this.#outside = outside
+    else if (isMoved) book.verdict = 'unknown'
+    if (said.length > 0) this.#outside = outside
     if (book.verdict !== before) log.info('reach', { verdict: book.verdict, asked: said.length })
+    return others.length === 0
   }
 
   /** @returns whether the friend could dial us; `undefined` if it was not reached or did not try */
@@ -175,7 +188,11 @@ export class ReachKeeper {
   async #reserve(relay: PeerId, signal: AbortSignal): Promise<boolean> {
     const { network, roster, clock, random, log } = this.#parts
     try {
-      await network.reserve(relay, roster.addresses(relay).filter((one) => !isRelayed(one)), signal)
+      await network.reserve(
+        relay,
+        roster.addresses(relay).filter((one) => !isRelayed(one)),
+        signal,
+      )
       this.#refusals.delete(relay)
       log.info('a friend leads others to us', { relay })
       return true
@@ -193,7 +210,7 @@ export class ReachKeeper {
     const now = this.#parts.network.addresses()
     if (now.join(' ') === this.#told.join(' ')) return
     this.#told = now
-    await this.#parts.announce(signal)
+    await this.#parts.announce(now, signal)
   }
 
   /** Until it is time to ask again, or our addresses change. */

@@ -45,7 +45,7 @@ export interface Answer {
 export async function answer(
   parts: ServiceParts,
   member: Member,
-  request: Exclude<Request, { type: 'put' }>,
+  request: Exclude<Request, { type: 'put' | 'join' }>,
   signal: AbortSignal,
 ): Promise<Answer> {
   switch (request.type) {
@@ -63,6 +63,8 @@ export async function answer(
       return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
+    case 'news':
+      return { response: { type: 'heard', count: await parts.roster.merge(request.statements) } }
     case 'reach':
       return { response: parts.reach.tell((peer) => parts.roster.isAdmitted(peer)) }
     case 'dial-back':

@@ -2,7 +2,7 @@
  * Peer service: answers the members of a grid from this peer's stores.
  *
  * Strangers are refused by the network's gate before any of this runs, and once more at each request,
- * since a member may be removed meanwhile. Every wait has a limit and every member has only so many
+ * since a member may be removed meanwhile. Guests, who come with an invite code, may ask to come in. Every wait has a limit and every member has only so many
  * streams, so a hostile one slows nobody but itself.
  *
  * Limits, order of writes and answers: docs/peer.md
@@ -29,6 +29,7 @@ import type { Log } from '../ports/log.ts'
 import type { ByteStream, Network, PeerId } from '../ports/network.ts'
 import type { ShareUpload } from '../store/share-upload.ts'
 import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.ts'
+import type { InviteDesk } from './invite-desk.ts'
 import { isAllowed } from './permissions.ts'
 import { ReachBook } from './reach-book.ts'
 
@@ -50,6 +51,7 @@ const ANSWER: PaceLimits = { idleMs: 60_000 }
 export interface PeerServiceParts extends AnswerParts {
   readonly network: Network
   readonly log: Log
+  readonly invites: InviteDesk
 }
 
 export class PeerService {
@@ -79,11 +81,11 @@ export class PeerService {
    */
   async run(signal: AbortSignal): Promise<never> {
     signal.throwIfAborted()
-    const { network, roster } = this.#parts
+    const { network } = this.#parts
     const link = linkSignals(signal)
     this.#signal = link.signal
     try {
-      network.gate((peer) => roster.isAdmitted(peer))
+      network.gate((peer) => this.#mayConnect(peer))
       await this.start()
       return await orAbort(new Promise<never>(() => undefined), link.signal)
     } finally {
@@ -96,7 +98,7 @@ export class PeerService {
     const { remote } = stream
     const signal = this.#signal
     // Removed since it connected; on the streams it had it was told so in words.
-    if (!this.#parts.roster.isAdmitted(remote)) return await this.#parts.network.hangUp(remote)
+    if (!this.#mayConnect(remote)) return await this.#parts.network.hangUp(remote)
     const messages = new MessageStream(stream, this.#parts.clock)
     const count = this.#streams.get(remote) ?? 0
     const total = [...this.#streams.values()].reduce((sum, each) => sum + each, 0)
@@ -136,13 +138,10 @@ export class PeerService {
     if (payload === undefined) return false
 
     const member = this.#parts.roster.member(messages.remote)
-    if (member === undefined) {
-      await this.#respond(messages, refuse('not-admitted', 'not a member of this grid'), signal)
-      return false
-    }
+    if (member === undefined) return await this.#answerGuest(messages, payload, signal)
     try {
       const request = decodeRequest(payload)
-      if (!isAllowed(member, request)) {
+      if (request.type === 'join' || !isAllowed(member, request)) {
         const why = `a ${member.role} may not ask for ${request.type} here`
         return await this.#respond(messages, refuse('not-admitted', why), signal)
       }
@@ -151,6 +150,29 @@ export class PeerService {
     } catch (error) {
       return await this.#respond(messages, this.#refusal(error, messages.remote), signal)
     }
+  }
+
+  async #answerGuest(
+    messages: MessageStream,
+    payload: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { invites } = this.#parts
+    const { remote } = messages
+    try {
+      const request = invites.isGuest(remote) ? decodeRequest(payload) : undefined
+      if (request?.type !== 'join') {
+        await this.#respond(messages, refuse('not-admitted', 'not a member of this grid'), signal)
+        return false
+      }
+      return await this.#respond(messages, await invites.answer(remote, request), signal)
+    } catch (error) {
+      return await this.#respond(messages, this.#refusal(error, remote), signal)
+    }
+  }
+
+  #mayConnect(peer: PeerId): boolean {
+    return this.#parts.roster.isAdmitted(peer) || this.#parts.invites.isGuest(peer)
   }
 
   /** Whoever could be answered is answered, even where nothing can be written any more. */
@@ -167,7 +189,7 @@ export class PeerService {
   async #answer(
     messages: MessageStream,
     member: Member,
-    request: Request,
+    request: Exclude<Request, { type: 'join' }>,
     signal: AbortSignal,
   ): Promise<boolean> {
     if (request.type === 'put') return await this.#put(messages, member, request, signal)

@@ -5,6 +5,8 @@
  *     recovery   reads of its own vault, and roster statements
  *     peer       reads of every vault, to check and repair: it sees ciphertext; and to be dialled back
  *     invite     status and roster, to come in
+ *
+ * A guest with an invite code is no member: it may ask to come in (`join`), which no member does.
  */
 
 import { openHead } from '../../protocol/head.ts'
@@ -17,6 +19,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
   device: new Set([
     'status',
     'roster',
+    'news',
     'have',
     'read',
     'heads',
@@ -26,9 +29,9 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'release',
     'reach',
   ]),
-  recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'reach', 'dial-back']),
-  invite: new Set(['status', 'roster']),
+  recovery: new Set(['status', 'roster', 'news', 'have', 'read', 'heads']),
+  peer: new Set(['status', 'roster', 'news', 'have', 'read', 'heads', 'reach', 'dial-back']),
+  invite: new Set(['status', 'roster', 'news']),
 }
 
 /**
@@ -39,6 +42,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
 export function isAllowed(member: Member, request: Request): boolean {
   if (!ALLOWED[member.role].has(request.type)) return false
   const vault = vaultOf(request)
+  // A peer's own vault says who lends it: it is no device of that vault, and reads every vault.
   return vault === undefined || member.role === 'peer' || vault === member.vault
 }
 

@@ -19,7 +19,7 @@ import type { Link, Network, PeerId } from '../ports/network.ts'
 const DIAL_BACK_MS_MAX = 12_000
 
 /** A member is dialled back this often at most, ms: it asks when it starts and when it moved. */
-const DIAL_BACK_EVERY_MS = 10_000
+const DIAL_BACK_EVERY_MS = 2_000
 
 /** Members dialled back at a time. */
 const DIAL_BACKS_MAX = 4

@@ -95,6 +95,12 @@ export class ShareAccounts {
     return this.#statements.ofVault.all(vault, limit).map(toAccount)
   }
 
+  /** @returns at most `limit` accounts of shares that a head needs, by pack, share and vault, after `after` */
+  adopted(after: ShareKey | undefined, limit: number): ShareAccount[] {
+    const { pack = '', shareNumber = 0, vault = '' } = after ?? {}
+    return this.#statements.adopted.all(pack, shareNumber, vault, limit).map(toAccount)
+  }
+
   /** All accounts; the table must not change while this runs. */
   *all(): Generator<ShareAccount> {
     for (const row of this.#statements.all.iterate()) yield toAccount(row)
@@ -207,6 +213,10 @@ function prepare(database: DatabaseSync) {
     ofPack: select('WHERE pack = ? ORDER BY share, vault'),
     ofVault: select('WHERE vault = ? ORDER BY pack, share LIMIT ?'),
     all: select('ORDER BY pack, share, vault'),
+    adopted: select(
+      `WHERE adopted_by IS NOT NULL AND due_age IS NULL AND is_damaged = 0
+       AND (pack, share, vault) > (?, ?, ?) ORDER BY pack, share, vault LIMIT ?`,
+    ),
     provisional: select(
       `WHERE adopted_by IS NULL AND received_age <= ? AND (kept_by = 0 OR due_age IS NULL)
        ORDER BY received_age, pack, share LIMIT ?`,

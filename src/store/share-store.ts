@@ -212,6 +212,11 @@ export class ShareStore {
     return this.#accounts.provisional(age, limit)
   }
 
+  /** @returns at most `limit` shares that a head needs and that are whole, in order, after `after` */
+  adopted(after: ShareKey | undefined, limit: number): ShareAccount[] {
+    return this.#accounts.adopted(after, limit)
+  }
+
   /**
    * A provisional share whose time is over, and that was adopted once: it is due as a released one is,
    * and goes no faster. Or whoever releases a share and stores it again could have all of them go at once.

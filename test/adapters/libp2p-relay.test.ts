@@ -89,10 +89,12 @@ describe('a relay', () => {
     await expect(stranger.reserve(relay.self, relay.addresses(), never())).rejects.toThrow(
       PeerUnreachableError,
     )
-    await expect(
-      stranger.dial(bob.self, PROTOCOL, through(relay, bob), never()),
-    ).rejects.toThrow(PeerUnreachableError)
-    expect(await said(await alice.dial(bob.self, PROTOCOL, through(relay, bob), never()))).toBe('bob')
+    await expect(stranger.dial(bob.self, PROTOCOL, through(relay, bob), never())).rejects.toThrow(
+      PeerUnreachableError,
+    )
+    expect(await said(await alice.dial(bob.self, PROTOCOL, through(relay, bob), never()))).toBe(
+      'bob',
+    )
   })
 
   it('that does not pass on says so', async () => {
@@ -204,7 +206,9 @@ describe('a relay', () => {
     expect((await talk.hear(never())).status).toBe(STATUS.ok)
     talk.end()
     const raw = new RelayedConnection(stream, connection!.remoteAddr, victim.self)
-    const upgrading = evil.parts.upgrader.upgradeOutbound(raw, { signal: AbortSignal.timeout(5_000) })
+    const upgrading = evil.parts.upgrader.upgradeOutbound(raw, {
+      signal: AbortSignal.timeout(5_000),
+    })
     await expect(upgrading.then((made) => made.newStream(PROTOCOL))).rejects.toThrow(/./)
     expect(met).toEqual([])
     expect(victim.links().map(({ peer }) => peer)).not.toContain(alice.self)

@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs'
 import process from 'node:process'
 
 import type { LabMachine, NetLab } from '../../bench/relay/net-lab.ts'
+import { askPeer } from '../../src/cli/grid/peer-control.ts'
 import { jsonLines, LAUNCHER, type Ended, type Place } from './cairn.ts'
 
 /** Whatever is waited for comes within this, ms, or never. */
@@ -22,6 +23,7 @@ export interface LabPeer {
 export class LabPlace {
   readonly lab: NetLab
   readonly place: Place
+  #codes = 0
 
   constructor(lab: NetLab, place: Place) {
     this.lab = lab
@@ -44,6 +46,37 @@ export class LabPlace {
       child.on('close', () => reject(new Error(`${name} ended: ${text.err}`)))
     })
     return { name, machine, child, store }
+  }
+
+  /** A code of this peer's that brings in one friend. @returns the file it is in */
+  async invite({ store }: LabPeer): Promise<string> {
+    const wish = { expiresAt: Date.now() + 3_600_000, isAutomatic: true, wait: false }
+    let file = ''
+    await askPeer(store, 'invite', wish, AbortSignal.timeout(WAIT_MS_MAX), (event) => {
+      if (typeof event['code'] === 'string') {
+        file = this.place.write(`code-${++this.#codes}`, `${event['code']}\n`)
+      }
+      return undefined
+    })
+    return file
+  }
+
+  /** A peer that is invited by another. */
+  async friend(
+    name: string,
+    machine: LabMachine,
+    inviter: LabPeer,
+    ...options: readonly string[]
+  ): Promise<LabPeer> {
+    const code = await this.invite(inviter)
+    return await this.peer(name, machine, '--code-from', code, ...options)
+  }
+
+  /** A vault on this machine that is invited by a peer. */
+  async vault(machine: LabMachine, home: string, inviter: LabPeer): Promise<void> {
+    const code = await this.invite(inviter)
+    await this.records(machine, home, ['init', '--words-to', this.place.at(`${home}.words`)])
+    await this.records(machine, home, ['join', '--code-from', code])
   }
 
   /** Run a command on a machine to its end, in the home of this name. */

@@ -40,12 +40,13 @@ describe.skipIf(missing !== undefined)('friends behind routers', () => {
     const [anna, ben] = [lab.host(), lab.host()]
     const [cara, dan, laptop] = [lab.home().machine(), lab.home().machine(), lab.home().machine()]
     const first = await net.peer('anna', anna, ...PLAIN)
-    const code = ['--code-from', place.at('anna', 'invite'), ...PLAIN]
-    await net.peer('ben', ben, ...code)
-    await Promise.all([net.peer('cara', cara, ...code), net.peer('dan', dan, ...code)])
+    await net.friend('ben', ben, first, ...PLAIN)
+    await Promise.all([
+      net.friend('cara', cara, first, ...PLAIN),
+      net.friend('dan', dan, first, ...PLAIN),
+    ])
 
-    await net.records(laptop, 'home', ['init', '--words-to', place.at('kit.txt')])
-    await net.records(laptop, 'home', ['join', '--code-from', place.at('anna', 'invite')])
+    await net.vault(laptop, 'home', first)
     const before = await net.found(laptop, 'home', (peers) =>
       ['cara', 'dan'].every((name) => peers.get(name)?.link?.way === 'relay'),
     )
@@ -76,14 +77,12 @@ describe.skipIf(missing !== undefined)('friends behind routers', () => {
       ...[home.lanAddress, home.router.address, '4280'],
     ])
     await said(router, 'ready')
-    await net.peer('anna', anna, ...PLAIN)
-    const code = ['--code-from', place.at('anna', 'invite'), '--no-mdns', '--no-relay']
+    const first = await net.peer('anna', anna, ...PLAIN)
     const [cara] = await Promise.all([
-      net.peer('cara', home.machine(), ...code),
+      net.friend('cara', home.machine(), first, '--no-mdns', '--no-relay'),
       said(router, 'mapped 4281'),
     ])
-    await net.records(laptop, 'home', ['init', '--words-to', place.at('kit.txt')])
-    await net.records(laptop, 'home', ['join', '--code-from', place.at('anna', 'invite')])
+    await net.vault(laptop, 'home', first)
     const found = await net.found(
       laptop,
       'home',
@@ -103,19 +102,17 @@ describe.skipIf(missing !== undefined)('friends behind routers', () => {
       lab.host(),
     ]
     const both = ['--listen', '/ip4/0.0.0.0/tcp/4280', '--listen', '/ip6/::/tcp/4280']
-    await net.peer('anna', anna, ...PLAIN, ...both)
-    const code = ['--code-from', place.at('anna', 'invite'), ...PLAIN]
+    const first = await net.peer('anna', anna, ...PLAIN, ...both)
     await Promise.all([
-      net.peer('ben', ben, ...code),
-      net.peer('six', six, ...code, '--listen', '/ip6/::/tcp/4280'),
+      net.friend('ben', ben, first, ...PLAIN),
+      net.friend('six', six, first, ...PLAIN, '--listen', '/ip6/::/tcp/4280'),
     ])
-    await net.records(laptop, 'home', ['init', '--words-to', place.at('kit.txt')])
-    await net.records(laptop, 'home', ['join', '--code-from', place.at('anna', 'invite')])
+    await net.vault(laptop, 'home', first)
     place.write('files/large', randomBytes(4_000_000))
     await net.records(laptop, 'home', ['backup', place.at('files')])
     ben.move()
     const found = await net.found(laptop, 'home', (peers) =>
-      ['ben', 'six'].every((name) => peers.get(name)?.link !== undefined),
+      ['ben', 'six'].every((name) => /^ip/.test(peers.get(name)?.link?.way ?? '')),
     )
     expect(found.get('six')?.link?.way).toBe('ip6')
     expect(found.get('ben')?.link?.address).toContain(`/ip4/${ben.address}/`)
@@ -125,20 +122,18 @@ describe.skipIf(missing !== undefined)('friends behind routers', () => {
 
   it('are told in words by the doctor that nobody leads them to each other', async () => {
     const [anna, laptop] = [lab.host(), lab.host()]
-    await net.peer('anna', anna, ...PLAIN, '--no-relay')
-    const code = ['--code-from', place.at('anna', 'invite'), ...PLAIN]
+    const first = await net.peer('anna', anna, ...PLAIN, '--no-relay')
     await Promise.all([
-      net.peer('cara', lab.home().machine(), ...code),
-      net.peer('dan', lab.home().machine(), ...code),
+      net.friend('cara', lab.home().machine(), first, ...PLAIN),
+      net.friend('dan', lab.home().machine(), first, ...PLAIN),
     ])
-    await net.records(laptop, 'home', ['init', '--words-to', place.at('kit.txt')])
-    await net.records(laptop, 'home', ['join', '--code-from', place.at('anna', 'invite')])
+    await net.vault(laptop, 'home', first)
     const { code: status, stdout } = await net.cairn(laptop, 'home', ['doctor'])
     expect(status).toBe(3)
     expect(stdout).toContain('is up, anna is connected with it, and nothing leads to it from here')
     expect(stdout).toContain('forward TCP port 4280')
     const { stdout: own } = await net.cairn(anna, 'home', ['doctor', '--store', place.at('anna')])
-    expect(own).toContain('Nobody can dial')
+    expect(own).toContain('cannot dial cara, and nobody leads to it')
   })
 })
 
@@ -151,17 +146,12 @@ describe.skipIf(missing !== undefined)('friends in one home', () => {
       const home = lab.home()
       const [box, laptop] = [home.machine(), home.machine()]
       const first = await net.peer('box', box, '--no-upnp')
-      await net.records(laptop, 'home', ['init', '--words-to', place.at('kit.txt')])
-      await net.records(laptop, 'home', ['join', '--code-from', place.at('box', 'invite')])
+      await net.vault(laptop, 'home', first)
       first.child.kill('SIGTERM')
       await new Promise((resolve) => first.child.once('close', resolve))
       home.renumber(box)
       await net.peer('box', box, '--no-upnp')
-      const found = await net.found(
-        laptop,
-        'home',
-        (peers) => peers.get('box')?.link !== undefined,
-      )
+      const found = await net.found(laptop, 'home', (peers) => peers.get('box')?.link !== undefined)
       expect(found.get('box')?.link).toMatchObject({ way: 'local' })
       expect(found.get('box')?.link?.address).toContain(`/ip4/${box.address}/`)
     } finally {

@@ -9,7 +9,7 @@ import { forever, makePack, TestGrid, type TestPeer } from '../support/test-grid
 const MINUTE_MS = 60_000
 
 /** Peers 0, 1 and 2 can be dialled; 3 and 4 only dial out. */
-const isClosed = (index: number) => index > 2
+const machine = (index: number) => ({ isReachable: index <= 2 })
 
 describe('a peer that others can dial', () => {
   it('is told so by friends, and asks nobody to lead others to it', async () => {
@@ -27,7 +27,7 @@ describe('a peer that others can dial', () => {
 
 describe('a peer that only dials out', () => {
   it('is led to by friends, tells the grid who they are, and is reached through them', async () => {
-    const test = new TestGrid({ peers: 5, isClosed })
+    const test = new TestGrid({ peers: 5, machine })
     await test.tell(async () => {
       await pass(test, MINUTE_MS)
       const closed = test.peers.slice(3)
@@ -46,7 +46,7 @@ describe('a peer that only dials out', () => {
   })
 
   it('takes shares and gives them back, to a laptop that only dials out as well', async () => {
-    const test = new TestGrid({ peers: 5, isClosed })
+    const test = new TestGrid({ peers: 5, machine })
     await test.tell(async () => {
       await pass(test, MINUTE_MS)
       const grid = await test.client()
@@ -65,7 +65,7 @@ describe('a peer that only dials out', () => {
   })
 
   it('takes another friend where one is gone', async () => {
-    const test = new TestGrid({ peers: 4, isClosed })
+    const test = new TestGrid({ peers: 4, machine })
     await test.tell(async () => {
       await pass(test, MINUTE_MS)
       const closed = test.peers[3]!
@@ -80,12 +80,12 @@ describe('a peer that only dials out', () => {
   })
 
   it('is led to by nobody where it does not want to, or where nobody can', async () => {
-    const test = new TestGrid({ peers: 4, isClosed, each: () => ({ mayUseRelays: false }) })
+    const test = new TestGrid({ peers: 4, machine, each: () => ({ mayUseRelays: false }) })
     await test.tell(async () => {
       await pass(test, MINUTE_MS)
       expect(relaysOf(test.peers[3]!)).toEqual([])
     })
-    const alone = new TestGrid({ peers: 3, isClosed: (index) => index > 0 })
+    const alone = new TestGrid({ peers: 3, machine: (index) => ({ isReachable: index === 0 }) })
     await alone.tell(async () => {
       await pass(alone, MINUTE_MS)
       alone.peers[0]!.machine.crash('power')
@@ -96,7 +96,7 @@ describe('a peer that only dials out', () => {
   })
 
   it('does not storm: friends who are all gone are asked less and less often', async () => {
-    const test = new TestGrid({ peers: 2, isClosed: (index) => index > 0 })
+    const test = new TestGrid({ peers: 2, machine: (index) => ({ isReachable: index === 0 }) })
     await test.tell(async () => {
       await pass(test, MINUTE_MS)
       test.peers[0]!.machine.crash('power')

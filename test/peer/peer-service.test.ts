@@ -37,7 +37,7 @@ const stranger = signingKeyFromSeed(seedOf('a stranger'))
 const MINUTE_MS = 60_000
 
 describe('admission', () => {
-  it('lets no stranger reach a handler', async () => {
+  it('N05: lets no stranger reach a handler', async () => {
     await withPeer(async ({ test, session, peer }) => {
       const other = await sessionOf(test, stranger)
       await expect(other.status(forever)).rejects.toThrow(PeerUnreachableError)
@@ -77,11 +77,11 @@ describe('admission', () => {
         return asked.join(' ')
       }
       expect(await allowed(test.device)).toBe(
-        'status roster have read heads adopt publish release put',
+        'status roster news have read heads adopt publish release put',
       )
-      expect(await allowed(test.keys.recoveryKey)).toBe('status roster have read heads')
-      expect(await allowed(friend)).toBe('status roster have read heads heads-of-other')
-      expect(await allowed(invite)).toBe('status roster')
+      expect(await allowed(test.keys.recoveryKey)).toBe('status roster news have read heads')
+      expect(await allowed(friend)).toBe('status roster news have read heads heads-of-other')
+      expect(await allowed(invite)).toBe('status roster news')
     })
   })
 
@@ -344,6 +344,9 @@ function requestsFor(test: TestGrid, other: VaultId): Record<string, Request> {
   return {
     status: { type: 'status' },
     roster: { type: 'roster', statements: [] },
+    news: { type: 'news', statements: [] },
+    // Nobody who is in comes in again.
+    join: { type: 'join', invite: seedOf('i').slice(16), wish: seedOf('w'), proof: seedOf('p') },
     have: { type: 'have', packs, manifests: true },
     read: { type: 'read', pack: packs[0]!, shareNumber: 0, first: 0, count: 1 },
     heads: { type: 'heads', vault, all: true },

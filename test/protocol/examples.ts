@@ -59,6 +59,8 @@ export const REQUESTS: { readonly [Type in Request['type']]: Request & { readonl
   release: { type: 'release', document: sample(400, 17) },
   heads: { type: 'heads', vault: VAULT_BYTES, all: false },
   roster: { type: 'roster', statements: [sample(200, 14), sample(100, 15)] },
+  news: { type: 'news', statements: [sample(200, 14)] },
+  join: { type: 'join', invite: sample(16, 18), wish: sample(120, 19), proof: sample(32, 20) },
   reach: { type: 'reach' },
   'dial-back': {
     type: 'dial-back',
@@ -81,6 +83,8 @@ export const RESPONSES: {
   receipt: { type: 'receipt', receipt: sample(150, 16) },
   heads: { type: 'heads', heads: [{ head: sample(300, 13), receipt: sample(150, 16) }] },
   roster: { type: 'roster', statements: [] },
+  heard: { type: 'heard', count: 1 },
+  joining: { type: 'joining', state: 'admitted', statements: [sample(200, 14)] },
   reach: {
     type: 'reach',
     verdict: 'closed',

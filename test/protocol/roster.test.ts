@@ -4,13 +4,16 @@ import { describe, expect, it } from 'vitest'
 import { concat, utf8 } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
 import { FormatError, VersionError } from '../../protocol/errors.ts'
-import { sign } from '../../protocol/keys.ts'
+import { sha256 } from '../../protocol/hash.ts'
+import { peerIdOf, sign, signingKeyFromSeed } from '../../protocol/keys.ts'
 import {
   gridIdFromBytes,
   openStatement,
   Roster,
   signStatement,
   STATEMENTS_MAX,
+  WORDS_PER_DELEGATE_MAX,
+  WORDS_PER_PEER_MAX,
   type Member,
   type Statement,
 } from '../../protocol/roster.ts'
@@ -49,7 +52,10 @@ describe('statements', () => {
     for (const saying of [
       { type: 'remove', issuedAt: T },
       { type: 'addresses', issuedAt: T, addresses: [] },
+      { type: 'presence', issuedAt: T },
+      { type: 'presence', issuedAt: T, awayUntil: T + 90 * DAY, isLeaving: true },
       { type: 'admit', issuedAt: T, role: 'peer' },
+      { type: 'admit', issuedAt: T, role: 'peer', vault: ofAnn.vault },
       { type: 'admit', issuedAt: T, role: 'invite', expiresAt: T + DAY },
     ] as const) {
       const parties = { subject: founder.peer, issuer: founder.peer }
@@ -84,7 +90,7 @@ describe('statements', () => {
     const bad: Statement[] = [
       roleless,
       vaultless,
-      { ...statement, role: 'peer' },
+      { ...statement, role: 'invite' },
       { ...vaultless, role: 'recovery' },
       { ...endless, role: 'invite' },
       { ...statement, type: 'remove' },
@@ -98,10 +104,19 @@ describe('statements', () => {
     for (const other of bad) expect(() => signStatement(other, founder.key)).toThrow(FormatError)
   })
 
-  it('about addresses come from their owner', () => {
+  it('about addresses and presence come from their owner', () => {
     expect(() => says(founder, ann, { type: 'addresses', issuedAt: T, addresses: [] })).toThrow(
       FormatError,
     )
+    expect(() => says(founder, ann, { type: 'presence', issuedAt: T })).toThrow(FormatError)
+  })
+
+  it('say that somebody is away for 90 days at most, and never in the past', () => {
+    for (const awayUntil of [T - 1, T + 90 * DAY + 1]) {
+      expect(() => says(ann, ann, { type: 'presence', issuedAt: T, awayUntil })).toThrow(
+        FormatError,
+      )
+    }
   })
 
   it('of a later version say so', () => {
@@ -121,7 +136,9 @@ describe('statements', () => {
 describe('a roster', () => {
   it('has its founder from the start', () => {
     const roster = new Roster(grid)
-    expect(roster.members(NOW)).toEqual([{ peer: founder.peer, role: 'peer', addresses: [] }])
+    expect(roster.members(NOW)).toEqual([
+      { peer: founder.peer, role: 'peer', addresses: [], isLeaving: false },
+    ])
     expect(roster.isAdmitted(ann.peer, NOW)).toBe(false)
   })
 
@@ -188,6 +205,7 @@ describe('a roster', () => {
       name: 'Ann',
       domain: 'a house',
       addresses: ['/old'],
+      isLeaving: false,
     }
     expect(roster.member(ann.peer, NOW)).toEqual(known)
   })
@@ -199,6 +217,54 @@ describe('a roster', () => {
     const roster = rosterOf(admit(founder, ann), ...announcements)
     expect(roster.member(ann.peer, NOW)?.addresses).toEqual(['/day/3'])
     expect(roster.statements()).toHaveLength(2)
+  })
+
+  it('keeps the newest presence only, until its owner is removed', () => {
+    const away = says(ann, ann, { type: 'presence', issuedAt: T + 2, awayUntil: T + 9 * DAY })
+    const back = says(ann, ann, { type: 'presence', issuedAt: T + 3 })
+    const leaves = says(ann, ann, { type: 'presence', issuedAt: T + 4, isLeaving: true })
+    const known = (...more: Uint8Array[]) =>
+      rosterOf(admit(founder, ann), ...more).member(ann.peer, NOW)
+    expect(known(away)).toMatchObject({ awayUntil: T + 9 * DAY, isLeaving: false })
+    expect(known(back, away)).not.toHaveProperty('awayUntil')
+    expect(known(leaves, back)).toMatchObject({ isLeaving: true })
+    expect(rosterOf(leaves, away, back).statements()).toHaveLength(1)
+    const again = [remove(ann, ann, T + 5), admit(founder, ann, T + 6)]
+    expect(known(leaves, ...again)).toMatchObject({ isLeaving: false })
+  })
+
+  it('gives the time for news that take the place of others, even by a clock that was ahead', () => {
+    const roster = rosterOf(
+      admit(founder, ann),
+      says(ann, ann, { type: 'presence', issuedAt: NOW + 400 * DAY }),
+    )
+    expect(roster.newsTime('presence', ann.peer, NOW)).toBe(NOW + 400 * DAY + 1)
+    expect(roster.newsTime('addresses', ann.peer, NOW)).toBe(NOW)
+    roster.add(remove(founder, ann, NOW + DAY))
+    expect(roster.newsTime('addresses', ann.peer, NOW)).toBe(NOW + DAY + 1)
+  })
+
+  it('knows whose peer it is, which makes the peer no device of that vault', () => {
+    const lent = says(founder, ann, {
+      type: 'admit',
+      role: 'peer',
+      vault: ofAnn.vault,
+      quota: 5,
+      issuedAt: T,
+    })
+    const device = admitDevice(ofAnn.recovery, cat, T + 1)
+    const recovery = says(founder, ofAnn.recovery, {
+      type: 'admit',
+      role: 'recovery',
+      vault: ofAnn.vault,
+      issuedAt: T,
+    })
+    const roster = rosterOf(lent, recovery, device)
+    expect(roster.member(ann.peer, NOW)).toMatchObject({ role: 'peer', vault: ofAnn.vault })
+    expect(roster.member(cat.peer, NOW)).not.toHaveProperty('quota')
+    // What a peer's vault removes is a device only: the peer stays.
+    roster.add(remove(ofAnn.recovery, ann))
+    expect(roster.isAdmitted(ann.peer, NOW)).toBe(true)
   })
 
   it('says the highest role of somebody with several', () => {
@@ -224,9 +290,48 @@ describe('a roster', () => {
     expect(roster.statements()).toHaveLength(STATEMENTS_MAX)
     expect(roster.add(admit(ann, bob))).toBe(true)
     expect(roster.statements()).toHaveLength(2)
-    for (let day = 1; day <= STATEMENTS_MAX - 2; day += 1) roster.add(admit(ann, cat, T + day))
+    for (let day = 1; day <= STATEMENTS_MAX - 2; day += 1) roster.add(admit(founder, cat, T + day))
     expect(roster.add(admit(ann, dan))).toBe(false)
     expect(roster.statements()).toHaveLength(STATEMENTS_MAX)
+  })
+
+  it('is not filled by one inviter: of its words only the first so many count', () => {
+    for (const [issuer, ground, most] of [
+      [ann, admit(founder, ann), WORDS_PER_PEER_MAX],
+      [invite, says(founder, invite, asInvite), WORDS_PER_DELEGATE_MAX],
+    ] as const) {
+      const phantoms = Array.from({ length: most + 20 }, (_, index) =>
+        admit(issuer, phantom(index), T + 1 + index),
+      )
+      const one = rosterOf(ground, ...phantoms)
+      const other = rosterOf(...phantoms.toReversed(), ground)
+      expect(one.members(T)).toEqual(other.members(T))
+      const admitted = phantoms.map((_, index) => one.isAdmitted(phantom(index).peer, T))
+      expect(admitted.filter(Boolean)).toHaveLength(most)
+      expect(admitted.lastIndexOf(true)).toBe(most - 1)
+      // The founder is not bound, and goes on.
+      expect(one.add(admit(founder, bob))).toBe(true)
+      expect(one.isAdmitted(bob.peer, NOW)).toBe(true)
+    }
+  })
+
+  it('makes room for others by forgetting what one inviter said too much', () => {
+    const roster = rosterOf(says(founder, invite, asInvite))
+    for (let index = 1; index < STATEMENTS_MAX; index += 1) {
+      roster.add(admit(invite, phantom(index)))
+    }
+    expect(roster.statements()).toHaveLength(STATEMENTS_MAX)
+    expect(roster.add(admit(founder, bob))).toBe(true)
+    expect(roster.statements()).toHaveLength(WORDS_PER_DELEGATE_MAX + 2)
+  })
+
+  it('is left by its founder when the founder says so, and by nobody else’s word', () => {
+    const leaves = remove(founder, founder, T + 5)
+    const roster = rosterOf(admit(founder, ann), leaves)
+    expect(roster.isAdmitted(founder.peer, NOW)).toBe(false)
+    expect(roster.members(NOW).map(({ peer }) => peer)).toEqual([ann.peer])
+    roster.add(admit(founder, founder, T + 6))
+    expect(roster.member(founder.peer, NOW)).toMatchObject({ role: 'peer' })
   })
 })
 
@@ -431,6 +536,9 @@ describe('rosters of the same statements', () => {
     fc
       .tuple(someone, time)
       .map(([a, t]) => says(a, a, { type: 'addresses', issuedAt: t, addresses: [`/${t}`] })),
+    fc
+      .tuple(someone, time)
+      .map(([a, t]) => says(a, a, { type: 'presence', issuedAt: t, awayUntil: t + 2 })),
   )
   const scenes = fc
     .tuple(fc.array(someone, { maxLength: 3 }), fc.array(anyStatement, { maxLength: 14 }))
@@ -472,6 +580,14 @@ describe('rosters of the same statements', () => {
     )
   })
 })
+
+const asInvite = { type: 'admit', role: 'invite', issuedAt: T, expiresAt: T + 7 * DAY } as const
+
+/** Somebody who was never there. */
+function phantom(index: number): Person {
+  const key = signingKeyFromSeed(sha256(utf8(`phantom ${index}`)))
+  return { key, peer: peerIdOf(key.publicKey) }
+}
 
 function rosterOf(...statements: readonly Uint8Array[]): Roster {
   const roster = new Roster(grid)

@@ -55,6 +55,9 @@ const byInvite = says(invite, cat, {
   issuedAt: T - DAY,
 })
 const recoveryIn = says(founder, recovery, { type: 'admit', role: 'recovery', vault, issuedAt: T })
+const annAway = says(ann, ann, { type: 'presence', issuedAt: T + 1, awayUntil: T + DAY })
+const annBack = says(ann, ann, { type: 'presence', issuedAt: T + 2 })
+const bobAway = says(bob, bob, { type: 'presence', issuedAt: T + 11, awayUntil: T + DAY, isLeaving: true })
 const byRecovery = says(recovery, bob, { type: 'admit', role: 'device', vault, issuedAt: T + 1 })
 
 export const scenarios: readonly Scenario[] = [
@@ -62,13 +65,23 @@ export const scenarios: readonly Scenario[] = [
   one('admit-with-everything', 'success', 'all optional fields', make({ role: 'device', vault: keys.vaultKey.publicKey, quota: 50e9, name: 'Ann’s laptop', domain: 'Ann’s house', addresses: ['/ip4/192.0.2.1/tcp/4001'], expiresAt: T + DAY })),
   one('addresses', 'success', 'by their owner', says(ann, ann, { type: 'addresses', issuedAt: T, addresses: ['/a'] })),
   one('remove', 'success', 'a removal', annOut),
+  one('presence', 'success', 'here, and not leaving', presence({})),
+  one('presence-away', 'success', 'for a month', presence({ awayUntil: T + 30 * DAY })),
+  one('presence-away-at-the-limit', 'success', '90 days', presence({ awayUntil: T + 90 * DAY })),
+  one('presence-away-above-the-limit', 'FormatError', '90 days and a millisecond', presence({ awayUntil: T + 90 * DAY + 1 })),
+  one('presence-away-in-the-past', 'FormatError', 'before it was said', presence({ awayUntil: T - 1 })),
+  one('presence-leaving', 'success', 'for good', presence({ isLeaving: true })),
+  one('presence-not-leaving', 'FormatError', 'said by leaving it out', presence({ isLeaving: false })),
+  one('presence-by-another', 'FormatError', 'only the owner announces it', presence({ subject: bob.key.publicKey })),
+  one('presence-with-addresses', 'FormatError', 'not a field of presence', presence({ addresses: [] })),
   one('addresses-by-another', 'FormatError', 'only their owner announces them', make({ type: 'addresses', role: undefined, addresses: [] })),
   one('remove-with-a-role', 'FormatError', 'not a field of removals', make({ type: 'remove' })),
   one('admit-without-a-role', 'FormatError', 'each admission has one', make({ role: undefined })),
   one('admit-with-an-unknown-role', 'FormatError', 'no such role', make({ role: 'king' })),
   one('unknown-type', 'FormatError', 'no such type', make({ type: 'bless', role: undefined })),
   one('device-without-a-vault', 'FormatError', 'whose would it be', make({ role: 'device' })),
-  one('peer-with-a-vault', 'FormatError', 'peers have none', make({ vault: sample(32) })),
+  one('peer-with-a-vault', 'success', 'of whoever lends it', make({ vault: sample(32) })),
+  one('invite-with-a-vault', 'FormatError', 'invites have none', make({ role: 'invite', vault: sample(32), expiresAt: T + DAY })),
   one('invite-without-an-end', 'FormatError', 'invites end', make({ role: 'invite' })),
   one('quota-negative', 'FormatError', 'below', make({ quota: -1 })),
   one('quota-at-the-limit', 'success', '2^53 − 1', make({ quota: Number.MAX_SAFE_INTEGER })),
@@ -92,6 +105,10 @@ export const scenarios: readonly Scenario[] = [
   set('members-after-a-return', 'Ann’s later words hold again', [annAgain, annOut, catLate, bobIn, annIn]),
   set('members-by-an-invite', 'behind its clock; the quota is the invite’s', [byInvite, inviteIn]),
   set('members-when-an-invite-ended', 'the invite is gone, whom it admitted stays', [byInvite, inviteIn], T + DAY),
+  set('members-who-are-away', 'the newest presence', [annAway, annBack, annIn, bobIn, bobAway]),
+  set('members-who-came-back', 'presence from before a removal is void', [annAway, annOut, annAgain]),
+  set('members-by-an-invite-that-says-too-much', '64 of 70 admissions count', [inviteIn, ...Array.from({ length: 70 }, (_, index) => says(invite, person(60 + index), { type: 'admit', role: 'peer', issuedAt: T + 1 + index }))], T + 100),
+  set('members-without-the-founder', 'it left', [annIn, says(founder, founder, { type: 'remove', issuedAt: T + 1 })]),
   set('members-by-a-recovery', 'a new device of the vault', [byRecovery, recoveryIn]),
 ]
 
@@ -103,6 +120,12 @@ function set(name: string, comment: string, said: readonly Uint8Array[], now = T
   const writer = new ByteWriter()
   for (const statement of said) writer.u32(statement.length).put(statement)
   return { name, expect: 'success', comment, bytes: writer.finish(), fields: { now: `${now}` } }
+}
+
+function presence(changes: object): Uint8Array {
+  const { key } = ann
+  const own = { type: 'presence', role: undefined, issuer: key.publicKey }
+  return make({ ...own, ...changes }, ann)
 }
 
 function make(changes: object = {}, signer = founder, tag = 'cairnro1'): Uint8Array {

@@ -2,25 +2,17 @@
  * `cairn doctor`: who can reach whom, how, and what would help.
  */
 
-import { existsSync, statfsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { statfsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { isNanosecondExact } from '../../adapters/file-times.ts'
-import { NodeClock } from '../../adapters/node-clock.ts'
-import { NodeDisk } from '../../adapters/node-disk.ts'
-import { PinoLog } from '../../adapters/pino-log.ts'
-import { UsageError } from '../../base/errors.ts'
-import { Grid } from '../../grid/grid.ts'
-import { RosterBook } from '../../grid/roster-book.ts'
-import { diagnose, type Diagnosis } from '../../node/doctor.ts'
-import { GridNotFoundError } from '../../node/grid-link.ts'
-import { loadRoster } from '../../store/roster-store.ts'
+import type { Diagnosis, PeerDiagnosis } from '../../node/doctor.ts'
+import type { PeerId } from '../../ports/network.ts'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
 import { EXIT } from '../exit-code.ts'
 import { formatBytes } from '../format.ts'
-import { PeerStore } from '../grid/peer-store.ts'
+import { askPeer } from '../grid/peer-control.ts'
 import type { Output } from '../output.ts'
-import { openNetwork } from '../ports.ts'
 import { findings, pairLine, pairsOf, peerLines, type Finding } from '../reports/doctor.ts'
 import { withClient } from '../with-client.ts'
 
@@ -53,35 +45,16 @@ export function doctorCommand(context: Context): Command {
     })
 }
 
-/** Speak with the identity of a storage peer, beside the process that runs it. */
+/** Have the peer that runs there find out: those who only dial out are connected with it alone. */
 async function diagnoseAsPeer(context: Context, folder: string): Promise<Diagnosis> {
-  if (!existsSync(join(folder, 'key'))) throw new UsageError(`${folder} is not the store of a peer`)
-  const store = PeerStore.open(folder)
-  const founded = store.grid()
-  if (founded === undefined) {
-    throw new GridNotFoundError(`the peer in ${folder} belongs to no grid yet`)
-  }
-  const clock = new NodeClock()
-  const log = new PinoLog({ level: 'error', file: join(folder, 'log') })
-  const statements = await loadRoster(await NodeDisk.open(folder), log)
-  const roster = new RosterBook({
-    grid: founded.grid,
-    clock,
-    statements: [...founded.statements, ...statements],
-    // The running peer keeps what it learns itself.
-    save: () => Promise.resolve(),
+  const peers: PeerDiagnosis[] = []
+  const { self } = await askPeer(folder, 'doctor', {}, context.signal, (event) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is this program's own peer that answers
+    peers.push(event as unknown as PeerDiagnosis)
+    return undefined
   })
-  const network = await openNetwork({ seed: store.key().seed, listen: [] })
-  network.gate(() => false)
-  network.discover(founded.grid, (peer) => roster.isAdmitted(peer))
-  const grid = new Grid({ network, clock, log, roster })
-  try {
-    const own = store.addresses().filter((address) => !address.includes('/p2p-circuit'))
-    return await diagnose({ grid, roster, network, clock }, own, context.signal)
-  } finally {
-    grid.close()
-    await network.close()
-  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- likewise
+  return { self: self as PeerId, peers }
 }
 
 function report(context: Context, output: Output, folder: string, diagnosis: Diagnosis): void {

@@ -90,10 +90,14 @@ function peerFindings(diagnosis: Diagnosis, peer: PeerDiagnosis): Finding[] {
       ),
     )
   }
-  if (peer.verdict === 'closed' && peer.relays.length > 0) {
-    found.push(fine(`${name} is reached through friends, which is slower. ${forward(name, peer)}`))
-  } else if (peer.verdict === 'closed') {
-    found.push(trouble(`Nobody can dial ${name}, and nobody leads to it. ${forward(name, peer)}`))
+  if (peer.verdict !== 'closed') return found
+  const who = peer.link !== undefined && peer.link.way !== 'relay' ? 'Some friends' : 'Friends'
+  if (peer.relays.length > 0) {
+    const words = `${who} cannot dial ${name} and reach it through others, which is slower.`
+    found.push(fine(`${words} ${forward(name, peer)}`))
+  } else {
+    const words = `${who} cannot dial ${name}, and nobody leads to it.`
+    found.push(trouble(`${words} ${forward(name, peer)}`))
   }
   return found
 }
