@@ -159,10 +159,7 @@ export class NetLab {
     router.run('iptables', '-A', 'FORWARD', '-i', 'lan', '-j', 'ACCEPT')
     // What was asked for from inside, and ports that were forwarded.
     const known = 'ESTABLISHED,RELATED,DNAT'
-    router.run(
-      ...['iptables', '-A', 'FORWARD', '-m', 'conntrack'],
-      ...['--ctstate', known, '-j', 'ACCEPT'],
-    )
+    router.run('iptables', '-A', 'FORWARD', '-m', 'conntrack', '--ctstate', known, '-j', 'ACCEPT')
     return new LabHome(this, router, number)
   }
 

@@ -103,8 +103,10 @@ const FIGURES: readonly Figure[] = [
   ...manyHistories('forgotten, nothing composed', ({ forgetWhole }) => forgetWhole),
   ...manyHistories('forgotten, each with a delta composed', ({ forget }) => forget),
 
-  atLeast('through a friend, between two who only dial out, MB/s', 20, (results) =>
-    results.relay[0]?.relayedMBps,
+  atLeast(
+    'through a friend, between two who only dial out, MB/s',
+    20,
+    (results) => results.relay[0]?.relayedMBps,
   ),
 ]
 

@@ -5,8 +5,6 @@
  * dial fails as PeerUnreachableError, a stream as StreamResetError.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import type { Connection, Libp2p, Listener, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 
@@ -29,9 +27,6 @@ const DIAL_MS_MAX = 30_000
  * side is gone: a laptop that slept wakes up with connections that nobody holds any more.
  */
 const IDLE_STREAM_MS_MAX = 8_000
-
-/** How often the machine's own addresses are looked at, while somebody wants to know, ms. */
-const ADDRESSES_AGAIN_MS = 3_000
 
 /** Of one protocol and connection; a relay's limits are no reason not to try. */
 const LIMITS = {
@@ -99,13 +94,13 @@ class Libp2pNetwork implements Network {
 
   async changed(known: readonly string[], signal: AbortSignal): Promise<void> {
     while (this.addresses().join(' ') === known.join(' ')) {
-      const told = linkSignals(signal)
-      this.#ways.onceChanged(() => told.abort(new Error('changed')))
-      // The system tells nobody of new addresses; it is asked.
-      const options = { signal: told.signal, ref: false }
-      await sleep(ADDRESSES_AGAIN_MS, undefined, options).catch(ignore)
-      told.release()
-      signal.throwIfAborted()
+      const changed = Promise.withResolvers<void>()
+      const unlisten = this.#ways.onChange(changed.resolve)
+      try {
+        await orAbort(changed.promise, signal)
+      } finally {
+        unlisten()
+      }
     }
   }
 

@@ -24,7 +24,7 @@ import { signingKeyFromSeed } from '../../protocol/signing.ts'
 import { assert } from '../base/assert.ts'
 import type { PeerId } from '../ports/network.ts'
 import { leanNoise } from './libp2p-noise.ts'
-import { corkedTcp } from './libp2p-tcp.ts'
+import { corkedTcp, OpenSockets } from './libp2p-tcp.ts'
 
 /** Open streams of one protocol on one connection; more are reset. Above any client's own width. */
 export const STREAMS_MAX = 128
@@ -90,6 +90,7 @@ export interface NodeParts {
 export interface Node {
   readonly libp2p: Libp2p
   readonly parts: NodeParts
+  readonly sockets: OpenSockets
 }
 
 /**
@@ -102,11 +103,12 @@ export async function makeNode(
   isDenied: (peer: PeerId) => boolean,
 ): Promise<Node> {
   const made: { parts?: NodeParts } = {}
+  const sockets = new OpenSockets()
   const libp2p = await createLibp2p({
     start: false,
     privateKey: privateKeyOf(options.seed),
     addresses: { listen: [...options.listen] },
-    transports: [corkedTcp()],
+    transports: [corkedTcp(sockets)],
     connectionEncrypters: [leanNoise()],
     streamMuxers: [
       yamux({
@@ -142,7 +144,7 @@ export async function makeNode(
   })
   const { parts } = made
   assert(parts !== undefined, 'libp2p makes its services at once')
-  return { libp2p, parts }
+  return { libp2p, parts, sockets }
 }
 
 /** Libp2p would derive the public key in JavaScript, which takes 25 ms of processor time at a start. */

@@ -7,6 +7,8 @@
  * (relay, router, mDNS) is loaded only there.
  */
 
+import { networkInterfaces } from 'node:os'
+
 import type { Connection } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
@@ -21,6 +23,9 @@ import type { RouterMapping } from './router-mapping.ts'
 
 /** How often a direct way is looked for while there is only a relayed one, ms. */
 const DIRECT_AGAIN_MS = 60_000
+
+/** How often the machine's own addresses are looked at, ms. */
+const ADDRESSES_AGAIN_MS = 3_000
 
 /** A relayed connection that nobody used for this long gives its place to others, ms. */
 const RELAYED_IDLE_MS = 300_000
@@ -54,12 +59,14 @@ export class Ways {
   readonly #reservations = new Map<PeerId, Reservation>()
   readonly #usedAt = new WeakMap<Connection, number>()
   readonly #triedAt = new Map<PeerId, number>()
-  #listeners: (() => void)[] = []
+  readonly #listeners = new Set<() => void>()
   #lan: Lan | undefined
   /** Whether others in the home can reach us. */
   #isHome = false
   #mapping: RouterMapping | undefined
   #idleTimer: NodeJS.Timeout | undefined
+  #addressTimer: NodeJS.Timeout | undefined
+  #addresses = ''
   #isClosed = false
 
   constructor({ node, options, isAdmitted }: WaysParts) {
@@ -76,6 +83,8 @@ export class Ways {
 
   /** @param listening - multiaddrs that we listen at */
   async start(listening: readonly string[]): Promise<void> {
+    this.#addressTimer = setInterval(() => this.#look(), ADDRESSES_AGAIN_MS)
+    this.#addressTimer.unref()
     if (listening.length === 0) return
     this.#isHome = !listening.every(isLoopback)
     if (this.#options.isRelay === true) {
@@ -85,7 +94,7 @@ export class Ways {
     const port = listening.filter((address) => !isLoopback(address)).flatMap(portOf)[0]
     if (this.#options.isMapping === true && port !== undefined) {
       const { RouterMapping: Mapping } = await import('./router-mapping.ts')
-      this.#mapping = new Mapping(port)
+      this.#mapping = new Mapping(port, () => this.#tellChange())
       this.#mapping.start()
     }
   }
@@ -94,6 +103,7 @@ export class Ways {
     this.#isClosed = true
     this.#dialer.close()
     clearInterval(this.#idleTimer)
+    clearInterval(this.#addressTimer)
     for (const relay of this.#reservations.keys()) this.unreserve(relay)
     await Promise.all([this.#lan?.stop(), this.#mapping?.stop()])
   }
@@ -160,9 +170,10 @@ export class Ways {
     if (this.#reservations.delete(relay)) this.#tellChange()
   }
 
-  /** Call `listener` once, when a friend leads others to us, or does no more. */
-  onceChanged(listener: () => void): void {
-    this.#listeners.push(listener)
+  /** Call `listener` whenever others may reach us elsewhere. @returns ends that */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** Friends who lead others to us. */
@@ -246,8 +257,19 @@ export class Ways {
     }
   }
 
+  /** The system tells nobody that the machine has moved; it is asked. */
+  #look(): void {
+    const infos = Object.values(networkInterfaces()).flatMap((one) => one ?? [])
+    const addresses = new Set(infos.map(({ address }) => address))
+    const known = [...addresses].join(' ')
+    if (known === this.#addresses) return
+    this.#addresses = known
+    this.#node.sockets.endStale(addresses)
+    this.#tellChange()
+  }
+
   #tellChange(): void {
-    for (const tell of this.#listeners.splice(0)) tell()
+    for (const tell of [...this.#listeners]) tell()
   }
 
   #forget(relay: PeerId, connection: Connection): void {

@@ -54,14 +54,19 @@ export interface Mapping {
 
 export class RouterMapping {
   readonly #port: number
+  readonly #onChange: () => void
   #service: Service | undefined
   #mapping: Mapping | undefined
   #timer: NodeJS.Timeout | undefined
   readonly #stopped = new AbortController()
 
-  /** @param port - the TCP port we listen at */
-  constructor(port: number) {
+  /**
+   * @param port - the TCP port we listen at
+   * @param onChange - called when the address that leads to us is another one
+   */
+  constructor(port: number, onChange: () => void) {
     this.#port = port
+    this.#onChange = onChange
   }
 
   /** Ask now, and again before the answer is out of date. Returns at once; a home without UPnP is silent. */
@@ -95,6 +100,7 @@ export class RouterMapping {
   }
 
   async #renew(): Promise<void> {
+    const before = this.#mapping?.address
     try {
       this.#service ??= await findService(this.#stopped.signal)
       this.#mapping =
@@ -106,6 +112,7 @@ export class RouterMapping {
       this.#service = undefined
       this.#mapping = undefined
     }
+    if (this.#mapping?.address !== before) this.#onChange()
   }
 }
 

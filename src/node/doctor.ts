@@ -81,7 +81,8 @@ export async function diagnose(
     const dialsUs = dialled.get(peer)
     return [
       {
-        ...{ peer, addresses },
+        peer,
+        addresses,
         ...(member.name === undefined ? {} : { name: member.name }),
         ...(member.domain === undefined ? {} : { domain: member.domain }),
         ...answerOf(measured.answers, peer),

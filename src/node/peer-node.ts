@@ -104,7 +104,12 @@ export async function startPeer(
   const service = new PeerService({ network, clock, log, shareStore, headStore, roster, invites })
   const keeper = new ReachKeeper(
     {
-      ...{ network, clock, log, roster, book: service.reach, random: ports.random },
+      network,
+      clock,
+      log,
+      roster,
+      book: service.reach,
+      random: ports.random,
       dialBack: (friend, addresses, within) => spreader.grid.dialBack(friend, addresses, within),
       announce: (addresses, within) => spreader.sayWhere(addresses, within),
     },

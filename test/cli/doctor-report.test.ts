@@ -83,9 +83,23 @@ function of(...peers: readonly PeerDiagnosis[]): Diagnosis {
 
 function open(peer: PeerId, links: readonly ToldLink[], way: Partial<Link> = {}): PeerDiagnosis {
   return {
-    ...{ peer, name: peer, addresses: ['/ip4/5.0.0.1/tcp/4280'], relays: [], links },
-    ...{ verdict: 'open', roundTripMs: 12, clockAheadMs: 3 },
-    link: { peer, way: 'ip4', isInbound: false, address: '', ...way },
+    peer,
+    name: peer,
+    addresses: ['/ip4/5.0.0.1/tcp/4280'],
+    relays: [],
+    links,
+    ...{
+      verdict: 'open',
+      roundTripMs: 12,
+      clockAheadMs: 3,
+    },
+    link: {
+      peer,
+      way: 'ip4',
+      isInbound: false,
+      address: '',
+      ...way,
+    },
   }
 }
 

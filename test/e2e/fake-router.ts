@@ -29,9 +29,11 @@ const server = createServer((request, response) => {
   let body = ''
   request.setEncoding('utf8').on('data', (part: string) => (body += part))
   request.on('end', () => {
-    if (request.method === 'GET') return void response.end(DESCRIPTION)
     const action = /#(\w+)"/.exec(String(request.headers['soapaction']))?.[1] ?? ''
-    const [status, answer] = act(action, (name) => field(body, name))
+    const isQuestion = request.method === 'GET'
+    const [status, answer] = isQuestion
+      ? [200, DESCRIPTION]
+      : act(action, (name) => field(body, name))
     response.writeHead(status, { 'content-type': 'text/xml' }).end(answer)
   })
 })

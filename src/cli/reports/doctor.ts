@@ -111,10 +111,9 @@ function unreached(diagnosis: Diagnosis, peer: PeerDiagnosis): Finding {
   if (met.length === 0) {
     return trouble(`${name} is not reached by anybody: it may be switched off.`)
   }
-  const names = met.map((one) => nameOf(diagnosis, one.peer)).join(', ')
-  return trouble(
-    `${name} is up, ${names} is connected with it, and nothing leads to it from here. ${forward(name, peer)}`,
-  )
+  const names = met.map((one) => nameOf(diagnosis, one.peer)).join(' and ')
+  const how = `${names} ${met.length === 1 ? 'is' : 'are'} connected with it`
+  return trouble(`${name} is up, ${how}, and nothing leads to it from here. ${forward(name, peer)}`)
 }
 
 function pairFindings(diagnosis: Diagnosis): Finding[] {
