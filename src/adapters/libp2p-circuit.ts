@@ -3,7 +3,7 @@
  *
  * The friend joins two streams and sees noise's ciphertext only; who is at the other end is proven as on
  * any connection, so a relay that leads elsewhere is found out. This is the side of whoever dials and of
- * whoever is dialled; the friend's is libp2p-relay.ts. Why our own: docs/adr/0040-relays.md
+ * whoever is dialled; the friend's is libp2p-relay.ts. Why our own: docs/adr/0045-reach.md
  */
 
 import type { Connection, Stream, Upgrader } from '@libp2p/interface'

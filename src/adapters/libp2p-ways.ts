@@ -118,9 +118,9 @@ export class Ways {
   /** The connection was chosen for a stream: see whether there is a better one. */
   used(connection: Connection, addresses: readonly string[]): void {
     this.#usedAt.set(connection, Date.now())
-    if (connection.direct) return
-    this.#watchIdle()
     const peer = toPeerId(connection.remotePeer)
+    if (connection.direct) return this.#dropIdle(peer, 0)
+    this.#watchIdle()
     const { direct } = this.#targets(addresses, peer)
     const now = Date.now()
     if (direct.length === 0 || now - (this.#triedAt.get(peer) ?? 0) < DIRECT_AGAIN_MS) return
@@ -285,7 +285,7 @@ export class Ways {
     this.#idleTimer.unref()
   }
 
-  /** Close relayed connections that we made and that nothing went over for a while. */
+  /** Close relayed connections that we made and that nothing goes over, since so long. */
   #dropIdle(peer: PeerId, idleMs: number): void {
     for (const connection of this.connectionsOf(peer)) {
       const isIdle = connection.streams.length === 0

@@ -6,7 +6,7 @@
  * who can be dialled, and tells the grid so; a place that is lost is made up for elsewhere. The grid hears
  * of new addresses at once, so that who was in the middle of something finds the peer again.
  *
- * Why friends, and not libp2p's AutoNAT: docs/adr/0040-relays.md
+ * Why friends, and not libp2p's AutoNAT: docs/adr/0045-reach.md
  */
 
 import { linkSignals } from '../base/abort.ts'
