@@ -154,8 +154,13 @@ const responseSchema = z.discriminatedUnion('type', [
     heads: z.array(z.strictObject({ head, receipt })).max(HEADS_MAX).readonly(),
   }),
   z.strictObject({ type: z.literal('roster'), statements }),
-  /** How many of the statements were new. */
-  z.strictObject({ type: z.literal('heard'), count: count(STATEMENTS_MAX) }),
+  z.strictObject({
+    type: z.literal('heard'),
+    /** How many of the statements were new. */
+    count: count(STATEMENTS_MAX),
+    /** Of the roster as it is then: who has the same need not compare. */
+    digest: bytesField(DIGEST_SIZE, DIGEST_SIZE),
+  }),
   /** How it stands with the wish; the grid's statements once it is granted. */
   z.strictObject({ type: z.literal('joining'), state: z.enum(JOIN_STATES), statements }),
   z.strictObject({

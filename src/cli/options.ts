@@ -2,8 +2,10 @@
  * Options: what people type, as values; each says what was expected.
  */
 
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
+import { NAME_SIZE_MAX } from '../../protocol/roster-statement.ts'
 import { isVaultId, type VaultId } from '../../protocol/ids.ts'
 import { parseDuration } from '../repair/duration.ts'
 import { parseSize } from './format.ts'
@@ -88,4 +90,17 @@ export function vaultOption(text: string): VaultId {
   const id = text.toLowerCase()
   if (isVaultId(id)) return id
   throw new InvalidArgumentError('Expected 64 hex digits, as `cairn status` shows them.')
+}
+
+/** @throws {InvalidArgumentError} unless others can be shown the name: 64 bytes at most */
+export function nameOption(text: string): string {
+  if (text.isWellFormed() && Buffer.byteLength(text) <= NAME_SIZE_MAX) return text
+  throw new InvalidArgumentError(`Expected at most ${NAME_SIZE_MAX} bytes.`)
+}
+
+/** @returns what this computer calls itself, as far as others can be shown it */
+export function ownName(): string {
+  const whole = hostname().toWellFormed()
+  const { read } = new TextEncoder().encodeInto(whole, new Uint8Array(NAME_SIZE_MAX))
+  return whole.slice(0, read)
 }

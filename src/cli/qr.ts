@@ -5,7 +5,7 @@
  * terminal with a dark background; on a terminal the colours are set, so that its own do not matter.
  */
 
-import encodeQR from 'qr'
+import { encodeQR } from 'qr'
 
 const BLACK_AND_WHITE = '\u001b[40;97m'
 const PLAIN = '\u001b[0m'

@@ -272,7 +272,10 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // What a peer lacks is known only once it told what it has; most lack nothing.
+          // Most know the same.
+          const { digest } = await session.news([], within)
+          if (equal(digest, roster.digest())) return
+          // What a peer lacks is known only once it told what it has.
           const told = await session.roster([], within)
           news += await roster.merge(told)
           const lacking = roster.statementsBeside(told)
@@ -322,22 +325,29 @@ export class Grid {
    * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
    *
    * @param more.only - these peers alone; one that was away a moment ago is not tried then
+   * @param more.except - not these
    * @param more.onTold - called as soon as each of them heard
    * @returns whom it was told, and how many of the statements were new to them
    */
   async tell(
     statements: readonly Uint8Array[],
     signal: AbortSignal,
-    more: { readonly only?: readonly PeerId[]; readonly onTold?: (peer: PeerId) => void } = {},
+    more: {
+      readonly only?: readonly PeerId[]
+      readonly except?: ReadonlySet<PeerId>
+      readonly onTold?: (peer: PeerId) => void
+    } = {},
   ): Promise<{
     readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
     readonly failures: readonly PeerFailure[]
   }> {
-    const { only, onTold } = more
-    const sessions = this.#storage().filter(({ peer }) => only?.includes(peer) ?? true)
+    const { only, except, onTold } = more
+    const sessions = this.#storage().filter(
+      ({ peer }) => (only?.includes(peer) ?? true) && except?.has(peer) !== true,
+    )
     if (only === undefined) for (const session of sessions) session.forgive()
     const ask = async (session: PeerSession, within: AbortSignal) => {
-      const count = await session.news(statements, within)
+      const { count } = await session.news(statements, within)
       onTold?.(session.peer)
       return count
     }

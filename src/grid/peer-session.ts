@@ -203,9 +203,9 @@ export class PeerSession {
     return (await this.#ask({ type: 'dial-back', addresses }, 'dialled', signal)).address
   }
 
-  /** Tell statements. @returns how many were new to the peer */
-  async news(statements: readonly Uint8Array[], signal: AbortSignal): Promise<number> {
-    return (await this.#ask({ type: 'news', statements }, 'heard', signal)).count
+  /** Tell statements. @returns how many were new to the peer, and the digest of its roster */
+  async news(statements: readonly Uint8Array[], signal: AbortSignal): Promise<ResponseOf<'heard'>> {
+    return await this.#ask({ type: 'news', statements }, 'heard', signal)
   }
 
   /** Ask to come in, with an invite code. */

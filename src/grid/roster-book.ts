@@ -81,6 +81,11 @@ export class RosterBook {
     return this.storagePeers().map(({ peer }) => ({ peer, domain: this.domain(peer) }))
   }
 
+  /** @returns 32 bytes: the same for the same statements */
+  digest(): Uint8Array {
+    return this.#roster.digest()
+  }
+
   statements(): Uint8Array[] {
     return this.#roster.statements()
   }

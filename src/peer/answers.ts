@@ -64,7 +64,7 @@ export async function answer(
     case 'heads':
       return { response: heads(parts, request) }
     case 'news':
-      return { response: { type: 'heard', count: await parts.roster.merge(request.statements) } }
+      return { response: await hear(parts, request) }
     case 'reach':
       return { response: parts.reach.tell((peer) => parts.roster.isAdmitted(peer)) }
     case 'dial-back':
@@ -198,6 +198,11 @@ async function exchangeRoster(
 ): Promise<Response> {
   await roster.merge(request.statements)
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
+}
+
+async function hear({ roster }: AnswerParts, request: RequestOf<'news'>): Promise<Response> {
+  const count = await roster.merge(request.statements)
+  return { type: 'heard', count, digest: roster.digest() }
 }
 
 /** @returns the wire's word for bytes that are not what they should be */

@@ -1,4 +1,4 @@
-import decodeQR from 'qr/decode.js'
+import { decodeQR } from 'qr/decode.js'
 import { describe, expect, it } from 'vitest'
 import { decodeInviteCode, encodeInviteCode, type InviteCode } from '../../protocol/invite-code.ts'
 import { qrLines } from '../../src/cli/qr.ts'
@@ -40,8 +40,8 @@ describe('a QR code', () => {
 function picture(lines: readonly string[]): { width: number; height: number; data: Uint8Array } {
   const scale = 8
   const rows = lines.flatMap((line) => [
-    [...line].map((letter) => letter === '▀' || letter === '█'),
-    [...line].map((letter) => letter === '▄' || letter === '█'),
+    line.split('').map((letter) => letter === '▀' || letter === '█'),
+    line.split('').map((letter) => letter === '▄' || letter === '█'),
   ])
   const [width, height] = [scale * (rows[0]?.length ?? 0), scale * rows.length]
   const data = new Uint8Array(4 * width * height)

@@ -83,7 +83,7 @@ export const RESPONSES: {
   receipt: { type: 'receipt', receipt: sample(150, 16) },
   heads: { type: 'heads', heads: [{ head: sample(300, 13), receipt: sample(150, 16) }] },
   roster: { type: 'roster', statements: [] },
-  heard: { type: 'heard', count: 1 },
+  heard: { type: 'heard', count: 1, digest: sample(32, 21) },
   joining: { type: 'joining', state: 'admitted', statements: [sample(200, 14)] },
   reach: {
     type: 'reach',

@@ -50,7 +50,7 @@ export const scenarios: Scenario[] = [
   badRequest('join-wish-above-limit', { ...REQUESTS.join, wish: new Uint8Array(6145) }, '6,145 bytes'),
   badRequest('join-proof-short', { ...REQUESTS.join, proof: new Uint8Array(31) }, '31 bytes'),
   badResponse('joining-state-unknown', { ...RESPONSES.joining, state: 'perhaps' }, 'no such state'),
-  badResponse('heard-count-above-limit', { type: 'heard', count: 1025 }, 'more than one message carries'),
+  badResponse('heard-count-above-limit', { ...RESPONSES.heard, count: 1025 }, 'more than one message carries'),
   badRequest('dial-back-nowhere', { type: 'dial-back', addresses: [] }, 'no address to try'),
   badRequest('dial-back-above-limit', { type: 'dial-back', addresses: many('/ip4/192.0.2.1', 17) }, '17 addresses'),
   badRequest('dial-back-address-long', { type: 'dial-back', addresses: ['x'.repeat(257)] }, '257 bytes'),

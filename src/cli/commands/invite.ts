@@ -11,7 +11,7 @@ import { escapeText } from '../escape.ts'
 import { EXIT } from '../exit-code.ts'
 import { formatBytes, formatMoment, formatTime } from '../format.ts'
 import { askPeer, type Fields } from '../grid/peer-control.ts'
-import { durationOption, sizeOption } from '../options.ts'
+import { durationOption, nameOption, sizeOption } from '../options.ts'
 import type { Output } from '../output.ts'
 import { qrLines } from '../qr.ts'
 import { writeSecretFile } from '../secret-file.ts'
@@ -54,8 +54,12 @@ export function inviteCommand(context: Context): Command {
         .argParser(durationOption(EXPIRES_MS_MAX))
         .default(DAY_MS, '1d'),
     )
-    .option('--name <name>', 'what friends see, in place of your friend’s own word')
-    .option('--domain <name>', 'what fails together with your friend’s peer: a house, a provider')
+    .option('--name <name>', 'what friends see, in place of your friend’s own word', nameOption)
+    .option(
+      '--domain <name>',
+      'what fails together with your friend’s peer: a house, a provider',
+      nameOption,
+    )
     .option('--yes', 'let in whoever has the code, without asking')
     .option('--background', 'return at once; with --yes nobody needs to wait')
     .option('--qr', 'show a QR code even where standard output is no terminal')

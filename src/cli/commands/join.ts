@@ -2,11 +2,11 @@
  * `cairn join`: this vault becomes a member of a grid.
  */
 
-import { hostname } from 'node:os'
 import type { Command } from 'commander'
 import { escapeText } from '../escape.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { showJoinWords } from '../join-words.ts'
+import { nameOption, ownName } from '../options.ts'
 import { readInviteFile } from '../secret-file.ts'
 import { withClient } from '../with-client.ts'
 
@@ -24,7 +24,7 @@ export function joinCommand(context: Context): Command {
     examples: ['cairn join --code-from code.txt', 'cairn join --code-from - < code.txt'],
   })
     .requiredOption('--code-from <file>', 'the invite; - reads standard input')
-    .option('--name <name>', 'what friends call this computer')
+    .option('--name <name>', 'what friends call this computer', nameOption)
     .action(async (options: JoinOptions) => join(context, options))
 }
 
@@ -32,7 +32,7 @@ async function join(context: Context, options: JoinOptions): Promise<void> {
   const invite = readInviteFile(options.codeFrom)
   await withClient(context, options, async ({ client, output }) => {
     const { grid, peers } = await client.join(invite, context.signal, {
-      name: options.name ?? hostname(),
+      name: options.name ?? ownName(),
       onWords: (words, inviter) => showJoinWords(output, words, inviter),
     })
     const reachable = peers.filter((peer) => peer.reachable)

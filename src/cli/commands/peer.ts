@@ -2,7 +2,6 @@
  * `cairn peer`: lend disk to friends. `run` is here; what is asked of a running peer is in files of its own.
  */
 
-import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { HomeLock } from '../../adapters/home-lock.ts'
@@ -26,7 +25,7 @@ import { ControlServer } from '../grid/peer-control.ts'
 import { peerHandlers } from '../grid/peer-handlers.ts'
 import { PeerStore, type Founding } from '../grid/peer-store.ts'
 import { showJoinWords } from '../join-words.ts'
-import { collect, sizeOption, vaultOption } from '../options.ts'
+import { collect, nameOption, ownName, sizeOption, vaultOption } from '../options.ts'
 import type { Output } from '../output.ts'
 import { openNetwork } from '../ports.ts'
 import { readInviteFile } from '../secret-file.ts'
@@ -102,8 +101,8 @@ function runCommand(context: Context): Command {
       '--code-from <file>',
       'join a grid with a friend’s invite (at the first run); - reads standard input',
     )
-    .option('--name <name>', 'what friends see (at the first run)')
-    .option('--domain <name>', 'what fails together with it: a house, a provider')
+    .option('--name <name>', 'what friends see (at the first run)', nameOption)
+    .option('--domain <name>', 'what fails together with it: a house, a provider', nameOption)
     .option(
       '--vault <id>',
       'your vault, as `cairn status` shows it: what this peer keeps for others is to its credit',
@@ -201,7 +200,7 @@ async function gridOf(
   const { domain, vault } = options
   const newcomer = {
     key,
-    name: options.name ?? hostname(),
+    name: options.name ?? ownName(),
     ...(domain === undefined ? {} : { domain }),
     ...(vault === undefined ? {} : { vault }),
     addresses: ports.network.addresses(),

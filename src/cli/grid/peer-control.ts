@@ -129,7 +129,8 @@ export async function askPeer(
   signal.addEventListener('abort', stop, { once: true })
   try {
     sendLine(socket, { request, ...fields })
-    for await (const line of linesOf(socket)) {
+    for await (const text of linesOf(socket)) {
+      const line = parseLine(text)
       if ('result' in line) return line['result'] as Fields
       if ('error' in line) throw new PeerControlError(String((line['error'] as Fields)['message']))
       const answer = await onEvent(line['event'] as Fields)
@@ -176,8 +177,9 @@ async function serveOne(
   try {
     const first = await lines.next()
     if (first.done === true) return
-    const { request, ...fields } = first.value
-    const handler = typeof request === 'string' ? handlers[request] : undefined
+    const { request, ...fields } = parseLine(first.value)
+    const isKnown = typeof request === 'string' && Object.hasOwn(handlers, request)
+    const handler = isKnown ? handlers[request] : undefined
     if (handler === undefined) throw new UsageError('This peer does not know that request')
     const result = await handler({
       fields,
@@ -185,7 +187,7 @@ async function serveOne(
       send: (event) => sendLine(socket, { event }),
       next: async () => {
         const line = await lines.next()
-        return line.done === true ? undefined : line.value
+        return line.done === true ? undefined : parseLine(line.value)
       },
     })
     sendLine(socket, { result })
@@ -201,21 +203,24 @@ function sendLine(socket: Socket, line: Fields): void {
   if (socket.writable) socket.write(`${JSON.stringify(line)}\n`)
 }
 
-/** @throws {UsageError} for a line that is too long, or no JSON object */
-async function* linesOf(socket: Socket): AsyncGenerator<Fields> {
+/** Lines as they come; one that grows too long is the last. Nothing is thrown here: that would break the socket. */
+async function* linesOf(socket: Socket): AsyncGenerator<string> {
   let text = ''
   socket.setEncoding('utf8')
   for await (const part of socket as AsyncIterable<string>) {
     text += part
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-      yield parseLine(text.slice(0, end))
+      yield text.slice(0, end)
       text = text.slice(end + 1)
     }
-    if (text.length > LINE_LENGTH_MAX)
-      throw new UsageError('a line of the control socket is too long')
+    if (text.length > LINE_LENGTH_MAX) {
+      yield text
+      return
+    }
   }
 }
 
+/** @throws {UsageError} for a line that is too long, or no JSON object */
 function parseLine(text: string): Fields {
   try {
     const value: unknown = JSON.parse(text)
