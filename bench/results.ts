@@ -141,12 +141,15 @@ export interface ManyHistoriesResult {
   readonly forget: Operation
 }
 
-/** Bytes between two friends who can both only dial out, in MB (10⁶ bytes) per second of the wall clock. */
+/** Bytes between two friends who can both only dial out. MB are 10⁶ bytes. */
 export interface RelayResult {
-  /** Through a third friend. */
-  readonly relayedMBps: number
-  /** To that friend itself. */
-  readonly directMBps: number
+  /** Through a third friend, or to that friend itself. */
+  readonly way: 'relayed' | 'direct'
+  readonly mbPerSecond: number
+  /** CPU seconds for 100 MB, user and system: of who sends, of the friend between, of who receives. */
+  readonly cpuOfSource: number
+  readonly cpuOfRelay: number
+  readonly cpuOfTarget: number
 }
 
 export interface Conditions {

@@ -3,7 +3,7 @@
  *
  *     node relay-end.ts relay  SEED LISTEN            leads others to each other
  *     node relay-end.ts target SEED RELAY RELAY-ID    takes bytes, and says how many
- *     node relay-end.ts source SEED TARGET-ADDRESS TARGET-ID BYTES   sends them, and prints the seconds
+ *     node relay-end.ts source SEED TARGET-ADDRESS TARGET-ID BYTES   sends them; prints the seconds, of the clock and of CPU
  *
  * Each prints `ready` and its identity, then what it measured; it ends when it is killed.
  */
@@ -56,9 +56,12 @@ async function source([address = '', id = '', bytes = '']: readonly string[]): P
   // The connection, and code that is compiled as it runs, are not what is measured.
   await send(await open(), size / 8)
   const start = performance.now()
+  const before = process.cpuUsage()
   await send(await open(), size)
+  const seconds = (performance.now() - start) / 1000
+  const { user, system } = process.cpuUsage(before)
   const [link] = network.links().filter(({ peer }) => peer === id)
-  say(`seconds ${(performance.now() - start) / 1000} ${link?.way ?? 'none'}`)
+  say(`seconds ${seconds} ${(user + system) / 1e6} ${link?.way ?? 'none'}`)
   await network.close()
 }
 

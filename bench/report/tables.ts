@@ -81,11 +81,15 @@ export function resultsInMarkdown(results: Results): string {
 }
 
 function relayTable(results: readonly RelayResult[]): string {
-  const rows = results.flatMap(({ relayedMBps, directMBps }) => [
-    ['through a friend', formatNumber(relayedMBps)],
-    ['directly to that friend', formatNumber(directMBps)],
+  const heads = ['way', 'MB/s', 'CPU s for 100 MB: sender', 'friend between', 'receiver']
+  const rows = results.map(({ way, mbPerSecond, cpuOfSource, cpuOfRelay, cpuOfTarget }) => [
+    way === 'relayed' ? 'through a friend' : 'directly to that friend',
+    formatNumber(mbPerSecond),
+    formatSeconds(cpuOfSource),
+    way === 'relayed' ? formatSeconds(cpuOfRelay) : NONE,
+    formatSeconds(way === 'relayed' ? cpuOfTarget : cpuOfRelay),
   ])
-  return `### Two friends who only dial out\n\n${table(['way', 'MB/s'], rows)}`
+  return `### Two friends who only dial out\n\n${table(heads, rows)}`
 }
 
 function conditionsText({ conditions }: Results): string {

@@ -269,7 +269,7 @@ export class Ways {
   }
 
   #tellChange(): void {
-    for (const tell of [...this.#listeners]) tell()
+    for (const tell of this.#listeners) tell()
   }
 
   #forget(relay: PeerId, connection: Connection): void {

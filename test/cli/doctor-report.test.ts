@@ -88,11 +88,9 @@ function open(peer: PeerId, links: readonly ToldLink[], way: Partial<Link> = {})
     addresses: ['/ip4/5.0.0.1/tcp/4280'],
     relays: [],
     links,
-    ...{
-      verdict: 'open',
-      roundTripMs: 12,
-      clockAheadMs: 3,
-    },
+    verdict: 'open',
+    roundTripMs: 12,
+    clockAheadMs: 3,
     link: {
       peer,
       way: 'ip4',
