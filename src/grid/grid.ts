@@ -64,12 +64,6 @@ export interface ReleaseAnswer {
   readonly refused: number
 }
 
-export interface Measured {
-  readonly roundTripMs: number
-  /** How much later it is there, ms. */
-  readonly clockAheadMs: number
-}
-
 export interface PeerStatus {
   readonly peer: PeerId
   readonly status?: ResponseOf<'status'>
@@ -303,22 +297,12 @@ export class Grid {
     return await session.dialBack(addresses, signal)
   }
 
-  /** See how long every storage peer takes to answer, and what time it has. */
-  async measure(signal: AbortSignal): Promise<Answers<Measured>> {
-    const { clock } = this.#parts
-    return await this.#askEverybody(async (session, within) => {
-      // The first answer may take connecting; the second is the way there and back.
-      await session.status(within)
-      const before = clock.monotonic()
-      const { now } = await session.status(within)
-      const roundTripMs = clock.monotonic() - before
-      return { roundTripMs, clockAheadMs: now + roundTripMs / 2 - clock.now() }
-    }, signal)
-  }
-
-  /** Ask every storage peer whom it is connected with, and how. */
-  async reach(signal: AbortSignal): Promise<Answers<ResponseOf<'reach'>>> {
-    return await this.#askEverybody((session, within) => session.reach(within), signal)
+  /** Ask every storage peer something, those that were away a moment ago as well. */
+  async ask<T>(
+    question: (session: PeerSession, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Answers<T>> {
+    return await this.#askEverybody(question, signal)
   }
 
   /**

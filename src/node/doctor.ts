@@ -11,11 +11,19 @@ import type { ResponseOf } from '../../protocol/messages.ts'
 import { CairnError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
 import { ASK_WIDTH } from '../grid/ask-all.ts'
-import type { Grid, Measured } from '../grid/grid.ts'
+import type { Grid } from '../grid/grid.ts'
+import type { PeerSession } from '../grid/peer-session.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import type { Verdict } from '../peer/reach-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Link, Network, PeerId } from '../ports/network.ts'
+
+/** How a peer answers. */
+interface Measured {
+  readonly roundTripMs: number
+  /** How much later it is there, ms. */
+  readonly clockAheadMs: number
+}
 
 /** A connection that one peer tells of. */
 export interface ToldLink {
@@ -67,10 +75,10 @@ export async function diagnose(
   own: readonly string[],
   signal: AbortSignal,
 ): Promise<Diagnosis> {
-  const { grid, roster, network } = parts
+  const { grid, roster, network, clock } = parts
   const { self } = network
-  const measured = await grid.measure(signal)
-  const reach = await grid.reach(signal)
+  const measured = await grid.ask((session, within) => measure(session, clock, within), signal)
+  const reach = await grid.ask((session, within) => session.reach(within), signal)
   const dialled = await askToDial(parts, own, measured.answers, signal)
   const peers = roster.storagePeers().flatMap((member): PeerDiagnosis[] => {
     const { peer, addresses } = member
@@ -96,6 +104,15 @@ export async function diagnose(
     ]
   })
   return { self, peers }
+}
+
+async function measure(session: PeerSession, clock: Clock, signal: AbortSignal): Promise<Measured> {
+  // The first answer may take connecting; the second is the way there and back.
+  await session.status(signal)
+  const before = clock.monotonic()
+  const { now } = await session.status(signal)
+  const roundTripMs = clock.monotonic() - before
+  return { roundTripMs, clockAheadMs: now + roundTripMs / 2 - clock.now() }
 }
 
 async function askToDial(
