@@ -90,12 +90,21 @@ export class Internet {
     return station?.life.isOver === true ? undefined : station
   }
 
-  /** A station is closed: it listens no more and its connections end. */
-  leave(station: Station): void {
+  /**
+   * A station is closed: it listens no more and its connections end. Or it is elsewhere: then the others
+   * only find out when they have waited long enough.
+   */
+  leave(station: Station, how: 'closed' | 'elsewhere' = 'closed'): void {
     for (const [address, one] of this.#stations) {
       if (one === station) this.#stations.delete(address)
     }
-    for (const connection of this.#connectionsOf(station)) connection.close(station)
+    for (const connection of this.#connectionsOf(station)) {
+      if (how === 'closed') connection.close(station)
+      else {
+        connection.breakSide(station, 'this side moved')
+        this.#doubt(connection)
+      }
+    }
     this.#endThrough((via) => via === station)
   }
 

@@ -27,7 +27,7 @@ export class SimNetwork implements Network, Station {
   readonly life: Life
   readonly #internet: Internet
   readonly #random: SimRandom
-  readonly #address: string | undefined
+  #address: string | undefined
   readonly #handlers = new Map<string, (stream: ByteStream) => Promise<void>>()
   readonly #connections = new Map<PeerId, Connection[]>()
   /** Friends who lead others to us, and over which connection. */
@@ -98,6 +98,15 @@ export class SimNetwork implements Network, Station {
 
   unreserve(relay: PeerId): void {
     if (this.#relays.delete(relay)) this.#tellChange()
+  }
+
+  /** The machine is elsewhere now: what it was connected with it knows nothing of any more. */
+  moveTo(address: string): void {
+    if (this.#address === undefined || this.#isClosed) return
+    this.#internet.leave(this, 'elsewhere')
+    this.#address = address
+    this.#internet.listen(address, this)
+    this.#tellChange()
   }
 
   /** The simulated internet has no homes. */

@@ -62,8 +62,8 @@ interface FieldNumbers {
   readonly status: number
 }
 
-const HOP_FIELDS: FieldNumbers = { peer: 2, reservation: 3, limit: 4, status: 5 }
-const STOP_FIELDS: FieldNumbers = { peer: 2, limit: 3, status: 4 }
+export const HOP_FIELDS: FieldNumbers = { peer: 2, reservation: 3, limit: 4, status: 5 }
+export const STOP_FIELDS: FieldNumbers = { peer: 2, limit: 3, status: 4 }
 
 /** Bytes that 64 bits take. */
 const VARINT_SIZE_MAX = 10

@@ -186,7 +186,7 @@ export function serviceIn(description: string, location: URL): Service | undefin
 }
 
 /** @returns the mapping; `undefined` if the router itself is not reached from outside */
-async function map(
+export async function map(
   service: Service,
   port: number,
   signal: AbortSignal,

@@ -20,7 +20,7 @@ if (missing !== undefined) process.stderr.write(`reach is not tested here: ${mis
 /** Nothing in the way but routers: what a home's network offers beside them has tests of its own. */
 const PLAIN = ['--no-upnp', '--no-mdns']
 
-describe.skipIf(missing !== undefined)('friends behind routers', () => {
+describe.skipIf(missing !== undefined)('friends behind routers', { timeout: 240_000 }, () => {
   let lab: NetLab
   let place: Place
   let net: LabPlace
@@ -141,7 +141,7 @@ describe.skipIf(missing !== undefined)('friends behind routers', () => {
   })
 })
 
-describe.skipIf(missing !== undefined)('friends in one home', () => {
+describe.skipIf(missing !== undefined)('friends in one home', { timeout: 240_000 }, () => {
   it('find each other though what the roster says is out of date', async () => {
     const lab = new NetLab()
     const place = new Place()

@@ -109,10 +109,53 @@ describe('a peer that only dials out', () => {
   })
 })
 
-async function doctor(test: TestGrid): Promise<Diagnosis> {
+describe('a peer that moves', () => {
+  it('N03: is found where it is now, by who is in the middle of sending to it, and what was sent is there', async () => {
+    const test = new TestGrid({ peers: 4 })
+    await test.tell(async () => {
+      await pass(test, MINUTE_MS)
+      const grid = await test.client()
+      await grid.syncRoster(forever)
+      const packs = [1, 2, 3].map((seed) => makePack(8_000_000, { needed: 1, total: 4 }, seed))
+      const moving = pass(test, 1_500).then(() => test.peers[2]!.machine.move())
+      for (const pack of packs) {
+        const { holders, safe } = await grid.place(pack, test.vault, new Map(), forever)
+        expect(safe).toBe(true)
+        // Whoever was missed gets its share at the next try, as a backup makes one.
+        await pass(test, MINUTE_MS)
+        const again = await grid.place(pack, test.vault, holders, forever)
+        expect(new Set(again.holders.values()).size).toBe(4)
+      }
+      await moving
+      const [, , moved] = test.peers
+      expect(moved!.machine.address).toContain('/ip4/11.')
+      const known = test.peers[0]!.node.roster.member(moved!.id)?.addresses
+      expect(known).toEqual([`${moved!.machine.address}/p2p/${moved!.id}`])
+      for (const { id } of packs) expect(moved!.node.shareStore.have(id)).toHaveLength(1)
+    })
+  })
+
+  it('N03: is found by those who only dial out and whom it leads to others, as long as another friend knows', async () => {
+    const test = new TestGrid({ peers: 4, machine: (index) => ({ isReachable: index <= 1 }) })
+    await test.tell(async () => {
+      await pass(test, MINUTE_MS)
+      const [moving, other, ...closed] = test.peers
+      moving!.machine.move()
+      await pass(test, 5 * MINUTE_MS)
+      const { peers } = await doctor(test, other)
+      const ways = new Map(peers.map(({ peer, link }) => [peer, link?.way]))
+      expect(ways.get(moving!.id)).toBe('local')
+      for (const { id } of closed) expect(ways.get(id)).toBe('relay')
+      for (const peer of closed) expect(relaysOf(peer)).toContain(moving!.id)
+    })
+  })
+})
+
+async function doctor(test: TestGrid, at?: TestPeer): Promise<Diagnosis> {
   const { clock, log } = test.laptop.ports
   const network = await test.laptop.ports.network(test.device.seed)
-  const { statements } = test
+  // What the founding statements say of a peer that moved is out of date; any peer knows better.
+  const statements = at === undefined ? test.statements : at.node.roster.statements()
   const save = () => Promise.resolve()
   const roster = new RosterBook({ grid: test.id, clock, statements, save })
   const grid = new Grid({ network, clock, log, roster })
