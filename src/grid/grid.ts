@@ -40,6 +40,9 @@ export type { Placement } from './place-pack.ts'
 export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
 
+/** How often others are asked where a peer is that was not reached, ms. */
+const RELEARN_EVERY_MS = 30_000
+
 /** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
 const TELL_WIDTH = 64
 
@@ -50,6 +53,7 @@ export class Grid {
   readonly #reader: PackReader
   /** Single shares at single peers, for those who check and repair. */
   readonly shares: SharesAtPeers
+  #relearntAt = -Infinity
 
   constructor(parts: GridParts) {
     this.#parts = parts
@@ -287,6 +291,29 @@ export class Grid {
   }
 
   /**
+   * Ask a peer to dial us.
+   *
+   * @returns the first of our addresses at which it reached us; `undefined` if none led to us
+   */
+  async dialBack(
+    peer: PeerId,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const session = this.#session(peer)
+    session.forgive()
+    return await session.dialBack(addresses, signal)
+  }
+
+  /** Ask every storage peer something, those that were away a moment ago as well. */
+  async ask<T>(
+    question: (session: PeerSession, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Answers<T>> {
+    return await this.askEverybody(question, signal)
+  }
+
+  /**
    * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
    *
    * @param more.only - these peers alone; one that was away a moment ago is not tried then
@@ -417,10 +444,34 @@ export class Grid {
       .map((peer) => this.#session(peer))
   }
 
+  /**
+   * Ask peers that are there where one is that is not: it may have moved.
+   *
+   * @returns whether the roster knows other addresses of it now
+   */
+  async #relearn(peer: PeerId, signal: AbortSignal): Promise<boolean> {
+    const { roster, clock } = this.#parts
+    const before = roster.addresses(peer).join(' ')
+    const now = clock.monotonic()
+    const others = this.#storage().filter((one) => one.peer !== peer && !one.isAway)
+    if (others.length > 0 && now - this.#relearntAt >= RELEARN_EVERY_MS) {
+      this.#relearntAt = now
+      const [first] = others.toSorted((a, b) => a.load - b.load)
+      await askAll(
+        first === undefined ? [] : [first],
+        async (session, within) => roster.merge(await session.roster([], within)),
+        signal,
+      )
+    }
+    return roster.addresses(peer).join(' ') !== before
+  }
+
   #session(peer: PeerId): PeerSession {
     const { network, clock, roster } = this.#parts
     const addresses = () => roster.addresses(peer)
-    const session = this.#sessions.get(peer) ?? new PeerSession(peer, { network, clock, addresses })
+    const relearn = (signal: AbortSignal) => this.#relearn(peer, signal)
+    const parts = { network, clock, addresses, relearn }
+    const session = this.#sessions.get(peer) ?? new PeerSession(peer, parts)
     this.#sessions.set(peer, session)
     return session
   }

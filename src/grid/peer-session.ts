@@ -261,6 +261,16 @@ export class PeerSession {
     return ages.map((age) => age ?? undefined)
   }
 
+  /** @returns what the peer knows of its own connections */
+  async reach(signal: AbortSignal): Promise<ResponseOf<'reach'>> {
+    return await this.#ask({ type: 'reach' }, 'reach', signal)
+  }
+
+  /** @returns the first of our addresses at which the peer reached us; `undefined` if none led to us */
+  async dialBack(addresses: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+    return (await this.#ask({ type: 'dial-back', addresses }, 'dialled', signal)).address
+  }
+
   /** Tell statements. @returns how many were new to the peer, and the digest of its roster */
   async news(statements: readonly Uint8Array[], signal: AbortSignal): Promise<ResponseOf<'heard'>> {
     return await this.#ask({ type: 'news', statements }, 'heard', signal)

@@ -12,6 +12,7 @@ import { Mutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Candidate } from './place-order.ts'
+import { withRelays } from './relayed.ts'
 
 export interface RosterBookParts {
   readonly grid: GridId
@@ -65,9 +66,10 @@ export class RosterBook {
     return this.member(peer) !== undefined
   }
 
-  /** @returns multiaddrs, the best first; none for a stranger */
+  /** @returns multiaddrs, the best first; none for a stranger. Whoever leads to the peer is found, too. */
   addresses(peer: PeerId): readonly string[] {
-    return this.member(peer)?.addresses ?? []
+    const addressesOf = (one: PeerId) => this.member(one)?.addresses ?? []
+    return withRelays(addressesOf(peer), addressesOf)
   }
 
   /** @returns what fails together with the peer: itself alone, where nobody said more */

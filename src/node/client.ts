@@ -22,6 +22,7 @@ import type { FriendList } from './friend-types.ts'
 import { listFriends } from './friend-list.ts'
 import { listDevices, revokeDevice, type DeviceList, type Revoked } from './devices.ts'
 import { headsSummary, type HeadsSummary } from './heads.ts'
+import { diagnose, type Diagnosis } from './doctor.ts'
 import { extractHistory, historyReport } from './history-report.ts'
 import { joinGrid, type JoinOptions } from './join.ts'
 import type {
@@ -287,6 +288,20 @@ export class Client {
    */
   repair(request: RepairRequest, signal: AbortSignal): Promise<RepairSummary> {
     return translated(() => runRepair(this.#session, request, signal))
+  }
+
+  /**
+   * Find out who can reach whom, and how.
+   *
+   * @throws {GridNotFoundError}
+   */
+  doctor(signal: AbortSignal): Promise<Diagnosis> {
+    return translated(async () => {
+      const { grid, roster, network } = await this.#session.link()
+      const { clock } = this.#session.ports
+      await grid.syncRoster(signal)
+      return await diagnose({ grid, roster, network, clock }, [], signal)
+    })
   }
 
   /** @returns the vault's devices as roster and heads show them */

@@ -15,6 +15,7 @@ import { linkSignals } from '../base/abort.ts'
 import { assertEntropy } from '../base/entropy.ts'
 import { assert } from '../base/assert.ts'
 import type { Look } from '../base/peer-record.ts'
+import { isRelayed } from '../grid/relayed.ts'
 import { RosterBook } from '../grid/roster-book.ts'
 import { FairUse } from '../peer/fair-use.ts'
 import { HeadSpread } from '../peer/head-spread.ts'
@@ -35,6 +36,7 @@ import type { HelperService } from './helper-service.ts'
 import { withLoopback } from './loopback.ts'
 import { openHelper, type HelperPorts } from './open-helper.ts'
 import { pullCredits } from './pull-credits.ts'
+import { ReachKeeper } from './reach-keeper.ts'
 import { Spreader } from './spreader.ts'
 
 export interface PeerPorts {
@@ -68,6 +70,10 @@ export interface PeerOptions {
   readonly help?: readonly RepairCap[]
   /** Bytes that every vault may keep here, whatever its own peers hold. */
   readonly floor?: number
+  /** Whether friends may be asked to lead others to this peer where nobody can dial it; so if not said. */
+  readonly mayUseRelays?: boolean
+  /** Whether members in the same home may find it there, and it them; so if not said. */
+  readonly isNearby?: boolean
 }
 
 export interface PeerNode {
@@ -119,15 +125,32 @@ export async function startPeer(
     ...ports,
     roster,
     key: options.key,
-    addresses: () => network.addresses(),
+    // Who comes with a code is no member yet, so no friend leads it on.
+    addresses: () => network.addresses().filter((address) => !isRelayed(address)),
     tell: async (statements) => void (await spreader.say(statements, signal)),
     newestEpoch: (vault) => headStore.newest(vault)?.epoch ?? 0,
   })
   const parts = { network, clock, log, shareStore, headStore, roster, invites, sightings, fairUse }
   const service = new PeerService(parts)
+  const keeper = new ReachKeeper(
+    {
+      network,
+      clock,
+      log,
+      roster,
+      book: service.reach,
+      random,
+      dialBack: (friend, addresses, within) => spreader.grid.dialBack(friend, addresses, within),
+      announce: (addresses, within) => spreader.sayWhere(addresses, within),
+    },
+    { mayUseRelays: options.mayUseRelays ?? true },
+  )
   const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
   const heads = new HeadSpread({ clock, random, log, shareStore, headStore })
   await service.start()
+  if (options.isNearby !== false) {
+    network.discover(options.grid, (member) => roster.isAdmitted(member))
+  }
   const looking = { network, disk, clock, random, log, roster }
   const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
 
@@ -139,6 +162,7 @@ export async function startPeer(
     (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
     (within) => heads.run(spreader.grid, within),
     ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
+    (within) => keeper.run(within),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)

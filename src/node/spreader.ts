@@ -21,6 +21,7 @@ import { linkSignals, orAbort, type LinkedAbort } from '../base/abort.ts'
 import { withDeadline } from '../base/deadline.ts'
 import { CairnError } from '../base/errors.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
+import { shuffled } from '../base/shuffle.ts'
 import { Grid, type GridParts } from '../grid/grid.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -109,6 +110,23 @@ export class Spreader {
     // Who was missed is asked again in a minute, and not in an hour.
     if (missed.length > 0) this.#rest?.abort(new Error('somebody was missed'))
     return { told, missed }
+  }
+
+  /**
+   * Tell everybody where this peer is now. What cannot be kept or told is for the next gossip.
+   *
+   * @throws the signal's reason, unchanged
+   */
+  async sayWhere(addresses: readonly string[], signal: AbortSignal): Promise<void> {
+    const { network, roster, log } = this.#parts
+    const subject = network.self
+    const issuedAt = roster.newsTime('addresses', subject)
+    try {
+      await this.say([this.sign({ type: 'addresses', subject, issuedAt, addresses })], signal)
+    } catch (error) {
+      if (signal.aborted || !(error instanceof CairnError)) throw error
+      log.error('addresses not told', { error: error.name, why: error.message })
+    }
   }
 
   /** Sign something that this peer says of itself, or of others. */
@@ -243,16 +261,4 @@ export class Spreader {
     const { roster, network } = this.#parts
     return roster.storagePeers().flatMap(({ peer }) => (peer === network.self ? [] : [peer]))
   }
-}
-
-/** Fisher–Yates, with the port's chance. */
-function shuffled(random: Random, peers: readonly PeerId[]): PeerId[] {
-  const order = [...peers]
-  for (let left = order.length - 1; left > 0; left -= 1) {
-    const [high = 0, low = 0] = random.bytes(2)
-    const other = (256 * high + low) % (left + 1)
-    const [a, b] = [order[left], order[other]]
-    if (a !== undefined && b !== undefined) [order[left], order[other]] = [b, a]
-  }
-  return order
 }

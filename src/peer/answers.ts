@@ -25,6 +25,7 @@ import type { ShareStore } from '../store/share-store.ts'
 import type { Allowances } from './allowances.ts'
 import { isOwner, type FairUse } from './fair-use.ts'
 import { ownerSeenBy } from './permissions.ts'
+import type { ReachBook } from './reach-book.ts'
 import type { Sightings } from './sightings.ts'
 
 export interface AnswerParts {
@@ -36,7 +37,9 @@ export interface AnswerParts {
   readonly sightings: Sightings
 }
 
-interface Parts extends AnswerParts {
+/** What the service that answers adds of its own. */
+export interface ServiceParts extends AnswerParts {
+  readonly reach: ReachBook
   readonly allowances: Allowances
 }
 
@@ -48,9 +51,10 @@ export interface Answer {
 
 /** @throws {FormatError} for a request that cannot be met as it is */
 export async function answer(
-  parts: Parts,
+  parts: ServiceParts,
   member: Member,
   request: Exclude<Request, { type: 'put' | 'join' }>,
+  signal: AbortSignal,
 ): Promise<Answer> {
   switch (request.type) {
     case 'status':
@@ -82,6 +86,10 @@ export async function answer(
       return { response: seen(parts, request) }
     case 'news':
       return { response: await hear(parts, member, request) }
+    case 'reach':
+      return { response: parts.reach.tell((peer) => parts.roster.isAdmitted(peer)) }
+    case 'dial-back':
+      return { response: await dialBack(parts, member, request, signal) }
     default:
       return { response: await exchangeRoster(parts, member, request) }
   }
@@ -224,8 +232,19 @@ function seen({ roster, sightings }: AnswerParts, request: RequestOf<'seen'>): R
   return { type: 'seen', ages }
 }
 
+async function dialBack(
+  { reach }: ServiceParts,
+  { peer }: Member,
+  { addresses }: RequestOf<'dial-back'>,
+  signal: AbortSignal,
+): Promise<Response> {
+  const outcome = await reach.dialBack(peer, addresses, signal)
+  if (outcome === 'busy') return refuse('busy', 'dialled back a moment ago; ask later')
+  return { type: 'dialled', ...outcome }
+}
+
 async function exchangeRoster(
-  { roster, allowances }: Parts,
+  { roster, allowances }: ServiceParts,
   member: Member,
   request: RequestOf<'roster'>,
 ): Promise<Response> {
@@ -251,7 +270,7 @@ function holdings({ fairUse }: AnswerParts, member: Member): Response {
 }
 
 async function hear(
-  { roster, allowances }: Parts,
+  { roster, allowances }: ServiceParts,
   member: Member,
   request: RequestOf<'news'>,
 ): Promise<Response> {

@@ -39,6 +39,7 @@ import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.t
 import type { InviteDesk } from './invite-desk.ts'
 import { Lanes, type Lane } from './lanes.ts'
 import { isAllowed } from './permissions.ts'
+import { ReachBook } from './reach-book.ts'
 import { RepairGrants } from './repair-grants.ts'
 
 /** Streams one member may have open: four sessions of its programs. */
@@ -71,6 +72,8 @@ export interface PeerServiceParts extends AnswerParts {
 }
 
 export class PeerService {
+  /** What this peer knows of its connections. */
+  readonly reach: ReachBook
   readonly #parts: PeerServiceParts
   readonly #grants: RepairGrants
   readonly #allowances: Allowances
@@ -81,6 +84,7 @@ export class PeerService {
 
   constructor(parts: PeerServiceParts) {
     this.#parts = parts
+    this.reach = new ReachBook(parts)
     this.#grants = new RepairGrants(parts)
     const held = (vault: VaultId) => parts.shareStore.used(vault)
     this.#allowances = new Allowances({ clock: parts.clock, held })
@@ -240,12 +244,12 @@ export class PeerService {
     signal: AbortSignal,
   ): Promise<boolean> {
     if (request.type === 'put') return await this.#put(messages, member, request, signal)
-    const parts = { ...this.#parts, allowances: this.#allowances }
+    const parts = { ...this.#parts, allowances: this.#allowances, reach: this.reach }
     const isRead = request.type === 'read'
     const size = isRead ? Math.min(READ_SIZE_MAX, request.count * LEAF_SIZE_MAX) : 0
     const send = (lane: Lane) =>
       this.#lanes.answer(lane, signal, async () => {
-        const { response, body } = await answer(parts, member, request)
+        const { response, body } = await answer(parts, member, request, signal)
         if (isRead && lane === 'foreground')
           this.#allowances.unread(member.peer, size - (body?.length ?? 0))
         return await this.#respond(messages, response, signal, body, lane)

@@ -68,6 +68,14 @@ export const scenarios: Scenario[] = [
   badRequest('join-proof-short', { ...REQUESTS.join, proof: new Uint8Array(31) }, '31 bytes'),
   badResponse('joining-state-unknown', { ...RESPONSES.joining, state: 'perhaps' }, 'no such state'),
   badResponse('heard-count-above-limit', { ...RESPONSES.heard, count: 1025 }, 'more than one message carries'),
+  badRequest('dial-back-nowhere', { type: 'dial-back', addresses: [] }, 'no address to try'),
+  badRequest('dial-back-above-limit', { type: 'dial-back', addresses: many('/ip4/192.0.2.1', 17) }, '17 addresses'),
+  badRequest('dial-back-address-long', { type: 'dial-back', addresses: ['x'.repeat(257)] }, '257 bytes'),
+  goodResponse({ type: 'dialled' }, 'nowhere'),
+  goodResponse({ type: 'reach', verdict: 'unknown', relays: [], links: [] }, 'alone'),
+  badResponse('reach-verdict-unknown', { ...RESPONSES.reach, verdict: 'maybe' }, 'verdicts are those of the list'),
+  badResponse('reach-relays-above-limit', { ...RESPONSES.reach, relays: sampleRoots(9) }, '9 friends; 8 are allowed'),
+  badResponse('reach-age-above-limit', { ...RESPONSES.reach, links: [{ peer: KEY, way: 'ip6', inbound: true, age: 2_592_001 }] }, 'more than 30 days ago'),
   badRequest('field-unknown', { ...REQUESTS.status, more: true }, 'fields are those of the type, no others'),
   badRequest('field-missing', { type: 'heads', all: true }, 'heads of no vault'),
   badRequest('type-missing', { all: true }, 'a map that is no message'),
@@ -94,6 +102,10 @@ export const scenarios: Scenario[] = [
   rawRequest('truncated', status.slice(0, -1), 'the last byte is missing'),
   rawRequest('empty', new Uint8Array(0), 'no bytes'),
 ]
+
+function many(item: string, count: number): string[] {
+  return Array.from({ length: count }, () => item)
+}
 
 function goodRequest(request: Request, variant?: string): Scenario {
   const name = nameOf('request', request.type, variant)
