@@ -78,6 +78,8 @@ export interface PeerOptions {
 
 export interface PeerNode {
   readonly peer: PeerId
+  /** Of this peer, which reaches itself as well. */
+  readonly network: Network
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
@@ -168,7 +170,7 @@ export async function startPeer(
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
   const services = { service, invites, spreader, fairUse, helped, helper }
-  return { peer, roster, shareStore, headStore, ...services, stopped }
+  return { peer, network, roster, shareStore, headStore, ...services, stopped }
 }
 
 async function openRoster(
