@@ -197,7 +197,7 @@ function vaults(node: PeerNode): Fields {
 
 async function remove({ node }: HandlerParts, call: ControlCall): Promise<Fields> {
   const { peer } = check(call.fields, removeSchema, 'remove')
-  const { roster, spreader, network } = node
+  const { roster, spreader } = node
   const member = roster.members().find((each) => each.peer === peer)
   if (member === undefined) throw new UsageError('Nobody in this grid has that id')
   if (member.peer === node.peer)
