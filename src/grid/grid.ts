@@ -5,7 +5,6 @@
  * a question to all: it is told in `failures`.
  */
 
-import { equal } from '../../protocol/bytes.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
@@ -22,9 +21,10 @@ import { KnownPacks } from './known-packs.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
-import { placePack, refusalOf, type Placement } from './place-pack.ts'
+import { placePack, putsOf, type Placement } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
+import { exchangeRosters, type Exchanged } from './roster-exchange.ts'
 import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 import type { Survey } from './survey.ts'
@@ -148,7 +148,8 @@ export class Grid {
     const session = (peer: PeerId) => this.#session(peer)
     const parts = { candidates, counted: this.counted(), passedOver, session }
     const placement = await placePack(parts, pack, vault, held, signal)
-    this.#tellPuts(placement, held)
+    const puts = putsOf(placement, held)
+    if (puts.size > 0) this.#parts.onPuts?.(puts)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
     this.#known.remember({ id, manifest, manifestBytes, holders })
@@ -286,37 +287,11 @@ export class Grid {
    *
    * @returns how many statements were new to us
    */
-  async syncRoster(
-    signal: AbortSignal,
-  ): Promise<{ news: number; answered: readonly PeerId[]; failures: readonly PeerFailure[] }> {
+  async syncRoster(signal: AbortSignal): Promise<Exchanged> {
     const { roster } = this.#parts
-    const asked = new Set<PeerId>()
-    const [answered, failures]: [PeerId[], PeerFailure[]] = [[], []]
-    let news = 0
-    for (;;) {
-      const sessions = this.#storage().filter(({ peer }) => !asked.has(peer))
-      if (sessions.length === 0) return { news, answered, failures }
-      for (const session of sessions) asked.add(session.peer)
-      const round = await askAll(
-        sessions,
-        async (session, within) => {
-          session.forgive()
-          // Most know the same.
-          const { digest } = await session.news([], within)
-          if (equal(digest, roster.digest())) return
-          // What a peer lacks is known only once it told what it has.
-          const told = await session.roster([], within)
-          news += await roster.merge(told)
-          const lacking = roster.statementsBeside(told)
-          if (lacking.length > 0) await session.roster(lacking, within)
-        },
-        signal,
-      )
-      const here = round.answers.map(({ peer }) => peer)
-      this.#look({ answered: here, failures: round.failures })
-      answered.push(...here)
-      failures.push(...round.failures)
-    }
+    const sessions = () => this.#storage()
+    const onRound = (round: Omit<Exchanged, 'news'>) => this.#look(round)
+    return await exchangeRosters({ roster, sessions, onRound }, signal)
   }
 
   /**
@@ -408,13 +383,6 @@ export class Grid {
 
   #look({ answered, failures }: Pick<Survey, 'answered' | 'failures'>): void {
     this.#parts.onLook?.(lookOf(answered, failures))
-  }
-
-  #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
-    const puts = new Map<PeerId, Refusal | undefined>()
-    for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
-    for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
-    if (puts.size > 0) this.#parts.onPuts?.(puts)
   }
 
   async #locateAgain(location: PackLocation, signal: AbortSignal): Promise<PackLocation> {
