@@ -8,7 +8,6 @@
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { SEEN_MAX } from '../../protocol/messages.ts'
-import type { Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { PeerId } from '../ports/network.ts'
 import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
@@ -23,12 +22,13 @@ import type {
 } from './grid-types.ts'
 import { KnownPacks } from './known-packs.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
-import { adoptPacks, exchangeRoster, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
+import { adoptPacks, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
-import { placePack, refusalOf, type Placement } from './place-pack.ts'
+import { placePack, putsOf, type Placement } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
+import { exchangeRosters, type Exchanged } from './roster-exchange.ts'
 import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 import type { Survey } from './survey.ts'
@@ -119,7 +119,8 @@ export class Grid {
     const repair = this.#parts.repair?.()
     const parts = { candidates, counted: this.counted(), passedOver, session, repair }
     const placement = await placePack(parts, pack, vault, held, signal)
-    this.#tellPuts(placement, held)
+    const puts = putsOf(placement, held)
+    if (puts.size > 0) this.#parts.onPuts?.(puts)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
     this.#known.remember({ id, manifest, manifestBytes, holders })
@@ -262,30 +263,11 @@ export class Grid {
    *
    * @returns how many statements were new to us
    */
-  async syncRoster(
-    signal: AbortSignal,
-  ): Promise<{ news: number; answered: readonly PeerId[]; failures: readonly PeerFailure[] }> {
+  async syncRoster(signal: AbortSignal): Promise<Exchanged> {
     const { roster } = this.#parts
-    const asked = new Set<PeerId>()
-    const [answered, failures]: [PeerId[], PeerFailure[]] = [[], []]
-    let news = 0
-    for (;;) {
-      const sessions = this.#storage().filter(({ peer }) => !asked.has(peer))
-      if (sessions.length === 0) return { news, answered, failures }
-      for (const session of sessions) asked.add(session.peer)
-      const round = await askAll(
-        sessions,
-        async (session, within) => {
-          session.forgive()
-          news += await exchangeRoster(session, roster, within)
-        },
-        signal,
-      )
-      const here = round.answers.map(({ peer }) => peer)
-      this.#look({ answered: here, failures: round.failures })
-      answered.push(...here)
-      failures.push(...round.failures)
-    }
+    const sessions = () => this.#storage()
+    const onRound = (round: Omit<Exchanged, 'news'>) => this.#look(round)
+    return await exchangeRosters({ roster, sessions, onRound }, signal)
   }
 
   /**
@@ -370,13 +352,6 @@ export class Grid {
     // That we hear ourselves does not say that we are online.
     const others = answered.filter((peer) => peer !== network.self)
     onLook?.(lookOf(others, failures))
-  }
-
-  #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
-    const puts = new Map<PeerId, Refusal | undefined>()
-    for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
-    for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
-    if (puts.size > 0) this.#parts.onPuts?.(puts)
   }
 
   /** Ask all storage peers; those that were away a moment ago are not waited for again. */
