@@ -7,8 +7,8 @@
 
 import { peerIdOf, signingKeyFromSeed, type SigningKey } from '../protocol/keys.ts'
 import type { GridId } from '../protocol/roster.ts'
-import { foundGrid } from '../src/node/found-grid.ts'
-import { startPeer } from '../src/node/peer-node.ts'
+import { foundOpenGrid } from '../src/node/found-grid.ts'
+import { startPeer, type PeerOptions } from '../src/node/peer-node.ts'
 import { assert } from '../src/base/assert.ts'
 import { MachineCrashed } from './errors.ts'
 import type { Machine, MachineOptions } from './machine.ts'
@@ -33,6 +33,8 @@ export class Friends {
   /** The invite a new client joins with. */
   readonly invite: string
   readonly #world: World
+  /** Options of single peers, asked at each of their starts. */
+  readonly #each: (index: number) => Partial<PeerOptions>
   readonly #grid: GridId
   readonly #statements: readonly Uint8Array[]
   /** What peers died of other than crashes: always a bug. */
@@ -42,8 +44,10 @@ export class Friends {
     world: World,
     names: readonly string[],
     describe: (random: SimRandom) => MachineOptions,
+    each: (index: number) => Partial<PeerOptions> = () => ({}),
   ) {
     this.#world = world
+    this.#each = each
     this.all = names.map((name) => {
       const random = world.random.fork(`friend ${name}`)
       return {
@@ -53,7 +57,7 @@ export class Friends {
         isLost: false,
       }
     })
-    const founded = foundGrid(
+    const founded = foundOpenGrid(
       this.all.map(({ name, key, machine }) => ({
         key,
         name,
@@ -95,9 +99,10 @@ export class Friends {
     if (!machine.isUp) machine.boot()
     const program = machine.start(async (ports, signal) => {
       const network = await ports.network(key.seed)
+      const common = { key, capacity: CAPACITY, reserve: 0, grid: this.#grid }
       await startPeer(
         { ...ports, network, database: ports.openDatabase('peer') },
-        { key, capacity: CAPACITY, reserve: 0, grid: this.#grid, statements: this.#statements },
+        { ...common, statements: this.#statements, ...this.#each(this.all.indexOf(friend)) },
         signal,
       )
     })

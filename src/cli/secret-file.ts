@@ -5,7 +5,7 @@
  */
 
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
-import { decodeInvite } from '../../protocol/invite.ts'
+import { openInviteText } from '../../protocol/invite-text.ts'
 import { FormatError, UsageError } from '../base/errors.ts'
 import { systemWords } from './system-words.ts'
 
@@ -41,14 +41,14 @@ export function readSecretFile(path: string, what: string): string {
 }
 
 /**
- * Read an invite.
+ * Read an invite: a code that is good once, or an open invite.
  *
  * @throws {UsageError} also when the file holds something else
  */
 export function readInviteFile(path: string): string {
   const text = readSecretFile(path, 'the invite').trim()
   try {
-    decodeInvite(text)
+    openInviteText(text)
     return text
   } catch (error) {
     if (!(error instanceof FormatError)) throw error

@@ -10,15 +10,20 @@ import { FormatError } from '../../protocol/errors.ts'
 import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import { PACKS_MAX, SEEN_MAX } from '../../protocol/messages.ts'
 import { PeerRefusedError } from '../base/errors.ts'
-import type { Look, Refusal } from '../base/peer-record.ts'
+import type { Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, lookOf, type PeerFailure } from './ask-all.ts'
+import type { PeerId } from '../ports/network.ts'
+import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
 import { codeFor, type Code } from './code.ts'
+import type {
+  GridParts,
+  HeadAnswer,
+  PeerStatus,
+  PublishResult,
+  ReleaseAnswer,
+} from './grid-types.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
@@ -29,6 +34,7 @@ import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 import type { Survey } from './survey.ts'
 
+export type * from './grid-types.ts'
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
 export type { Placement } from './place-pack.ts'
@@ -38,44 +44,8 @@ export { NotEnoughSharesError } from './read-pack.ts'
 /** Locations kept in memory: about a kilobyte each. */
 const LOCATIONS_MAX = 8192
 
-export interface GridParts {
-  readonly network: Network
-  readonly clock: Clock
-  readonly log: Log
-  readonly roster: RosterBook
-  /** What is made of each storage peer; without it everybody is taken to be here. */
-  readonly standings?: (peer: PeerId) => Standing
-  /** Told of every question to all: who answered. */
-  readonly onLook?: (look: Look) => void
-  /** Told of every placing: which peers took a share (`undefined`), and why others did not. */
-  readonly onPuts?: (puts: ReadonlyMap<PeerId, Refusal | undefined>) => void
-}
-
-export interface PublishResult {
-  readonly receipts: readonly { readonly peer: PeerId; readonly receipt: Uint8Array }[]
-  readonly failures: readonly PeerFailure[]
-}
-
-export interface HeadAnswer {
-  readonly peer: PeerId
-  /** Verified, of the vault asked for; newest first. */
-  readonly heads: readonly { readonly head: Uint8Array; readonly receipt: Uint8Array }[]
-}
-
-export interface ReleaseAnswer {
-  readonly peer: PeerId
-  /** Of the shares that the documents are about: how many are in release now, and bytes of theirs. */
-  readonly count: number
-  readonly bytes: number
-  /** How many of them a later head had spoken for, so that nothing changed. */
-  readonly refused: number
-}
-
-export interface PeerStatus {
-  readonly peer: PeerId
-  readonly status?: ResponseOf<'status'>
-  readonly error?: PeerFailure['error']
-}
+/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
+const TELL_WIDTH = 64
 
 export class Grid {
   readonly #parts: GridParts
@@ -206,7 +176,7 @@ export class Grid {
   /** Give a head to every peer. Receipts are verified. */
   async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
     const { vault, sequence, id } = openHead(head)
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const receipt = await session.publish(head, within)
       const said = openReceipt(receipt)
       const isForHead =
@@ -226,7 +196,7 @@ export class Grid {
     signal: AbortSignal,
     options: { readonly all: boolean } = { all: false },
   ): Promise<{ answers: readonly HeadAnswer[]; failures: readonly PeerFailure[] }> {
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const heads = await session.heads(vault, options, within)
       for (const { head, receipt } of heads) {
         const [opened, said] = [openHead(head), openReceipt(receipt)]
@@ -253,7 +223,7 @@ export class Grid {
     options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
     if (packs.length === 0) return { failures: [] }
-    const { failures } = await this.#askEverybody(async (session, within) => {
+    const { failures } = await this.askEverybody(async (session, within) => {
       for (let from = 0; from < packs.length; from += PACKS_MAX) {
         await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
       }
@@ -279,7 +249,7 @@ export class Grid {
     if (documents.length === 0) {
       return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
     }
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const sum = { ...nothing }
       for (const document of documents) {
         const { count, bytes, refused } = await session.release(document, within)
@@ -312,7 +282,10 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // What a peer lacks is known only once it told what it has; most lack nothing.
+          // Most know the same.
+          const { digest } = await session.news([], within)
+          if (equal(digest, roster.digest())) return
+          // What a peer lacks is known only once it told what it has.
           const told = await session.roster([], within)
           news += await roster.merge(told)
           const lacking = roster.statementsBeside(told)
@@ -327,12 +300,45 @@ export class Grid {
     }
   }
 
-  /** Ask every storage peer how it is; in the order of the roster. */
-  async status(signal: AbortSignal): Promise<PeerStatus[]> {
-    const { answers, failures } = await this.#askEverybody(
-      (session, within) => session.status(within),
-      signal,
-    )
+  /**
+   * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
+   *
+   * @param more.only - these peers alone; one that was away a moment ago is not tried then
+   * @param more.onTold - called as soon as each of them heard
+   * @returns whom it was told, and how many of the statements were new to them
+   */
+  async tell(
+    statements: readonly Uint8Array[],
+    signal: AbortSignal,
+    more: { readonly only?: readonly PeerId[]; readonly onTold?: (peer: PeerId) => void } = {},
+  ): Promise<{
+    readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
+    readonly failures: readonly PeerFailure[]
+  }> {
+    const { only, onTold } = more
+    const sessions = this.#storage().filter(({ peer }) => only?.includes(peer) ?? true)
+    if (only === undefined) for (const session of sessions) session.forgive()
+    const ask = async (session: PeerSession, within: AbortSignal) => {
+      const { count } = await session.news(statements, within)
+      onTold?.(session.peer)
+      return count
+    }
+    return await askAll(sessions, ask, signal, TELL_WIDTH)
+  }
+
+  /**
+   * Ask every storage peer how it is; in the order of the roster.
+   *
+   * @param options.isQuick - without trying again who was away a moment ago
+   */
+  async status(
+    signal: AbortSignal,
+    { isQuick = false }: { readonly isQuick?: boolean } = {},
+  ): Promise<PeerStatus[]> {
+    const question = (session: PeerSession, within: AbortSignal) => session.status(within)
+    const { answers, failures } = isQuick
+      ? await this.askPresent(question, signal)
+      : await this.askEverybody(question, signal)
     return this.#storage().map(({ peer }) => {
       const status = answers.find((answer) => answer.peer === peer)?.answer
       const error = failures.find((failure) => failure.peer === peer)?.error
@@ -359,16 +365,21 @@ export class Grid {
     return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
   }
 
+  /** @returns sessions with these peers, to ask what only few ask */
+  sessions(peers: readonly PeerId[]): PeerSession[] {
+    return peers.map((peer) => this.#session(peer))
+  }
+
   /** Break all streams to peers. The network itself stays open. */
   close(): void {
     for (const session of this.#sessions.values()) session.close()
   }
 
   /** Ask all storage peers, those that were away a moment ago as well. */
-  async #askEverybody<T>(
+  async askEverybody<T>(
     ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
-  ) {
+  ): Promise<Answers<T>> {
     const sessions = this.#storage()
     for (const session of sessions) session.forgive()
     const { answers, failures } = await askAll(sessions, ask, signal)
@@ -385,6 +396,14 @@ export class Grid {
     for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
     for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
     if (puts.size > 0) this.#parts.onPuts?.(puts)
+  }
+
+  /** Ask all storage peers; those that were away a moment ago are not waited for again. */
+  async askPresent<T>(
+    ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Answers<T>> {
+    return await askAll(this.#storage(), ask, signal)
   }
 
   async #locateAgain(location: PackLocation, signal: AbortSignal): Promise<PackLocation> {

@@ -6,7 +6,13 @@ import { FormatError } from '../../protocol/errors.ts'
 import { vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
 import { packIdToBytes, type PackId } from '../../protocol/manifest.ts'
 import { publicKeyOf } from '../../protocol/peer-id.ts'
-import { PACKS_MAX, type Request, type Response, type ResponseOf } from '../../protocol/messages.ts'
+import {
+  PACKS_MAX,
+  type Request,
+  type RequestOf,
+  type Response,
+  type ResponseOf,
+} from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
 import type { PaceLimits } from '../base/deadline.ts'
 import { PeerRefusedError } from '../base/errors.ts'
@@ -198,6 +204,30 @@ export class PeerSession {
     return (await this.#ask({ type: 'roster', statements }, 'roster', signal)).statements
   }
 
+  /** @returns the peer's account for the vault, not yet verified */
+  async account(vault: VaultId, signal: AbortSignal): Promise<Uint8Array> {
+    const request = { type: 'account', vault: vaultIdToBytes(vault) } as const
+    return (await this.#ask(request, 'account', signal)).account
+  }
+
+  /**
+   * Give credits, get those that the peer has besides.
+   *
+   * @param known - names of those that need not be told; null if none are wanted
+   */
+  async credits(
+    credits: readonly Uint8Array[],
+    known: readonly Uint8Array[] | null,
+    signal: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    return (await this.#ask({ type: 'credits', credits, known }, 'credits', signal)).credits
+  }
+
+  /** @returns what the peer holds for whom; only its owner is told */
+  async holdings(signal: AbortSignal): Promise<ResponseOf<'holdings'>['vaults']> {
+    return (await this.#ask({ type: 'holdings' }, 'holdings', signal)).vaults
+  }
+
   /** @returns for each of these peers: milliseconds since this one heard it, `undefined` if it did not */
   async seen(
     peers: readonly PeerId[],
@@ -209,6 +239,19 @@ export class PeerSession {
       throw new FormatError('response, field ages: not one for every peer')
     }
     return ages.map((age) => age ?? undefined)
+  }
+
+  /** Tell statements. @returns how many were new to the peer, and the digest of its roster */
+  async news(statements: readonly Uint8Array[], signal: AbortSignal): Promise<ResponseOf<'heard'>> {
+    return await this.#ask({ type: 'news', statements }, 'heard', signal)
+  }
+
+  /** Ask to come in, with an invite code. */
+  async join(
+    request: Omit<RequestOf<'join'>, 'type'>,
+    signal: AbortSignal,
+  ): Promise<ResponseOf<'joining'>> {
+    return await this.#ask({ type: 'join', ...request }, 'joining', signal)
   }
 
   /** Break all streams that are not in use. */

@@ -21,6 +21,7 @@ import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
+import { isOwner, type FairUse } from './fair-use.ts'
 import { ownerSeenBy } from './permissions.ts'
 import type { Sightings } from './sightings.ts'
 
@@ -29,6 +30,7 @@ export interface AnswerParts {
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
+  readonly fairUse: FairUse
   readonly sightings: Sightings
 }
 
@@ -42,7 +44,7 @@ export interface Answer {
 export async function answer(
   parts: AnswerParts,
   member: Member,
-  request: Exclude<Request, { type: 'put' }>,
+  request: Exclude<Request, { type: 'put' | 'join' }>,
 ): Promise<Answer> {
   switch (request.type) {
     case 'status':
@@ -61,8 +63,16 @@ export async function answer(
       return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
+    case 'account':
+      return { response: await account(parts, request) }
+    case 'credits':
+      return { response: exchangeCredits(parts, request) }
+    case 'holdings':
+      return { response: holdings(parts, member) }
     case 'seen':
       return { response: seen(parts, request) }
+    case 'news':
+      return { response: await hear(parts, request) }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
@@ -74,8 +84,11 @@ export function refuse(code: ErrorCode, message: string): Response {
 
 async function status(parts: AnswerParts, member: Member): Promise<Response> {
   const { capacity, free } = await parts.shareStore.space()
-  const used = member.vault === undefined ? 0 : parts.shareStore.used(member.vault)
-  return { type: 'status', capacity, free, used, now: parts.clock.now() }
+  const { role, vault, quota } = member
+  const common = { type: 'status', capacity, free, now: parts.clock.now() } as const
+  if (role === 'peer' || vault === undefined) return { ...common, used: 0 }
+  const used = parts.shareStore.used(vault)
+  return { ...common, used, ...parts.fairUse.statusOf(vault, quota) }
 }
 
 async function have(
@@ -200,6 +213,26 @@ async function exchangeRoster(
 ): Promise<Response> {
   await roster.merge(request.statements)
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
+}
+
+async function account({ fairUse }: AnswerParts, request: RequestOf<'account'>): Promise<Response> {
+  return { type: 'account', account: await fairUse.account(vaultIdFromBytes(request.vault)) }
+}
+
+function exchangeCredits({ fairUse }: AnswerParts, request: RequestOf<'credits'>): Response {
+  fairUse.take(request.credits)
+  const { known } = request
+  return { type: 'credits', credits: known === null ? [] : fairUse.beside(known) }
+}
+
+function holdings({ fairUse }: AnswerParts, member: Member): Response {
+  if (isOwner(member, fairUse.ownVault)) return fairUse.holdings()
+  return refuse('not-admitted', 'what is held for whom is shown to the owner of this peer')
+}
+
+async function hear({ roster }: AnswerParts, request: RequestOf<'news'>): Promise<Response> {
+  const count = await roster.merge(request.statements)
+  return { type: 'heard', count, digest: roster.digest() }
 }
 
 /** @returns the wire's word for bytes that are not what they should be */

@@ -3,8 +3,11 @@
  *
  *     device     everything for its own vault, and who was seen
  *     recovery   reads of its own vault, and roster statements
- *     peer       reads of every vault, to check and repair; it sees ciphertext; and who was seen
+ *     peer       reads of every vault, to check and repair; it sees ciphertext; credits, and who was seen
  *     invite     status and roster, to come in
+ *
+ * What a peer holds for whom is told to devices of its owner only: see answers.ts.
+ * A guest with an invite code is no member: it may ask to come in (`join`), which no member does.
  */
 
 import { openHead } from '../../protocol/head.ts'
@@ -17,6 +20,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
   device: new Set([
     'status',
     'roster',
+    'news',
     'have',
     'read',
     'heads',
@@ -25,11 +29,14 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'forgo',
     'publish',
     'release',
+    'account',
+    'credits',
+    'holdings',
     'seen',
   ]),
-  recovery: new Set(['status', 'roster', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'have', 'read', 'heads', 'seen']),
-  invite: new Set(['status', 'roster']),
+  recovery: new Set(['status', 'roster', 'news', 'have', 'read', 'heads']),
+  peer: new Set(['status', 'roster', 'news', 'have', 'read', 'heads', 'credits', 'seen']),
+  invite: new Set(['status', 'roster', 'news']),
 }
 
 /**
@@ -56,6 +63,7 @@ function vaultOf(request: Request): VaultId | undefined {
     case 'adopt':
     case 'forgo':
     case 'heads':
+    case 'account':
       return vaultIdFromBytes(request.vault)
     case 'publish':
       return openHead(request.head).vault

@@ -57,6 +57,7 @@ export class ShareAccounts {
   readonly #used = new Map<VaultId, number>()
   /** Those of them that are in release. */
   readonly #released = new Map<VaultId, number>()
+  #onChange: (vault: VaultId) => void = () => undefined
 
   /**
    * @param database - already open, and nobody else's
@@ -82,6 +83,21 @@ export class ShareAccounts {
     return countOf(this.#released, vault)
   }
 
+  /** @returns bytes that count against the vault's quota and grant: all but those in release */
+  counted(vault: VaultId): number {
+    return this.used(vault) - this.released(vault)
+  }
+
+  /** @returns for each vault with shares here the bytes that count */
+  countedByVault(): Map<VaultId, number> {
+    return new Map([...this.#used.keys()].map((vault) => [vault, this.counted(vault)]))
+  }
+
+  /** From now on be told whenever what is held for a vault changed. */
+  watch(onChange: (vault: VaultId) => void): void {
+    this.#onChange = onChange
+  }
+
   get(key: ShareKey): ShareAccount | undefined {
     const row = this.#statements.get.get(key.pack, key.shareNumber, key.vault)
     return row === undefined ? undefined : toAccount(row)
@@ -95,6 +111,12 @@ export class ShareAccounts {
   /** @returns at most `limit` accounts of the vault's shares, by pack and share number */
   ofVault(vault: VaultId, limit: number): ShareAccount[] {
     return this.#statements.ofVault.all(vault, limit).map(toAccount)
+  }
+
+  /** @returns at most `limit` accounts of shares that a head needs, by pack, share and vault, after `after` */
+  adopted(after: ShareKey | undefined, limit: number): ShareAccount[] {
+    const { pack = '', shareNumber = 0, vault = '' } = after ?? {}
+    return this.#statements.adopted.all(pack, shareNumber, vault, limit).map(toAccount)
   }
 
   /** All accounts; the table must not change while this runs. */
@@ -175,10 +197,12 @@ export class ShareAccounts {
     try {
       return inTransaction(this.#database, work)
     } catch (error) {
+      const touched = new Set(counts.flatMap(([map]) => [...map.keys()]))
       for (const [map, before] of counts) {
         map.clear()
         for (const [vault, size] of before) map.set(vault, size)
       }
+      for (const vault of touched) this.#onChange(vault)
       throw error
     }
   }
@@ -188,6 +212,7 @@ export class ShareAccounts {
     if (vault === undefined) return
     add(this.#used, vault, (after?.size ?? 0) - (before?.size ?? 0))
     add(this.#released, vault, releasedSize(after) - releasedSize(before))
+    this.#onChange(vault)
   }
 }
 
@@ -227,6 +252,10 @@ function prepare(database: DatabaseSync) {
     ofPack: select('WHERE pack = ? ORDER BY share, vault'),
     ofVault: select('WHERE vault = ? ORDER BY pack, share LIMIT ?'),
     all: select('ORDER BY pack, share, vault'),
+    adopted: select(
+      `WHERE adopted_by IS NOT NULL AND due_age IS NULL AND is_damaged = 0
+       AND (pack, share, vault) > (?, ?, ?) ORDER BY pack, share, vault LIMIT ?`,
+    ),
     forgone: select(
       `WHERE forgone_age <= ? AND (kept_by = 0 OR due_age IS NULL)
        ORDER BY forgone_age, pack, share LIMIT ?`,

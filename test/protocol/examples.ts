@@ -60,7 +60,12 @@ export const REQUESTS: { readonly [Type in Request['type']]: Request & { readonl
   release: { type: 'release', document: sample(400, 17) },
   heads: { type: 'heads', vault: VAULT_BYTES, all: false },
   roster: { type: 'roster', statements: [sample(200, 14), sample(100, 15)] },
+  account: { type: 'account', vault: VAULT_BYTES },
+  credits: { type: 'credits', credits: [sample(700, 19)], known: [sample(16, 20)] },
+  holdings: { type: 'holdings' },
   seen: { type: 'seen', peers: [sample(32, 18), sample(32, 19)] },
+  news: { type: 'news', statements: [sample(200, 14)] },
+  join: { type: 'join', invite: sample(16, 18), wish: sample(120, 19), proof: sample(32, 20) },
 }
 
 /** One of each type. */
@@ -79,6 +84,11 @@ export const RESPONSES: {
   receipt: { type: 'receipt', receipt: sample(150, 16) },
   heads: { type: 'heads', heads: [{ head: sample(300, 13), receipt: sample(150, 16) }] },
   roster: { type: 'roster', statements: [] },
+  account: { type: 'account', account: sample(220, 21) },
+  credits: { type: 'credits', credits: [sample(700, 22), sample(690, 23)] },
+  holdings: { type: 'holdings', vaults: [{ vault: VAULT_BYTES, bytes: 12_000_000_000 }] },
   seen: { type: 'seen', ages: [3_600_000, null] },
+  heard: { type: 'heard', count: 1, digest: sample(32, 21) },
+  joining: { type: 'joining', state: 'admitted', statements: [sample(200, 14)] },
   error: { type: 'error', code: 'full', message: 'no space for 33,334 bytes' },
 }

@@ -75,7 +75,7 @@ describe('accounts of an older Cairn', () => {
       old.exec(OLD_SCHEMA)
       for (const database of [old, fresh]) prepareAccounts(database)
       const tables = (database: DatabaseSync) =>
-        ['shares', 'leases', 'age_clock'].map((table) =>
+        ['shares', 'leases', 'age_clock', 'byte_accounts', 'byte_days', 'grace', 'credits'].map((table) =>
           database.prepare(`SELECT * FROM pragma_table_info('${table}')`).all(),
         )
       expect(tables(old)).toEqual(tables(fresh))
@@ -98,7 +98,7 @@ describe('accounts of an older Cairn', () => {
   it('of a newer Cairn are left alone', () => {
     const database = new DatabaseSync(':memory:')
     prepareAccounts(database)
-    database.exec('UPDATE accounts_schema SET version = 4')
+    database.exec('UPDATE accounts_schema SET version = 5')
     expect(() => prepareAccounts(database)).toThrow(VersionError)
   })
 })

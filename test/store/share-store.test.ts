@@ -62,7 +62,7 @@ describe('a share store', () => {
     })
   })
 
-  it('takes a share once, however often it comes, and for each vault its own', async () => {
+  it('L07: takes a share once, however often it comes, and for each vault its own', async () => {
     await onMachine(async (open) => {
       const store = await open()
       expect(await put(store, 0)).toBe('stored')
@@ -288,7 +288,7 @@ describe('the accounts of shares', () => {
       await open()
       machine.boot()
       const database = machine.ports.openDatabase('accounts')
-      database.exec('UPDATE accounts_schema SET version = 4')
+      database.exec('UPDATE accounts_schema SET version = 5')
       database.close()
       await expect(open()).rejects.toThrow(VersionError)
     })
@@ -372,7 +372,8 @@ interface PutOptions {
 
 async function begin(store: ShareStore, shareNumber: number, options: PutOptions = {}) {
   const { of = pack, owner = vault, quota } = options
-  return await store.begin({ vault: owner, shareNumber, manifest: of.manifestBytes }, quota)
+  const limits = quota === undefined ? {} : { quota }
+  return await store.begin({ vault: owner, shareNumber, manifest: of.manifestBytes }, limits)
 }
 
 /** Bytes of the share's file. */

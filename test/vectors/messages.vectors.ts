@@ -9,7 +9,7 @@ import {
   encodeResponse,
 } from '../../protocol/messages.ts'
 import type { Request, Response } from '../../protocol/messages.ts'
-import { KEY, PACK_BYTES, REQUESTS, RESPONSES, sampleRoots } from '../protocol/examples.ts'
+import { KEY, PACK_BYTES, REQUESTS, RESPONSES, sampleRoots, VAULT_BYTES } from '../protocol/examples.ts'
 
 import type { Fields, Scenario } from './format.ts'
 
@@ -45,8 +45,23 @@ export const scenarios: Scenario[] = [
   badRequest('release-empty', { type: 'release', document: new Uint8Array(0) }, 'no document'),
   goodRequest({ type: 'release', document: new Uint8Array(40_960) }, 'at-limit'),
   badRequest('release-above-limit', { type: 'release', document: new Uint8Array(40_961) }, 'a byte above 40 KiB'),
+  goodRequest({ type: 'credits', credits: [], known: null }, 'wanting-none'),
+  badRequest('credits-one-too-long', { type: 'credits', credits: [new Uint8Array(1281)], known: [] }, 'a byte above 1,280'),
+  badRequest('credits-65', { type: 'credits', credits: Array.from({ length: 65 }, () => KEY), known: null }, '64 can be told at once'),
+  badRequest('credits-name-of-15-bytes', { type: 'credits', credits: [], known: [KEY.slice(0, 15)] }, 'names have 16'),
+  badRequest('account-of-no-vault', { type: 'account' }, 'whose?'),
+  goodResponse({ ...RESPONSES.status, released: 5, grant: 5_000_000_000, over: { bytes: 1, since: 0, until: 8_640_000_000_000_000 } }, 'above-its-grant'),
+  badResponse('status-over-without-its-end', { ...RESPONSES.status, over: { bytes: 1, since: 0 } }, 'until is missing'),
+  badResponse('account-too-long', { type: 'account', account: new Uint8Array(513) }, 'a byte above 512'),
+  badResponse('holdings-negative', { type: 'holdings', vaults: [{ vault: VAULT_BYTES, bytes: -1 }] }, 'fewer than none'),
   badRequest('seen-no-peers', { type: 'seen', peers: [] }, 'nobody asked about'),
   badRequest('seen-peer-short', { type: 'seen', peers: [KEY.slice(1)] }, '31 bytes'),
+  badRequest('join-invite-short', { ...REQUESTS.join, invite: new Uint8Array(15) }, '15 bytes'),
+  badRequest('join-wish-empty', { ...REQUESTS.join, wish: new Uint8Array(0) }, 'nothing wished'),
+  badRequest('join-wish-above-limit', { ...REQUESTS.join, wish: new Uint8Array(6145) }, '6,145 bytes'),
+  badRequest('join-proof-short', { ...REQUESTS.join, proof: new Uint8Array(31) }, '31 bytes'),
+  badResponse('joining-state-unknown', { ...RESPONSES.joining, state: 'perhaps' }, 'no such state'),
+  badResponse('heard-count-above-limit', { ...RESPONSES.heard, count: 1025 }, 'more than one message carries'),
   badRequest('field-unknown', { ...REQUESTS.status, more: true }, 'fields are those of the type, no others'),
   badRequest('field-missing', { type: 'heads', all: true }, 'heads of no vault'),
   badRequest('type-missing', { all: true }, 'a map that is no message'),
