@@ -6,6 +6,7 @@
 
 import { LEAF_SIZES } from './manifest.ts'
 
+export { ACCOUNT_SIZE_MAX, CREDIT_NAME_SIZE, CREDIT_SIZE_MAX } from './account.ts'
 export { HEAD_SIZE_MAX } from './head.ts'
 export { RECEIPT_SIZE_MAX } from './receipt.ts'
 export { RELEASE_SIZE_MAX } from './release.ts'
@@ -36,6 +37,17 @@ export const HEADS_MAX = 1024
 
 /** Helpers that a peer tells a vault's owner of: those heard last. */
 export const HELPERS_MAX = 16
+/** Credits in one answer; the next exchange brings the rest. */
+export const CREDITS_MAX = 1024
+
+/** Credits told in one request: each has three signatures to be checked, and a client has one for each peer. */
+export const CREDITS_TOLD_MAX = 64
+
+/** Credits that an asker can say it has: as many as a peer keeps. */
+export const CREDITS_KNOWN_MAX = 4096
+
+/** Vaults in one answer about holdings; those with the most bytes come first. */
+export const HOLDINGS_MAX = 1024
 
 /** Bytes that the lists of one message may take together, which leaves room for the rest of it. */
 export const LIST_SIZE_MAX = 1024 * 1024

@@ -31,11 +31,18 @@ import {
 } from './manifest.ts'
 import { PROOF_COUNT_MAX } from './merkle.ts'
 import {
+  ACCOUNT_SIZE_MAX,
+  CREDIT_NAME_SIZE,
+  CREDIT_SIZE_MAX,
+  CREDITS_KNOWN_MAX,
+  CREDITS_MAX,
+  CREDITS_TOLD_MAX,
   ERROR_CODES,
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
   HEADS_MAX,
   HELPERS_MAX,
+  HOLDINGS_MAX,
   JOIN_STATES,
   LIST_ITEM_OVERHEAD,
   LIST_SIZE_MAX,
@@ -73,6 +80,7 @@ const receipt = bytesField(1, RECEIPT_SIZE_MAX)
 const manifest = bytesField(1, MANIFEST_SIZE_MAX)
 /** What lets a helper ask in place of the vault's device. */
 const repair = bytesField(1, REPAIR_GRANT_SIZE_MAX)
+const credit = bytesField(1, CREDIT_SIZE_MAX)
 
 const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('status') }),
@@ -106,6 +114,19 @@ const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({ type: z.literal('account'), vault }),
+  z.strictObject({
+    type: z.literal('credits'),
+    /** To be kept. */
+    credits: z.array(credit).max(CREDITS_TOLD_MAX).readonly(),
+    /** Names of credits that the asker has; null: it wants none. */
+    known: z
+      .array(bytesField(CREDIT_NAME_SIZE, CREDIT_NAME_SIZE))
+      .max(CREDITS_KNOWN_MAX)
+      .readonly()
+      .nullable(),
+  }),
+  z.strictObject({ type: z.literal('holdings') }),
   z.strictObject({ type: z.literal('seen'), peers: z.array(peer).min(1).max(SEEN_MAX).readonly() }),
   z.strictObject({ type: z.literal('news'), statements }),
   z.strictObject({
@@ -133,6 +154,12 @@ const responseSchema = z.discriminatedUnion('type', [
       .max(HELPERS_MAX)
       .readonly()
       .exactOptional(),
+    /** Bytes of the asker's vault that are in release. */
+    released: bytes.exactOptional(),
+    /** Bytes that the asker's vault may keep here; any, where absent. */
+    grant: bytes.exactOptional(),
+    /** Bytes above the grant, since when, and when new shares are refused; both by the peer's clock. */
+    over: z.strictObject({ bytes, since: count(TIME_MAX), until: count(TIME_MAX) }).exactOptional(),
   }),
   z.strictObject({ type: z.literal('go') }),
   z.strictObject({ type: z.literal('stored') }),
@@ -173,6 +200,17 @@ const responseSchema = z.discriminatedUnion('type', [
     heads: z.array(z.strictObject({ head, receipt })).max(HEADS_MAX).readonly(),
   }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({ type: z.literal('account'), account: bytesField(1, ACCOUNT_SIZE_MAX) }),
+  /** Those that the asker did not name. */
+  z.strictObject({
+    type: z.literal('credits'),
+    credits: z.array(credit).max(CREDITS_MAX).readonly(),
+  }),
+  z.strictObject({
+    type: z.literal('holdings'),
+    /** Bytes held for each vault, those in release included. */
+    vaults: z.array(z.strictObject({ vault, bytes })).max(HOLDINGS_MAX).readonly(),
+  }),
   z.strictObject({
     type: z.literal('seen'),
     /** For each peer asked about, in order: milliseconds since it was heard, null if it was not. */

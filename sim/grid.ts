@@ -10,7 +10,7 @@ import { peerIdOf, signingKeyFromSeed, type SigningKey } from '../protocol/keys.
 import { signStatement, type GridId } from '../protocol/roster.ts'
 import { codecs } from '../src/codec/codecs.ts'
 import { foundOpenGrid } from '../src/node/found-grid.ts'
-import { startPeer, type PeerNode } from '../src/node/peer-node.ts'
+import { startPeer, type PeerNode, type PeerOptions } from '../src/node/peer-node.ts'
 import { assert } from '../src/base/assert.ts'
 import { MachineCrashed } from './errors.ts'
 import type { Machine, MachineOptions } from './machine.ts'
@@ -39,6 +39,8 @@ export class Friends {
   /** The invite a new client joins with. */
   readonly invite: string
   readonly #world: World
+  /** Options of single peers, asked at each of their starts. */
+  readonly #each: (index: number) => Partial<PeerOptions>
   readonly #grid: GridId
   readonly #statements: Uint8Array[]
   /** What peers died of other than crashes: always a bug. */
@@ -48,8 +50,10 @@ export class Friends {
     world: World,
     names: readonly string[],
     describe: (random: SimRandom) => MachineOptions,
+    each: (index: number) => Partial<PeerOptions> = () => ({}),
   ) {
     this.#world = world
+    this.#each = each
     this.#all = names.map((name) => {
       const random = world.random.fork(`friend ${name}`)
       return {
@@ -141,10 +145,10 @@ export class Friends {
       const { openDatabase, setDatabaseAside } = ports
       const helper = { openDatabase, setDatabaseAside, compute: () => ports.compute(codecs) }
       const { help } = friend
-      const grid = { grid: this.#grid, statements: this.#statements }
+      const common = { key, capacity: CAPACITY, reserve: 0, grid: this.#grid, help }
       friend.node = await startPeer(
         { ...ports, network, database: openDatabase('peer'), helper },
-        { key, capacity: CAPACITY, reserve: 0, ...grid, help },
+        { ...common, statements: this.#statements, ...this.#each(this.all.indexOf(friend)) },
         signal,
       )
     })

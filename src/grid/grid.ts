@@ -7,23 +7,22 @@
 
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
-import type { Look, Refusal } from '../base/peer-record.ts'
+import { SEEN_MAX } from '../../protocol/messages.ts'
+import type { Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, lookOf, type PeerFailure } from './ask-all.ts'
+import type { PeerId } from '../ports/network.ts'
+import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
 import { checkHeads, checkReceipt } from './check-heads.ts'
 import { codeFor, type Code } from './code.ts'
+import type {
+  GridParts,
+  HeadAnswer,
+  PeerStatus,
+  PublishResult,
+  ReleaseAnswer,
+} from './grid-types.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
-import {
-  adoptPacks,
-  exchangeRoster,
-  NOTHING_RELEASED,
-  releaseAll,
-  type ReleaseSum,
-} from './peer-exchanges.ts'
+import { adoptPacks, exchangeRoster, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
 import { placePack, refusalOf, type Placement } from './place-pack.ts'
@@ -33,6 +32,7 @@ import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 import type { Survey } from './survey.ts'
 
+export type * from './grid-types.ts'
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
 export type { Placement } from './place-pack.ts'
@@ -44,44 +44,6 @@ const LOCATIONS_MAX = 8192
 
 /** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
 const TELL_WIDTH = 64
-
-export interface GridParts {
-  readonly network: Network
-  readonly clock: Clock
-  readonly log: Log
-  readonly roster: RosterBook
-  /** What is made of each storage peer; without it everybody is taken to be here. */
-  readonly standings?: (peer: PeerId) => Standing
-  /** Told of every question to all: who answered. */
-  readonly onLook?: (look: Look) => void
-  /** Told of every placing: which peers took a share (`undefined`), and why others did not. */
-  readonly onPuts?: (puts: ReadonlyMap<PeerId, Refusal | undefined>) => void
-  /** Where we are a helper and none of the vault's devices: the repair grant to show now. */
-  readonly repair?: () => Uint8Array
-  /** Whether we hold shares ourselves, and can be asked like any other: see src/node/loopback.ts. */
-  readonly hasSelf?: boolean
-}
-
-export interface PublishResult {
-  readonly receipts: readonly { readonly peer: PeerId; readonly receipt: Uint8Array }[]
-  readonly failures: readonly PeerFailure[]
-}
-
-export interface HeadAnswer {
-  readonly peer: PeerId
-  /** Verified, of the vault asked for; newest first. */
-  readonly heads: readonly { readonly head: Uint8Array; readonly receipt: Uint8Array }[]
-}
-
-export interface ReleaseAnswer extends ReleaseSum {
-  readonly peer: PeerId
-}
-
-export interface PeerStatus {
-  readonly peer: PeerId
-  readonly status?: ResponseOf<'status'>
-  readonly error?: PeerFailure['error']
-}
 
 export class Grid {
   readonly #parts: GridParts
@@ -215,7 +177,7 @@ export class Grid {
 
   /** Give a head to every peer. Receipts are verified. */
   async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const receipt = await session.publish(head, within)
       checkReceipt(receipt, session.peer, head)
       return receipt
@@ -229,7 +191,7 @@ export class Grid {
     signal: AbortSignal,
     options: { readonly all: boolean } = { all: false },
   ): Promise<{ answers: readonly HeadAnswer[]; failures: readonly PeerFailure[] }> {
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const heads = await session.heads(vault, options, within)
       checkHeads(heads, session.peer, vault)
       return heads
@@ -252,7 +214,7 @@ export class Grid {
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
     if (packs.length === 0) return { failures: [] }
     const adoption = { vault, sequence, repair: this.#parts.repair?.(), ...options }
-    const { failures } = await this.#askEverybody(
+    const { failures } = await this.askEverybody(
       (session, within) => adoptPacks(session, packs, adoption, within),
       signal,
     )
@@ -276,7 +238,7 @@ export class Grid {
       const answers = this.#storage().map(({ peer }) => ({ peer, ...NOTHING_RELEASED }))
       return { answers, failures: [] }
     }
-    const { answers, failures } = await this.#askEverybody(
+    const { answers, failures } = await this.askEverybody(
       (session, within) => releaseAll(session, documents, within),
       signal,
     )
@@ -340,12 +302,19 @@ export class Grid {
     return await askAll(sessions, ask, signal, TELL_WIDTH)
   }
 
-  /** Ask every storage peer how it is; in the order of the roster. */
-  async status(signal: AbortSignal): Promise<PeerStatus[]> {
-    const { answers, failures } = await this.#askEverybody(
-      (session, within) => session.status(within),
-      signal,
-    )
+  /**
+   * Ask every storage peer how it is; in the order of the roster.
+   *
+   * @param options.isQuick - without trying again who was away a moment ago
+   */
+  async status(
+    signal: AbortSignal,
+    { isQuick = false }: { readonly isQuick?: boolean } = {},
+  ): Promise<PeerStatus[]> {
+    const question = (session: PeerSession, within: AbortSignal) => session.status(within)
+    const { answers, failures } = isQuick
+      ? await this.askPresent(question, signal)
+      : await this.askEverybody(question, signal)
     return this.#storage().map(({ peer }) => {
       const status = answers.find((answer) => answer.peer === peer)?.answer
       const error = failures.find((failure) => failure.peer === peer)?.error
@@ -384,10 +353,10 @@ export class Grid {
   }
 
   /** Ask all storage peers, those that were away a moment ago as well. */
-  async #askEverybody<T>(
+  async askEverybody<T>(
     ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
-  ) {
+  ): Promise<Answers<T>> {
     const sessions = this.#storage()
     for (const session of sessions) session.forgive()
     const { answers, failures } = await askAll(sessions, ask, signal)
@@ -407,6 +376,14 @@ export class Grid {
     for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
     for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
     if (puts.size > 0) this.#parts.onPuts?.(puts)
+  }
+
+  /** Ask all storage peers; those that were away a moment ago are not waited for again. */
+  async askPresent<T>(
+    ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Answers<T>> {
+    return await askAll(this.#storage(), ask, signal)
   }
 
   async #locateAgain(location: PackLocation, signal: AbortSignal): Promise<PackLocation> {

@@ -217,6 +217,30 @@ export class PeerSession {
     return (await this.#ask({ type: 'roster', statements }, 'roster', signal)).statements
   }
 
+  /** @returns the peer's account for the vault, not yet verified */
+  async account(vault: VaultId, signal: AbortSignal): Promise<Uint8Array> {
+    const request = { type: 'account', vault: vaultIdToBytes(vault) } as const
+    return (await this.#ask(request, 'account', signal)).account
+  }
+
+  /**
+   * Give credits, get those that the peer has besides.
+   *
+   * @param known - names of those that need not be told; null if none are wanted
+   */
+  async credits(
+    credits: readonly Uint8Array[],
+    known: readonly Uint8Array[] | null,
+    signal: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    return (await this.#ask({ type: 'credits', credits, known }, 'credits', signal)).credits
+  }
+
+  /** @returns what the peer holds for whom; only its owner is told */
+  async holdings(signal: AbortSignal): Promise<ResponseOf<'holdings'>['vaults']> {
+    return (await this.#ask({ type: 'holdings' }, 'holdings', signal)).vaults
+  }
+
   /** @returns for each of these peers: milliseconds since this one heard it, `undefined` if it did not */
   async seen(
     peers: readonly PeerId[],

@@ -12,6 +12,7 @@ import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
+import type { OverGrant } from './friend-types.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
 
@@ -127,6 +128,11 @@ export interface ClientStatus {
     readonly capacity?: number
     readonly free?: number
     readonly used?: number
+    /** Bytes of ours there that wait to be deleted, as a release said. */
+    readonly released?: number
+    /** Bytes that this vault may keep there; absent where there is no limit. */
+    readonly grant?: number
+    readonly over?: OverGrant
     readonly error?: string
     readonly standing: Standing
     /** When it last answered, ms since 1970 by our clock. */
@@ -136,6 +142,8 @@ export interface ClientStatus {
     /** What is the matter with it, where it would take no share. */
     readonly lack?: PeerLack
   }[]
+  /** What a person should hear about room at friends. */
+  readonly warnings: readonly string[]
   readonly queue: { readonly files: number; readonly bytes: number }
   readonly spool: { readonly packs: number; readonly bytes: number }
   readonly settling: number

@@ -18,6 +18,8 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
+import type { FriendList } from './friend-types.ts'
+import { listFriends } from './friend-list.ts'
 import { listDevices, revokeDevice, type DeviceList, type Revoked } from './devices.ts'
 import { extractHistory, historyReport } from './history-report.ts'
 import { joinGrid, type JoinOptions } from './join.ts'
@@ -56,6 +58,7 @@ import { chooseSnapshot } from './when.ts'
 import type { WhyReport, WhyRequest } from './why-types.ts'
 
 export type * from './client-types.ts'
+export type * from './friend-types.ts'
 export type * from './maintenance-types.ts'
 export type * from './upkeep-types.ts'
 export type * from './why-types.ts'
@@ -249,6 +252,11 @@ export class Client {
    */
   repairCap(): string {
     return repairCapOf(this.#session.keyring)
+  }
+
+  /** @returns who lends, what each side holds for the other, and what to make of it */
+  friends(signal: AbortSignal): Promise<FriendList> {
+    return translated(() => listFriends(this.#session, signal))
   }
 
   /**

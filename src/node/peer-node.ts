@@ -15,6 +15,7 @@ import { linkSignals } from '../base/abort.ts'
 import { assert } from '../base/assert.ts'
 import type { Look } from '../base/peer-record.ts'
 import { RosterBook } from '../grid/roster-book.ts'
+import { FairUse } from '../peer/fair-use.ts'
 import { HeadSpread } from '../peer/head-spread.ts'
 import { InviteDesk } from '../peer/invite-desk.ts'
 import { PeerService } from '../peer/peer-service.ts'
@@ -32,6 +33,7 @@ import type { HelpedVaults } from '../store/helped-vaults.ts'
 import type { HelperService } from './helper-service.ts'
 import { withLoopback } from './loopback.ts'
 import { openHelper, type HelperPorts } from './open-helper.ts'
+import { pullCredits } from './pull-credits.ts'
 import { Spreader } from './spreader.ts'
 
 export interface PeerPorts {
@@ -61,8 +63,10 @@ export interface PeerOptions {
   readonly domain?: string
   /** Repair caps of friends to look after from now on; those of earlier runs are on the disk. */
   readonly help?: readonly RepairCap[]
-  /** The vault of whoever lends it. */
+  /** The vault of whoever lends this peer: what the peer holds for others counts for it. */
   readonly vault?: VaultId
+  /** Bytes that every vault may keep here, whatever its own peers hold. */
+  readonly floor?: number
 }
 
 export interface PeerNode {
@@ -74,6 +78,7 @@ export interface PeerNode {
   readonly helped: HelpedVaults
   /** Absent where there was nobody to help at the start. */
   readonly helper: HelperService | undefined
+  readonly fairUse: FairUse
   /** Gives invite codes, and decides on who came with one. */
   readonly invites: InviteDesk
   /** Tells the other peers. */
@@ -102,8 +107,10 @@ export async function startPeer(
   const roster = await openRoster(ports, options)
   const shareStore = await ShareStore.open(ports, options)
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
+  const { database } = ports
+  const fairUse = new FairUse({ clock, roster, shareStore, database }, options)
   const sightings = new Sightings(clock)
-  const onLook = ({ answered }: Look) => answered.forEach((other) => sightings.heard(other))
+  const onLook = ({ answered }: Look) => answered.forEach((each) => sightings.heard(each))
   const spreader = new Spreader({ ...ports, roster, onLook }, options)
   const invites = await InviteDesk.open({
     ...ports,
@@ -113,9 +120,9 @@ export async function startPeer(
     tell: async (statements) => void (await spreader.say(statements, signal)),
     newestEpoch: (vault) => headStore.newest(vault)?.epoch ?? 0,
   })
-  const parts = { network, clock, log, shareStore, headStore, roster, sightings, invites }
+  const parts = { network, clock, log, shareStore, headStore, roster, invites, sightings, fairUse }
   const service = new PeerService(parts)
-  const sweeper = new Sweeper({ shareStore, clock, log })
+  const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
   const heads = new HeadSpread({ clock, random, log, shareStore, headStore })
   await service.start()
   const looking = { network, disk, clock, random, log, roster }
@@ -127,12 +134,14 @@ export async function startPeer(
     (within) => spreader.gossip(within),
     (within) => spreader.passOn(within),
     (within) => heads.run(spreader.grid, within),
+    (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
     ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, helped, helper, invites, spreader, stopped }
+  const helping = { helped, helper }
+  return { peer, roster, shareStore, headStore, ...helping, invites, spreader, fairUse, stopped }
 }
 
 async function openRoster(

@@ -1,6 +1,7 @@
 /** How the backup stands, and who is there, as the client is asked for it. */
 
 import { toHex } from '../../protocol/bytes.ts'
+import type { ResponseOf } from '../../protocol/messages.ts'
 import { onlineShare } from '../base/peer-record.ts'
 import type { PeerStatus } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -8,6 +9,7 @@ import { hindranceOf } from '../repair/explain.ts'
 import { readHealth } from '../repair/health-record.ts'
 import { readGridFile } from '../store/grid-file.ts'
 import type { ClientStatus } from './client-types.ts'
+import { grantWarnings } from './grant-warnings.ts'
 import { friendsOf } from './friends.ts'
 import { helpersSeen } from './helpers-seen.ts'
 import { placedPacks, type PlacedState } from './placed-packs.ts'
@@ -55,6 +57,7 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
     ...(lastCheck === undefined ? {} : { lastCheck }),
     helpers,
     isCheckOverdue: !isHelped && now - since > CHECK_OVERDUE_MS,
+    warnings: file === undefined ? [] : grantWarnings(states, (await session.link()).roster),
     now,
   }
 }
@@ -81,13 +84,23 @@ function describePeer(
     standing,
     ...(name === undefined ? {} : { name }),
     ...(house === undefined ? {} : { domain: house }),
-    ...(status === undefined
-      ? {}
-      : { capacity: status.capacity, free: status.free, used: status.used }),
+    ...(status === undefined ? {} : roomOf(status)),
     ...(error === undefined ? {} : { error: error.message.replace(`${peer}: `, '') }),
     ...(record?.seenAt === undefined ? {} : { seenAt: record.seenAt }),
     ...(online === undefined ? {} : { online }),
     ...(lack === undefined ? {} : { lack }),
+  }
+}
+
+/** What a peer says about room, without what else is in a status. */
+function roomOf({ capacity, free, used, released, grant, over }: ResponseOf<'status'>) {
+  return {
+    capacity,
+    free,
+    used,
+    ...(released === undefined ? {} : { released }),
+    ...(grant === undefined ? {} : { grant }),
+    ...(over === undefined ? {} : { over }),
   }
 }
 

@@ -22,6 +22,7 @@ import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
+import { isOwner, type FairUse } from './fair-use.ts'
 import { ownerSeenBy } from './permissions.ts'
 import type { Sightings } from './sightings.ts'
 
@@ -30,6 +31,7 @@ export interface AnswerParts {
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
+  readonly fairUse: FairUse
   readonly sightings: Sightings
 }
 
@@ -65,6 +67,12 @@ export async function answer(
       return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
+    case 'account':
+      return { response: await account(parts, request) }
+    case 'credits':
+      return { response: exchangeCredits(parts, request) }
+    case 'holdings':
+      return { response: holdings(parts, member) }
     case 'seen':
       return { response: seen(parts, request) }
     case 'news':
@@ -79,17 +87,17 @@ export function refuse(code: ErrorCode, message: string): Response {
 }
 
 async function status(parts: AnswerParts, member: Member): Promise<Response> {
-  const { shareStore } = parts
-  const { capacity, free } = await shareStore.space()
-  const now = parts.clock.now()
-  const vault = member.role === 'peer' ? undefined : member.vault
-  if (vault === undefined) return { type: 'status', capacity, free, used: 0, now }
-  const helpers = shareStore.helpers.of(vault).map(({ peer, heardAt }) => ({
+  const { capacity, free } = await parts.shareStore.space()
+  const { role, vault, quota } = member
+  const common = { type: 'status', capacity, free, now: parts.clock.now() } as const
+  if (role === 'peer' || vault === undefined) return { ...common, used: 0 }
+  const used = parts.shareStore.used(vault)
+  const helpers = parts.shareStore.leases.helpers.of(vault).map(({ peer, heardAt }) => ({
     peer: publicKeyOf(peer),
     at: Math.max(0, heardAt),
   }))
   const told = helpers.length === 0 ? {} : { helpers: helpers.slice(0, HELPERS_MAX) }
-  return { type: 'status', capacity, free, used: shareStore.used(vault), now, ...told }
+  return { ...common, used, ...parts.fairUse.statusOf(vault, quota), ...told }
 }
 
 async function have(
@@ -216,6 +224,21 @@ async function exchangeRoster(
 ): Promise<Response> {
   await roster.merge(request.statements)
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
+}
+
+async function account({ fairUse }: AnswerParts, request: RequestOf<'account'>): Promise<Response> {
+  return { type: 'account', account: await fairUse.account(vaultIdFromBytes(request.vault)) }
+}
+
+function exchangeCredits({ fairUse }: AnswerParts, request: RequestOf<'credits'>): Response {
+  fairUse.take(request.credits)
+  const { known } = request
+  return { type: 'credits', credits: known === null ? [] : fairUse.beside(known) }
+}
+
+function holdings({ fairUse }: AnswerParts, member: Member): Response {
+  if (isOwner(member, fairUse.ownVault)) return fairUse.holdings()
+  return refuse('not-admitted', 'what is held for whom is shown to the owner of this peer')
 }
 
 async function hear({ roster }: AnswerParts, request: RequestOf<'news'>): Promise<Response> {

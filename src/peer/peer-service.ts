@@ -9,7 +9,7 @@
  */
 
 import { FormatError } from '../../protocol/errors.ts'
-import { vaultIdFromBytes } from '../../protocol/ids.ts'
+import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import {
   decodeRequest,
   encodeResponse,
@@ -20,6 +20,7 @@ import {
   type Response,
 } from '../../protocol/messages.ts'
 import type { Member } from '../../protocol/roster.ts'
+import { shareLayout } from '../../protocol/share.ts'
 import { linkSignals, orAbort } from '../base/abort.ts'
 import { toDatabaseError } from '../base/database-error.ts'
 import type { PaceLimits } from '../base/deadline.ts'
@@ -27,6 +28,7 @@ import { CairnError, DiskError, DiskFullError } from '../base/errors.ts'
 import { MessageStream } from '../grid/message-stream.ts'
 import type { Log } from '../ports/log.ts'
 import type { ByteStream, Network, PeerId } from '../ports/network.ts'
+import type { NoRoom } from '../store/share-room.ts'
 import type { ShareUpload } from '../store/share-upload.ts'
 import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.ts'
 import type { InviteDesk } from './invite-desk.ts'
@@ -211,15 +213,16 @@ export class PeerService {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { manifest, shareNumber } = request
-    const header = { vault: vaultIdFromBytes(request.vault), shareNumber, manifest }
+    const vault = vaultIdFromBytes(request.vault)
+    const header = { vault, shareNumber, manifest }
+    const { roster, shareStore, fairUse } = this.#parts
     // A helper's bytes are the vault's own.
-    const { roster, shareStore } = this.#parts
-    const quota = member.role === 'peer' ? roster.quota(header.vault) : member.quota
-    const upload = await shareStore.begin(header, quota)
+    const quota = member.role === 'peer' ? roster.quota(vault) : member.quota
+    const upload = await shareStore.begin(header, fairUse.limitsOf(vault, quota))
     if (upload === 'held') return await this.#respond(messages, { type: 'held' }, signal)
-    if (upload === 'full' || upload === 'quota') {
-      const why = upload === 'full' ? 'no room is left here' : 'the quota is used up'
-      return await this.#respond(messages, refuse(upload, why), signal)
+    if (typeof upload === 'string') {
+      const refusal = this.#noRoom(upload, vault, quota, shareLayout(header).size)
+      return await this.#respond(messages, refusal, signal)
     }
     let refusal: Response | undefined
     let outcome: Response
@@ -232,6 +235,12 @@ export class PeerService {
     }
     if (refusal !== undefined) return await this.#breakOff(messages, refusal, signal)
     return await this.#respond(messages, outcome, signal)
+  }
+
+  #noRoom(why: NoRoom, vault: VaultId, quota: number | undefined, size: number): Response {
+    if (why === 'full') return refuse('full', 'no room is left here')
+    if (why === 'busy') return refuse('busy', 'too much is under way for this vault')
+    return refuse('quota', this.#parts.fairUse.refusalOf(vault, quota, why, size))
   }
 
   /** @returns why the rest of the piece is not wanted, or `undefined` once all of it is written */

@@ -3,10 +3,11 @@
  *
  *     device     everything for its own vault, and who was seen
  *     recovery   reads of its own vault, and roster statements
- *     peer       reads of every vault, to check and repair; it sees ciphertext; and who was seen. With a
- *                vault's repair grant (repair-grants.ts) also that vault's lease, adoptions and shares
+ *     peer       reads of every vault, to check and repair; it sees ciphertext; credits, and who was seen.
+ *                With a vault's repair grant (repair-grants.ts) also that vault's lease, adoptions and shares
  *     invite     status and roster, to come in
  *
+ * What a peer holds for whom is told to devices of its owner only: see answers.ts.
  * A guest with an invite code is no member: it may ask to come in (`join`), which no member does.
  */
 
@@ -29,10 +30,25 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'forgo',
     'publish',
     'release',
+    'account',
+    'credits',
+    'holdings',
     'seen',
   ]),
   recovery: new Set(['status', 'roster', 'news', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'news', 'have', 'read', 'heads', 'seen', 'put', 'adopt', 'renew']),
+  peer: new Set([
+    'status',
+    'roster',
+    'news',
+    'have',
+    'read',
+    'heads',
+    'credits',
+    'seen',
+    'put',
+    'adopt',
+    'renew',
+  ]),
   invite: new Set(['status', 'roster', 'news']),
 }
 
@@ -70,6 +86,7 @@ function vaultOf(request: Request): VaultId | undefined {
     case 'adopt':
     case 'forgo':
     case 'heads':
+    case 'account':
       return vaultIdFromBytes(request.vault)
     case 'publish':
       return openHead(request.head).vault

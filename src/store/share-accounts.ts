@@ -57,6 +57,7 @@ export class ShareAccounts {
   readonly #used = new Map<VaultId, number>()
   /** Those of them that are in release. */
   readonly #released = new Map<VaultId, number>()
+  #onChange: (vault: VaultId) => void = () => undefined
 
   /**
    * @param database - already open, and nobody else's
@@ -85,6 +86,21 @@ export class ShareAccounts {
   /** @returns those of the bytes held that are in release */
   released(vault?: VaultId): number {
     return countOf(this.#released, vault)
+  }
+
+  /** @returns bytes that count against the vault's quota and grant: all but those in release */
+  counted(vault: VaultId): number {
+    return this.used(vault) - this.released(vault)
+  }
+
+  /** @returns for each vault with shares here the bytes that count */
+  countedByVault(): Map<VaultId, number> {
+    return new Map([...this.#used.keys()].map((vault) => [vault, this.counted(vault)]))
+  }
+
+  /** From now on be told whenever what is held for a vault changed. */
+  watch(onChange: (vault: VaultId) => void): void {
+    this.#onChange = onChange
   }
 
   get(key: ShareKey): ShareAccount | undefined {
@@ -186,10 +202,12 @@ export class ShareAccounts {
     try {
       return inTransaction(this.#database, work)
     } catch (error) {
+      const touched = new Set(counts.flatMap(([map]) => [...map.keys()]))
       for (const [map, before] of counts) {
         map.clear()
         for (const [vault, size] of before) map.set(vault, size)
       }
+      for (const vault of touched) this.#onChange(vault)
       throw error
     }
   }
@@ -199,6 +217,7 @@ export class ShareAccounts {
     if (vault === undefined) return
     add(this.#used, vault, (after?.size ?? 0) - (before?.size ?? 0))
     add(this.#released, vault, releasedSize(after) - releasedSize(before))
+    this.#onChange(vault)
   }
 }
 

@@ -24,8 +24,8 @@ import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
 import type { PeerId } from '../ports/network.ts'
 import { AgeClock } from './age-clock.ts'
+import { ByteDays } from './byte-days.ts'
 import { makeDurableFolder } from './durable-folder.ts'
-import { Helpers } from './helpers.ts'
 import { Leases } from './leases.ts'
 import { ShareAccounts, type ShareAccount, type ShareKey } from './share-accounts.ts'
 import { folderOf, keyText, PART_SUFFIX, pathOf, readHeader, withFile } from './share-files.ts'
@@ -39,7 +39,7 @@ import {
   type ReleaseOutcome,
   type ReleaseParts,
 } from './share-releases.ts'
-import { ShareRoom, type RoomOptions } from './share-room.ts'
+import { ShareRoom, type Limits, type NoRoom, type RoomOptions } from './share-room.ts'
 import { ShareUpload } from './share-upload.ts'
 
 export interface ShareStoreParts {
@@ -60,8 +60,8 @@ export class ShareStore {
   /** What ages go by here; checked by the sweeper. */
   readonly ages: AgeClock
   readonly leases: Leases
-  /** Who renewed leases in place of a vault's device. */
-  readonly helpers: Helpers
+  /** What was held for whom over the last month. */
+  readonly byteDays: ByteDays
   readonly #turns = new KeyedMutex()
   readonly #room: ShareRoom
   readonly #folders = new Set<string>()
@@ -75,7 +75,7 @@ export class ShareStore {
       readonly accounts: ShareAccounts
       readonly ages: AgeClock
       readonly leases: Leases
-      readonly helpers: Helpers
+      readonly byteDays: ByteDays
     },
     options: ShareStoreOptions,
   ) {
@@ -85,7 +85,7 @@ export class ShareStore {
     this.#accounts = book.accounts
     this.ages = book.ages
     this.leases = book.leases
-    this.helpers = book.helpers
+    this.byteDays = book.byteDays
     const reclaimed = (missing: number) => this.#reclaim(missing)
     this.#room = new ShareRoom({ ...parts, accounts: book.accounts, reclaim: reclaimed }, options)
   }
@@ -99,25 +99,23 @@ export class ShareStore {
     const accounts = new ShareAccounts(parts.database)
     const ages = new AgeClock(parts.database, parts.clock)
     const leases = new Leases(parts.database)
-    const helpers = new Helpers(parts.database)
     await settleAccounts({ ...parts, accounts, age: ages.age })
     leases.begin(ages.age)
-    return new ShareStore(parts, { accounts, ages, leases, helpers }, options)
+    const byteDays = new ByteDays(parts.database)
+    byteDays.begin(accounts.countedByVault(), ages.age)
+    accounts.watch((vault) => byteDays.set(vault, accounts.counted(vault), ages.age))
+    return new ShareStore(parts, { accounts, ages, leases, byteDays }, options)
   }
 
   /**
    * Make room for a share that is about to be received. One that is here and in release is taken out
    * of it and is provisional again; one that is provisional anyhow begins its time anew.
    *
-   * @param quota - bytes this vault may use here; any, where not given
    * @returns the upload, or why there is none: the share is here already, this peer lends no more, or
-   *   the vault has no more quota
+   *   the vault may keep no more, or has too much under way
    * @throws {FormatError} for a bad manifest or share number; nothing was written
    */
-  async begin(
-    header: ShareHeader,
-    quota?: number,
-  ): Promise<ShareUpload | 'held' | 'full' | 'quota'> {
+  async begin(header: ShareHeader, limits: Limits = {}): Promise<ShareUpload | 'held' | NoRoom> {
     const { size } = shareLayout(header)
     const manifest = decodeManifest(header.manifest)
     const { vault, shareNumber } = header
@@ -125,7 +123,7 @@ export class ShareStore {
     if (shareNumber >= manifest.total) throw new FormatError('share: no such share number')
     const hold = () => Promise.resolve(this.#hold(key))
     if (await this.#turns.run(keyText(key), hold)) return 'held'
-    const room = await this.#room.promise(vault, size, quota)
+    const room = await this.#room.promise(vault, size, limits)
     if (room !== 'promised') return room
 
     let file: DiskFile | undefined
@@ -304,7 +302,7 @@ export class ShareStore {
   renewLease(vault: VaultId, helper?: PeerId): void {
     try {
       this.leases.renew(vault, this.ages.age)
-      if (helper !== undefined) this.helpers.note(vault, helper, this.#clock.now())
+      if (helper !== undefined) this.leases.helpers.note(vault, helper, this.#clock.now())
     } catch (error) {
       throw toDatabaseError('accounts', error)
     }
@@ -327,6 +325,11 @@ export class ShareStore {
   /** @returns those of the bytes held that are in release: they count against no quota */
   released(vault?: VaultId): number {
     return this.#accounts.released(vault)
+  }
+
+  /** @returns for each vault with shares here the bytes that count against its quota and grant */
+  countedByVault(): Map<VaultId, number> {
+    return this.#accounts.countedByVault()
   }
 
   /** @returns bytes this peer lends, and how many of them are left */

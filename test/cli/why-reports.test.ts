@@ -191,6 +191,7 @@ const status: ClientStatus = {
     packs: { whole: 1207, settling: 0, thin: 0, unsafe: 0, 'out-of-reach': 0, lost: 0 },
     missing: 0,
   },
+  warnings: [],
   isCheckOverdue: false,
   now: NOW,
   peers: [

@@ -32,6 +32,7 @@ import { helperPorts, openNetwork } from '../ports.ts'
 import { readInviteFile, readRepairCapFile } from '../secret-file.ts'
 import { untilAborted } from './grid.ts'
 import { helpsCommand } from './peer-helps.ts'
+import { peerListCommand } from './peer-list.ts'
 import { exportCommand, importCommand } from './peer-move.ts'
 import { leaveCommand, removeCommand, vacationCommand } from './peer-presence.ts'
 
@@ -52,6 +53,7 @@ interface RunOptions extends CommonOptions {
   readonly vault?: VaultId
   readonly codeFrom?: string
   readonly helpRepair: readonly string[]
+  readonly floor?: number
 }
 
 export function peerCommand(context: Context): Command {
@@ -60,6 +62,7 @@ export function peerCommand(context: Context): Command {
     .helpOption('-h, --help', 'show this help')
     .addCommand(runCommand(context))
     .addCommand(helpsCommand(context))
+    .addCommand(peerListCommand(context))
     .addCommand(vacationCommand(context))
     .addCommand(leaveCommand(context))
     .addCommand(removeCommand(context))
@@ -115,6 +118,11 @@ function runCommand(context: Context): Command {
       collect,
       [],
     )
+    .option(
+      '--floor <size>',
+      'what every friend may keep here, whatever they hold for others; default: 5GB with --vault, else all',
+      sizeOption,
+    )
     .action(async (options: RunOptions) => runPeer(context, options))
 }
 
@@ -164,10 +172,11 @@ async function serve(
   const database = openDatabase(join(store.folder, 'accounts.db'))
   const helper = helperPorts(store.folder)
   try {
-    const { capacity, reserve, domain, vault } = options
+    const { capacity, reserve, domain, vault, floor } = options
     const own = {
       ...(domain === undefined ? {} : { domain }),
       ...(vault === undefined ? {} : { vault }),
+      ...(floor === undefined ? {} : { floor }),
     }
     const link = linkSignals(context.signal)
     const node = await startPeer(

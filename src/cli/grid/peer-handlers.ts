@@ -30,6 +30,7 @@ export function peerHandlers(parts: HandlerParts): Record<string, ControlHandler
     'invite-list': async () => ({ invites: parts.node.invites.list().map(inviteFields) }),
     'invite-cancel': (call) => cancelInvite(parts, call),
     members: async () => ({ members: members(parts.node) }),
+    vaults: async () => vaults(parts.node),
     remove: (call) => remove(parts, call),
     vacation: (call) => vacation(parts, call),
     leave: (call) => leave(parts, call),
@@ -168,6 +169,27 @@ function members({ roster, peer }: PeerNode): Fields[] {
     is_self: member.peer === peer,
     is_founder: member.peer === roster.founder,
   }))
+}
+
+/** What the peer holds for whom, and how each vault stands to its grant. */
+function vaults(node: PeerNode): Fields {
+  const { fairUse, roster } = node
+  const lent = new Map(
+    roster.storagePeers().flatMap(({ vault, name, peer }) => {
+      return vault === undefined ? [] : [[vault, [name ?? peer]] as const]
+    }),
+  )
+  const rows = fairUse.book().map(({ vault, bytes, standing, grant, isOwn }) => ({
+    vault,
+    // People know a vault by its owner's devices and peers.
+    names: [...new Set([...devicesOf(node, vault), ...(lent.get(vault) ?? [])])],
+    is_own: isOwn,
+    bytes,
+    held_by_its_peers: grant.held,
+    granted_by: grant.by,
+    ...standing,
+  }))
+  return { vault: fairUse.ownVault, vaults: rows }
 }
 
 async function remove({ node }: HandlerParts, call: ControlCall): Promise<Fields> {
