@@ -41,6 +41,7 @@ import {
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
   HEADS_MAX,
+  HELPERS_MAX,
   HOLDINGS_MAX,
   JOIN_STATES,
   LIST_ITEM_OVERHEAD,
@@ -51,6 +52,7 @@ import {
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
   RELEASE_SIZE_MAX,
+  REPAIR_GRANT_SIZE_MAX,
   SEEN_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
@@ -76,6 +78,8 @@ const statements = z.array(bytesField(1, STATEMENT_SIZE_MAX)).max(STATEMENTS_MAX
 const head = bytesField(1, HEAD_SIZE_MAX)
 const receipt = bytesField(1, RECEIPT_SIZE_MAX)
 const manifest = bytesField(1, MANIFEST_SIZE_MAX)
+/** What lets a helper ask in place of the vault's device. */
+const repair = bytesField(1, REPAIR_GRANT_SIZE_MAX)
 const credit = bytesField(1, CREDIT_SIZE_MAX)
 
 const requestSchema = z.discriminatedUnion('type', [
@@ -86,6 +90,7 @@ const requestSchema = z.discriminatedUnion('type', [
     manifest,
     shareNumber,
     bodySize: integer(1, PACK_SIZE_MAX),
+    repair: repair.exactOptional(),
   }),
   z.strictObject({ type: z.literal('have'), packs, manifests: z.boolean() }),
   z.strictObject({
@@ -95,7 +100,14 @@ const requestSchema = z.discriminatedUnion('type', [
     first: count(LEAF_COUNT_MAX - 1),
     count: integer(1, READ_COUNT_MAX),
   }),
-  z.strictObject({ type: z.literal('adopt'), vault, packs, head: sequence }),
+  z.strictObject({
+    type: z.literal('adopt'),
+    vault,
+    packs,
+    head: sequence,
+    repair: repair.exactOptional(),
+  }),
+  z.strictObject({ type: z.literal('renew'), repair }),
   /** Whatever came so far and no head adopted is not needed. */
   z.strictObject({ type: z.literal('forgo'), vault, head: sequence }),
   z.strictObject({ type: z.literal('publish'), head }),
@@ -136,6 +148,12 @@ const responseSchema = z.discriminatedUnion('type', [
     used: bytes,
     /** The peer's clock, milliseconds since 1970. */
     now: count(TIME_MAX),
+    /** Peers that renewed the lease of the asker's vault here, and when by the peer's clock. */
+    helpers: z
+      .array(z.strictObject({ peer, at: count(TIME_MAX) }))
+      .max(HELPERS_MAX)
+      .readonly()
+      .exactOptional(),
     /** Bytes of the asker's vault that are in release. */
     released: bytes.exactOptional(),
     /** Bytes that the asker's vault may keep here; any, where absent. */
@@ -158,6 +176,7 @@ const responseSchema = z.discriminatedUnion('type', [
     proof: z.array(bytesField(DIGEST_SIZE, DIGEST_SIZE)).max(PROOF_COUNT_MAX).readonly(),
     bodySize: integer(1, READ_SIZE_MAX),
   }),
+  z.strictObject({ type: z.literal('renewed') }),
   z.strictObject({ type: z.literal('adopted'), count: count(PACKS_MAX * SHARE_COUNT_MAX) }),
   z.strictObject({
     type: z.literal('forgone'),

@@ -10,7 +10,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { VersionError } from '../../protocol/errors.ts'
 import { inTransaction } from './database.ts'
 
-const SCHEMA_VERSION = 4
+const SCHEMA_VERSION = 3
 
 /** Version 1: what is held, and for whom. */
 const FIRST = `
@@ -99,10 +99,10 @@ const THIRD = `
 `
 
 /**
- * Version 4: a provisional share goes some time after its vault did without it, and not before. What was
+ * Version 3 too: a provisional share goes some time after its vault did without it, and not before. What was
  * there waits for the vault's next word.
  */
-const FOURTH = `
+const THIRD_ALSO = `
   ALTER TABLE shares ADD COLUMN forgone_age INTEGER;  -- of this peer, ms; NULL: the vault may need it
   DROP INDEX shares_provisional;
   CREATE INDEX shares_provisional ON shares (vault) WHERE adopted_by IS NULL;
@@ -126,8 +126,8 @@ export function prepareAccounts(database: DatabaseSync): void {
   inTransaction(database, () => {
     if (version < 1) database.exec(FIRST)
     if (version < 2) database.exec(SECOND)
-    if (version < 3) database.exec(THIRD)
-    database.exec(FOURTH)
+    database.exec(THIRD)
+    database.exec(THIRD_ALSO)
     database.exec(`UPDATE accounts_schema SET version = ${SCHEMA_VERSION}`)
   })
 }

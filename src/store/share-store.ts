@@ -22,6 +22,7 @@ import { KeyedMutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
+import type { PeerId } from '../ports/network.ts'
 import { AgeClock } from './age-clock.ts'
 import { ByteDays } from './byte-days.ts'
 import { makeDurableFolder } from './durable-folder.ts'
@@ -294,13 +295,14 @@ export class ShareStore {
   }
 
   /**
-   * A device of the vault was heard.
+   * A device of the vault was heard, or a helper.
    *
    * @throws {DiskError} the accounts cannot be written
    */
-  renewLease(vault: VaultId): void {
+  renewLease(vault: VaultId, helper?: PeerId): void {
     try {
       this.leases.renew(vault, this.ages.age)
+      if (helper !== undefined) this.leases.helpers.note(vault, helper, this.#clock.now())
     } catch (error) {
       throw toDatabaseError('accounts', error)
     }
@@ -308,6 +310,11 @@ export class ShareStore {
 
   account(key: ShareKey): ShareAccount | undefined {
     return this.#accounts.get(key)
+  }
+
+  /** @returns vaults with shares here */
+  vaults(): VaultId[] {
+    return this.#accounts.vaults()
   }
 
   /** @returns bytes held for the vault, or for everybody */

@@ -378,7 +378,6 @@ describe('the lease of a silent vault', () => {
     }
     await TestShares.tell(tell, { capacity: 3 * 3300 })
   })
-
   it.each([[35], [435]])(
     'L01: keeps everything after %i silent days while nobody needs the room; who comes back finds it all',
     async (days) => {

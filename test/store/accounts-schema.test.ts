@@ -98,7 +98,7 @@ describe('accounts of an older Cairn', () => {
   it('of a newer Cairn are left alone', () => {
     const database = new DatabaseSync(':memory:')
     prepareAccounts(database)
-    database.exec('UPDATE accounts_schema SET version = 5')
+    database.exec('UPDATE accounts_schema SET version = 4')
     expect(() => prepareAccounts(database)).toThrow(VersionError)
   })
 })

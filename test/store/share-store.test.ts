@@ -288,7 +288,7 @@ describe('the accounts of shares', () => {
       await open()
       machine.boot()
       const database = machine.ports.openDatabase('accounts')
-      database.exec('UPDATE accounts_schema SET version = 5')
+      database.exec('UPDATE accounts_schema SET version = 4')
       database.close()
       await expect(open()).rejects.toThrow(VersionError)
     })

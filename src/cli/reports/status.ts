@@ -3,6 +3,7 @@
  */
 
 import type { ClientStatus } from '../../node/client.ts'
+import { HELPER_SILENT_MS } from '../../node/run-status.ts'
 import { VERDICTS } from '../../repair/pack-health.ts'
 import { escapeLine, escapeText } from '../escape.ts'
 import { formatBytes, formatCount, formatItems, formatMoment } from '../format.ts'
@@ -14,7 +15,16 @@ type PeerRow = ClientStatus['peers'][number]
 
 /** @returns a record of the vault, and one for each peer */
 export function statusRecords(home: string, status: ClientStatus): JsonRecord[] {
-  const { peers, placed, lastCheck, isCheckOverdue, warnings: _, now: __, ...rest } = status
+  const {
+    peers,
+    placed,
+    lastCheck,
+    isCheckOverdue,
+    helpers,
+    warnings: _,
+    now: __,
+    ...rest
+  } = status
   return [
     {
       message_type: 'vault',
@@ -35,6 +45,13 @@ export function statusRecords(home: string, status: ClientStatus): JsonRecord[] 
       last_seen: seenAt === undefined ? undefined : formatMoment(seenAt),
       lack: lack?.why,
       until: lack?.until === undefined ? undefined : formatMoment(lack.until),
+    })),
+    ...helpers.map(({ peer, name, at, heardBy }) => ({
+      message_type: 'helper',
+      peer,
+      name,
+      last_helped: formatMoment(at),
+      heard_by: heardBy,
     })),
   ]
 }
@@ -57,6 +74,7 @@ export function statusLines(home: string, status: ClientStatus): string[] {
       `${formatCount(settling)} shares settling`,
     `packs     ${packs}${hint}`,
     `checked   ${checkedWords(status)}`,
+    `helped    ${helpedWords(status)}`,
     ...peers.map((peer) => describePeer(peer, now)),
   ]
 }
@@ -77,6 +95,16 @@ export function statusAlarms(status: ClientStatus): string[] {
       : [`${formatItems(placed.unsafe, 'pack')} not safe; \`cairn why\` says what would help.`]),
     ...warnings,
   ]
+}
+
+function helpedWords({ helpers, now }: ClientStatus): string {
+  if (helpers.length === 0) return 'by nobody: cairn cap --repair lets a friend’s box do it'
+  const words = helpers.map(({ peer, name, at }) => {
+    const who = name === undefined ? peer : escapeText(name)
+    const age = `${formatAge(Math.max(0, now - at))} ago`
+    return now - at > HELPER_SILENT_MS ? `by ${who} until ${age}` : `by ${who}, ${age}`
+  })
+  return words.join('; ')
 }
 
 function agoWords({ lastCheck, now }: ClientStatus): string {
