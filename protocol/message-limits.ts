@@ -6,9 +6,11 @@
 
 import { LEAF_SIZES } from './manifest.ts'
 
+export { ACCOUNT_SIZE_MAX, CREDIT_NAME_SIZE, CREDIT_SIZE_MAX } from './account.ts'
 export { HEAD_SIZE_MAX } from './head.ts'
 export { RECEIPT_SIZE_MAX } from './receipt.ts'
 export { RELEASE_SIZE_MAX } from './release.ts'
+export { REPAIR_GRANT_SIZE_MAX } from './repair-grant.ts'
 export { STATEMENT_SIZE_MAX } from './roster-statement.ts'
 export { STATEMENTS_MAX } from './roster.ts'
 
@@ -33,6 +35,20 @@ export const SEEN_MAX = 1024
 /** Most heads in one response; the newest come first, as many as fit. */
 export const HEADS_MAX = 1024
 
+/** Helpers that a peer tells a vault's owner of: those heard last. */
+export const HELPERS_MAX = 16
+/** Credits in one answer; the next exchange brings the rest. */
+export const CREDITS_MAX = 1024
+
+/** Credits told in one request: each has three signatures to be checked, and a client has one for each peer. */
+export const CREDITS_TOLD_MAX = 64
+
+/** Credits that an asker can say it has: as many as a peer keeps. */
+export const CREDITS_KNOWN_MAX = 4096
+
+/** Vaults in one answer about holdings; those with the most bytes come first. */
+export const HOLDINGS_MAX = 1024
+
 /** Bytes that the lists of one message may take together, which leaves room for the rest of it. */
 export const LIST_SIZE_MAX = 1024 * 1024
 
@@ -41,6 +57,17 @@ export const LIST_ITEM_OVERHEAD = 32
 
 /** Bytes of an error's text, as sent: a sentence or two. */
 export const ERROR_TEXT_SIZE_MAX = 512
+
+/** Bytes of a newcomer's wish: 16 addresses of 256 bytes and the rest. */
+export const WISH_SIZE_MAX = 6144
+
+/** Bytes of a newcomer's proof that it has the invite code. */
+export const PROOF_SIZE = 32
+
+/** How it stands with a newcomer who came with an invite code. */
+export const JOIN_STATES = ['waiting', 'admitted', 'refused', 'burnt', 'used', 'expired'] as const
+
+export type JoinState = (typeof JOIN_STATES)[number]
 
 /** Why a peer says no. */
 export const ERROR_CODES = [

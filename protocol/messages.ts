@@ -18,6 +18,7 @@ import { FormatError } from './errors.ts'
 import { PAYLOAD_SIZE_MAX } from './frame.ts'
 import { DIGEST_SIZE } from './hash.ts'
 import { ID_SIZE } from './ids.ts'
+import { INVITE_ID_SIZE } from './invite-code.ts'
 import { SEQUENCE_MAX, TIME_MAX } from './limits.ts'
 import {
   decodeManifest,
@@ -30,20 +31,32 @@ import {
 } from './manifest.ts'
 import { PROOF_COUNT_MAX } from './merkle.ts'
 import {
+  ACCOUNT_SIZE_MAX,
+  CREDIT_NAME_SIZE,
+  CREDIT_SIZE_MAX,
+  CREDITS_KNOWN_MAX,
+  CREDITS_MAX,
+  CREDITS_TOLD_MAX,
   ERROR_CODES,
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
   HEADS_MAX,
+  HELPERS_MAX,
+  HOLDINGS_MAX,
+  JOIN_STATES,
   LIST_ITEM_OVERHEAD,
   LIST_SIZE_MAX,
   PACKS_MAX,
+  PROOF_SIZE,
   READ_COUNT_MAX,
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
   RELEASE_SIZE_MAX,
+  REPAIR_GRANT_SIZE_MAX,
   SEEN_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
+  WISH_SIZE_MAX,
 } from './message-limits.ts'
 
 export * from './message-limits.ts'
@@ -65,6 +78,9 @@ const statements = z.array(bytesField(1, STATEMENT_SIZE_MAX)).max(STATEMENTS_MAX
 const head = bytesField(1, HEAD_SIZE_MAX)
 const receipt = bytesField(1, RECEIPT_SIZE_MAX)
 const manifest = bytesField(1, MANIFEST_SIZE_MAX)
+/** What lets a helper ask in place of the vault's device. */
+const repair = bytesField(1, REPAIR_GRANT_SIZE_MAX)
+const credit = bytesField(1, CREDIT_SIZE_MAX)
 
 const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('status') }),
@@ -74,6 +90,7 @@ const requestSchema = z.discriminatedUnion('type', [
     manifest,
     shareNumber,
     bodySize: integer(1, PACK_SIZE_MAX),
+    repair: repair.exactOptional(),
   }),
   z.strictObject({ type: z.literal('have'), packs, manifests: z.boolean() }),
   z.strictObject({
@@ -83,14 +100,41 @@ const requestSchema = z.discriminatedUnion('type', [
     first: count(LEAF_COUNT_MAX - 1),
     count: integer(1, READ_COUNT_MAX),
   }),
-  z.strictObject({ type: z.literal('adopt'), vault, packs, head: sequence }),
+  z.strictObject({
+    type: z.literal('adopt'),
+    vault,
+    packs,
+    head: sequence,
+    repair: repair.exactOptional(),
+  }),
+  z.strictObject({ type: z.literal('renew'), repair }),
   /** Whatever came so far and no head adopted is not needed. */
   z.strictObject({ type: z.literal('forgo'), vault, head: sequence }),
   z.strictObject({ type: z.literal('publish'), head }),
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({ type: z.literal('account'), vault }),
+  z.strictObject({
+    type: z.literal('credits'),
+    /** To be kept. */
+    credits: z.array(credit).max(CREDITS_TOLD_MAX).readonly(),
+    /** Names of credits that the asker has; null: it wants none. */
+    known: z
+      .array(bytesField(CREDIT_NAME_SIZE, CREDIT_NAME_SIZE))
+      .max(CREDITS_KNOWN_MAX)
+      .readonly()
+      .nullable(),
+  }),
+  z.strictObject({ type: z.literal('holdings') }),
   z.strictObject({ type: z.literal('seen'), peers: z.array(peer).min(1).max(SEEN_MAX).readonly() }),
+  z.strictObject({ type: z.literal('news'), statements }),
+  z.strictObject({
+    type: z.literal('join'),
+    invite: bytesField(INVITE_ID_SIZE, INVITE_ID_SIZE),
+    wish: bytesField(1, WISH_SIZE_MAX),
+    proof: bytesField(PROOF_SIZE, PROOF_SIZE),
+  }),
 ])
 
 const responseSchema = z.discriminatedUnion('type', [
@@ -104,6 +148,18 @@ const responseSchema = z.discriminatedUnion('type', [
     used: bytes,
     /** The peer's clock, milliseconds since 1970. */
     now: count(TIME_MAX),
+    /** Peers that renewed the lease of the asker's vault here, and when by the peer's clock. */
+    helpers: z
+      .array(z.strictObject({ peer, at: count(TIME_MAX) }))
+      .max(HELPERS_MAX)
+      .readonly()
+      .exactOptional(),
+    /** Bytes of the asker's vault that are in release. */
+    released: bytes.exactOptional(),
+    /** Bytes that the asker's vault may keep here; any, where absent. */
+    grant: bytes.exactOptional(),
+    /** Bytes above the grant, since when, and when new shares are refused; both by the peer's clock. */
+    over: z.strictObject({ bytes, since: count(TIME_MAX), until: count(TIME_MAX) }).exactOptional(),
   }),
   z.strictObject({ type: z.literal('go') }),
   z.strictObject({ type: z.literal('stored') }),
@@ -120,6 +176,7 @@ const responseSchema = z.discriminatedUnion('type', [
     proof: z.array(bytesField(DIGEST_SIZE, DIGEST_SIZE)).max(PROOF_COUNT_MAX).readonly(),
     bodySize: integer(1, READ_SIZE_MAX),
   }),
+  z.strictObject({ type: z.literal('renewed') }),
   z.strictObject({ type: z.literal('adopted'), count: count(PACKS_MAX * SHARE_COUNT_MAX) }),
   z.strictObject({
     type: z.literal('forgone'),
@@ -143,11 +200,31 @@ const responseSchema = z.discriminatedUnion('type', [
     heads: z.array(z.strictObject({ head, receipt })).max(HEADS_MAX).readonly(),
   }),
   z.strictObject({ type: z.literal('roster'), statements }),
+  z.strictObject({ type: z.literal('account'), account: bytesField(1, ACCOUNT_SIZE_MAX) }),
+  /** Those that the asker did not name. */
+  z.strictObject({
+    type: z.literal('credits'),
+    credits: z.array(credit).max(CREDITS_MAX).readonly(),
+  }),
+  z.strictObject({
+    type: z.literal('holdings'),
+    /** Bytes held for each vault, those in release included. */
+    vaults: z.array(z.strictObject({ vault, bytes })).max(HOLDINGS_MAX).readonly(),
+  }),
   z.strictObject({
     type: z.literal('seen'),
     /** For each peer asked about, in order: milliseconds since it was heard, null if it was not. */
     ages: z.array(count(TIME_MAX).nullable()).max(SEEN_MAX).readonly(),
   }),
+  z.strictObject({
+    type: z.literal('heard'),
+    /** How many of the statements were new. */
+    count: count(STATEMENTS_MAX),
+    /** Of the roster as it is then: who has the same need not compare. */
+    digest: bytesField(DIGEST_SIZE, DIGEST_SIZE),
+  }),
+  /** How it stands with the wish; the grid's statements once it is granted. */
+  z.strictObject({ type: z.literal('joining'), state: z.enum(JOIN_STATES), statements }),
   z.strictObject({
     type: z.literal('error'),
     code: z.enum(ERROR_CODES),

@@ -7,7 +7,7 @@
  * Format: docs/formats/roster.md
  */
 
-import { compare, toHex } from './bytes.ts'
+import { compare, fromHex, toHex } from './bytes.ts'
 import { FormatError } from './errors.ts'
 import { sha256 } from './hash.ts'
 import type { VaultId } from './ids.ts'
@@ -68,6 +68,7 @@ export class Roster {
   /** For each type and subject of news the id of the newest; older ones are not kept. */
   readonly #newest = new Map<string, string>()
   #judgement: Judgement | undefined
+  #digest: Uint8Array | undefined
 
   /** @throws {FormatError} unless `grid` is a grid id */
   constructor(grid: GridId) {
@@ -88,8 +89,14 @@ export class Roster {
     if (filed === undefined || !this.#hasRoom()) return false
     if (isOwnNews(filed.statement) && !this.#supersede(filed)) return false
     this.#filed.set(filed.id, filed)
-    this.#judgement = undefined
+    this.#changed()
     return true
+  }
+
+  /** @returns 32 bytes: the same for the same statements */
+  digest(): Uint8Array {
+    this.#digest ??= sha256(...[...this.#filed.keys()].toSorted().map(fromHex))
+    return this.#digest
   }
 
   /** @returns every statement, sorted, so that equal sets are equal lists */
@@ -216,7 +223,12 @@ export class Roster {
     this.#filed.delete(id)
     const key = `${statement?.type} ${statement?.subject}`
     if (this.#newest.get(key) === id) this.#newest.delete(key)
+    this.#changed()
+  }
+
+  #changed(): void {
     this.#judgement = undefined
+    this.#digest = undefined
   }
 
   #judged(): Judgement {

@@ -14,7 +14,7 @@ import { concat, equal, fromBase32, toBase32 } from './bytes.ts'
 import { FormatError, VersionError } from './errors.ts'
 import { taggedHash } from './hash.ts'
 
-const TYPES = ['read', 'repair', 'verify', 'invite'] as const
+const TYPES = ['read', 'repair', 'verify', 'invite', 'join', 'peer'] as const
 
 export type TextType = (typeof TYPES)[number]
 
@@ -59,7 +59,7 @@ export function decodeTypedText(text: string): { type: TextType; payload: Uint8A
   const [, name, version, body] = /^cairn:([a-z]+):([0-9a-z])([a-z2-7]+)$/.exec(line) ?? []
   const type = TYPES.find((known) => known === name)
   if (type === undefined || body === undefined) {
-    throw new FormatError('not a text that starts with cairn:read:, repair:, verify: or invite:')
+    throw new FormatError(`not a text that starts with cairn: and one of ${TYPES.join(', ')}`)
   }
   if (version !== VERSION) throw new VersionError(`cairn:${type}: of version ${version}`)
   return { type, payload: checkedPayload(type, body) }

@@ -78,6 +78,22 @@ export function wordsToRoot(text: string): Uint8Array {
   }
 }
 
+/**
+ * Bits as words of the same list, 11 a word: for people to compare, not to keep.
+ *
+ * @param bits - at least 11 × `count` of them, the first are taken
+ */
+export function bitsToWords(bits: Uint8Array, count: number): string[] {
+  if (8 * bits.length < 11 * count) throw new FormatError(`${count} words need more bits`)
+  return Array.from({ length: count }, (_, position) => {
+    let index = 0
+    for (let at = 11 * position; at < 11 * (position + 1); at += 1) {
+      index = 2 * index + (((bits[at >>> 3] ?? 0) >>> (7 - (at & 7))) & 1)
+    }
+    return wordlist[index] ?? ''
+  })
+}
+
 /** Words as typed, without layout: numbering as `1.` or `1)`, commas, capitals, line breaks. */
 function splitWords(text: string): string[] {
   return text

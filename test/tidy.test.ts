@@ -42,7 +42,7 @@ const PACKAGES: readonly { readonly name: RegExp; readonly layers: readonly stri
   { name: /^@noble\//, layers: ['protocol', 'src/codec', 'test', 'bench'] },
   { name: /^@scure\/bip39/, layers: ['protocol', 'test'] },
   {
-    name: /^(commander|picocolors|cli-progress|env-paths|smol-toml)$/,
+    name: /^(commander|picocolors|cli-progress|env-paths|smol-toml|qr)(\/.*)?$/,
     layers: ['src/cli', 'sim', 'test'],
   },
   {

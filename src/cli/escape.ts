@@ -36,6 +36,11 @@ export function escapeText(text: string): string {
   return safe
 }
 
+/** The same on one line: a friend who calls himself by several lines must not write lines of ours. */
+export function escapeLine(text: string): string {
+  return escapeText(text).replaceAll('\n', '\\n')
+}
+
 /** A path for JSON: readable always, and exact as base64 where the text alone is not. */
 export function pathFields(path: Uint8Array): { path: string; path_b64?: string } {
   const bytes = Buffer.from(path.buffer, path.byteOffset, path.byteLength)

@@ -2,18 +2,7 @@
  * Format: sizes, times and durations for people; JSON gets plain numbers and RFC 3339 instead.
  */
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-
-/** @returns for instance `17 B`, `4.0 KiB`, `1.2 GiB` */
-export function formatBytes(bytes: number): string {
-  let value = bytes
-  let unit = 0
-  while (Math.abs(value) >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return unit === 0 ? `${bytes} B` : `${value.toFixed(1)} ${UNITS[unit]}`
-}
+export { formatBytes } from '../base/size-words.ts'
 
 /** @returns for instance `2,012` */
 export function formatCount(count: number): string {

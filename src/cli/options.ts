@@ -2,8 +2,12 @@
  * Options: what people type, as values; each says what was expected.
  */
 
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
+import { NAME_SIZE_MAX } from '../../protocol/roster-statement.ts'
+import { isVaultId, type VaultId } from '../../protocol/ids.ts'
+import { parseDuration } from '../repair/duration.ts'
 import { parseSize } from './format.ts'
 
 /** k of n: `needed` shares of `total` bring a pack back. */
@@ -64,4 +68,39 @@ export function collect(value: string, previous: readonly string[]): string[] {
 /** @returns the path's bytes: absolute, without `.`, `..` or a slash at the end */
 export function pathBytes(path: string, workingFolder: string): Uint8Array {
   return new Uint8Array(Buffer.from(resolve(workingFolder, path), 'utf8'))
+}
+
+/**
+ * @param msMax - the longest that is accepted
+ * @returns a parser of durations as `30d` or `12h`, to milliseconds
+ */
+export function durationOption(msMax: number): (text: string) => number {
+  return (text) => {
+    const duration = parseDuration(text)
+    const isPlain = duration !== undefined && duration.years === 0 && duration.months === 0
+    const ms = isPlain ? duration.days * 86_400_000 + duration.hours * 3_600_000 : 0
+    if (ms > 0 && ms <= msMax) return ms
+    const most = Math.floor(msMax / 86_400_000)
+    throw new InvalidArgumentError(`Expected days and hours, for instance 2d12h, up to ${most}d.`)
+  }
+}
+
+/** @throws {InvalidArgumentError} unless the text is 64 hex digits */
+export function vaultOption(text: string): VaultId {
+  const id = text.toLowerCase()
+  if (isVaultId(id)) return id
+  throw new InvalidArgumentError('Expected 64 hex digits, as `cairn status` shows them.')
+}
+
+/** @throws {InvalidArgumentError} unless others can be shown the name: 64 bytes at most */
+export function nameOption(text: string): string {
+  if (text.isWellFormed() && Buffer.byteLength(text) <= NAME_SIZE_MAX) return text
+  throw new InvalidArgumentError(`Expected at most ${NAME_SIZE_MAX} bytes.`)
+}
+
+/** @returns what this computer calls itself, as far as others can be shown it */
+export function ownName(): string {
+  const whole = hostname().toWellFormed()
+  const { read } = new TextEncoder().encodeInto(whole, new Uint8Array(NAME_SIZE_MAX))
+  return whole.slice(0, read)
 }

@@ -16,6 +16,7 @@ const VERSION_WORDS: ReadonlySet<string | undefined> = new Set(['-V', '--version
 const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>> = {
   demo: async (context) => (await import('./commands/demo.ts')).demoCommand(context),
   init: async (context) => (await import('./commands/init.ts')).initCommand(context),
+  invite: async (context) => (await import('./commands/invite.ts')).inviteCommand(context),
   join: async (context) => (await import('./commands/join.ts')).joinCommand(context),
   backup: async (context) => (await import('./commands/backup.ts')).backupCommand(context),
   snapshots: async (context) => (await import('./commands/snapshots.ts')).snapshotsCommand(context),
@@ -31,7 +32,9 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   repair: async (context) => (await import('./commands/repair.ts')).repairCommand(context),
   gc: async (context) => (await import('./commands/gc.ts')).gcCommand(context),
   recover: async (context) => (await import('./commands/recover.ts')).recoverCommand(context),
+  device: async (context) => (await import('./commands/device.ts')).deviceCommand(context),
   status: async (context) => (await import('./commands/status.ts')).statusCommand(context),
+  cap: async (context) => (await import('./commands/cap.ts')).capCommand(context),
   why: async (context) => (await import('./commands/why.ts')).whyCommand(context),
   peer: async (context) => (await import('./commands/peer.ts')).peerCommand(context),
   grid: async (context) => (await import('./commands/grid.ts')).gridCommand(context),
@@ -46,7 +49,7 @@ Exit status:
 Examples:
   $ cairn demo
   $ cairn init --words-to kit.txt
-  $ cairn join --code-from invite.txt
+  $ cairn join --code-from code.txt
   $ cairn backup ~/Documents
   $ cairn restore --at 3d ~/Documents --target /tmp/back
   $ cairn forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run

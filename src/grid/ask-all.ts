@@ -31,12 +31,13 @@ export async function askAll<T>(
   sessions: readonly PeerSession[],
   ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,
+  width = ASK_WIDTH,
 ): Promise<Answers<T>> {
   const answers: { peer: PeerId; answer: T }[] = []
   const failures: PeerFailure[] = []
   await mapPool(
     sessions,
-    ASK_WIDTH,
+    width,
     async (session, within) => {
       const { peer } = session
       try {

@@ -5,21 +5,24 @@
  * a question to all: it is told in `failures`.
  */
 
-import { equal } from '../../protocol/bytes.ts'
-import { FormatError } from '../../protocol/errors.ts'
-import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, SEEN_MAX, type ResponseOf } from '../../protocol/messages.ts'
-import { PeerRefusedError } from '../base/errors.ts'
-import type { Look, Refusal } from '../base/peer-record.ts'
+import { SEEN_MAX } from '../../protocol/messages.ts'
+import type { Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { Network, PeerId } from '../ports/network.ts'
-import { askAll, lookOf, type PeerFailure } from './ask-all.ts'
+import type { PeerId } from '../ports/network.ts'
+import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
+import { checkHeads, checkReceipt } from './check-heads.ts'
 import { codeFor, type Code } from './code.ts'
+import type {
+  GridParts,
+  HeadAnswer,
+  PeerStatus,
+  PublishResult,
+  ReleaseAnswer,
+} from './grid-types.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
+import { adoptPacks, exchangeRoster, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
 import { placePack, refusalOf, type Placement } from './place-pack.ts'
@@ -29,6 +32,7 @@ import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 import type { Survey } from './survey.ts'
 
+export type * from './grid-types.ts'
 export type { PeerFailure } from './ask-all.ts'
 export type { PackLocation } from './locate-packs.ts'
 export type { Placement } from './place-pack.ts'
@@ -38,44 +42,8 @@ export { NotEnoughSharesError } from './read-pack.ts'
 /** Locations kept in memory: about a kilobyte each. */
 const LOCATIONS_MAX = 8192
 
-export interface GridParts {
-  readonly network: Network
-  readonly clock: Clock
-  readonly log: Log
-  readonly roster: RosterBook
-  /** What is made of each storage peer; without it everybody is taken to be here. */
-  readonly standings?: (peer: PeerId) => Standing
-  /** Told of every question to all: who answered. */
-  readonly onLook?: (look: Look) => void
-  /** Told of every placing: which peers took a share (`undefined`), and why others did not. */
-  readonly onPuts?: (puts: ReadonlyMap<PeerId, Refusal | undefined>) => void
-}
-
-export interface PublishResult {
-  readonly receipts: readonly { readonly peer: PeerId; readonly receipt: Uint8Array }[]
-  readonly failures: readonly PeerFailure[]
-}
-
-export interface HeadAnswer {
-  readonly peer: PeerId
-  /** Verified, of the vault asked for; newest first. */
-  readonly heads: readonly { readonly head: Uint8Array; readonly receipt: Uint8Array }[]
-}
-
-export interface ReleaseAnswer {
-  readonly peer: PeerId
-  /** Of the shares that the documents are about: how many are in release now, and bytes of theirs. */
-  readonly count: number
-  readonly bytes: number
-  /** How many of them a later head had spoken for, so that nothing changed. */
-  readonly refused: number
-}
-
-export interface PeerStatus {
-  readonly peer: PeerId
-  readonly status?: ResponseOf<'status'>
-  readonly error?: PeerFailure['error']
-}
+/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
+const TELL_WIDTH = 64
 
 export class Grid {
   readonly #parts: GridParts
@@ -91,6 +59,7 @@ export class Grid {
     this.shares = new SharesAtPeers({
       all: () => this.#storage(),
       of: (peer) => this.#session(peer),
+      repair: () => parts.repair?.(),
       onSurvey: (survey) => this.#look(survey),
       onPut: (peer, refusal) => this.#parts.onPuts?.(new Map([[peer, refusal]])),
     })
@@ -111,7 +80,9 @@ export class Grid {
    * @throws {TooFewPeersError}
    */
   code(options: { readonly allowFew?: boolean } = {}): Code {
-    return codeFor(this.counted().length, options)
+    const { length } = this.counted()
+    const others = this.#parts.roster.candidates().length - length
+    return codeFor(length, { ...options, others })
   }
 
   standing(peer: PeerId): Standing {
@@ -145,7 +116,8 @@ export class Grid {
       .map(([peer, standing]) => ({ peer, standing }))
       .filter((one) => !isTaker(one))
     const session = (peer: PeerId) => this.#session(peer)
-    const parts = { candidates, counted: this.counted(), passedOver, session }
+    const repair = this.#parts.repair?.()
+    const parts = { candidates, counted: this.counted(), passedOver, session, repair }
     const placement = await placePack(parts, pack, vault, held, signal)
     this.#tellPuts(placement, held)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
@@ -205,16 +177,9 @@ export class Grid {
 
   /** Give a head to every peer. Receipts are verified. */
   async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
-    const { vault, sequence, id } = openHead(head)
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const receipt = await session.publish(head, within)
-      const said = openReceipt(receipt)
-      const isForHead =
-        said.peer === session.peer &&
-        said.vault === vault &&
-        said.sequence === sequence &&
-        equal(said.headId, id)
-      if (!isForHead) throw new FormatError(`${session.peer}: a receipt for something else`)
+      checkReceipt(receipt, session.peer, head)
       return receipt
     }, signal)
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
@@ -226,14 +191,9 @@ export class Grid {
     signal: AbortSignal,
     options: { readonly all: boolean } = { all: false },
   ): Promise<{ answers: readonly HeadAnswer[]; failures: readonly PeerFailure[] }> {
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
+    const { answers, failures } = await this.askEverybody(async (session, within) => {
       const heads = await session.heads(vault, options, within)
-      for (const { head, receipt } of heads) {
-        const [opened, said] = [openHead(head), openReceipt(receipt)]
-        const isGood =
-          opened.vault === vault && said.peer === session.peer && equal(said.headId, opened.id)
-        if (!isGood) throw new FormatError(`${session.peer}: a head or receipt of something else`)
-      }
+      checkHeads(heads, session.peer, vault)
       return heads
     }, signal)
     return { answers: answers.map(({ peer, answer }) => ({ peer, heads: answer })), failures }
@@ -253,12 +213,11 @@ export class Grid {
     options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
     if (packs.length === 0) return { failures: [] }
-    const { failures } = await this.#askEverybody(async (session, within) => {
-      for (let from = 0; from < packs.length; from += PACKS_MAX) {
-        await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
-      }
-      if (options.isAll) await forgo(session, vault, sequence, within)
-    }, signal)
+    const adoption = { vault, sequence, repair: this.#parts.repair?.(), ...options }
+    const { failures } = await this.askEverybody(
+      (session, within) => adoptPacks(session, packs, adoption, within),
+      signal,
+    )
     return { failures }
   }
 
@@ -275,20 +234,14 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
-    const nothing = { count: 0, bytes: 0, refused: 0 }
     if (documents.length === 0) {
-      return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
+      const answers = this.#storage().map(({ peer }) => ({ peer, ...NOTHING_RELEASED }))
+      return { answers, failures: [] }
     }
-    const { answers, failures } = await this.#askEverybody(async (session, within) => {
-      const sum = { ...nothing }
-      for (const document of documents) {
-        const { count, bytes, refused } = await session.release(document, within)
-        sum.count += count
-        sum.bytes += bytes
-        sum.refused += refused
-      }
-      return sum
-    }, signal)
+    const { answers, failures } = await this.askEverybody(
+      (session, within) => releaseAll(session, documents, within),
+      signal,
+    )
     return { answers: answers.map(({ peer, answer }) => ({ peer, ...answer })), failures }
   }
 
@@ -312,11 +265,7 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // What a peer lacks is known only once it told what it has; most lack nothing.
-          const told = await session.roster([], within)
-          news += await roster.merge(told)
-          const lacking = roster.statementsBeside(told)
-          if (lacking.length > 0) await session.roster(lacking, within)
+          news += await exchangeRoster(session, roster, within)
         },
         signal,
       )
@@ -327,12 +276,45 @@ export class Grid {
     }
   }
 
-  /** Ask every storage peer how it is; in the order of the roster. */
-  async status(signal: AbortSignal): Promise<PeerStatus[]> {
-    const { answers, failures } = await this.#askEverybody(
-      (session, within) => session.status(within),
-      signal,
-    )
+  /**
+   * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
+   *
+   * @param more.only - these peers alone; one that was away a moment ago is not tried then
+   * @param more.onTold - called as soon as each of them heard
+   * @returns whom it was told, and how many of the statements were new to them
+   */
+  async tell(
+    statements: readonly Uint8Array[],
+    signal: AbortSignal,
+    more: { readonly only?: readonly PeerId[]; readonly onTold?: (peer: PeerId) => void } = {},
+  ): Promise<{
+    readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
+    readonly failures: readonly PeerFailure[]
+  }> {
+    const { only, onTold } = more
+    const sessions = this.#storage().filter(({ peer }) => only?.includes(peer) ?? true)
+    if (only === undefined) for (const session of sessions) session.forgive()
+    const ask = async (session: PeerSession, within: AbortSignal) => {
+      const { count } = await session.news(statements, within)
+      onTold?.(session.peer)
+      return count
+    }
+    return await askAll(sessions, ask, signal, TELL_WIDTH)
+  }
+
+  /**
+   * Ask every storage peer how it is; in the order of the roster.
+   *
+   * @param options.isQuick - without trying again who was away a moment ago
+   */
+  async status(
+    signal: AbortSignal,
+    { isQuick = false }: { readonly isQuick?: boolean } = {},
+  ): Promise<PeerStatus[]> {
+    const question = (session: PeerSession, within: AbortSignal) => session.status(within)
+    const { answers, failures } = isQuick
+      ? await this.askPresent(question, signal)
+      : await this.askEverybody(question, signal)
     return this.#storage().map(({ peer }) => {
       const status = answers.find((answer) => answer.peer === peer)?.answer
       const error = failures.find((failure) => failure.peer === peer)?.error
@@ -353,10 +335,16 @@ export class Grid {
     peers: readonly PeerId[],
     signal: AbortSignal,
   ): Promise<readonly { peer: PeerId; ages: readonly (number | undefined)[] }[]> {
-    const here = this.#storage().filter(({ isAway }) => !isAway)
+    const { self } = this.#parts.network
+    const here = this.#storage().filter(({ peer, isAway }) => !isAway && peer !== self)
     const some = peers.slice(0, SEEN_MAX)
     const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
     return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
+  }
+
+  /** @returns sessions with these peers, to ask what only few ask */
+  sessions(peers: readonly PeerId[]): PeerSession[] {
+    return peers.map((peer) => this.#session(peer))
   }
 
   /** Break all streams to peers. The network itself stays open. */
@@ -365,10 +353,10 @@ export class Grid {
   }
 
   /** Ask all storage peers, those that were away a moment ago as well. */
-  async #askEverybody<T>(
+  async askEverybody<T>(
     ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
-  ) {
+  ): Promise<Answers<T>> {
     const sessions = this.#storage()
     for (const session of sessions) session.forgive()
     const { answers, failures } = await askAll(sessions, ask, signal)
@@ -377,7 +365,10 @@ export class Grid {
   }
 
   #look({ answered, failures }: Pick<Survey, 'answered' | 'failures'>): void {
-    this.#parts.onLook?.(lookOf(answered, failures))
+    const { network, onLook } = this.#parts
+    // That we hear ourselves does not say that we are online.
+    const others = answered.filter((peer) => peer !== network.self)
+    onLook?.(lookOf(others, failures))
   }
 
   #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
@@ -387,6 +378,14 @@ export class Grid {
     if (puts.size > 0) this.#parts.onPuts?.(puts)
   }
 
+  /** Ask all storage peers; those that were away a moment ago are not waited for again. */
+  async askPresent<T>(
+    ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Answers<T>> {
+    return await askAll(this.#storage(), ask, signal)
+  }
+
   async #locateAgain(location: PackLocation, signal: AbortSignal): Promise<PackLocation> {
     for (const session of this.#storage()) session.forgive()
     const found = await this.have([location.id], signal)
@@ -394,9 +393,10 @@ export class Grid {
   }
 
   #storage(): PeerSession[] {
-    const peers = this.#parts.roster.storagePeers().map(({ peer }) => peer)
+    const { network, roster, hasSelf } = this.#parts
+    const peers = roster.storagePeers().map(({ peer }) => peer)
     return peers
-      .filter((peer) => peer !== this.#parts.network.self)
+      .filter((peer) => hasSelf === true || peer !== network.self)
       .map((peer) => this.#session(peer))
   }
 
@@ -421,19 +421,5 @@ export class Grid {
       const [oldest] = map.size > LOCATIONS_MAX ? map.keys() : []
       if (oldest !== undefined) map.delete(oldest)
     }
-  }
-}
-
-/** A peer that does not take the word, or does not know it, keeps more than it need. */
-async function forgo(
-  session: PeerSession,
-  vault: VaultId,
-  sequence: number,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await session.forgo(vault, sequence, signal)
-  } catch (error) {
-    if (!(error instanceof PeerRefusedError)) throw error
   }
 }

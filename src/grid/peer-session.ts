@@ -6,7 +6,13 @@ import { FormatError } from '../../protocol/errors.ts'
 import { vaultIdToBytes, type VaultId } from '../../protocol/ids.ts'
 import { packIdToBytes, type PackId } from '../../protocol/manifest.ts'
 import { publicKeyOf } from '../../protocol/peer-id.ts'
-import { PACKS_MAX, type Request, type Response, type ResponseOf } from '../../protocol/messages.ts'
+import {
+  PACKS_MAX,
+  type Request,
+  type RequestOf,
+  type Response,
+  type ResponseOf,
+} from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
 import type { PaceLimits } from '../base/deadline.ts'
 import { PeerRefusedError } from '../base/errors.ts'
@@ -40,6 +46,8 @@ export interface SharePut {
   readonly manifest: Uint8Array
   readonly shareNumber: number
   readonly piece: Uint8Array
+  /** What lets us ask in place of the vault's device: a repair grant. */
+  readonly repair?: Uint8Array | undefined
 }
 
 /** Leaves of a share, not yet verified. */
@@ -90,7 +98,8 @@ export class PeerSession {
     const { manifest, shareNumber, piece } = put
     const vault = vaultIdToBytes(put.vault)
     const bodySize = piece.length
-    const request = { type: 'put', vault, manifest, shareNumber, bodySize } as const
+    const fields = { type: 'put', vault, manifest, shareNumber, bodySize } as const
+    const request = { ...fields, ...grantField(put.repair) }
     return await this.#streams.exchange(request, signal, async (stream, response) => {
       if (response.type === 'held') return 'held'
       expectType(response, 'go')
@@ -149,16 +158,26 @@ export class PeerSession {
     })
   }
 
-  /** @returns how many shares of the packs the peer holds */
+  /**
+   * @param repair - a grant, where we are none of the vault's devices
+   * @returns how many shares of the packs the peer holds
+   */
   async adopt(
     vault: VaultId,
     packs: readonly PackId[],
     sequence: number,
     signal: AbortSignal,
+    repair?: Uint8Array,
   ): Promise<number> {
     const names = packs.map(packIdToBytes)
-    const request = { type: 'adopt', vault: vaultIdToBytes(vault), packs: names, head: sequence }
-    return (await this.#ask({ ...request, type: 'adopt' }, 'adopted', signal)).count
+    const fields = { vault: vaultIdToBytes(vault), packs: names, head: sequence }
+    const request = { type: 'adopt', ...fields, ...grantField(repair) } as const
+    return (await this.#ask(request, 'adopted', signal)).count
+  }
+
+  /** Renew the lease of the vault that a repair grant is for. */
+  async renew(repair: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#ask({ type: 'renew', repair }, 'renewed', signal)
   }
 
   /**
@@ -198,6 +217,30 @@ export class PeerSession {
     return (await this.#ask({ type: 'roster', statements }, 'roster', signal)).statements
   }
 
+  /** @returns the peer's account for the vault, not yet verified */
+  async account(vault: VaultId, signal: AbortSignal): Promise<Uint8Array> {
+    const request = { type: 'account', vault: vaultIdToBytes(vault) } as const
+    return (await this.#ask(request, 'account', signal)).account
+  }
+
+  /**
+   * Give credits, get those that the peer has besides.
+   *
+   * @param known - names of those that need not be told; null if none are wanted
+   */
+  async credits(
+    credits: readonly Uint8Array[],
+    known: readonly Uint8Array[] | null,
+    signal: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    return (await this.#ask({ type: 'credits', credits, known }, 'credits', signal)).credits
+  }
+
+  /** @returns what the peer holds for whom; only its owner is told */
+  async holdings(signal: AbortSignal): Promise<ResponseOf<'holdings'>['vaults']> {
+    return (await this.#ask({ type: 'holdings' }, 'holdings', signal)).vaults
+  }
+
   /** @returns for each of these peers: milliseconds since this one heard it, `undefined` if it did not */
   async seen(
     peers: readonly PeerId[],
@@ -209,6 +252,19 @@ export class PeerSession {
       throw new FormatError('response, field ages: not one for every peer')
     }
     return ages.map((age) => age ?? undefined)
+  }
+
+  /** Tell statements. @returns how many were new to the peer, and the digest of its roster */
+  async news(statements: readonly Uint8Array[], signal: AbortSignal): Promise<ResponseOf<'heard'>> {
+    return await this.#ask({ type: 'news', statements }, 'heard', signal)
+  }
+
+  /** Ask to come in, with an invite code. */
+  async join(
+    request: Omit<RequestOf<'join'>, 'type'>,
+    signal: AbortSignal,
+  ): Promise<ResponseOf<'joining'>> {
+    return await this.#ask({ type: 'join', ...request }, 'joining', signal)
   }
 
   /** Break all streams that are not in use. */
@@ -251,6 +307,10 @@ export class PeerSession {
     if (last.type !== 'error') return last
     throw new PeerRefusedError(last.code, `${this.peer}: ${last.message}`)
   }
+}
+
+function grantField(repair: Uint8Array | undefined): { repair?: Uint8Array } {
+  return repair === undefined ? {} : { repair }
 }
 
 function expectType<Type extends Response['type']>(

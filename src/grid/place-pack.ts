@@ -53,6 +53,8 @@ export interface PlaceParts {
   /** Everybody who lends disk and is no candidate. */
   readonly passedOver: readonly PassedOver[]
   readonly session: (peer: PeerId) => PeerSession
+  /** A repair grant, where we are none of the vault's devices. */
+  readonly repair?: Uint8Array | undefined
 }
 
 /**
@@ -75,7 +77,8 @@ export async function placePack(
   let bytesSent = 0
 
   const put = async (shareNumber: number, piece: Uint8Array, within: AbortSignal) => {
-    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece }
+    const { repair } = parts
+    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece, repair }
     for (let next = order.next(); next !== undefined; next = order.next()) {
       try {
         await parts.session(next.peer).put(share, within, (size) => (bytesSent += size))

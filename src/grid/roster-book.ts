@@ -4,6 +4,7 @@
  */
 
 import { toHex } from '../../protocol/bytes.ts'
+import type { VaultId } from '../../protocol/ids.ts'
 import type { GridId } from '../../protocol/roster.ts'
 import { Roster, type Member } from '../../protocol/roster.ts'
 import { fitting, STATEMENT_SIZE_MAX, STATEMENTS_MAX } from '../../protocol/messages.ts'
@@ -26,6 +27,7 @@ export class RosterBook {
   readonly #clock: Clock
   readonly #save: RosterBookParts['save']
   readonly #turns = new Mutex()
+  #onNews: (statements: readonly Uint8Array[]) => void = () => undefined
   /** Learnt, but not saved yet: a save that failed is made up for by the next. */
   #isUnsaved = false
 
@@ -40,9 +42,19 @@ export class RosterBook {
     return this.#roster.grid
   }
 
+  /** Whose key names the grid. */
+  get founder(): PeerId {
+    return this.#roster.founder
+  }
+
+  /** @returns everybody, sorted by peer id */
+  members(): Member[] {
+    return this.#roster.members(this.#clock.now())
+  }
+
   /** @returns members who lend disk, sorted by peer id */
   storagePeers(): Member[] {
-    return this.#roster.members(this.#clock.now()).filter(({ role }) => role === 'peer')
+    return this.members().filter(({ role }) => role === 'peer')
   }
 
   member(peer: PeerId): Member | undefined {
@@ -64,8 +76,27 @@ export class RosterBook {
     return domain === undefined ? `peer ${peer}` : `domain ${domain}`
   }
 
+  /**
+   * Bytes that a vault may keep at each peer, as its devices were admitted.
+   *
+   * @returns undefined where nobody set a bound; 0 for a vault without a device here
+   */
+  quota(vault: VaultId): number | undefined {
+    const devices = this.#roster
+      .members(this.#clock.now())
+      .filter((member) => member.role === 'device' && member.vault === vault)
+    const quotas = devices.map(({ quota }) => quota ?? Infinity)
+    const most = Math.max(0, ...quotas)
+    return most === Infinity ? undefined : most
+  }
+
   candidates(): Candidate[] {
     return this.storagePeers().map(({ peer }) => ({ peer, domain: this.domain(peer) }))
+  }
+
+  /** @returns 32 bytes: the same for the same statements */
+  digest(): Uint8Array {
+    return this.#roster.digest()
   }
 
   statements(): Uint8Array[] {
@@ -95,6 +126,11 @@ export class RosterBook {
     return this.#roster.newsTime(type, subject, this.#clock.now())
   }
 
+  /** Be told of statements that were news, once they are saved. Only one is told. */
+  onNews(tell: (statements: readonly Uint8Array[]) => void): void {
+    this.#onNews = tell
+  }
+
   /**
    * Take statements from anywhere. They count once they are saved.
    *
@@ -102,10 +138,11 @@ export class RosterBook {
    * @throws {DiskError} if they cannot be saved; they are known all the same until the program ends
    */
   async merge(statements: readonly Uint8Array[]): Promise<number> {
-    const count = statements.filter((bytes) => this.#roster.add(bytes)).length
-    if (count > 0) this.#isUnsaved = true
+    const news = statements.filter((bytes) => this.#roster.add(bytes))
+    if (news.length > 0) this.#isUnsaved = true
     if (this.#isUnsaved) await this.#turns.run(() => this.#saveAll())
-    return count
+    if (news.length > 0) this.#onNews(news)
+    return news.length
   }
 
   async #saveAll(): Promise<void> {

@@ -11,8 +11,10 @@ import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
-import type { PlacedState } from './placed-packs.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
+import type { OverGrant } from './friend-types.ts'
+import type { SeenHelper } from './helpers-seen.ts'
+import type { PlacedState } from './placed-packs.ts'
 
 export type { FileFailure, Progress } from '../backup/backup.ts'
 export type { NotSafeError } from '../backup/not-safe.ts'
@@ -126,6 +128,11 @@ export interface ClientStatus {
     readonly capacity?: number
     readonly free?: number
     readonly used?: number
+    /** Bytes of ours there that wait to be deleted, as a release said. */
+    readonly released?: number
+    /** Bytes that this vault may keep there; absent where there is no limit. */
+    readonly grant?: number
+    readonly over?: OverGrant
     readonly error?: string
     readonly standing: Standing
     /** When it last answered, ms since 1970 by our clock. */
@@ -135,6 +142,8 @@ export interface ClientStatus {
     /** What is the matter with it, where it would take no share. */
     readonly lack?: PeerLack
   }[]
+  /** What a person should hear about room at friends. */
+  readonly warnings: readonly string[]
   readonly queue: { readonly files: number; readonly bytes: number }
   readonly spool: { readonly packs: number; readonly bytes: number }
   readonly settling: number
@@ -142,7 +151,9 @@ export interface ClientStatus {
   readonly placed: Readonly<Record<PlacedState, number>>
   /** What the last check found; absent before the first. */
   readonly lastCheck?: HealthRecord
-  /** For more than 30 days nobody checked whether shares are lost. */
+  /** Peers that look after the vault with a repair cap; the one heard last first. */
+  readonly helpers: readonly (SeenHelper & { readonly name?: string })[]
+  /** For more than 30 days nobody checked whether shares are lost, and no helper does. */
   readonly isCheckOverdue: boolean
   /** By our clock. */
   readonly now: number

@@ -18,8 +18,11 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
+import type { FriendList } from './friend-types.ts'
+import { listFriends } from './friend-list.ts'
+import { listDevices, revokeDevice, type DeviceList, type Revoked } from './devices.ts'
 import { extractHistory, historyReport } from './history-report.ts'
-import { joinGrid } from './join.ts'
+import { joinGrid, type JoinOptions } from './join.ts'
 import type {
   ExtractedHistory,
   ForgetRequest,
@@ -50,15 +53,18 @@ import type {
   RepairSummary,
 } from './upkeep-types.ts'
 import { VaultSession } from './vault-session.ts'
+import { repairCapOf } from './vault.ts'
 import { chooseSnapshot } from './when.ts'
 import type { WhyReport, WhyRequest } from './why-types.ts'
 
 export type * from './client-types.ts'
+export type * from './friend-types.ts'
 export type * from './maintenance-types.ts'
-export type * from './why-types.ts'
 export type * from './upkeep-types.ts'
+export type * from './why-types.ts'
 export type { ClientPorts } from './client-ports.ts'
-export { createVault } from './vault.ts'
+export type { DeviceList, Revoked, VaultDevice } from './devices.ts'
+export { createVault, RepairKeyMissingError } from './vault.ts'
 export { recover, type RecoverSummary } from './recover.ts'
 
 export class Client {
@@ -84,11 +90,13 @@ export class Client {
    * Become a member of a grid with an invite.
    *
    * @throws {InviteExpiredError}
+   * @throws {InviteOverError}
+   * @throws {NotConfirmedError}
    * @throws {PeerUnreachableError} no peer of the grid answers
    */
-  async join(inviteText: string, signal: AbortSignal): Promise<Joined> {
+  async join(inviteText: string, signal: AbortSignal, options: JoinOptions = {}): Promise<Joined> {
     const { ports, keyring } = this.#session
-    const file = await joinGrid(ports, keyring, inviteText, signal)
+    const file = await joinGrid(ports, keyring, inviteText, options, signal)
     await writeGridFile(ports.disk, file)
     await this.#session.unlink()
     const { grid, roster } = await this.#session.link()
@@ -237,6 +245,21 @@ export class Client {
   }
 
   /**
+   * What to give a friend whose peer is to look after this vault.
+   *
+   * @returns a repair cap: one line of text; secret
+   * @throws {RepairKeyMissingError}
+   */
+  repairCap(): string {
+    return repairCapOf(this.#session.keyring)
+  }
+
+  /** @returns who lends, what each side holds for the other, and what to make of it */
+  friends(signal: AbortSignal): Promise<FriendList> {
+    return translated(() => listFriends(this.#session, signal))
+  }
+
+  /**
    * Ask everybody what they hold, and judge every pack; verify shares too, if asked for.
    *
    * @throws {GridNotFoundError}
@@ -262,6 +285,23 @@ export class Client {
    */
   repair(request: RepairRequest, signal: AbortSignal): Promise<RepairSummary> {
     return translated(() => runRepair(this.#session, request, signal))
+  }
+
+  /** @returns the vault's devices as roster and heads show them */
+  devices(signal: AbortSignal): Promise<DeviceList> {
+    return translated(() => listDevices(this.#session, signal))
+  }
+
+  /**
+   * Shut a device out, with the vault's words.
+   *
+   * @throws {WrongWordsError}
+   */
+  revokeDevice(
+    request: { readonly id: string; readonly words: string },
+    signal: AbortSignal,
+  ): Promise<Revoked> {
+    return translated(() => revokeDevice(this.#session, request, signal))
   }
 
   status(signal: AbortSignal): Promise<ClientStatus> {

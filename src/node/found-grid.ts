@@ -1,5 +1,5 @@
 /**
- * Found a grid: the first signed words about who is in it, and an invite for whoever comes next.
+ * Found a grid: the first signed words about who is in it.
  *
  * The first peer is the founder; its public key names the grid. Everything follows from the arguments:
  * no clock, no chance, nothing is stored or sent here.
@@ -30,38 +30,16 @@ export interface FoundedGrid {
   readonly grid: GridId
   /** The whole roster; every peer starts with it. */
   readonly statements: readonly Uint8Array[]
-  /** One line of text; secret. */
-  readonly invite: string
 }
 
 /**
  * @param peers - at least one; the first is the founder
- * @param invite - `seed`: 32 fresh random bytes; `expiresAt`: milliseconds since 1970
  * @param now - milliseconds since 1970
  */
-export function foundGrid(
-  peers: readonly FoundingPeer[],
-  invite: { seed: Uint8Array; expiresAt: number },
-  now: number,
-): FoundedGrid {
-  const founder = peers[0]
-  if (founder === undefined) throw new UsageError('a grid needs at least one peer')
-  const grid = gridIdFromBytes(founder.key.publicKey)
-  const admit = (about: Omit<Statement, 'version' | 'grid' | 'type' | 'issuer' | 'issuedAt'>) =>
-    signStatement(
-      {
-        version: 1,
-        grid,
-        type: 'admit',
-        issuer: peerIdOf(founder.key.publicKey),
-        issuedAt: now,
-        ...about,
-      },
-      founder.key,
-    )
-
+export function foundGrid(peers: readonly FoundingPeer[], now: number): FoundedGrid {
+  const founder = founderOf(peers)
   const statements = peers.map(({ key, name, domain, addresses }) =>
-    admit({
+    admit(founder, now, {
       subject: peerIdOf(key.publicKey),
       role: 'peer',
       ...(name === undefined ? {} : { name }),
@@ -69,23 +47,44 @@ export function foundGrid(
       addresses,
     }),
   )
-  const identity = signingKeyFromSeed(invite.seed).publicKey
-  statements.push(
-    admit({ subject: peerIdOf(identity), role: 'invite', expiresAt: invite.expiresAt }),
-  )
+  return { grid: gridIdFromBytes(founder.publicKey), statements }
+}
 
-  return {
-    grid,
-    statements,
-    invite: encodeInvite({
-      grid,
-      statements,
-      addresses: peers.map(({ key, addresses }) => ({
-        peer: peerIdOf(key.publicKey),
-        multiaddrs: addresses,
-      })),
-      secret: invite.seed,
-      expiresAt: invite.expiresAt,
-    }),
-  }
+/**
+ * Found a grid that anybody with its invite may join, as often as they like: to try things with.
+ *
+ * @param invite - `seed`: 32 fresh random bytes; `expiresAt`: milliseconds since 1970
+ * @returns the grid, and its open invite: one line of text; secret
+ */
+export function foundOpenGrid(
+  peers: readonly FoundingPeer[],
+  invite: { seed: Uint8Array; expiresAt: number },
+  now: number,
+): FoundedGrid & { readonly invite: string } {
+  const { grid, statements: about } = foundGrid(peers, now)
+  const { seed: secret, expiresAt } = invite
+  const subject = peerIdOf(signingKeyFromSeed(secret).publicKey)
+  const admission = admit(founderOf(peers), now, { subject, role: 'invite', expiresAt })
+  const statements = [...about, admission]
+  const addresses = peers.map(({ key, addresses: multiaddrs }) => ({
+    peer: peerIdOf(key.publicKey),
+    multiaddrs,
+  }))
+  const text = encodeInvite({ grid, statements, addresses, secret, expiresAt })
+  return { grid, statements, invite: text }
+}
+
+function founderOf([founder]: readonly FoundingPeer[]): SigningKey {
+  if (founder === undefined) throw new UsageError('a grid needs at least one peer')
+  return founder.key
+}
+
+function admit(
+  founder: SigningKey,
+  issuedAt: number,
+  about: Pick<Statement, 'subject'> & Partial<Statement>,
+): Uint8Array {
+  const grid = gridIdFromBytes(founder.publicKey)
+  const issuer = peerIdOf(founder.publicKey)
+  return signStatement({ version: 1, grid, type: 'admit', issuer, issuedAt, ...about }, founder)
 }

@@ -2,7 +2,7 @@
  * The grid link: a home's way to its grid. Network, roster and grid, opened when first needed.
  */
 
-import { decodeInvite, type Invite } from '../../protocol/invite.ts'
+import type { Invite } from '../../protocol/invite.ts'
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { openStatement, signStatement, type GridId, type Role } from '../../protocol/roster.ts'
@@ -69,10 +69,9 @@ export async function openGridLink(
   return { network, roster, grid, close }
 }
 
-/** @throws {InviteExpiredError} */
-export function readInvite(text: string, now: number): Invite {
-  const invite = decodeInvite(text.trim())
-  if (invite.expiresAt > now) return invite
+/** @throws {InviteExpiredError} by our own clock */
+export function assertNotExpired(invite: Invite, now: number): void {
+  if (invite.expiresAt > now) return
   const when = new Date(invite.expiresAt).toISOString()
   throw new InviteExpiredError(
     `This invite ended at ${when}: ask a friend in the grid for a new one`,

@@ -1,21 +1,23 @@
 /**
  * Peer node: a storage peer put together from ports.
  *
- * Opens the stores, serves, sweeps what has expired, tells the grid its addresses, and gossips the
- * roster: at start, then now and then. It needs nobody to be there; whoever is there later is met later.
+ * Opens the stores, serves, sweeps what has expired, and spreads the roster. It needs nobody to be
+ * there; whoever is there later is met later.
  */
 
 import type { DatabaseSync } from 'node:sqlite'
 
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
-import { signStatement, type GridId, type Statement } from '../../protocol/roster.ts'
+import type { RepairCap } from '../../protocol/cap.ts'
+import type { VaultId } from '../../protocol/ids.ts'
+import type { GridId } from '../../protocol/roster.ts'
 import { linkSignals } from '../base/abort.ts'
 import { assert } from '../base/assert.ts'
-import { CairnError } from '../base/errors.ts'
 import type { Look } from '../base/peer-record.ts'
-import { delayMs, type RetryPlan } from '../base/retry.ts'
-import { Grid } from '../grid/grid.ts'
 import { RosterBook } from '../grid/roster-book.ts'
+import { FairUse } from '../peer/fair-use.ts'
+import { HeadSpread } from '../peer/head-spread.ts'
+import { InviteDesk } from '../peer/invite-desk.ts'
 import { PeerService } from '../peer/peer-service.ts'
 import { Sightings } from '../peer/sightings.ts'
 import { Sweeper } from '../peer/sweeper.ts'
@@ -27,9 +29,12 @@ import type { Random } from '../ports/random.ts'
 import { HeadStore } from '../store/head-store.ts'
 import { loadRoster, saveRoster } from '../store/roster-store.ts'
 import { ShareStore } from '../store/share-store.ts'
-
-/** While somebody was not reached: after a minute, then less and less often. */
-const GOSSIP: RetryPlan = { triesMax: Infinity, delayMsMin: 60_000, delayMsMax: 3_600_000 }
+import type { HelpedVaults } from '../store/helped-vaults.ts'
+import type { HelperService } from './helper-service.ts'
+import { withLoopback } from './loopback.ts'
+import { openHelper, type HelperPorts } from './open-helper.ts'
+import { pullCredits } from './pull-credits.ts'
+import { Spreader } from './spreader.ts'
 
 export interface PeerPorts {
   /** Of the identity in `PeerOptions.key`. */
@@ -40,6 +45,8 @@ export interface PeerPorts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** What it takes to look after others' vaults; without it the peer keeps caps and does nothing with them. */
+  readonly helper?: HelperPorts
 }
 
 export interface PeerOptions {
@@ -54,6 +61,12 @@ export interface PeerOptions {
   readonly reserve: number
   /** What fails together with this peer: a house, a provider. */
   readonly domain?: string
+  /** Repair caps of friends to look after from now on; those of earlier runs are on the disk. */
+  readonly help?: readonly RepairCap[]
+  /** The vault of whoever lends this peer: what the peer holds for others counts for it. */
+  readonly vault?: VaultId
+  /** Bytes that every vault may keep here, whatever its own peers hold. */
+  readonly floor?: number
 }
 
 export interface PeerNode {
@@ -61,6 +74,15 @@ export interface PeerNode {
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
+  /** Vaults this peer looks after. */
+  readonly helped: HelpedVaults
+  /** Absent where there was nobody to help at the start. */
+  readonly helper: HelperService | undefined
+  readonly fairUse: FairUse
+  /** Gives invite codes, and decides on who came with one. */
+  readonly invites: InviteDesk
+  /** Tells the other peers. */
+  readonly spreader: Spreader
   /** Resolves when the peer has stopped, as its signal asked; rejects if it broke. */
   readonly stopped: Promise<void>
 }
@@ -77,28 +99,49 @@ export async function startPeer(
   options: PeerOptions,
   signal: AbortSignal,
 ): Promise<PeerNode> {
-  const { network, disk, clock, log } = ports
+  const { disk, clock, random, log } = ports
   const peer = peerIdOf(options.key.publicKey)
-  assert(network.self === peer, 'the network was made for this key')
+  assert(ports.network.self === peer, 'the network was made for this key')
+  const network = withLoopback(ports.network)
 
   const roster = await openRoster(ports, options)
   const shareStore = await ShareStore.open(ports, options)
   const headStore = await HeadStore.open({ disk, clock, log, key: options.key })
+  const { database } = ports
+  const fairUse = new FairUse({ clock, roster, shareStore, database }, options)
   const sightings = new Sightings(clock)
-  const parts = { network, clock, log, shareStore, headStore, roster, sightings }
+  const onLook = ({ answered }: Look) => answered.forEach((each) => sightings.heard(each))
+  const spreader = new Spreader({ ...ports, roster, onLook }, options)
+  const invites = await InviteDesk.open({
+    ...ports,
+    roster,
+    key: options.key,
+    addresses: () => network.addresses(),
+    tell: async (statements) => void (await spreader.say(statements, signal)),
+    newestEpoch: (vault) => headStore.newest(vault)?.epoch ?? 0,
+  })
+  const parts = { network, clock, log, shareStore, headStore, roster, invites, sightings, fairUse }
   const service = new PeerService(parts)
-  const sweeper = new Sweeper({ shareStore, clock, log })
+  const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
+  const heads = new HeadSpread({ clock, random, log, shareStore, headStore })
   await service.start()
+  const looking = { network, disk, clock, random, log, roster }
+  const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
 
   const stopped = runAll(signal, [
     (within) => service.run(within),
     (within) => sweeper.run(within),
-    (within) => gossip(ports, options, { roster, sightings }, within),
+    (within) => spreader.gossip(within),
+    (within) => spreader.passOn(within),
+    (within) => heads.run(spreader.grid, within),
+    (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
+    ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, stopped }
+  const helping = { helped, helper }
+  return { peer, roster, shareStore, headStore, ...helping, invites, spreader, fairUse, stopped }
 }
 
 async function openRoster(
@@ -127,67 +170,4 @@ async function runAll(
   })
   await Promise.all(ends)
   if (!signal.aborted) throw link.signal.reason
-}
-
-async function gossip(
-  ports: PeerPorts,
-  options: PeerOptions,
-  { roster, sightings }: { readonly roster: RosterBook; readonly sightings: Sightings },
-  signal: AbortSignal,
-): Promise<never> {
-  const { network, clock, random, log } = ports
-  const onLook = ({ answered }: Look) => answered.forEach((peer) => sightings.heard(peer))
-  const grid = new Grid({ network, clock, log, roster, onLook })
-  try {
-    for (let misses = 0, isStart = true; ; isStart = false) {
-      const isComplete = await gossipOnce(ports, options, { grid, isStart }, signal)
-      misses = isComplete ? 0 : misses + 1
-      const tries = misses === 0 ? Infinity : misses
-      await clock.sleep(delayMs(random, GOSSIP, tries), signal)
-    }
-  } finally {
-    grid.close()
-  }
-}
-
-/** @returns whether everybody was reached; trouble of any kind is for the next time */
-async function gossipOnce(
-  ports: PeerPorts,
-  options: PeerOptions,
-  { grid, isStart }: { readonly grid: Grid; readonly isStart: boolean },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { log } = ports
-  try {
-    await grid.roster.merge(ownStatements(ports, options, grid.roster, isStart))
-    const { news, answered, failures } = await grid.syncRoster(signal)
-    log.debug('gossip', { news, answered: answered.length, missed: failures.length })
-    return failures.length === 0
-  } catch (error) {
-    if (signal.aborted || !(error instanceof CairnError)) throw error
-    log.error('gossip failed', { error: error.name, why: error.message })
-    return false
-  }
-}
-
-/** What this peer has to say of itself: its addresses at start and when they changed; its domain. */
-function ownStatements(
-  { network }: PeerPorts,
-  { key, grid, domain }: PeerOptions,
-  roster: RosterBook,
-  isStart: boolean,
-): Uint8Array[] {
-  const subject = network.self
-  const addresses = network.addresses()
-  const member = roster.member(subject)
-  const issuedAt = roster.issueTime(subject)
-  const common = { version: 1, grid, subject, issuer: subject, issuedAt } as const
-  const statements: Statement[] = []
-  if (isStart || addresses.join(' ') !== member?.addresses.join(' ')) {
-    statements.push({ ...common, type: 'addresses', addresses })
-  }
-  if (domain !== undefined && member?.role === 'peer' && member.domain !== domain) {
-    statements.push({ ...common, type: 'admit', role: 'peer', domain })
-  }
-  return statements.map((statement) => signStatement(statement, key))
 }

@@ -7,7 +7,7 @@
  */
 
 import { openHead } from '../../protocol/head.ts'
-import { decodeInvite } from '../../protocol/invite.ts'
+import { openInviteText } from '../../protocol/invite-text.ts'
 import { peerIdOf, deriveReadKeys, deriveVaultKeys, type PeerId } from '../../protocol/keys.ts'
 import { parsePeerId } from '../../protocol/keys.ts'
 import { vaultIdFromBytes } from '../../protocol/ids.ts'
@@ -206,7 +206,12 @@ async function findGrid(
   signal: AbortSignal,
 ): Promise<GridFile> {
   // Only its addresses are needed, not its right to admit: the words lie in a drawer for years.
-  if (invite !== undefined) return gridFileOf(decodeInvite(invite.trim()))
+  const opened = invite === undefined ? undefined : openInviteText(invite)
+  if (opened?.kind === 'open') return gridFileOf(opened.invite)
+  if (opened?.kind === 'code') {
+    const { inviter, addresses } = opened.code
+    return learnGrid(ports, seed, { peer: inviter, addresses }, signal)
+  }
   return learnGrid(ports, seed, parseMultiaddr(peer ?? ''), signal)
 }
 

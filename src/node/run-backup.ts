@@ -7,7 +7,9 @@ import { Backup, type BackupTotals, type Progress } from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
 import { FolderSource } from '../source/folder-source.ts'
+import { keepAccounts } from './accounts.ts'
 import type { BackupRequest, BackupSummary, FileFailure } from './client-types.ts'
+import { grantWarnings } from './grant-warnings.ts'
 import { REBUILD_POLICY } from '../repair/policy.ts'
 import { REPAIR_POLICY } from '../repair/repair-policy.ts'
 import type { GridLink } from './grid-link.ts'
@@ -72,10 +74,12 @@ export async function runBackup(
     const { sequence, endedAt } = row
     const rebuilt = await tidyUp(session, request, signal)
     const kept = await keepUp(session, request, signal)
+    const room = await keepFair(session, signal)
     const warnings = [
       ...warningsOf(session, backup.progress()),
       ...rebuilt.warnings,
       ...kept.warnings,
+      ...room,
     ]
     return {
       ...totals,
@@ -100,7 +104,10 @@ export async function runBackup(
       notSafe: error,
       startedAt,
       endedAt: ports.clock.now(),
-      warnings: warningsOf(session, backup.progress()),
+      warnings: [
+        ...warningsOf(session, backup.progress()),
+        ...(await roomWarnings(session, signal)),
+      ],
     }
   }
 }
@@ -154,6 +161,24 @@ async function keepUp(
     const warnings = [`The snapshot is safe; looking after the others failed: ${error.message}`]
     return { sharesPlaced: 0, warnings }
   }
+}
+
+/** What friends hold is vouched for where that is due. @returns what they said about room */
+async function keepFair(session: VaultSession, signal: AbortSignal): Promise<string[]> {
+  try {
+    await keepAccounts(session, signal)
+    return await roomWarnings(session, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof CairnError)) throw error
+    return [`The snapshot is safe; asking friends for their accounts failed: ${error.message}`]
+  }
+}
+
+/** What friends said about room, of those who were there just now. */
+async function roomWarnings(session: VaultSession, signal: AbortSignal): Promise<string[]> {
+  const { grid, roster } = await session.link()
+  return grantWarnings(await grid.status(signal, { isQuick: true }), roster)
 }
 
 /** A snapshot's row has bounds; hours of work must not end at them. */

@@ -1,6 +1,7 @@
 /** How the backup stands, and who is there, as the client is asked for it. */
 
 import { toHex } from '../../protocol/bytes.ts'
+import type { ResponseOf } from '../../protocol/messages.ts'
 import { onlineShare } from '../base/peer-record.ts'
 import type { PeerStatus } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -8,7 +9,9 @@ import { hindranceOf } from '../repair/explain.ts'
 import { readHealth } from '../repair/health-record.ts'
 import { readGridFile } from '../store/grid-file.ts'
 import type { ClientStatus } from './client-types.ts'
+import { grantWarnings } from './grant-warnings.ts'
 import { friendsOf } from './friends.ts'
+import { helpersSeen } from './helpers-seen.ts'
 import { placedPacks, type PlacedState } from './placed-packs.ts'
 import type { VaultSession } from './vault-session.ts'
 import type { WhyFriend } from './why-types.ts'
@@ -18,6 +21,9 @@ const WATCHED_MS_MIN = 86_400_000
 
 /** Unnoticed for longer, losses add up to a pack's: the person must be told (docs/placement.md). */
 const CHECK_OVERDUE_MS = 30 * 86_400_000
+
+/** A helper that nobody heard for so long does not help any more: it does a round every few hours. */
+export const HELPER_SILENT_MS = 7 * 86_400_000
 
 export async function runStatus(session: VaultSession, signal: AbortSignal): Promise<ClientStatus> {
   const { ports, stores, keyring } = session
@@ -32,6 +38,12 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
   // Before the first check the clock runs from when the first friend was looked for.
   const since =
     lastCheck?.checkedAt ?? Math.min(now, ...stores.peerRecords.all().map(({ firstAt }) => firstAt))
+  const helpers = helpersSeen(states).map((helper) => {
+    const name = friends.get(helper.peer)?.name
+    return { ...helper, ...(name === undefined ? {} : { name }) }
+  })
+  // What a helper looks at every few hours needs no reminder.
+  const isHelped = helpers.some(({ at }) => now - at < HELPER_SILENT_MS)
   return {
     vault: keyring.vault,
     device: toHex(keyring.device.publicKey),
@@ -43,7 +55,9 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
     settling: open.reduce((sum, { number, total }) => sum + total - packs.holders(number).size, 0),
     placed: countPlaced(session, friends),
     ...(lastCheck === undefined ? {} : { lastCheck }),
-    isCheckOverdue: now - since > CHECK_OVERDUE_MS,
+    helpers,
+    isCheckOverdue: !isHelped && now - since > CHECK_OVERDUE_MS,
+    warnings: file === undefined ? [] : grantWarnings(states, (await session.link()).roster),
     now,
   }
 }
@@ -70,13 +84,23 @@ function describePeer(
     standing,
     ...(name === undefined ? {} : { name }),
     ...(house === undefined ? {} : { domain: house }),
-    ...(status === undefined
-      ? {}
-      : { capacity: status.capacity, free: status.free, used: status.used }),
+    ...(status === undefined ? {} : roomOf(status)),
     ...(error === undefined ? {} : { error: error.message.replace(`${peer}: `, '') }),
     ...(record?.seenAt === undefined ? {} : { seenAt: record.seenAt }),
     ...(online === undefined ? {} : { online }),
     ...(lack === undefined ? {} : { lack }),
+  }
+}
+
+/** What a peer says about room, without what else is in a status. */
+function roomOf({ capacity, free, used, released, grant, over }: ResponseOf<'status'>) {
+  return {
+    capacity,
+    free,
+    used,
+    ...(released === undefined ? {} : { released }),
+    ...(grant === undefined ? {} : { grant }),
+    ...(over === undefined ? {} : { over }),
   }
 }
 

@@ -142,7 +142,11 @@ export class VaultSession {
     const { published } = this.stores
     const { grid } = await this.link()
     await this.#sendOrphan(grid, signal)
-    const { answers } = await grid.heads(this.keyring.vault, signal)
+    // Who is there now, and where: friends come and move while this machine is off.
+    const [{ answers }] = await Promise.all([
+      grid.heads(this.keyring.vault, signal),
+      grid.syncRoster(signal),
+    ])
     await this.lookout.hearOthers(grid, signal)
     const pending = published.pending()
     const overtaking = pending && rivalOf(pending, answers, this.keyring.vault)

@@ -8,19 +8,21 @@ import { packIdFromBytes } from '../../protocol/manifest.ts'
 import {
   fitting,
   HEADS_MAX,
+  HELPERS_MAX,
   LIST_SIZE_MAX,
   type ErrorCode,
   type Request,
   type RequestOf,
   type Response,
 } from '../../protocol/messages.ts'
-import { peerIdOf } from '../../protocol/peer-id.ts'
+import { peerIdOf, publicKeyOf } from '../../protocol/peer-id.ts'
 import { openRelease } from '../../protocol/release.ts'
 import type { Member } from '../../protocol/roster.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
+import { isOwner, type FairUse } from './fair-use.ts'
 import { ownerSeenBy } from './permissions.ts'
 import type { Sightings } from './sightings.ts'
 
@@ -29,6 +31,7 @@ export interface AnswerParts {
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
+  readonly fairUse: FairUse
   readonly sightings: Sightings
 }
 
@@ -42,7 +45,7 @@ export interface Answer {
 export async function answer(
   parts: AnswerParts,
   member: Member,
-  request: Exclude<Request, { type: 'put' }>,
+  request: Exclude<Request, { type: 'put' | 'join' }>,
 ): Promise<Answer> {
   switch (request.type) {
     case 'status':
@@ -52,7 +55,10 @@ export async function answer(
     case 'read':
       return await read(parts, member, request)
     case 'adopt':
-      return { response: adopt(parts, request) }
+      return { response: adopt(parts, member, request) }
+    case 'renew':
+      // Whoever shows a grant that counts has renewed the lease by asking.
+      return { response: { type: 'renewed' } }
     case 'forgo':
       return { response: forgo(parts, request) }
     case 'publish':
@@ -61,8 +67,16 @@ export async function answer(
       return { response: release(parts, request) }
     case 'heads':
       return { response: heads(parts, request) }
+    case 'account':
+      return { response: await account(parts, request) }
+    case 'credits':
+      return { response: exchangeCredits(parts, request) }
+    case 'holdings':
+      return { response: holdings(parts, member) }
     case 'seen':
       return { response: seen(parts, request) }
+    case 'news':
+      return { response: await hear(parts, request) }
     default:
       return { response: await exchangeRoster(parts, request) }
   }
@@ -74,8 +88,16 @@ export function refuse(code: ErrorCode, message: string): Response {
 
 async function status(parts: AnswerParts, member: Member): Promise<Response> {
   const { capacity, free } = await parts.shareStore.space()
-  const used = member.vault === undefined ? 0 : parts.shareStore.used(member.vault)
-  return { type: 'status', capacity, free, used, now: parts.clock.now() }
+  const { role, vault, quota } = member
+  const common = { type: 'status', capacity, free, now: parts.clock.now() } as const
+  if (role === 'peer' || vault === undefined) return { ...common, used: 0 }
+  const used = parts.shareStore.used(vault)
+  const helpers = parts.shareStore.leases.helpers.of(vault).map(({ peer, heardAt }) => ({
+    peer: publicKeyOf(peer),
+    at: Math.max(0, heardAt),
+  }))
+  const told = helpers.length === 0 ? {} : { helpers: helpers.slice(0, HELPERS_MAX) }
+  return { ...common, used, ...parts.fairUse.statusOf(vault, quota), ...told }
 }
 
 async function have(
@@ -111,11 +133,13 @@ async function read(
   return { response: { type: 'leaves', proof, bodySize: bytes.length }, body: bytes }
 }
 
-function adopt(parts: AnswerParts, request: RequestOf<'adopt'>): Response {
+function adopt(parts: AnswerParts, member: Member, request: RequestOf<'adopt'>): Response {
   const packs = request.packs.map(packIdFromBytes)
   const vault = vaultIdFromBytes(request.vault)
   const order = orderOf(parts, vault, request.head)
-  return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, request.head, order) }
+  // A helper speaks for heads that are published; what the device released for a later one stays released.
+  const sequence = member.role === 'peer' ? order : request.head
+  return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, sequence, order) }
 }
 
 /** Who does not know the newest head does not know what it needs. */
@@ -200,6 +224,26 @@ async function exchangeRoster(
 ): Promise<Response> {
   await roster.merge(request.statements)
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
+}
+
+async function account({ fairUse }: AnswerParts, request: RequestOf<'account'>): Promise<Response> {
+  return { type: 'account', account: await fairUse.account(vaultIdFromBytes(request.vault)) }
+}
+
+function exchangeCredits({ fairUse }: AnswerParts, request: RequestOf<'credits'>): Response {
+  fairUse.take(request.credits)
+  const { known } = request
+  return { type: 'credits', credits: known === null ? [] : fairUse.beside(known) }
+}
+
+function holdings({ fairUse }: AnswerParts, member: Member): Response {
+  if (isOwner(member, fairUse.ownVault)) return fairUse.holdings()
+  return refuse('not-admitted', 'what is held for whom is shown to the owner of this peer')
+}
+
+async function hear({ roster }: AnswerParts, request: RequestOf<'news'>): Promise<Response> {
+  const count = await roster.merge(request.statements)
+  return { type: 'heard', count, digest: roster.digest() }
 }
 
 /** @returns the wire's word for bytes that are not what they should be */

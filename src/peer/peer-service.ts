@@ -2,14 +2,14 @@
  * Peer service: answers the members of a grid from this peer's stores.
  *
  * Strangers are refused by the network's gate before any of this runs, and once more at each request,
- * since a member may be removed meanwhile. Every wait has a limit and every member has only so many
+ * since a member may be removed meanwhile. Guests, who come with an invite code, may ask to come in. Every wait has a limit and every member has only so many
  * streams, so a hostile one slows nobody but itself.
  *
  * Limits, order of writes and answers: docs/peer.md
  */
 
 import { FormatError } from '../../protocol/errors.ts'
-import { vaultIdFromBytes } from '../../protocol/ids.ts'
+import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import {
   decodeRequest,
   encodeResponse,
@@ -20,6 +20,7 @@ import {
   type Response,
 } from '../../protocol/messages.ts'
 import type { Member } from '../../protocol/roster.ts'
+import { shareLayout } from '../../protocol/share.ts'
 import { linkSignals, orAbort } from '../base/abort.ts'
 import { toDatabaseError } from '../base/database-error.ts'
 import type { PaceLimits } from '../base/deadline.ts'
@@ -27,9 +28,12 @@ import { CairnError, DiskError, DiskFullError } from '../base/errors.ts'
 import { MessageStream } from '../grid/message-stream.ts'
 import type { Log } from '../ports/log.ts'
 import type { ByteStream, Network, PeerId } from '../ports/network.ts'
+import type { NoRoom } from '../store/share-room.ts'
 import type { ShareUpload } from '../store/share-upload.ts'
 import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.ts'
+import type { InviteDesk } from './invite-desk.ts'
 import { isAllowed } from './permissions.ts'
+import { RepairGrants } from './repair-grants.ts'
 
 /** Streams one member may have open: four sessions of its programs. */
 export const STREAMS_PER_PEER_MAX = 16
@@ -49,16 +53,19 @@ const ANSWER: PaceLimits = { idleMs: 60_000 }
 export interface PeerServiceParts extends AnswerParts {
   readonly network: Network
   readonly log: Log
+  readonly invites: InviteDesk
 }
 
 export class PeerService {
   readonly #parts: PeerServiceParts
+  readonly #grants: RepairGrants
   readonly #streams = new Map<PeerId, number>()
   #signal: AbortSignal = AbortSignal.abort(new Error('the service does not run yet'))
   #isServing = false
 
   constructor(parts: PeerServiceParts) {
     this.#parts = parts
+    this.#grants = new RepairGrants(parts)
   }
 
   /** Take streams from now on; until `run` is called they are refused. */
@@ -75,11 +82,11 @@ export class PeerService {
    */
   async run(signal: AbortSignal): Promise<never> {
     signal.throwIfAborted()
-    const { network, roster } = this.#parts
+    const { network } = this.#parts
     const link = linkSignals(signal)
     this.#signal = link.signal
     try {
-      network.gate((peer) => roster.isAdmitted(peer))
+      network.gate((peer) => this.#mayConnect(peer))
       await this.start()
       return await orAbort(new Promise<never>(() => undefined), link.signal)
     } finally {
@@ -92,7 +99,7 @@ export class PeerService {
     const { remote } = stream
     const signal = this.#signal
     // Removed since it connected; on the streams it had it was told so in words.
-    if (!this.#parts.roster.isAdmitted(remote)) return await this.#parts.network.hangUp(remote)
+    if (!this.#mayConnect(remote)) return await this.#parts.network.hangUp(remote)
     const messages = new MessageStream(stream, this.#parts.clock)
     const count = this.#streams.get(remote) ?? 0
     const total = [...this.#streams.values()].reduce((sum, each) => sum + each, 0)
@@ -132,29 +139,56 @@ export class PeerService {
     if (payload === undefined) return false
 
     const member = this.#parts.roster.member(messages.remote)
-    if (member === undefined) {
-      await this.#respond(messages, refuse('not-admitted', 'not a member of this grid'), signal)
-      return false
-    }
+    if (member === undefined) return await this.#answerGuest(messages, payload, signal)
     this.#parts.sightings.heard(member.peer)
     try {
       const request = decodeRequest(payload)
-      if (!isAllowed(member, request)) {
+      if (request.type === 'join' || !isAllowed(member, request)) {
         const why = `a ${member.role} may not ask for ${request.type} here`
         return await this.#respond(messages, refuse('not-admitted', why), signal)
       }
-      this.#renewLease(member)
+      const refusal = this.#grants.refusal(member, request)
+      if (refusal !== undefined) return await this.#respond(messages, refusal, signal)
+      this.#renewLease(member, request)
       return await this.#answer(messages, member, request, signal)
     } catch (error) {
       return await this.#respond(messages, this.#refusal(error, messages.remote), signal)
     }
   }
 
-  /** Whoever could be answered is answered, even where nothing can be written any more. */
-  #renewLease({ role, vault }: Member): void {
-    if (role !== 'device' || vault === undefined) return
+  async #answerGuest(
+    messages: MessageStream,
+    payload: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { invites } = this.#parts
+    const { remote } = messages
     try {
-      this.#parts.shareStore.renewLease(vault)
+      const request = invites.isGuest(remote) ? decodeRequest(payload) : undefined
+      if (request?.type !== 'join') {
+        await this.#respond(messages, refuse('not-admitted', 'not a member of this grid'), signal)
+        return false
+      }
+      return await this.#respond(messages, await invites.answer(remote, request), signal)
+    } catch (error) {
+      return await this.#respond(messages, this.#refusal(error, remote), signal)
+    }
+  }
+
+  #mayConnect(peer: PeerId): boolean {
+    return this.#parts.roster.isAdmitted(peer) || this.#parts.invites.isGuest(peer)
+  }
+
+  /**
+   * A device of the vault was heard, or a helper with a grant that counts. Whoever could be answered is
+   * answered, even where nothing can be written any more.
+   */
+  #renewLease(member: Member, request: Request): void {
+    const helped = this.#grants.vaultOf(request)
+    const vault = helped ?? (member.role === 'device' ? member.vault : undefined)
+    if (vault === undefined) return
+    try {
+      this.#parts.shareStore.renewLease(vault, helped === undefined ? undefined : member.peer)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#parts.log.error('lease not renewed', { vault, why: error.message })
@@ -164,7 +198,7 @@ export class PeerService {
   async #answer(
     messages: MessageStream,
     member: Member,
-    request: Request,
+    request: Exclude<Request, { type: 'join' }>,
     signal: AbortSignal,
   ): Promise<boolean> {
     if (request.type === 'put') return await this.#put(messages, member, request, signal)
@@ -179,12 +213,16 @@ export class PeerService {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { manifest, shareNumber } = request
-    const header = { vault: vaultIdFromBytes(request.vault), shareNumber, manifest }
-    const upload = await this.#parts.shareStore.begin(header, member.quota)
+    const vault = vaultIdFromBytes(request.vault)
+    const header = { vault, shareNumber, manifest }
+    const { roster, shareStore, fairUse } = this.#parts
+    // A helper's bytes are the vault's own.
+    const quota = member.role === 'peer' ? roster.quota(vault) : member.quota
+    const upload = await shareStore.begin(header, fairUse.limitsOf(vault, quota))
     if (upload === 'held') return await this.#respond(messages, { type: 'held' }, signal)
-    if (upload === 'full' || upload === 'quota') {
-      const why = upload === 'full' ? 'no room is left here' : 'the quota is used up'
-      return await this.#respond(messages, refuse(upload, why), signal)
+    if (typeof upload === 'string') {
+      const refusal = this.#noRoom(upload, vault, quota, shareLayout(header).size)
+      return await this.#respond(messages, refusal, signal)
     }
     let refusal: Response | undefined
     let outcome: Response
@@ -197,6 +235,12 @@ export class PeerService {
     }
     if (refusal !== undefined) return await this.#breakOff(messages, refusal, signal)
     return await this.#respond(messages, outcome, signal)
+  }
+
+  #noRoom(why: NoRoom, vault: VaultId, quota: number | undefined, size: number): Response {
+    if (why === 'full') return refuse('full', 'no room is left here')
+    if (why === 'busy') return refuse('busy', 'too much is under way for this vault')
+    return refuse('quota', this.#parts.fairUse.refusalOf(vault, quota, why, size))
   }
 
   /** @returns why the rest of the piece is not wanted, or `undefined` once all of it is written */

@@ -36,6 +36,8 @@ const EXPIRED_MAX = 1000
 
 export interface SweeperParts {
   readonly shareStore: ShareStore
+  /** What else is looked at in every sweep. */
+  readonly fairUse?: { readonly sweep: () => void }
   readonly clock: Clock
   readonly log: Log
 }
@@ -64,6 +66,7 @@ export class Sweeper {
     await this.#trying('sweep failed', {}, async () => {
       const age = this.#parts.shareStore.ages.check()
       this.#warn(age)
+      this.#parts.fairUse?.sweep()
       await this.#expire(age, signal)
       for (const vault of this.#parts.shareStore.vaultsDue(age)) {
         await this.#trying('release not carried out', { vault }, () =>

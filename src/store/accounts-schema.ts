@@ -1,8 +1,8 @@
 /**
  * The tables of a peer's accounts, and how those of an older Cairn become these.
  *
- * They have a database of their own: the shares, the leases of their vaults, and the age that both
- * are counted by.
+ * They have a database of their own: the shares, the leases of their vaults, how much was held for whom,
+ * what others vouch for, and the age that all of it is counted by.
  */
 
 import type { DatabaseSync } from 'node:sqlite'
@@ -57,11 +57,52 @@ const SECOND = `
   );
 `
 
+/** Version 3: fair use. What was held before counts from the moment it is opened. */
+const THIRD = `
+  -- Bytes held for each vault over time (byte-days.ts).
+  CREATE TABLE byte_accounts (
+    vault TEXT PRIMARY KEY,
+    since_age INTEGER NOT NULL,    -- when its first share came
+    settled_age INTEGER NOT NULL,  -- up to when byte_days is summed up
+    bytes INTEGER NOT NULL         -- held from then on
+  ) WITHOUT ROWID;
+  CREATE TABLE byte_days (
+    vault TEXT NOT NULL,
+    day INTEGER NOT NULL,    -- of this peer's age
+    whole INTEGER NOT NULL,  -- byte-days
+    part INTEGER NOT NULL,   -- and byte-milliseconds besides
+    PRIMARY KEY (vault, day)
+  ) WITHOUT ROWID;
+  -- How long vaults were above their grant (grace.ts).
+  CREATE TABLE grace (
+    vault TEXT PRIMARY KEY,
+    over_age INTEGER,              -- since when; NULL: it is not now
+    spent INTEGER NOT NULL,        -- ms of patience
+    settled_age INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  -- What a device of "vault" vouches that "peer" holds for it (credits.ts).
+  CREATE TABLE credits (
+    vault TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    device TEXT NOT NULL,        -- its peer id
+    bytes INTEGER NOT NULL,
+    passed INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    capacity INTEGER NOT NULL,
+    issued_at INTEGER NOT NULL,  -- ms since 1970, the device's clock
+    first_age INTEGER,           -- of the first one with a passed audit
+    heard_age INTEGER NOT NULL,  -- of this one
+    name TEXT NOT NULL,
+    document BLOB NOT NULL,
+    PRIMARY KEY (vault, peer)
+  ) WITHOUT ROWID;
+`
+
 /**
- * Version 3: a provisional share goes some time after its vault did without it, and not before. What was
+ * Version 3 too: a provisional share goes some time after its vault did without it, and not before. What was
  * there waits for the vault's next word.
  */
-const THIRD = `
+const THIRD_ALSO = `
   ALTER TABLE shares ADD COLUMN forgone_age INTEGER;  -- of this peer, ms; NULL: the vault may need it
   DROP INDEX shares_provisional;
   CREATE INDEX shares_provisional ON shares (vault) WHERE adopted_by IS NULL;
@@ -86,6 +127,7 @@ export function prepareAccounts(database: DatabaseSync): void {
     if (version < 1) database.exec(FIRST)
     if (version < 2) database.exec(SECOND)
     database.exec(THIRD)
+    database.exec(THIRD_ALSO)
     database.exec(`UPDATE accounts_schema SET version = ${SCHEMA_VERSION}`)
   })
 }

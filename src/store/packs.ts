@@ -200,6 +200,18 @@ export class Packs {
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
+  /** @returns bytes of pieces that a peer said it stored, of packs that a head names; trees not counted */
+  bytesAt(peer: PeerId): number {
+    // Several numbers may lie in one pack.
+    const row = statement(
+      this.#database,
+      `SELECT sum((size + needed - 1) / needed) AS bytes FROM
+         (SELECT DISTINCT id, share, size, needed FROM placed JOIN packs ON number = pack
+           WHERE peer = ? AND is_published = 1 AND id IS NOT NULL)`,
+    ).get(peer) as { bytes: number | null }
+    return row.bytes ?? 0
+  }
+
   /** What holders know of the pack holds no more: they are to be told again that a head needs it. */
   doubtAdopted(number: number): void {
     statement(this.#database, 'UPDATE placed SET is_adopted = 0 WHERE pack = ?').run(number)

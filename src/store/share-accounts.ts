@@ -57,6 +57,7 @@ export class ShareAccounts {
   readonly #used = new Map<VaultId, number>()
   /** Those of them that are in release. */
   readonly #released = new Map<VaultId, number>()
+  #onChange: (vault: VaultId) => void = () => undefined
 
   /**
    * @param database - already open, and nobody else's
@@ -77,9 +78,29 @@ export class ShareAccounts {
     return countOf(this.#used, vault)
   }
 
+  /** @returns vaults of which anything is held */
+  vaults(): VaultId[] {
+    return [...this.#used].flatMap(([vault, size]) => (size > 0 ? [vault] : [])).toSorted()
+  }
+
   /** @returns those of the bytes held that are in release */
   released(vault?: VaultId): number {
     return countOf(this.#released, vault)
+  }
+
+  /** @returns bytes that count against the vault's quota and grant: all but those in release */
+  counted(vault: VaultId): number {
+    return this.used(vault) - this.released(vault)
+  }
+
+  /** @returns for each vault with shares here the bytes that count */
+  countedByVault(): Map<VaultId, number> {
+    return new Map([...this.#used.keys()].map((vault) => [vault, this.counted(vault)]))
+  }
+
+  /** From now on be told whenever what is held for a vault changed. */
+  watch(onChange: (vault: VaultId) => void): void {
+    this.#onChange = onChange
   }
 
   get(key: ShareKey): ShareAccount | undefined {
@@ -95,6 +116,12 @@ export class ShareAccounts {
   /** @returns at most `limit` accounts of the vault's shares, by pack and share number */
   ofVault(vault: VaultId, limit: number): ShareAccount[] {
     return this.#statements.ofVault.all(vault, limit).map(toAccount)
+  }
+
+  /** @returns at most `limit` accounts of shares that a head needs, by pack, share and vault, after `after` */
+  adopted(after: ShareKey | undefined, limit: number): ShareAccount[] {
+    const { pack = '', shareNumber = 0, vault = '' } = after ?? {}
+    return this.#statements.adopted.all(pack, shareNumber, vault, limit).map(toAccount)
   }
 
   /** All accounts; the table must not change while this runs. */
@@ -175,10 +202,12 @@ export class ShareAccounts {
     try {
       return inTransaction(this.#database, work)
     } catch (error) {
+      const touched = new Set(counts.flatMap(([map]) => [...map.keys()]))
       for (const [map, before] of counts) {
         map.clear()
         for (const [vault, size] of before) map.set(vault, size)
       }
+      for (const vault of touched) this.#onChange(vault)
       throw error
     }
   }
@@ -188,6 +217,7 @@ export class ShareAccounts {
     if (vault === undefined) return
     add(this.#used, vault, (after?.size ?? 0) - (before?.size ?? 0))
     add(this.#released, vault, releasedSize(after) - releasedSize(before))
+    this.#onChange(vault)
   }
 }
 
@@ -239,6 +269,10 @@ function prepare(database: DatabaseSync) {
     sumProvisional: database.prepare(
       `SELECT COUNT(*) AS count, SUM(size) AS bytes FROM shares
        WHERE vault = ? AND adopted_by IS NULL`,
+    ),
+    adopted: select(
+      `WHERE adopted_by IS NOT NULL AND due_age IS NULL AND is_damaged = 0
+       AND (pack, share, vault) > (?, ?, ?) ORDER BY pack, share, vault LIMIT ?`,
     ),
     vaultsDue: database.prepare(
       'SELECT DISTINCT vault FROM shares WHERE due_age IS NOT NULL AND due_age <= ? ORDER BY vault',

@@ -1,14 +1,31 @@
 /**
- * Share room: whether one more share fits, by quota, capacity and the volume's reserve.
+ * Share room: whether one more share fits, by quota, grant, capacity and the volume's reserve.
  *
- * Uploads under way count with their full size. Shares in release count against no quota, and against
+ * Uploads under way count with their full size: room is promised before a byte is taken, and the promise
+ * ends with the upload's stream. A vault has only so much promised at a time, so that nobody keeps
+ * others out with uploads that never come. Shares in release count against no quota, and against
  * capacity until they are gone. Where there is no room, vaults that were silent for longer than their
  * lease make some.
  */
 
 import type { VaultId } from '../../protocol/ids.ts'
+import { PACK_SIZE_MAX } from '../../protocol/manifest.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { ShareAccounts } from './share-accounts.ts'
+
+/** Bytes promised to one vault at a time: four of the largest shares with their trees; a client sends two at once. */
+export const PROMISED_PER_VAULT_MAX = 5 * PACK_SIZE_MAX
+
+/** Why there is no room for a share. */
+export type NoRoom = 'full' | 'quota' | 'grant' | 'busy'
+
+/** What one vault may keep. */
+export interface Limits {
+  /** Bytes; any, where not given. */
+  readonly quota?: number
+  /** Whether the vault may come to so many bytes; it may, where not given. */
+  readonly isGranted?: (bytes: number) => boolean
+}
 
 export interface RoomParts {
   readonly disk: Disk
@@ -36,19 +53,22 @@ export class ShareRoom {
   }
 
   /**
-   * Promise room for a share, if capacity and quota allow it.
+   * Promise room for a share, if quota, grant and capacity allow it.
    *
-   * @param quota - bytes the vault may use; any, where not given
+   * @returns why not: 'grant' where only patience is at its end, 'busy' while too much is promised already
    */
   async promise(
     vault: VaultId,
     size: number,
-    quota?: number,
-  ): Promise<'promised' | 'full' | 'quota'> {
+    { quota = Infinity, isGranted = () => true }: Limits = {},
+  ): Promise<'promised' | NoRoom> {
     const { accounts, reclaim } = this.#parts
     for (;;) {
-      const counted = this.#taken(vault) - accounts.released(vault)
-      if (quota !== undefined && counted + size > quota) return 'quota'
+      const promised = this.#promisedTo(vault)
+      if (promised > 0 && promised + size > PROMISED_PER_VAULT_MAX) return 'busy'
+      const bytes = accounts.counted(vault) + promised + size
+      if (bytes > quota) return 'quota'
+      if (!isGranted(bytes)) return 'grant'
       const missing = this.#taken() + size - this.#options.capacity
       if (missing <= 0) break
       if (!(await reclaim(missing))) return 'full'
@@ -80,8 +100,8 @@ export class ShareRoom {
   }
 
   /** Bytes held and promised. */
-  #taken(vault?: VaultId): number {
-    return this.#parts.accounts.used(vault) + this.#promisedTo(vault)
+  #taken(): number {
+    return this.#parts.accounts.used() + this.#promisedTo()
   }
 
   #promisedTo(vault?: VaultId): number {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { decodeInvite, inviteIdentity } from '../../protocol/invite.ts'
 import { peerIdOf, signingKeyFromSeed } from '../../protocol/keys.ts'
 import { Roster } from '../../protocol/roster.ts'
-import { foundGrid, type FoundingPeer } from '../../src/node/found-grid.ts'
+import { foundGrid, foundOpenGrid, type FoundingPeer } from '../../src/node/found-grid.ts'
 
 const NOW = 1_790_000_000_000
 const DAY = 86_400_000
@@ -25,7 +25,7 @@ describe('a founded grid', () => {
     )
   })
 
-  it('has no members besides its peers and the invite, so that no share waits for a phantom', () => {
+  it('that is open has no members besides its peers and the invite, so that no share waits for a phantom', () => {
     expect(
       rosterOf(found(7))
         .members(NOW)
@@ -34,7 +34,15 @@ describe('a founded grid', () => {
     ).toEqual(['invite', ...Array.from({ length: 7 }, () => 'peer')])
   })
 
-  it('comes with an invite that is good until its end', () => {
+  it('lets nobody in by itself, unless it is founded as an open one', () => {
+    const peer = { key: keyOf(1), addresses: [] }
+    const { grid, statements } = foundGrid([peer], NOW)
+    expect(statements).toHaveLength(1)
+    expect(grid).toBe(found(1).grid)
+    expect(found(1).statements).toHaveLength(2)
+  })
+
+  it('that is open comes with an invite that is good until its end', () => {
     const founded = found(2)
     const invite = decodeInvite(founded.invite)
     const roster = rosterOf(founded)
@@ -60,7 +68,7 @@ function found(peerCount: number) {
       addresses: [`/ip4/127.0.0.1/tcp/${4000 + number}`],
     }
   })
-  return foundGrid(peers, { seed: new Uint8Array(32).fill(99), expiresAt: NOW + DAY }, NOW)
+  return foundOpenGrid(peers, { seed: new Uint8Array(32).fill(99), expiresAt: NOW + DAY }, NOW)
 }
 
 function rosterOf(founded: ReturnType<typeof found>): Roster {

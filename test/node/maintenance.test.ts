@@ -200,7 +200,7 @@ describe('giving space back', () => {
       await expectAll(vault, days)
     }))
 
-  it('leaves the heads of the last 30 days whole, whatever a thief publishes', () =>
+  it('L05: leaves the heads of the last 30 days whole, whatever a thief publishes', () =>
     tell(async (vault) => {
       const days = await diary(vault, 4)
       const { sequence } = days.at(-1)!

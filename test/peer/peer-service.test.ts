@@ -37,7 +37,7 @@ const stranger = signingKeyFromSeed(seedOf('a stranger'))
 const MINUTE_MS = 60_000
 
 describe('admission', () => {
-  it('lets no stranger reach a handler', async () => {
+  it('N05: lets no stranger reach a handler', async () => {
     await withPeer(async ({ test, session, peer }) => {
       const other = await sessionOf(test, stranger)
       await expect(other.status(forever)).rejects.toThrow(PeerUnreachableError)
@@ -77,11 +77,13 @@ describe('admission', () => {
         return asked.join(' ')
       }
       expect(await allowed(test.device)).toBe(
-        'status roster have read heads adopt forgo publish release seen put',
+        'status roster news have read heads adopt forgo publish release seen put account credits',
       )
-      expect(await allowed(test.keys.recoveryKey)).toBe('status roster have read heads')
-      expect(await allowed(friend)).toBe('status roster have read heads seen heads-of-other')
-      expect(await allowed(invite)).toBe('status roster')
+      expect(await allowed(test.keys.recoveryKey)).toBe('status roster news have read heads')
+      expect(await allowed(friend)).toBe(
+        'status roster news have read heads seen credits heads-of-other',
+      )
+      expect(await allowed(invite)).toBe('status roster news')
     })
   })
 
@@ -154,6 +156,27 @@ describe('a peer', () => {
       await expect(refused).rejects.toMatchObject({ code: 'bad-request' })
       expect(peer.node.shareStore.have(pack.id)).toEqual([])
       expect(await putShare(session, test, 0)).toBe('stored')
+    })
+  })
+
+  it('L07: keeps the first bytes of a share, whatever comes under its name later', async () => {
+    await withPeer(async ({ test, session, peer }) => {
+      const wrong = pack.pieces[0]!.slice()
+      wrong[17]! ^= 1
+      const put = { vault: test.vault, manifest: pack.manifestBytes, shareNumber: 0 }
+      const sent: number[] = []
+      const late = await dial(test)
+      await late.write(encodeFrame(encodeRequest(putRequest(test))))
+      const answers = answersOf(late)
+      expect(await answers.next()).toMatchObject({ value: { type: 'go' } })
+      expect(await putShare(session, test, 0)).toBe('stored')
+      expect(await session.put({ ...put, piece: wrong }, forever, (n) => sent.push(n))).toBe('held')
+      expect(sent, 'nobody looks at them').toEqual([])
+      for (const frame of bodyFrames(wrong)) await late.write(frame)
+      expect(await answers.next(), 'begun before').toMatchObject({ value: { code: 'bad-request' } })
+      const range = { pack: pack.id, shareNumber: 0, first: 0, count: 1, size: 4096 }
+      expect((await session.read(range, forever)).bytes).toEqual(pack.pieces[0]!.slice(0, 4096))
+      expect(peer.node.shareStore.have(pack.id)).toEqual([0])
     })
   })
 
@@ -334,6 +357,10 @@ function putRequest(test: TestGrid): Request {
   return { type: 'put', vault, manifest, shareNumber: 0, bodySize: 20_000 }
 }
 
+function bodyFrames(piece: Uint8Array): Uint8Array[] {
+  return [encodeFrame(piece)]
+}
+
 async function putShare(
   session: PeerSession,
   test: TestGrid,
@@ -369,6 +396,9 @@ function requestsFor(test: TestGrid, other: VaultId): Record<string, Request> {
   return {
     status: { type: 'status' },
     roster: { type: 'roster', statements: [] },
+    news: { type: 'news', statements: [] },
+    // Nobody who is in comes in again.
+    join: { type: 'join', invite: seedOf('i').slice(16), wish: seedOf('w'), proof: seedOf('p') },
     have: { type: 'have', packs, manifests: true },
     read: { type: 'read', pack: packs[0]!, shareNumber: 0, first: 0, count: 1 },
     heads: { type: 'heads', vault, all: true },
@@ -378,6 +408,10 @@ function requestsFor(test: TestGrid, other: VaultId): Record<string, Request> {
     release: { type: 'release', document: test.release(1) },
     seen: { type: 'seen', peers: [test.founder.publicKey] },
     put,
+    account: { type: 'account', vault },
+    credits: { type: 'credits', credits: [], known: [] },
+    holdings: { type: 'holdings' },
+    'account-of-other': { type: 'account', vault: ofOther },
     'heads-of-other': { type: 'heads', vault: ofOther, all: true },
     'adopt-of-other': { type: 'adopt', vault: ofOther, packs, head: 1 },
     'forgo-of-other': { type: 'forgo', vault: ofOther, head: 1 },

@@ -73,7 +73,7 @@ describe('a release', () => {
     })
   })
 
-  it('leaves its shares to be read and offered until the peer’s own sweep takes them', async () => {
+  it('L04: leaves its shares to be read and offered until the peer’s own sweep takes them', async () => {
     await withPeer(async ({ put, publish, adopt, release, grid, peer }) => {
       await put(pack)
       await put(second)
@@ -159,7 +159,7 @@ describe('a release', () => {
 })
 
 describe('a cancel', () => {
-  it('takes a release back, and the release is not taken again', async () => {
+  it('L04: takes a release back, and the release is not taken again', async () => {
     await withPeer(async ({ put, publish, release, store, test, peer }) => {
       await put(pack)
       await put(second)
@@ -244,7 +244,7 @@ describe('a lease', () => {
 })
 
 describe('a bad release', () => {
-  it('is refused by name, and releases nothing', async () => {
+  it('L04: signed by a device’s key, or any other but the prune key, is refused by name, and releases nothing', async () => {
     await withPeer(async ({ put, publish, codeOf, store, test }) => {
       await put(pack)
       await publish(5, 6)

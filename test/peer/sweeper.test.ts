@@ -74,7 +74,7 @@ describe('a provisional share', () => {
 })
 
 describe('a release', () => {
-  it('is carried out after 30 days and not before; until then the share can be read', async () => {
+  it('L05: is carried out after 30 days and not before; until then the share can be read', async () => {
     await TestShares.tell(async (shares) => {
       await shares.keep([one, two])
       const { size } = shares.store.account({ vault: shares.vault, pack: one.id, shareNumber: 0 })!
@@ -94,7 +94,7 @@ describe('a release', () => {
     })
   })
 
-  it('takes no more than 5 % of the vault’s bytes a day, and comes to an end', async () => {
+  it('L05: takes no more than 5 % of the vault’s bytes a day, and comes to an end', async () => {
     await TestShares.tell(async (shares) => {
       const packs = onePieces(40)
       await shares.keep(packs)
@@ -332,7 +332,7 @@ describe('the lease of a silent vault', () => {
     })
   })
 
-  it('lets its shares go only where a new share finds no room, oldest lease first', async () => {
+  it('L01: lets its shares go only where a new share finds no room, oldest lease first', async () => {
     const [first, second, mine, more] = onePieces(4, 3000) as [
       TestPack,
       TestPack,
@@ -378,6 +378,25 @@ describe('the lease of a silent vault', () => {
     }
     await TestShares.tell(tell, { capacity: 3 * 3300 })
   })
+  it.each([[35], [435]])(
+    'L01: keeps everything after %i silent days while nobody needs the room; who comes back finds it all',
+    async (days) => {
+      const tell = async (shares: TestShares): Promise<void> => {
+        const { other } = shares
+        await shares.keep([one, two], 1, other)
+        await shares.pass(days)
+        for (const pack of [one, two]) {
+          const share = { pack: pack.id, shareNumber: 0, owner: other }
+          const leaves = await shares.store.read(share, { first: 0, count: 1 })
+          expect(leaves?.bytes).toEqual(pack.bytes.slice(0, 4096))
+        }
+        shares.store.renewLease(other)
+        expect(await shares.put(three), 'the room is not free any more').toBe('full')
+        expect([one, two].every((pack) => shares.has(pack, other))).toBe(true)
+      }
+      await TestShares.tell(tell, { capacity: 2800 })
+    },
+  )
 
   it('takes nothing where all of it would not be enough', async () => {
     const tell = async (shares: TestShares): Promise<void> => {

@@ -401,7 +401,7 @@ export function networkSuite(
     )
 
     it(
-      'only whom the gate admits, by proven identity',
+      'N05: only whom the gate admits, by proven identity',
       story(async ({ alice, bob }, world) => {
         const stranger = await world.makeNode()
         const asked: string[] = []

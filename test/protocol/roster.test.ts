@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { concat, utf8 } from '../../protocol/bytes.ts'
+import { concat, toHex, utf8 } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
 import { FormatError, VersionError } from '../../protocol/errors.ts'
 import { sha256 } from '../../protocol/hash.ts'
@@ -150,6 +150,17 @@ describe('a roster', () => {
     expect(roster.add(utf8('nonsense'))).toBe(false)
     expect(new Roster(gridIdFromBytes(ann.key.publicKey)).add(admission)).toBe(false)
     expect(roster.statements()).toEqual([admission])
+  })
+
+  it('has a digest that changes with each statement', () => {
+    const roster = new Roster(grid)
+    const digests = [roster.digest()]
+    for (const statement of [admit(founder, ann), admit(ann, bob), remove(ann, bob)]) {
+      roster.add(statement)
+      digests.push(roster.digest())
+      expect(roster.digest()).toEqual(rosterOf(...roster.statements()).digest())
+    }
+    expect(new Set(digests.map(toHex)).size).toBe(4)
   })
 
   it('admits whom a peer admits, however far from the founder', () => {
@@ -317,7 +328,7 @@ describe('a roster', () => {
 
   it('makes room for others by forgetting what one inviter said too much', () => {
     const roster = rosterOf(says(founder, invite, asInvite))
-    for (let index = 0; index < STATEMENTS_MAX; index += 1) {
+    for (let index = 1; index < STATEMENTS_MAX; index += 1) {
       roster.add(admit(invite, phantom(index)))
     }
     expect(roster.statements()).toHaveLength(STATEMENTS_MAX)
@@ -556,6 +567,7 @@ describe('rosters of the same statements', () => {
         other.members(T) // judged in between: nothing of it may stick
         for (const statement of [...shuffled, ...said]) other.add(statement)
         expect(other.statements()).toEqual(one.statements())
+        expect(other.digest()).toEqual(one.digest())
         for (const now of [T, T + 4, NOW]) expect(other.members(now)).toEqual(one.members(now))
       }),
       { numRuns: 80 },

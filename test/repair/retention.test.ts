@@ -127,7 +127,7 @@ describe('retention', () => {
 })
 
 describe('forged times', () => {
-  it('of the laptop change nothing where peers witness', () => {
+  it('L06: of the laptop change nothing where peers witness', () => {
     fc.assert(
       fc.property(
         histories,
@@ -145,7 +145,7 @@ describe('forged times', () => {
     )
   })
 
-  it('change nothing about the last ones', () => {
+  it('L06: change nothing about the last ones', () => {
     fc.assert(
       fc.property(histories, fc.integer({ min: 1, max: 9 }), (snapshots, last) => {
         const sequences = snapshots.map(({ row }) => row.sequence)

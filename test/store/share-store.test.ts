@@ -62,7 +62,7 @@ describe('a share store', () => {
     })
   })
 
-  it('takes a share once, however often it comes, and for each vault its own', async () => {
+  it('L07: takes a share once, however often it comes, and for each vault its own', async () => {
     await onMachine(async (open) => {
       const store = await open()
       expect(await put(store, 0)).toBe('stored')
@@ -372,7 +372,8 @@ interface PutOptions {
 
 async function begin(store: ShareStore, shareNumber: number, options: PutOptions = {}) {
   const { of = pack, owner = vault, quota } = options
-  return await store.begin({ vault: owner, shareNumber, manifest: of.manifestBytes }, quota)
+  const limits = quota === undefined ? {} : { quota }
+  return await store.begin({ vault: owner, shareNumber, manifest: of.manifestBytes }, limits)
 }
 
 /** Bytes of the share's file. */

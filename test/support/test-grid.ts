@@ -31,7 +31,7 @@ import { Grid, type GridParts } from '../../src/grid/grid.ts'
 import { RosterBook } from '../../src/grid/roster-book.ts'
 import { startPeer, type PeerNode, type PeerOptions } from '../../src/node/peer-node.ts'
 import type { PeerId } from '../../src/ports/network.ts'
-import type { Machine, Program } from '../../sim/machine.ts'
+import type { Machine, MachineOptions, Program } from '../../sim/machine.ts'
 import { World } from '../../sim/world.ts'
 
 export const forever = new AbortController().signal
@@ -43,6 +43,8 @@ export interface GridOptions {
   readonly each?: (index: number) => Partial<PeerOptions>
   /** Bytes the vault may keep at each peer. */
   readonly quota?: number
+  /** What single peers' machines are like, by number. */
+  readonly machine?: (index: number) => MachineOptions
 }
 
 export interface ReleaseOptions {
@@ -173,7 +175,7 @@ export class TestGrid {
 
   #addPeer(index: number): void {
     const key = signingKeyFromSeed(seedOf(`peer ${index}`))
-    const machine = this.world.addMachine(`peer-${index}`)
+    const machine = this.world.addMachine(`peer-${index}`, this.#options.machine?.(index))
     const id = peerIdOf(key.publicKey)
     const addresses = machine.address === undefined ? [] : [machine.address]
     this.admit(id, 'peer', { addresses })

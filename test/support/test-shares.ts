@@ -8,6 +8,7 @@ import { utf8 } from '../../protocol/bytes.ts'
 import { Sweeper } from '../../src/peer/sweeper.ts'
 import { pathOf, keyOfName } from '../../src/store/share-files.ts'
 import { ShareStore, type ShareStoreOptions } from '../../src/store/share-store.ts'
+import type { NoRoom } from '../../src/store/share-room.ts'
 import { ShareUpload } from '../../src/store/share-upload.ts'
 import type { Machine } from '../../sim/machine.ts'
 import { World } from '../../sim/world.ts'
@@ -62,11 +63,11 @@ export class TestShares {
   async put(
     pack: TestPack,
     more: { readonly vault?: VaultId; readonly shareNumber?: number; readonly quota?: number } = {},
-  ): Promise<'stored' | 'held' | 'full' | 'quota'> {
+  ): Promise<'stored' | 'held' | NoRoom> {
     const { vault = this.vault, shareNumber = 0, quota } = more
     this.store.renewLease(vault)
     const header = { vault, shareNumber, manifest: pack.manifestBytes }
-    const upload = await this.store.begin(header, quota)
+    const upload = await this.store.begin(header, quota === undefined ? {} : { quota })
     if (!(upload instanceof ShareUpload)) return upload
     try {
       await upload.write(pack.pieces[shareNumber]!)

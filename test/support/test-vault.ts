@@ -15,6 +15,7 @@ import {
   type RestoreSummary,
 } from '../../src/node/client.ts'
 import { Friends } from '../../sim/grid.ts'
+import type { PeerOptions } from '../../src/node/peer-node.ts'
 import { toBytes, toText } from '../../sim/file-tree.ts'
 import type { Machine, MachinePorts } from '../../sim/machine.ts'
 import { compareWith, takePicture, type Picture } from '../../sim/oracle.ts'
@@ -33,11 +34,18 @@ export class TestVault {
   #restores = 0
   #laptops = 0
 
-  constructor(options: { readonly peers?: number; readonly seed?: number } = {}) {
+  constructor(
+    options: {
+      readonly peers?: number
+      readonly seed?: number
+      /** Options of single friends' peers, by number. */
+      readonly each?: (index: number) => Partial<PeerOptions>
+    } = {},
+  ) {
     const count = options.peers ?? 5
     this.world = new World(options.seed ?? 1)
     const names = Array.from({ length: count }, (_, index) => `friend${index}`)
-    this.friends = new Friends(this.world, names, () => ({}))
+    this.friends = new Friends(this.world, names, () => ({}), options.each)
     this.laptop = this.#newLaptop('laptop')
   }
 

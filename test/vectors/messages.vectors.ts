@@ -9,7 +9,7 @@ import {
   encodeResponse,
 } from '../../protocol/messages.ts'
 import type { Request, Response } from '../../protocol/messages.ts'
-import { KEY, PACK_BYTES, REQUESTS, RESPONSES, sampleRoots } from '../protocol/examples.ts'
+import { KEY, PACK_BYTES, REQUESTS, RESPONSES, sampleRoots, VAULT_BYTES } from '../protocol/examples.ts'
 
 import type { Fields, Scenario } from './format.ts'
 
@@ -45,8 +45,29 @@ export const scenarios: Scenario[] = [
   badRequest('release-empty', { type: 'release', document: new Uint8Array(0) }, 'no document'),
   goodRequest({ type: 'release', document: new Uint8Array(40_960) }, 'at-limit'),
   badRequest('release-above-limit', { type: 'release', document: new Uint8Array(40_961) }, 'a byte above 40 KiB'),
+  goodRequest({ ...REQUESTS.put, repair: new Uint8Array(1024) }, 'by-a-helper'),
+  goodRequest({ ...REQUESTS.adopt, repair: new Uint8Array(1) }, 'by-a-helper'),
+  badRequest('put-repair-above-limit', { ...REQUESTS.put, repair: new Uint8Array(1025) }, 'a byte above 1 KiB'),
+  badRequest('adopt-repair-null', { ...REQUESTS.adopt, repair: null }, 'the field is left out in place of being empty'),
+  badRequest('renew-empty', { type: 'renew', repair: new Uint8Array(0) }, 'no grant'),
+  badRequest('renew-for-a-vault', { ...REQUESTS.renew, vault: VAULT_BYTES }, 'the grant says whose lease it is'),
+  goodRequest({ type: 'credits', credits: [], known: null }, 'wanting-none'),
+  badRequest('credits-one-too-long', { type: 'credits', credits: [new Uint8Array(1281)], known: [] }, 'a byte above 1,280'),
+  badRequest('credits-65', { type: 'credits', credits: Array.from({ length: 65 }, () => KEY), known: null }, '64 can be told at once'),
+  badRequest('credits-name-of-15-bytes', { type: 'credits', credits: [], known: [KEY.slice(0, 15)] }, 'names have 16'),
+  badRequest('account-of-no-vault', { type: 'account' }, 'whose?'),
+  goodResponse({ ...RESPONSES.status, released: 5, grant: 5_000_000_000, over: { bytes: 1, since: 0, until: 8_640_000_000_000_000 } }, 'above-its-grant'),
+  badResponse('status-over-without-its-end', { ...RESPONSES.status, over: { bytes: 1, since: 0 } }, 'until is missing'),
+  badResponse('account-too-long', { type: 'account', account: new Uint8Array(513) }, 'a byte above 512'),
+  badResponse('holdings-negative', { type: 'holdings', vaults: [{ vault: VAULT_BYTES, bytes: -1 }] }, 'fewer than none'),
   badRequest('seen-no-peers', { type: 'seen', peers: [] }, 'nobody asked about'),
   badRequest('seen-peer-short', { type: 'seen', peers: [KEY.slice(1)] }, '31 bytes'),
+  badRequest('join-invite-short', { ...REQUESTS.join, invite: new Uint8Array(15) }, '15 bytes'),
+  badRequest('join-wish-empty', { ...REQUESTS.join, wish: new Uint8Array(0) }, 'nothing wished'),
+  badRequest('join-wish-above-limit', { ...REQUESTS.join, wish: new Uint8Array(6145) }, '6,145 bytes'),
+  badRequest('join-proof-short', { ...REQUESTS.join, proof: new Uint8Array(31) }, '31 bytes'),
+  badResponse('joining-state-unknown', { ...RESPONSES.joining, state: 'perhaps' }, 'no such state'),
+  badResponse('heard-count-above-limit', { ...RESPONSES.heard, count: 1025 }, 'more than one message carries'),
   badRequest('field-unknown', { ...REQUESTS.status, more: true }, 'fields are those of the type, no others'),
   badRequest('field-missing', { type: 'heads', all: true }, 'heads of no vault'),
   badRequest('type-missing', { all: true }, 'a map that is no message'),
@@ -57,6 +78,9 @@ export const scenarios: Scenario[] = [
   badResponse('released-count-negative', { ...RESPONSES.released, count: -1 }, 'fewer than none'),
   badResponse('have-manifests-too-few', { ...RESPONSES.have, manifests: [null] }, 'one for two packs'),
   badResponse('have-share-256', { ...RESPONSES.have, shares: [[256], []] }, 'W09: shares are 0 to 255'),
+  goodResponse({ ...RESPONSES.status, helpers: [{ peer: KEY, at: 1_700_000_000_000 }] }, 'with-a-helper'),
+  goodResponse({ ...RESPONSES.status, helpers: Array.from({ length: 16 }, () => ({ peer: KEY, at: 0 })) }, 'helpers-at-limit'),
+  badResponse('status-helpers-above-limit', { ...RESPONSES.status, helpers: Array.from({ length: 17 }, () => ({ peer: KEY, at: 0 })) }, '17; 16 are allowed'),
   badResponse('status-free-2-to-53', { ...RESPONSES.status, free: 2n ** 53n }, 'W09: not a safe integer'),
   badResponse('seen-age-negative', { type: 'seen', ages: [-1] }, 'heard in the future'),
   badResponse('error-code-unknown', { ...RESPONSES.error, code: 'teapot' }, 'codes are those of the list'),

@@ -1,34 +1,46 @@
 /**
- * `cairn peer run`: lend disk to friends.
+ * `cairn peer`: lend disk to friends. `run` is here; what is asked of a running peer is in files of its own.
  */
 
-import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
-import { randomBytes } from 'node:crypto'
 import { HomeLock } from '../../adapters/home-lock.ts'
 import { NodeClock } from '../../adapters/node-clock.ts'
 import { NodeDisk } from '../../adapters/node-disk.ts'
 import { NodeRandom } from '../../adapters/node-random.ts'
 import { openDatabase } from '../../adapters/open-database.ts'
 import { PinoLog } from '../../adapters/pino-log.ts'
-import type { SigningKey } from '../../../protocol/keys.ts'
+import type { RepairCap } from '../../../protocol/cap.ts'
+import { peerIdOf, type SigningKey } from '../../../protocol/keys.ts'
+import type { VaultId } from '../../../protocol/ids.ts'
+import { Roster } from '../../../protocol/roster.ts'
+import { linkSignals } from '../../base/abort.ts'
 import { foundGrid } from '../../node/found-grid.ts'
 import { joinAsPeer } from '../../node/join-as-peer.ts'
 import { startPeer, type PeerPorts } from '../../node/peer-node.ts'
 import type { Network } from '../../ports/network.ts'
+import { loadRoster } from '../../store/roster-store.ts'
 import { isDebugging, makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
 import { formatBytes } from '../format.ts'
+import { ControlServer } from '../grid/peer-control.ts'
+import { peerHandlers } from '../grid/peer-handlers.ts'
 import { PeerStore, type Founding } from '../grid/peer-store.ts'
-import { collect, sizeOption } from '../options.ts'
+import { showJoinWords } from '../join-words.ts'
+import { collect, nameOption, ownName, sizeOption, vaultOption } from '../options.ts'
 import type { Output } from '../output.ts'
-import { openNetwork } from '../ports.ts'
-import { readInviteFile } from '../secret-file.ts'
+import { helperPorts, openNetwork } from '../ports.ts'
+import { readInviteFile, readRepairCapFile } from '../secret-file.ts'
 import { untilAborted } from './grid.ts'
+import { helpsCommand } from './peer-helps.ts'
+import { peerListCommand } from './peer-list.ts'
+import { exportCommand, importCommand } from './peer-move.ts'
+import { leaveCommand, removeCommand, vacationCommand } from './peer-presence.ts'
 
 /** What stays free on the disk unless told otherwise: room for its owner to go on working. */
 const DEFAULT_RESERVE = 1_000_000_000
-const INVITE_MS = 30 * 86_400_000
+
+const NOT_A_MEMBER =
+  'This peer left its grid, or was removed from it: nobody is served. Come back with --code-from and a friend’s invite'
 
 interface RunOptions extends CommonOptions {
   readonly store: string
@@ -38,7 +50,10 @@ interface RunOptions extends CommonOptions {
   readonly reserve: number
   readonly name?: string
   readonly domain?: string
+  readonly vault?: VaultId
   readonly codeFrom?: string
+  readonly helpRepair: readonly string[]
+  readonly floor?: number
 }
 
 export function peerCommand(context: Context): Command {
@@ -46,6 +61,13 @@ export function peerCommand(context: Context): Command {
     .description('lend disk to friends')
     .helpOption('-h, --help', 'show this help')
     .addCommand(runCommand(context))
+    .addCommand(helpsCommand(context))
+    .addCommand(peerListCommand(context))
+    .addCommand(vacationCommand(context))
+    .addCommand(leaveCommand(context))
+    .addCommand(removeCommand(context))
+    .addCommand(exportCommand(context))
+    .addCommand(importCommand(context))
 }
 
 function runCommand(context: Context): Command {
@@ -53,11 +75,11 @@ function runCommand(context: Context): Command {
     summary: 'run a storage peer until it is stopped',
     details:
       'At its first run the peer makes its key, and joins the grid of --code-from or founds one of\n' +
-      'its own; the invite to that is written into the store. It sees encrypted shares only, and\n' +
-      'serves members of its grid only.',
+      'its own; `cairn invite` then brings friends in. It sees encrypted shares only, and serves members\n' +
+      'of its grid only.',
     examples: [
       'cairn peer run --store /srv/cairn --capacity 20GB --listen /ip4/0.0.0.0/tcp/4280',
-      'cairn peer run --store /srv/cairn --capacity 20GB --listen /ip4/0.0.0.0/tcp/4280 --code-from invite.txt',
+      'cairn peer run --store /srv/cairn --capacity 20GB --listen /ip4/0.0.0.0/tcp/4280 --code-from code.txt',
     ],
   })
     .requiredOption('--store <folder>', 'where shares are kept')
@@ -79,14 +101,35 @@ function runCommand(context: Context): Command {
         .argParser(sizeOption)
         .default(DEFAULT_RESERVE, '1GB'),
     )
-    .option('--code-from <file>', 'join a grid with an invite (at the first run)')
-    .option('--name <name>', 'what friends see (at the first run)')
-    .option('--domain <name>', 'what fails together with it: a house, a provider')
+    .option(
+      '--code-from <file>',
+      'join a grid with a friend’s invite (at the first run); - reads standard input',
+    )
+    .option('--name <name>', 'what friends see (at the first run)', nameOption)
+    .option('--domain <name>', 'what fails together with it: a house, a provider', nameOption)
+    .option(
+      '--vault <id>',
+      'your vault, as `cairn status` shows it: what this peer keeps for others is to its credit',
+      vaultOption,
+    )
+    .option(
+      '--help-repair <file>',
+      'look after a friend’s backup from now on, with the repair cap in this file; may be given several times',
+      collect,
+      [],
+    )
+    .option(
+      '--floor <size>',
+      'what every friend may keep here, whatever they hold for others; default: 5GB with --vault, else all',
+      sizeOption,
+    )
     .action(async (options: RunOptions) => runPeer(context, options))
 }
 
 async function runPeer(context: Context, options: RunOptions): Promise<void> {
   const output = outputOf(context, options)
+  // Before anything starts: a wrong file is told at once.
+  const help = options.helpRepair.map(readRepairCapFile)
   const store = PeerStore.open(resolve(context.workingFolder, options.store))
   const lock = HomeLock.take(store.folder, 'write')
   try {
@@ -94,7 +137,7 @@ async function runPeer(context: Context, options: RunOptions): Promise<void> {
     const { listen, announce } = options
     const network = await openNetwork({ seed: key.seed, listen, announce })
     try {
-      await serve(context, output, store, { network, key, options })
+      await serve(context, output, store, { network, key, options, help })
     } finally {
       await network.close()
     }
@@ -108,7 +151,12 @@ async function serve(
   context: Context,
   output: Output,
   store: PeerStore,
-  { network, key, options }: { network: Network; key: SigningKey; options: RunOptions },
+  {
+    network,
+    key,
+    options,
+    help,
+  }: { network: Network; key: SigningKey; options: RunOptions; help: readonly RepairCap[] },
 ): Promise<void> {
   const ports = {
     network,
@@ -122,37 +170,59 @@ async function serve(
   }
   const grid = await gridOf(context, output, store, { ports, key, options })
   const database = openDatabase(join(store.folder, 'accounts.db'))
+  const helper = helperPorts(store.folder)
   try {
-    const { capacity, reserve, domain } = options
+    const { capacity, reserve, domain, vault, floor } = options
+    const own = {
+      ...(domain === undefined ? {} : { domain }),
+      ...(vault === undefined ? {} : { vault }),
+      ...(floor === undefined ? {} : { floor }),
+    }
+    const link = linkSignals(context.signal)
     const node = await startPeer(
-      { ...ports, database },
-      { key, ...grid, capacity, reserve, ...(domain === undefined ? {} : { domain }) },
-      context.signal,
+      { ...ports, database, helper },
+      { key, ...grid, help, capacity, reserve, ...own },
+      link.signal,
     )
-    store.setRunning(process.pid, withIdentity(network))
-    report(output, store, network, options)
-    await Promise.race([untilAborted(context.signal), node.stopped])
-    await node.stopped
+    const stop = () => link.abort(new Error('the peer has left its grid'))
+    const handlers = peerHandlers({ node, clock: ports.clock, stop })
+    const control = await ControlServer.start(store.folder, handlers, link.signal)
+    try {
+      store.setRunning(process.pid, withIdentity(network))
+      report(output, store, network, options)
+      if (!node.roster.isAdmitted(node.peer)) output.warn(NOT_A_MEMBER)
+      await Promise.race([untilAborted(link.signal), node.stopped])
+      await node.stopped
+    } finally {
+      link.abort(new Error('the peer stops'))
+      await control.close()
+    }
     output.say('stopped')
   } finally {
+    await helper.close()
     database.close()
   }
 }
 
-/** The grid it was in before; else the one it is invited to; else a new one, whose invite brings others in. */
+/** The grid it was in before; else the one it is invited to; else a new one. */
 async function gridOf(
   context: Context,
   output: Output,
   store: PeerStore,
   parts: { ports: Omit<PeerPorts, 'database'>; key: SigningKey; options: RunOptions },
 ): Promise<Founding> {
-  const known = store.grid()
-  if (known !== undefined) return known
   const { ports, key, options } = parts
+  const known = store.grid()
+  if (known !== undefined) {
+    const isFinished = options.codeFrom === undefined || (await isMember(known, ports, key))
+    if (isFinished) return known
+  }
+  const { domain, vault } = options
   const newcomer = {
     key,
-    name: options.name ?? hostname(),
-    ...(options.domain === undefined ? {} : { domain: options.domain }),
+    name: options.name ?? ownName(),
+    ...(domain === undefined ? {} : { domain }),
+    ...(vault === undefined ? {} : { vault }),
     addresses: ports.network.addresses(),
   }
 
@@ -163,6 +233,7 @@ async function gridOf(
       { ...ports, network: dialling },
       newcomer,
       invite,
+      (words, inviter) => showJoinWords(output, words, inviter),
       context.signal,
     )
     store.setGrid(joined)
@@ -171,14 +242,24 @@ async function gridOf(
     return joined
   }
 
-  const now = Date.now()
-  const invite = { seed: new Uint8Array(randomBytes(32)), expiresAt: now + INVITE_MS }
-  const founded = foundGrid([newcomer], invite, now)
-  const inviteFile = store.setInvite(founded.invite)
+  const founded = foundGrid([newcomer], Date.now())
   store.setGrid(founded)
-  output.json({ message_type: 'grid_founded', grid: founded.grid, invite_file: inviteFile })
-  output.say(`A new grid; the invite to it, good for 30 days, is in ${inviteFile}`)
+  output.json({ message_type: 'grid_founded', grid: founded.grid })
+  output.say(
+    `A new grid. To bring friends in, while this runs: cairn invite --store ${store.folder}`,
+  )
   return founded
+}
+
+/** Whether the peer is still in the grid it was in before: who left or was removed may come back by an invite. */
+async function isMember(
+  { grid, statements }: Founding,
+  { disk, log }: Omit<PeerPorts, 'database'>,
+  key: SigningKey,
+): Promise<boolean> {
+  const roster = new Roster(grid)
+  for (const statement of [...(await loadRoster(disk, log)), ...statements]) roster.add(statement)
+  return roster.isAdmitted(peerIdOf(key.publicKey), Date.now())
 }
 
 function report(output: Output, store: PeerStore, network: Network, options: RunOptions): void {

@@ -13,7 +13,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { peerIdOf } from '../../../protocol/keys.ts'
 import { UsageError } from '../../base/errors.ts'
-import { foundGrid } from '../../node/found-grid.ts'
+import { foundOpenGrid } from '../../node/found-grid.ts'
 import { GridNotFoundError } from '../../node/grid-link.ts'
 import { makePrivateFolder } from '../home.ts'
 import { awaitPeer, spawnPeer, stopPeer } from './peer-process.ts'
@@ -109,7 +109,7 @@ async function makeStores(folder: string, count: number): Promise<PeerStore[]> {
     store.setListen(`/ip4/127.0.0.1/tcp/${port}`)
     return store
   })
-  const founded = foundGrid(
+  const founded = foundOpenGrid(
     stores.map((store, index) => ({
       key: store.key(),
       name: `peer ${index + 1}`,

@@ -3,7 +3,7 @@
  *
  *     key         its identity: 32 bytes as hex, for its owner only
  *     grid        the grid it was founded with: its id, then a roster statement a line in base64
- *     invite      written by a peer that founded a grid of its own
+ *     control     a socket for commands that ask it something, while it runs (peer-control.ts)
  *     addresses   where it can be reached now: a multiaddr a line; gone when it stopped
  *     pid         its process number while it runs
  *     listen      where it listens, so that it comes back at the same place
@@ -71,9 +71,20 @@ export class PeerStore {
     this.#write('grid', `${[grid, ...lines].join('\n')}\n`)
   }
 
-  setInvite(text: string): string {
-    this.#write('invite', `${text}\n`)
-    return join(this.folder, 'invite')
+  /**
+   * Take over the identity and the grid of another store.
+   *
+   * @throws {UsageError} another peer lives here
+   */
+  become({ seed, ...founding }: Founding & { readonly seed: Uint8Array }): void {
+    const text = Buffer.from(seed).toString('hex')
+    const known = this.#read('key')?.trim()
+    if (known !== undefined && known !== text) {
+      throw new UsageError(`${this.folder} belongs to another peer; nothing was changed`)
+    }
+    // The grid first: a key alone would found a new one at the next start.
+    this.setGrid(founding)
+    this.#write('key', `${text}\n`)
   }
 
   listen(): string | undefined {

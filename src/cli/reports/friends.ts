@@ -2,10 +2,11 @@
  * Friends in words: what is the matter with one, since when, and until when it is waited for.
  */
 
+import type { OverGrant } from '../../node/client.ts'
 import type { Standing } from '../../grid/standing.ts'
 import type { PeerLack } from '../../repair/explain.ts'
-import { escapeText } from '../escape.ts'
-import { formatItems } from '../format.ts'
+import { escapeLine } from '../escape.ts'
+import { formatItems, formatMoment } from '../format.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -22,7 +23,7 @@ export const STANDING_WORD: Readonly<Record<Standing, string>> = {
 
 /** How a person knows a peer: by its name, else by the end of its id. */
 export function friendName({ peer, name }: { readonly peer: string; readonly name?: string }) {
-  return name === undefined || name === '' ? `…${peer.slice(-6)}` : escapeText(name)
+  return name === undefined || name === '' ? `…${peer.slice(-6)}` : escapeLine(name)
 }
 
 /** @returns for instance `3 days`, `5 hours`, `a moment` */
@@ -67,4 +68,11 @@ export function describeLack({ why, since, until }: PeerLack, now: number): stri
     default:
       return 'gave wrong bytes for a share of it'
   }
+}
+
+/** @returns how far a vault is above its grant, for programs */
+export function overRecord(over: OverGrant | undefined) {
+  return (
+    over && { bytes: over.bytes, since: formatMoment(over.since), until: formatMoment(over.until) }
+  )
 }

@@ -3,18 +3,28 @@
  */
 
 import type { ClientStatus } from '../../node/client.ts'
+import { HELPER_SILENT_MS } from '../../node/run-status.ts'
 import { VERDICTS } from '../../repair/pack-health.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine, escapeText } from '../escape.ts'
 import { formatBytes, formatCount, formatItems, formatMoment } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
-import { describeLack, formatAge, STANDING_WORD } from './friends.ts'
+import { describeLack, formatAge, overRecord, STANDING_WORD } from './friends.ts'
 import { VERDICT_WORDS } from './health.ts'
 
 type PeerRow = ClientStatus['peers'][number]
 
 /** @returns a record of the vault, and one for each peer */
 export function statusRecords(home: string, status: ClientStatus): JsonRecord[] {
-  const { peers, placed, lastCheck, isCheckOverdue, now: _, ...rest } = status
+  const {
+    peers,
+    placed,
+    lastCheck,
+    isCheckOverdue,
+    helpers,
+    warnings: _,
+    now: __,
+    ...rest
+  } = status
   return [
     {
       message_type: 'vault',
@@ -27,13 +37,21 @@ export function statusRecords(home: string, status: ClientStatus): JsonRecord[] 
       packs_lost: lastCheck?.packs.lost,
       is_check_overdue: isCheckOverdue,
     },
-    ...peers.map(({ seenAt, lack, online, ...peer }) => ({
+    ...peers.map(({ seenAt, lack, online, over, ...peer }) => ({
       message_type: 'peer',
       ...peer,
       online_share: online,
+      over: overRecord(over),
       last_seen: seenAt === undefined ? undefined : formatMoment(seenAt),
       lack: lack?.why,
       until: lack?.until === undefined ? undefined : formatMoment(lack.until),
+    })),
+    ...helpers.map(({ peer, name, at, heardBy }) => ({
+      message_type: 'helper',
+      peer,
+      name,
+      last_helped: formatMoment(at),
+      heard_by: heardBy,
     })),
   ]
 }
@@ -56,13 +74,14 @@ export function statusLines(home: string, status: ClientStatus): string[] {
       `${formatCount(settling)} shares settling`,
     `packs     ${packs}${hint}`,
     `checked   ${checkedWords(status)}`,
+    `helped    ${helpedWords(status)}`,
     ...peers.map((peer) => describePeer(peer, now)),
   ]
 }
 
 /** @returns what must not be overlooked */
 export function statusAlarms(status: ClientStatus): string[] {
-  const { isCheckOverdue, lastCheck, placed } = status
+  const { isCheckOverdue, lastCheck, placed, warnings } = status
   const lost = lastCheck?.packs.lost ?? 0
   return [
     ...(isCheckOverdue
@@ -74,7 +93,18 @@ export function statusAlarms(status: ClientStatus): string[] {
     ...(placed.unsafe === 0
       ? []
       : [`${formatItems(placed.unsafe, 'pack')} not safe; \`cairn why\` says what would help.`]),
+    ...warnings,
   ]
+}
+
+function helpedWords({ helpers, now }: ClientStatus): string {
+  if (helpers.length === 0) return 'by nobody: cairn cap --repair lets a friend’s box do it'
+  const words = helpers.map(({ peer, name, at }) => {
+    const who = name === undefined ? peer : escapeText(name)
+    const age = `${formatAge(Math.max(0, now - at))} ago`
+    return now - at > HELPER_SILENT_MS ? `by ${who} until ${age}` : `by ${who}, ${age}`
+  })
+  return words.join('; ')
 }
 
 function agoWords({ lastCheck, now }: ClientStatus): string {
@@ -95,8 +125,8 @@ function checkedWords(status: ClientStatus): string {
 function describePeer(peer: PeerRow, now: number): string {
   const { name, domain, free, capacity, used, online, seenAt, standing, lack, error } = peer
   const parts = [peer.reachable ? 'up  ' : 'down', peer.peer]
-  if (name !== undefined) parts.push(escapeText(name))
-  if (domain !== undefined) parts.push(`in ${escapeText(domain)}`)
+  if (name !== undefined) parts.push(escapeLine(name))
+  if (domain !== undefined) parts.push(`in ${escapeLine(domain)}`)
   parts.push(STANDING_WORD[standing])
   if (online !== undefined) parts.push(`on ${Math.round(online * 100)} %`)
   if (!peer.reachable && seenAt !== undefined) parts.push(`seen ${formatAge(now - seenAt)} ago`)
@@ -104,6 +134,8 @@ function describePeer(peer: PeerRow, now: number): string {
     parts.push(`${formatBytes(free)} free of ${formatBytes(capacity)}`)
   }
   if (used !== undefined) parts.push(`${formatBytes(used)} ours`)
+  if (peer.grant !== undefined) parts.push(`of ${formatBytes(peer.grant)} granted`)
+  if (peer.released !== undefined) parts.push(`${formatBytes(peer.released)} of it to be deleted`)
   if (lack !== undefined && standing !== 'here') parts.push(describeLack(lack, now))
   else if (error !== undefined) parts.push(escapeText(error))
   return parts.join('  ')

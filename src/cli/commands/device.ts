@@ -1,0 +1,101 @@
+/**
+ * `cairn device`: the computers that a vault backs up from, and shutting one out.
+ */
+
+import { Command } from 'commander'
+import type { VaultDevice } from '../../node/client.ts'
+import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
+import { escapeText } from '../escape.ts'
+import { formatMoment, formatTime } from '../format.ts'
+import { wordsInKit } from '../kit.ts'
+import type { Output } from '../output.ts'
+import { readSecretFile } from '../secret-file.ts'
+import { withClient } from '../with-client.ts'
+
+interface RevokeOptions extends CommonOptions {
+  readonly wordsFrom: string
+}
+
+export function deviceCommand(context: Context): Command {
+  return new Command('device')
+    .description('the computers of this vault, and shutting one out')
+    .helpOption('-h, --help', 'show this help')
+    .addCommand(listCommand(context))
+    .addCommand(revokeCommand(context))
+}
+
+function listCommand(context: Context): Command {
+  return makeCommand('list', {
+    summary: 'show the computers that this vault has, or had',
+    details:
+      'A device that was replaced by `cairn recover` stays listed by its heads, and until it is revoked peers let it in.',
+    examples: ['cairn device list', 'cairn device list --json'],
+  }).action(async (options: CommonOptions) => {
+    await withClient(context, options, async ({ client, output }) => {
+      const { devices, peersAsked, peersAnswered } = await client.devices(context.signal)
+      for (const device of devices) {
+        output.json({ message_type: 'device', ...deviceFields(device) })
+        output.data(describe(device))
+      }
+      output.say(`${peersAnswered} of ${peersAsked} peers answered`)
+    })
+  })
+}
+
+function revokeCommand(context: Context): Command {
+  return makeCommand('revoke', {
+    summary: 'shut out a computer that was lost, stolen or sold',
+    details:
+      'Every peer refuses it from then on; what it read before it keeps. Needs the 24 words, so that a thief cannot do it.\n' +
+      'To replace a device: `cairn recover` on the new computer, then revoke the old one from there.',
+    examples: ['cairn device revoke 8a41 --words-from kit.txt'],
+  })
+    .argument('<device>', 'how its id begins, or its name')
+    .requiredOption('--words-from <file>', 'the recovery kit; - reads standard input')
+    .action(async (id: string, options: RevokeOptions) => runRevoke(context, id, options))
+}
+
+async function runRevoke(context: Context, id: string, options: RevokeOptions): Promise<void> {
+  const words = wordsInKit(readSecretFile(options.wordsFrom, 'the recovery words'))
+  await withClient(context, options, async ({ client }) => {
+    const output: Output = outputOf(context, options)
+    const { device, told, missed } = await client.revokeDevice({ id, words }, context.signal)
+    output.json({
+      message_type: 'device_revoked',
+      ...deviceFields({ ...device, isAdmitted: false }),
+      peers_told: told,
+      peers_missed: missed,
+    })
+    output.data(`revoked ${device.device}`)
+    output.say(
+      missed.length === 0
+        ? `All ${told.length} peers refuse it from now on.`
+        : `${told.length} peers refuse it from now on; ${missed.length} will when they are back.`,
+    )
+  })
+}
+
+function deviceFields({ device, peer, name, isThis, isAdmitted, newest }: VaultDevice): object {
+  return {
+    device,
+    peer,
+    name,
+    is_this: isThis,
+    is_admitted: isAdmitted,
+    newest: newest && {
+      sequence: newest.sequence,
+      epoch: newest.epoch,
+      written_at: formatMoment(newest.writtenAt),
+    },
+  }
+}
+
+function describe({ device, name, isThis, isAdmitted, newest }: VaultDevice): string {
+  const parts = [device.slice(0, 16), isAdmitted ? 'in ' : 'out']
+  parts.push(
+    newest === undefined ? 'no head' : `head ${newest.sequence} of ${formatTime(newest.writtenAt)}`,
+  )
+  if (name !== undefined) parts.push(escapeText(name))
+  if (isThis) parts.push('(this one)')
+  return parts.join('  ')
+}
