@@ -105,7 +105,7 @@ async function status(parts: AnswerParts, member: Member): Promise<Response> {
   const { role, vault, quota } = member
   const common = { type: 'status', capacity, free, now: parts.clock.now() } as const
   if (role === 'peer' || vault === undefined) return { ...common, used: 0 }
-  const helpers = shareStore.helpers.of(vault).map(({ peer, heardAt }) => ({
+  const helpers = shareStore.leases.helpers.of(vault).map(({ peer, heardAt }) => ({
     peer: publicKeyOf(peer),
     at: Math.max(0, heardAt),
   }))
