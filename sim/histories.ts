@@ -170,12 +170,20 @@ class Histories {
   }
 
   async #maintain(): Promise<void> {
-    const what = this.#random.weighted({ rebuild: 4, forget: 5, gc: 6, cancel: 1.5, pin: 2 })
+    const what = this.#random.weighted({
+      rebuild: 4,
+      forget: 5,
+      gc: 6,
+      cancel: 1.5,
+      pin: 2,
+      repair: 3,
+    })
     if (what === 'rebuild') await this.#upkeep.rebuild()
     if (what === 'forget') await this.#upkeep.forget(this.#upkeep.drawRetention())
     if (what === 'gc') await this.#upkeep.gc(false)
     if (what === 'cancel') await this.#upkeep.gc(true)
     if (what === 'pin') await this.#upkeep.pin()
+    if (what === 'repair') await this.#upkeep.repair()
   }
 
   async #misfortune(): Promise<void> {
@@ -249,6 +257,7 @@ class Histories {
     await this.#mishaps.calmDown()
     const policy = { ...REBUILD_POLICY, lengthMax: 6 }
     await this.#backUpInCalm(policy)
+    await this.#upkeep.repair()
     await this.#look()
     await this.#checkAll()
     const parts = { owner: this.#owner, witness: this.#theWitness, diary: this.#diary }
