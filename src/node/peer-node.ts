@@ -163,7 +163,6 @@ export async function startPeer(
     (within) => spreader.passOn(within),
     (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
     (within) => heads.run(spreader.grid, within),
-    (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
     ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
     (within) => keeper.run(within),
   ])
