@@ -21,12 +21,8 @@ describe('a helper’s book', () => {
     book.saw([seen(one, { 0: [bob], 1: [eve] })], everybody)
     await book.adopt(forever)
     await book.adopt(forever)
-    expect(told).toEqual(
-      [
-        [bob, one],
-        [eve, one],
-      ].toSorted(),
-    )
+    expect(new Set(told.map(([peer]) => peer))).toEqual(new Set([bob, eve]))
+    expect(told).toHaveLength(2)
     told.length = 0
     book.placed(facts(one), 2, kim)
     await book.adopt(forever)
