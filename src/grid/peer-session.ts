@@ -46,6 +46,8 @@ export interface SharePut {
   readonly manifest: Uint8Array
   readonly shareNumber: number
   readonly piece: Uint8Array
+  /** It belongs to a head that drops things: peers take a little of that beyond every limit. */
+  readonly isTidying?: boolean
 }
 
 /** Leaves of a share, not yet verified. */
@@ -96,7 +98,8 @@ export class PeerSession {
     const { manifest, shareNumber, piece } = put
     const vault = vaultIdToBytes(put.vault)
     const bodySize = piece.length
-    const request = { type: 'put', vault, manifest, shareNumber, bodySize } as const
+    const tidying = put.isTidying === true ? { isTidying: true as const } : {}
+    const request = { type: 'put', vault, manifest, shareNumber, bodySize, ...tidying } as const
     return await this.#streams.exchange(request, signal, async (stream, response) => {
       if (response.type === 'held') return 'held'
       expectType(response, 'go')

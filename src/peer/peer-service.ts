@@ -205,7 +205,8 @@ export class PeerService {
     const { manifest, shareNumber } = request
     const vault = vaultIdFromBytes(request.vault)
     const header = { vault, shareNumber, manifest }
-    const limits = this.#parts.fairUse.limitsOf(vault, member.quota)
+    const isTidying = request.isTidying === true
+    const limits = this.#parts.fairUse.limitsOf(vault, member.quota, isTidying)
     const upload = await this.#parts.shareStore.begin(header, limits)
     if (upload === 'held') return await this.#respond(messages, { type: 'held' }, signal)
     if (typeof upload === 'string') {

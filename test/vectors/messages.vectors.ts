@@ -46,6 +46,8 @@ export const scenarios: Scenario[] = [
   goodRequest({ type: 'release', document: new Uint8Array(40_960) }, 'at-limit'),
   badRequest('release-above-limit', { type: 'release', document: new Uint8Array(40_961) }, 'a byte above 40 KiB'),
   goodRequest({ type: 'credits', credits: [], known: null }, 'wanting-none'),
+  goodRequest({ ...REQUESTS.put, isTidying: true }, 'tidying'),
+  badRequest('put-tidying-false', { ...REQUESTS.put, isTidying: false }, 'absent, where it is not so'),
   badRequest('credits-one-too-long', { type: 'credits', credits: [new Uint8Array(1281)], known: [] }, 'a byte above 1,280'),
   badRequest('credits-65', { type: 'credits', credits: Array.from({ length: 65 }, () => KEY), known: null }, '64 can be told at once'),
   badRequest('credits-name-of-15-bytes', { type: 'credits', credits: [], known: [KEY.slice(0, 15)] }, 'names have 16'),
