@@ -10,6 +10,7 @@ export { ACCOUNT_SIZE_MAX, CREDIT_NAME_SIZE, CREDIT_SIZE_MAX } from './account.t
 export { HEAD_SIZE_MAX } from './head.ts'
 export { RECEIPT_SIZE_MAX } from './receipt.ts'
 export { RELEASE_SIZE_MAX } from './release.ts'
+export { REPAIR_GRANT_SIZE_MAX } from './repair-grant.ts'
 export { STATEMENT_SIZE_MAX } from './roster-statement.ts'
 export { STATEMENTS_MAX } from './roster.ts'
 
@@ -34,6 +35,8 @@ export const SEEN_MAX = 1024
 /** Most heads in one response; the newest come first, as many as fit. */
 export const HEADS_MAX = 1024
 
+/** Helpers that a peer tells a vault's owner of: those heard last. */
+export const HELPERS_MAX = 16
 /** Credits in one answer; the next exchange brings the rest. */
 export const CREDITS_MAX = 1024
 

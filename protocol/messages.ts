@@ -41,6 +41,7 @@ import {
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
   HEADS_MAX,
+  HELPERS_MAX,
   HOLDINGS_MAX,
   JOIN_STATES,
   LIST_ITEM_OVERHEAD,
@@ -51,6 +52,7 @@ import {
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
   RELEASE_SIZE_MAX,
+  REPAIR_GRANT_SIZE_MAX,
   SEEN_MAX,
   STATEMENT_SIZE_MAX,
   STATEMENTS_MAX,
@@ -76,6 +78,8 @@ const statements = z.array(bytesField(1, STATEMENT_SIZE_MAX)).max(STATEMENTS_MAX
 const head = bytesField(1, HEAD_SIZE_MAX)
 const receipt = bytesField(1, RECEIPT_SIZE_MAX)
 const manifest = bytesField(1, MANIFEST_SIZE_MAX)
+/** What lets a helper ask in place of the vault's device. */
+const repair = bytesField(1, REPAIR_GRANT_SIZE_MAX)
 const credit = bytesField(1, CREDIT_SIZE_MAX)
 
 const requestSchema = z.discriminatedUnion('type', [
@@ -88,6 +92,7 @@ const requestSchema = z.discriminatedUnion('type', [
     bodySize: integer(1, PACK_SIZE_MAX),
     /** The share belongs to a head that drops things: a full vault must be able to say what it does without. */
     isTidying: z.literal(true).exactOptional(),
+    repair: repair.exactOptional(),
   }),
   z.strictObject({ type: z.literal('have'), packs, manifests: z.boolean() }),
   z.strictObject({
@@ -97,7 +102,16 @@ const requestSchema = z.discriminatedUnion('type', [
     first: count(LEAF_COUNT_MAX - 1),
     count: integer(1, READ_COUNT_MAX),
   }),
-  z.strictObject({ type: z.literal('adopt'), vault, packs, head: sequence }),
+  z.strictObject({
+    type: z.literal('adopt'),
+    vault,
+    packs,
+    head: sequence,
+    repair: repair.exactOptional(),
+  }),
+  z.strictObject({ type: z.literal('renew'), repair }),
+  /** Whatever came so far and no head adopted is not needed. */
+  z.strictObject({ type: z.literal('forgo'), vault, head: sequence }),
   z.strictObject({ type: z.literal('publish'), head }),
   z.strictObject({ type: z.literal('release'), document: bytesField(1, RELEASE_SIZE_MAX) }),
   z.strictObject({ type: z.literal('heads'), vault, all: z.boolean() }),
@@ -136,6 +150,12 @@ const responseSchema = z.discriminatedUnion('type', [
     used: bytes,
     /** The peer's clock, milliseconds since 1970. */
     now: count(TIME_MAX),
+    /** Peers that renewed the lease of the asker's vault here, and when by the peer's clock. */
+    helpers: z
+      .array(z.strictObject({ peer, at: count(TIME_MAX) }))
+      .max(HELPERS_MAX)
+      .readonly()
+      .exactOptional(),
     /** Bytes of the asker's vault that are in release. */
     released: bytes.exactOptional(),
     /** Bytes that the asker's vault may keep here; any, where absent. */
@@ -158,7 +178,15 @@ const responseSchema = z.discriminatedUnion('type', [
     proof: z.array(bytesField(DIGEST_SIZE, DIGEST_SIZE)).max(PROOF_COUNT_MAX).readonly(),
     bodySize: integer(1, READ_SIZE_MAX),
   }),
+  z.strictObject({ type: z.literal('renewed') }),
   z.strictObject({ type: z.literal('adopted'), count: count(PACKS_MAX * SHARE_COUNT_MAX) }),
+  z.strictObject({
+    type: z.literal('forgone'),
+    /** Of the vault's shares that no head adopted, all of which go unless one does. */
+    count: manyShares,
+    /** Bytes of their files. */
+    bytes,
+  }),
   z.strictObject({
     type: z.literal('released'),
     /** Of the shares that the document is about: how many are in release now. */

@@ -5,10 +5,12 @@
  * said is stored must outlive its crashes; only loss for good may take it away.
  */
 
+import type { RepairCap } from '../protocol/cap.ts'
 import { peerIdOf, signingKeyFromSeed, type SigningKey } from '../protocol/keys.ts'
-import type { GridId } from '../protocol/roster.ts'
+import { signStatement, type GridId } from '../protocol/roster.ts'
+import { codecs } from '../src/codec/codecs.ts'
 import { foundOpenGrid } from '../src/node/found-grid.ts'
-import { startPeer, type PeerOptions } from '../src/node/peer-node.ts'
+import { startPeer, type PeerNode, type PeerOptions } from '../src/node/peer-node.ts'
 import { assert } from '../src/base/assert.ts'
 import { MachineCrashed } from './errors.ts'
 import type { Machine, MachineOptions } from './machine.ts'
@@ -26,17 +28,21 @@ export interface Friend {
   readonly key: SigningKey
   /** Whether it will never come back. */
   isLost: boolean
+  /** Repair caps that it is given at its next start. */
+  readonly help: RepairCap[]
+  /** What runs there since its last start, once it serves. */
+  node: PeerNode | undefined
 }
 
 export class Friends {
-  readonly all: readonly Friend[]
+  readonly #all: Friend[]
   /** The invite a new client joins with. */
   readonly invite: string
   readonly #world: World
   /** Options of single peers, asked at each of their starts. */
   readonly #each: (index: number) => Partial<PeerOptions>
   readonly #grid: GridId
-  readonly #statements: readonly Uint8Array[]
+  readonly #statements: Uint8Array[]
   /** What peers died of other than crashes: always a bug. */
   readonly #failures: Error[] = []
 
@@ -48,13 +54,15 @@ export class Friends {
   ) {
     this.#world = world
     this.#each = each
-    this.all = names.map((name) => {
+    this.#all = names.map((name) => {
       const random = world.random.fork(`friend ${name}`)
       return {
         name,
         machine: world.addMachine(name, describe(random.fork('machine'))),
         key: signingKeyFromSeed(random.fork('key').bytes(32)),
         isLost: false,
+        help: [],
+        node: undefined,
       }
     })
     const founded = foundOpenGrid(
@@ -72,7 +80,41 @@ export class Friends {
     )
     this.#grid = founded.grid
     this.invite = founded.invite
-    this.#statements = founded.statements
+    this.#statements = [...founded.statements]
+  }
+
+  get all(): readonly Friend[] {
+    return this.#all
+  }
+
+  /** Somebody joins: the founder's word, told to everybody who serves now. */
+  async add(name: string): Promise<Friend> {
+    const [founder] = this.#all
+    assert(founder !== undefined, 'a grid has a founder')
+    const random = this.#world.random.fork(`friend ${name}`)
+    const machine = this.#world.addMachine(name)
+    const key = signingKeyFromSeed(random.fork('key').bytes(32))
+    const friend: Friend = { name, machine, key, isLost: false, help: [], node: undefined }
+    const statement = signStatement(
+      {
+        version: 1,
+        grid: this.#grid,
+        type: 'admit',
+        subject: peerIdOf(key.publicKey),
+        role: 'peer',
+        issuer: peerIdOf(founder.key.publicKey),
+        issuedAt: Math.floor(this.#world.scheduler.now),
+        name,
+        domain: `home of ${name}`,
+        addresses: machine.address === undefined ? [] : [machine.address],
+      },
+      founder.key,
+    )
+    this.#statements.push(statement)
+    for (const { node } of this.up) await node?.roster.merge([statement])
+    this.#all.push(friend)
+    this.start(friend)
+    return friend
   }
 
   /** Those who may come back. */
@@ -97,11 +139,15 @@ export class Friends {
   start(friend: Friend): void {
     const { machine, key } = friend
     if (!machine.isUp) machine.boot()
+    friend.node = undefined
     const program = machine.start(async (ports, signal) => {
       const network = await ports.network(key.seed)
-      const common = { key, capacity: CAPACITY, reserve: 0, grid: this.#grid }
-      await startPeer(
-        { ...ports, network, database: ports.openDatabase('peer') },
+      const { openDatabase, setDatabaseAside } = ports
+      const helper = { openDatabase, setDatabaseAside, compute: () => ports.compute(codecs) }
+      const { help } = friend
+      const common = { key, capacity: CAPACITY, reserve: 0, grid: this.#grid, help }
+      friend.node = await startPeer(
+        { ...ports, network, database: openDatabase('peer'), helper },
         { ...common, statements: this.#statements, ...this.#each(this.all.indexOf(friend)) },
         signal,
       )

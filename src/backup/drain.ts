@@ -30,8 +30,9 @@ import { encodeVersions } from '../store/version-record.ts'
 import { DeltaBuffer } from './delta-buffer.ts'
 import { mayBeDelta } from './delta-policy.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
+import { FreshContents } from './fresh-contents.ts'
 import { ContentSink } from './content-sink.ts'
-import type { NewContent, Slot } from './object-writer.ts'
+import type { Slot } from './object-writer.ts'
 import { chainCost, newVersions } from './new-versions.ts'
 import type { SealedPack } from './packer.ts'
 import { isRacy } from './racy.ts'
@@ -132,8 +133,7 @@ export class Drain {
   #pendingNext = PENDING_STEP
   /** Packs that were found durable: they stay so. */
   readonly #durable = new Set<number>()
-  /** Sealed, but its pack is not yet durable. */
-  readonly #fresh = new Map<string, NewContent>()
+  readonly #fresh: FreshContents
 
   readonly totals: DrainTotals = {
     filesNew: 0,
@@ -146,13 +146,14 @@ export class Drain {
   constructor(parts: DrainParts, options: DrainOptions) {
     this.#parts = parts
     this.#options = options
+    this.#fresh = new FreshContents(parts.contents)
     this.#writer = new ContentSink(
       {
         spool: parts.spool,
         nextPackNumber: parts.nextPackNumber,
         onPack: (pack) => this.#onPack(pack),
-        find: (digest) => this.#find(digest),
-        onSealed: (content) => this.#fresh.set(toHex(content.digest), content),
+        find: (digest) => this.#fresh.find(digest),
+        onSealed: (content) => this.#fresh.add(content),
       },
       options,
     )
@@ -376,15 +377,10 @@ export class Drain {
   }
 
   async #onPack(pack: SealedPack): Promise<void> {
-    const { contents, uploader } = this.#parts
-    await uploader.submit(
+    await this.#parts.uploader.submit(
       pack,
       () => {
-        for (const [id, { digest, place, key }] of this.#fresh) {
-          if (place.pack !== pack.number) continue
-          contents.add(digest, place, key)
-          this.#fresh.delete(id)
-        }
+        this.#fresh.record(pack.number)
         this.#record()
       },
       this.#signal,
@@ -419,11 +415,5 @@ export class Drain {
     const isDurable = this.#parts.uploader.has(pack)
     if (isDurable) this.#durable.add(pack)
     return isDurable
-  }
-
-  #find(digest: Uint8Array): Reference | undefined {
-    const fresh = this.#fresh.get(toHex(digest))
-    if (fresh === undefined) return this.#parts.contents.find(digest)
-    return { ...fresh.place, key: { type: 'raw', secret: fresh.key } }
   }
 }

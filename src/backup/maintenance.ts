@@ -7,7 +7,6 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { toHex } from '../../protocol/bytes.ts'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import { assert } from '../base/assert.ts'
 import type { codecs } from '../codec/codecs.ts'
@@ -35,8 +34,8 @@ import type { Settings } from '../store/settings.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { ContentSink } from './content-sink.ts'
+import { FreshContents } from './fresh-contents.ts'
 import { NewObjects } from './new-objects.ts'
-import type { NewContent } from './object-writer.ts'
 import { NotSafeError } from './not-safe.ts'
 import { PackCopier, type StretchSource } from './pack-copier.ts'
 import { Publisher } from './publisher.ts'
@@ -88,12 +87,12 @@ export class Maintenance {
   readonly #publisher: Publisher
   #content: ContentSink | undefined
   #copier: PackCopier | undefined
-  /** Sealed, but its pack is not yet durable. */
-  readonly #fresh = new Map<string, NewContent>()
+  readonly #fresh: FreshContents
 
   constructor(parts: MaintenanceParts, options: MaintenanceOptions) {
     this.#parts = parts
     this.#options = options
+    this.#fresh = new FreshContents(parts.contents)
     const { keyring, readKeys, code } = options
     const { vault } = keyring
     this.#uploader = new Uploader(parts, { vault, code, isHolding: true, isTidying: true })
@@ -213,29 +212,15 @@ export class Maintenance {
   }
 
   #sink(signal: AbortSignal): ContentSink {
-    const { contents, settings, spool } = this.#parts
+    const { settings, spool } = this.#parts
     this.#content = new ContentSink(
       {
         spool,
         nextPackNumber: () => settings.next('pack number'),
-        find: (digest) => {
-          const fresh = this.#fresh.get(toHex(digest))
-          if (fresh === undefined) return contents.find(digest)
-          return { ...fresh.place, key: { type: 'raw', secret: fresh.key } }
-        },
-        onSealed: (content) => this.#fresh.set(toHex(content.digest), content),
+        find: (digest) => this.#fresh.find(digest),
+        onSealed: (content) => this.#fresh.add(content),
         onPack: (pack) =>
-          this.#uploader.submit(
-            pack,
-            () => {
-              for (const [id, { digest, place, key }] of this.#fresh) {
-                if (place.pack !== pack.number) continue
-                contents.add(digest, place, key)
-                this.#fresh.delete(id)
-              }
-            },
-            signal,
-          ),
+          this.#uploader.submit(pack, () => this.#fresh.record(pack.number), signal),
       },
       this.#options.readKeys,
     )

@@ -32,7 +32,6 @@ export function settlePlans(parts: PlansParts, sequence: number): void {
     contents.forgetOutside(row.number, row.extents ?? [])
   }
   moves.clear()
-  releases.forgetNeeded()
 }
 
 /** No head comes of what was planned. Runs in a transaction. */

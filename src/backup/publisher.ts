@@ -32,7 +32,7 @@ import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Keyring } from '../store/keyring.ts'
 import type { PackKind } from '../store/packs.ts'
-import type { Published, PublishedState } from '../store/published.ts'
+import { GAP_SIZE, type Published, type PublishedState } from '../store/published.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
 import type { Receipts } from '../store/receipts.ts'
 import type { Signatures } from '../store/signatures.ts'
@@ -214,14 +214,20 @@ export class Publisher {
   }
 
   /**
-   * Tell peers which of their shares a head needs: others live for a month only. Shares placed later
-   * than their head, and peers that were away, have their turn at the next head.
+   * Tell peers which of their shares a head needs, and that others go in a month. Shares placed later than
+   * their head, and peers that were away, have their turn at the next head.
    */
   async #adopt(sequence: number, signal: AbortSignal): Promise<void> {
-    const { database, grid, packs } = this.#parts
+    const { database, grid, packs, published } = this.#parts
     const adopted = packs.unadopted()
+    const segments = published.current()?.segments ?? []
+    // A machine that was recovered knows packs of the ledger by their names alone.
+    const ledger = segments.map(({ pointer }) => pointer.pack)
+    const needed = [...new Set([...idsOf(adopted), ...ledger])]
+    // What a part of the ledger names that cannot be read for now is needed, and not known here.
+    const isAll = segments.every(({ size }) => size !== GAP_SIZE)
     const { vault } = this.#keys.keyring
-    const { failures } = await grid.adopt(idsOf(adopted), sequence, vault, signal)
+    const { failures } = await grid.adopt(needed, sequence, vault, signal, { isAll })
     const away = new Set(failures.map(({ peer }) => peer))
     const numbers = adopted.map(({ number }) => number)
     inTransaction(database, () => packs.markAdopted(numbers, away))

@@ -15,6 +15,7 @@ import { PinoLog } from '../adapters/pino-log.ts'
 import { WorkerCompute } from '../adapters/worker-compute.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { ClientPorts } from '../node/client-ports.ts'
+import type { HelperPorts } from '../node/open-helper.ts'
 import type { Network } from '../ports/network.ts'
 import type { Config } from './config.ts'
 import { makePrivateFolder, type Home } from './home.ts'
@@ -60,6 +61,26 @@ export async function openPorts(home: Home, config: Config): Promise<OpenPorts> 
       await compute.stop()
       for (const database of databases) if (database.isOpen) database.close()
       lock.release()
+    },
+  }
+}
+
+/** What a peer needs to look after others' vaults: opened when it is first asked for. */
+export function helperPorts(folder: string): HelperPorts & { close(): Promise<void> } {
+  const databases: DatabaseSync[] = []
+  let compute: WorkerCompute<typeof codecs> | undefined
+  const pathOf = (name: string) => join(folder, `${name}.db`)
+  return {
+    openDatabase: (name) => {
+      const database = openDatabase(pathOf(name))
+      databases.push(database)
+      return database
+    },
+    setDatabaseAside: (name) => setAside(pathOf(name)),
+    compute: () => (compute ??= new WorkerCompute<typeof codecs>({ table: CODECS, threads: 1 })),
+    close: async () => {
+      await compute?.stop()
+      for (const database of databases) if (database.isOpen) database.close()
     },
   }
 }

@@ -1,10 +1,11 @@
 /**
- * Secret files: recovery words and invites, in files that only their owner may read.
+ * Secret files: recovery words, invites and caps, in files that only their owner may read.
  *
  * Secrets are never taken from the command line, where every user of the machine could see them.
  */
 
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { CapTooWeakError, requireCap, type RepairCap } from '../../protocol/cap.ts'
 import { openInviteText } from '../../protocol/invite-text.ts'
 import { FormatError, UsageError } from '../base/errors.ts'
 import { systemWords } from './system-words.ts'
@@ -53,6 +54,22 @@ export function readInviteFile(path: string): string {
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
     throw new UsageError(`${path} holds no invite: ${error.message}`, { cause: error })
+  }
+}
+
+/**
+ * Read a repair cap.
+ *
+ * @throws {CapTooWeakError} when the file holds another kind of cap
+ * @throws {UsageError} also when it holds something else
+ */
+export function readRepairCapFile(path: string): RepairCap {
+  const text = readSecretFile(path, 'the repair cap').trim()
+  try {
+    return requireCap(text, 'repair')
+  } catch (error) {
+    if (!(error instanceof FormatError) || error instanceof CapTooWeakError) throw error
+    throw new UsageError(`${path} holds no repair cap: ${error.message}`, { cause: error })
   }
 }
 

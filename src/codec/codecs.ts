@@ -21,6 +21,7 @@ import { openFiles } from './open-files.ts'
 import { DeltaMaker } from './rdiff-delta.ts'
 import { parseSignature, SignatureMaker } from './rdiff-signature.ts'
 import { RenewedSignature } from './renewed-signature.ts'
+import { reseal } from './reseal.ts'
 import { smallOriginals, type PreparedOriginals, type SmallOriginals } from './small-originals.ts'
 
 /** What is known of a file's content once all of it has passed. */
@@ -179,6 +180,7 @@ export const codecs = {
 
   openContent,
   openFiles,
+  reseal,
 }
 
 /** The size and digest of what passes. */

@@ -22,11 +22,13 @@ export class TooFewPeersError extends UsageError {
   override readonly name = 'TooFewPeersError'
   readonly peers: number
 
-  constructor(peers: number) {
+  /** @param others - peers that were given up, or leave, and do not count */
+  constructor(peers: number, others = 0) {
+    const not = others === 0 ? '' : ` (${others} more are given up or about to leave)`
     super(
       peers === 0
-        ? 'the grid has no storage peers: join one, or ask a friend to lend some disk'
-        : `the grid has ${peers} storage ${peers === 1 ? 'peer' : 'peers'} and a safe backup takes ` +
+        ? `the grid has no storage peers${not}: join one, or ask a friend to lend some disk`
+        : `the grid has ${peers} storage ${peers === 1 ? 'peer' : 'peers'}${not} and a safe backup takes ` +
             `${PEERS_MIN}: ask another friend, or allow few peers and accept that one loss may be all`,
     )
     this.peers = peers
@@ -39,10 +41,14 @@ export class TooFewPeersError extends UsageError {
  * n = peers − max(1, ⌈peers / 5⌉), so that repair has somewhere to go. With one or two peers, if that
  * is allowed at all, every peer gets a whole copy.
  *
+ * @param options.others - peers that do not count, to be told of where there are too few
  * @throws {TooFewPeersError} below 3 peers unless few are allowed, and always without any
  */
-export function codeFor(peers: number, { allowFew = false }: { allowFew?: boolean } = {}): Code {
-  if (peers === 0 || (peers < PEERS_MIN && !allowFew)) throw new TooFewPeersError(peers)
+export function codeFor(
+  peers: number,
+  { allowFew = false, others = 0 }: { allowFew?: boolean; others?: number } = {},
+): Code {
+  if (peers === 0 || (peers < PEERS_MIN && !allowFew)) throw new TooFewPeersError(peers, others)
   if (peers < PEERS_MIN) return { needed: 1, total: peers }
   const total = Math.min(TOTAL_MAX, peers - Math.max(1, Math.ceil(peers / 5)))
   return { needed: neededFor(total), total }

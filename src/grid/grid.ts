@@ -5,16 +5,14 @@
  * a question to all: it is told in `failures`.
  */
 
-import { equal } from '../../protocol/bytes.ts'
-import { FormatError } from '../../protocol/errors.ts'
-import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, SEEN_MAX } from '../../protocol/messages.ts'
+import { SEEN_MAX } from '../../protocol/messages.ts'
 import type { Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { PeerId } from '../ports/network.ts'
 import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
+import { checkHeads, checkReceipt } from './check-heads.ts'
 import { codeFor, type Code } from './code.ts'
 import type {
   GridParts,
@@ -24,6 +22,7 @@ import type {
   ReleaseAnswer,
 } from './grid-types.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
+import { adoptPacks, exchangeRoster, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
 import { placePack, refusalOf, type Placement } from './place-pack.ts'
@@ -60,6 +59,7 @@ export class Grid {
     this.shares = new SharesAtPeers({
       all: () => this.#storage(),
       of: (peer) => this.#session(peer),
+      repair: () => parts.repair?.(),
       onSurvey: (survey) => this.#look(survey),
       onPut: (peer, refusal) => this.#parts.onPuts?.(new Map([[peer, refusal]])),
     })
@@ -80,7 +80,9 @@ export class Grid {
    * @throws {TooFewPeersError}
    */
   code(options: { readonly allowFew?: boolean } = {}): Code {
-    return codeFor(this.counted().length, options)
+    const { length } = this.counted()
+    const others = this.#parts.roster.candidates().length - length
+    return codeFor(length, { ...options, others })
   }
 
   standing(peer: PeerId): Standing {
@@ -116,7 +118,8 @@ export class Grid {
       .map(([peer, standing]) => ({ peer, standing }))
       .filter((one) => !isTaker(one))
     const session = (peer: PeerId) => this.#session(peer)
-    const parts = { candidates, counted: this.counted(), passedOver, session, ...options }
+    const repair = this.#parts.repair?.()
+    const parts = { candidates, counted: this.counted(), passedOver, session, repair, ...options }
     const placement = await placePack(parts, pack, vault, held, signal)
     this.#tellPuts(placement, held)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
@@ -176,16 +179,9 @@ export class Grid {
 
   /** Give a head to every peer. Receipts are verified. */
   async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
-    const { vault, sequence, id } = openHead(head)
     const { answers, failures } = await this.askEverybody(async (session, within) => {
       const receipt = await session.publish(head, within)
-      const said = openReceipt(receipt)
-      const isForHead =
-        said.peer === session.peer &&
-        said.vault === vault &&
-        said.sequence === sequence &&
-        equal(said.headId, id)
-      if (!isForHead) throw new FormatError(`${session.peer}: a receipt for something else`)
+      checkReceipt(receipt, session.peer, head)
       return receipt
     }, signal)
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
@@ -199,30 +195,31 @@ export class Grid {
   ): Promise<{ answers: readonly HeadAnswer[]; failures: readonly PeerFailure[] }> {
     const { answers, failures } = await this.askEverybody(async (session, within) => {
       const heads = await session.heads(vault, options, within)
-      for (const { head, receipt } of heads) {
-        const [opened, said] = [openHead(head), openReceipt(receipt)]
-        const isGood =
-          opened.vault === vault && said.peer === session.peer && equal(said.headId, opened.id)
-        if (!isGood) throw new FormatError(`${session.peer}: a head or receipt of something else`)
-      }
+      checkHeads(heads, session.peer, vault)
       return heads
     }, signal)
     return { answers: answers.map(({ peer, answer }) => ({ peer, heads: answer })), failures }
   }
 
-  /** Tell every peer that head `sequence` needs these packs. */
+  /**
+   * Tell every peer that head `sequence` needs these packs.
+   *
+   * @param options.isAll - and that nothing which came to it so far is needed but what was adopted, now
+   *   or before
+   */
   async adopt(
     packs: readonly PackId[],
     sequence: number,
     vault: VaultId,
     signal: AbortSignal,
+    options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
     if (packs.length === 0) return { failures: [] }
-    const { failures } = await this.askEverybody(async (session, within) => {
-      for (let from = 0; from < packs.length; from += PACKS_MAX) {
-        await session.adopt(vault, packs.slice(from, from + PACKS_MAX), sequence, within)
-      }
-    }, signal)
+    const adoption = { vault, sequence, repair: this.#parts.repair?.(), ...options }
+    const { failures } = await this.askEverybody(
+      (session, within) => adoptPacks(session, packs, adoption, within),
+      signal,
+    )
     return { failures }
   }
 
@@ -239,20 +236,14 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
-    const nothing = { count: 0, bytes: 0, refused: 0 }
     if (documents.length === 0) {
-      return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
+      const answers = this.#storage().map(({ peer }) => ({ peer, ...NOTHING_RELEASED }))
+      return { answers, failures: [] }
     }
-    const { answers, failures } = await this.askEverybody(async (session, within) => {
-      const sum = { ...nothing }
-      for (const document of documents) {
-        const { count, bytes, refused } = await session.release(document, within)
-        sum.count += count
-        sum.bytes += bytes
-        sum.refused += refused
-      }
-      return sum
-    }, signal)
+    const { answers, failures } = await this.askEverybody(
+      (session, within) => releaseAll(session, documents, within),
+      signal,
+    )
     return { answers: answers.map(({ peer, answer }) => ({ peer, ...answer })), failures }
   }
 
@@ -276,14 +267,7 @@ export class Grid {
         sessions,
         async (session, within) => {
           session.forgive()
-          // Most know the same.
-          const { digest } = await session.news([], within)
-          if (equal(digest, roster.digest())) return
-          // What a peer lacks is known only once it told what it has.
-          const told = await session.roster([], within)
-          news += await roster.merge(told)
-          const lacking = roster.statementsBeside(told)
-          if (lacking.length > 0) await session.roster(lacking, within)
+          news += await exchangeRoster(session, roster, within)
         },
         signal,
       )
@@ -353,7 +337,8 @@ export class Grid {
     peers: readonly PeerId[],
     signal: AbortSignal,
   ): Promise<readonly { peer: PeerId; ages: readonly (number | undefined)[] }[]> {
-    const here = this.#storage().filter(({ isAway }) => !isAway)
+    const { self } = this.#parts.network
+    const here = this.#storage().filter(({ peer, isAway }) => !isAway && peer !== self)
     const some = peers.slice(0, SEEN_MAX)
     const { answers } = await askAll(here, (session, within) => session.seen(some, within), signal)
     return answers.map(({ peer, answer }) => ({ peer, ages: answer }))
@@ -382,7 +367,10 @@ export class Grid {
   }
 
   #look({ answered, failures }: Pick<Survey, 'answered' | 'failures'>): void {
-    this.#parts.onLook?.(lookOf(answered, failures))
+    const { network, onLook } = this.#parts
+    // That we hear ourselves does not say that we are online.
+    const others = answered.filter((peer) => peer !== network.self)
+    onLook?.(lookOf(others, failures))
   }
 
   #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
@@ -407,9 +395,10 @@ export class Grid {
   }
 
   #storage(): PeerSession[] {
-    const peers = this.#parts.roster.storagePeers().map(({ peer }) => peer)
+    const { network, roster, hasSelf } = this.#parts
+    const peers = roster.storagePeers().map(({ peer }) => peer)
     return peers
-      .filter((peer) => peer !== this.#parts.network.self)
+      .filter((peer) => hasSelf === true || peer !== network.self)
       .map((peer) => this.#session(peer))
   }
 

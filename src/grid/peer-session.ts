@@ -48,6 +48,8 @@ export interface SharePut {
   readonly piece: Uint8Array
   /** It belongs to a head that drops things: peers take a little of that beyond every limit. */
   readonly isTidying?: boolean
+  /** What lets us ask in place of the vault's device: a repair grant. */
+  readonly repair?: Uint8Array | undefined
 }
 
 /** Leaves of a share, not yet verified. */
@@ -98,8 +100,9 @@ export class PeerSession {
     const { manifest, shareNumber, piece } = put
     const vault = vaultIdToBytes(put.vault)
     const bodySize = piece.length
+    const fields = { type: 'put', vault, manifest, shareNumber, bodySize } as const
     const tidying = put.isTidying === true ? { isTidying: true as const } : {}
-    const request = { type: 'put', vault, manifest, shareNumber, bodySize, ...tidying } as const
+    const request = { ...fields, ...tidying, ...grantField(put.repair) }
     return await this.#streams.exchange(request, signal, async (stream, response) => {
       if (response.type === 'held') return 'held'
       expectType(response, 'go')
@@ -158,16 +161,36 @@ export class PeerSession {
     })
   }
 
-  /** @returns how many shares of the packs the peer holds */
+  /**
+   * @param repair - a grant, where we are none of the vault's devices
+   * @returns how many shares of the packs the peer holds
+   */
   async adopt(
     vault: VaultId,
     packs: readonly PackId[],
     sequence: number,
     signal: AbortSignal,
+    repair?: Uint8Array,
   ): Promise<number> {
     const names = packs.map(packIdToBytes)
-    const request = { type: 'adopt', vault: vaultIdToBytes(vault), packs: names, head: sequence }
-    return (await this.#ask({ ...request, type: 'adopt' }, 'adopted', signal)).count
+    const fields = { vault: vaultIdToBytes(vault), packs: names, head: sequence }
+    const request = { type: 'adopt', ...fields, ...grantField(repair) } as const
+    return (await this.#ask(request, 'adopted', signal)).count
+  }
+
+  /** Renew the lease of the vault that a repair grant is for. */
+  async renew(repair: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#ask({ type: 'renew', repair }, 'renewed', signal)
+  }
+
+  /**
+   * Nothing that came so far is needed but what was adopted.
+   *
+   * @returns how many shares no head adopted
+   */
+  async forgo(vault: VaultId, sequence: number, signal: AbortSignal): Promise<number> {
+    const request = { type: 'forgo', vault: vaultIdToBytes(vault), head: sequence } as const
+    return (await this.#ask(request, 'forgone', signal)).count
   }
 
   /** @returns what the peer says it did with a release or a cancel */
@@ -287,6 +310,10 @@ export class PeerSession {
     if (last.type !== 'error') return last
     throw new PeerRefusedError(last.code, `${this.peer}: ${last.message}`)
   }
+}
+
+function grantField(repair: Uint8Array | undefined): { repair?: Uint8Array } {
+  return repair === undefined ? {} : { repair }
 }
 
 function expectType<Type extends Response['type']>(

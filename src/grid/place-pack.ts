@@ -55,6 +55,8 @@ export interface PlaceParts {
   readonly session: (peer: PeerId) => PeerSession
   /** The pack belongs to a head that drops things. */
   readonly isTidying?: boolean
+  /** A repair grant, where we are none of the vault's devices. */
+  readonly repair?: Uint8Array | undefined
 }
 
 /**
@@ -77,7 +79,8 @@ export async function placePack(
   let bytesSent = 0
 
   const put = async (shareNumber: number, piece: Uint8Array, within: AbortSignal) => {
-    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece, isTidying }
+    const { repair } = parts
+    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece, isTidying, repair }
     for (let next = order.next(); next !== undefined; next = order.next()) {
       try {
         await parts.session(next.peer).put(share, within, (size) => (bytesSent += size))

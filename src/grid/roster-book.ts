@@ -4,6 +4,7 @@
  */
 
 import { toHex } from '../../protocol/bytes.ts'
+import type { VaultId } from '../../protocol/ids.ts'
 import type { GridId } from '../../protocol/roster.ts'
 import { Roster, type Member } from '../../protocol/roster.ts'
 import { fitting, STATEMENT_SIZE_MAX, STATEMENTS_MAX } from '../../protocol/messages.ts'
@@ -73,6 +74,20 @@ export class RosterBook {
   domain(peer: PeerId): string {
     const domain = this.member(peer)?.domain
     return domain === undefined ? `peer ${peer}` : `domain ${domain}`
+  }
+
+  /**
+   * Bytes that a vault may keep at each peer, as its devices were admitted.
+   *
+   * @returns undefined where nobody set a bound; 0 for a vault without a device here
+   */
+  quota(vault: VaultId): number | undefined {
+    const devices = this.#roster
+      .members(this.#clock.now())
+      .filter((member) => member.role === 'device' && member.vault === vault)
+    const quotas = devices.map(({ quota }) => quota ?? Infinity)
+    const most = Math.max(0, ...quotas)
+    return most === Infinity ? undefined : most
   }
 
   candidates(): Candidate[] {

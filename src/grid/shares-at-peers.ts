@@ -5,11 +5,14 @@
  * that is looked at; nothing is rebuilt, and nobody else is asked in its place.
  */
 
+import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
+import { assert } from '../base/assert.ts'
 import type { Refusal } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
-import { troubleAtPeer } from './ask-all.ts'
+import { askAll, troubleAtPeer } from './ask-all.ts'
 import type { PackLocation } from './locate-packs.ts'
+import { adoptPacks } from './peer-exchanges.ts'
 import type { PeerSession, SharePut } from './peer-session.ts'
 import { refusalOf } from './place-pack.ts'
 import { readRun, type Run } from './read-pack.ts'
@@ -19,6 +22,8 @@ export interface PeerSessions {
   /** Every storage peer. */
   readonly all: () => readonly PeerSession[]
   readonly of: (peer: PeerId) => PeerSession
+  /** A repair grant, where we are none of the vault's devices. */
+  readonly repair: () => Uint8Array | undefined
   /** Told who answered a survey. */
   readonly onSurvey?: (survey: Survey) => void
   /** Told of every share that a peer took (`undefined`), and of every other outcome. */
@@ -89,6 +94,39 @@ export class SharesAtPeers {
     return await readRun(this.#sessions.of(peer), location, shareNumber, run, signal)
   }
 
+  /** As a helper: renew the vault's lease at every peer, those that were away a moment ago as well. */
+  async renew(signal: AbortSignal): Promise<Pick<Survey, 'answered' | 'failures'>> {
+    const grant = this.#sessions.repair()
+    assert(grant !== undefined, 'only a helper renews in words')
+    const sessions = this.#sessions.all()
+    for (const session of sessions) session.forgive()
+    const { answers, failures } = await askAll(
+      sessions,
+      (session, within) => session.renew(grant, within),
+      signal,
+    )
+    return { answered: answers.map(({ peer }) => peer), failures }
+  }
+
+  /**
+   * Tell peers that head `sequence` needs packs, each those that it holds shares of.
+   *
+   * @returns peers that could not be told
+   */
+  async adopt(
+    packs: ReadonlyMap<PeerId, readonly PackId[]>,
+    { vault, sequence }: { readonly vault: VaultId; readonly sequence: number },
+    signal: AbortSignal,
+  ): Promise<readonly PeerId[]> {
+    const adoption = { vault, sequence, repair: this.#sessions.repair() }
+    const { failures } = await askAll(
+      this.#sessions.all().filter(({ peer }) => packs.has(peer)),
+      (session, within) => adoptPacks(session, packs.get(session.peer) ?? [], adoption, within),
+      signal,
+    )
+    return failures.map(({ peer }) => peer)
+  }
+
   /**
    * @param onSent - told of every byte of the piece that went out
    * @throws {PeerError}
@@ -99,9 +137,9 @@ export class SharesAtPeers {
     signal: AbortSignal,
     onSent?: (size: number) => void,
   ): Promise<'stored' | 'held'> {
-    const { of, onPut } = this.#sessions
+    const { of, onPut, repair } = this.#sessions
     try {
-      const outcome = await of(peer).put(share, signal, onSent)
+      const outcome = await of(peer).put({ ...share, repair: repair() }, signal, onSent)
       onPut?.(peer, undefined)
       return outcome
     } catch (error) {

@@ -45,7 +45,7 @@ export interface ClientStores {
  * @throws {NewerDatabaseError}
  */
 export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<ClientStores> {
-  const { database, setAside } = openSound(ports)
+  const { database, setAside } = openSound(ports, DATABASE_NAME)
   const settings = new Settings(database)
   const spool = new Spool(ports.disk)
   try {
@@ -75,20 +75,29 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
   }
 }
 
-function openSound(ports: ClientPorts): Pick<ClientStores, 'database' | 'setAside'> {
+/**
+ * Open a database with a client's tables; one that is damaged, or of an older shape, is set aside.
+ *
+ * @throws {LockedError}
+ * @throws {NewerDatabaseError}
+ */
+export function openSound(
+  ports: Pick<ClientPorts, 'log' | 'openDatabase' | 'setDatabaseAside'>,
+  name: string,
+): Pick<ClientStores, 'database' | 'setAside'> {
   try {
-    return { database: openPrepared(ports), setAside: undefined }
+    return { database: openPrepared(ports, name), setAside: undefined }
   } catch (error) {
     if (!(error instanceof DatabaseDamagedError)) throw error
-    ports.log.warn('backupdb set aside', { reason: error.message })
-    ports.setDatabaseAside(DATABASE_NAME)
+    ports.log.warn(`${name} set aside`, { reason: error.message })
+    ports.setDatabaseAside(name)
     const setAside = error instanceof OlderDatabaseError ? 'older' : 'damaged'
-    return { database: openPrepared(ports), setAside }
+    return { database: openPrepared(ports, name), setAside }
   }
 }
 
-function openPrepared(ports: ClientPorts): DatabaseSync {
-  const database = ports.openDatabase(DATABASE_NAME)
+function openPrepared(ports: Pick<ClientPorts, 'openDatabase'>, name: string): DatabaseSync {
+  const database = ports.openDatabase(name)
   try {
     prepareDatabase(database)
     return database

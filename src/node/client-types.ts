@@ -11,9 +11,10 @@ import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
-import type { OverGrant } from './friend-types.ts'
-import type { PlacedState } from './placed-packs.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
+import type { OverGrant } from './friend-types.ts'
+import type { SeenHelper } from './helpers-seen.ts'
+import type { PlacedState } from './placed-packs.ts'
 
 export type { FileFailure, Progress } from '../backup/backup.ts'
 export type { NotSafeError } from '../backup/not-safe.ts'
@@ -150,7 +151,9 @@ export interface ClientStatus {
   readonly placed: Readonly<Record<PlacedState, number>>
   /** What the last check found; absent before the first. */
   readonly lastCheck?: HealthRecord
-  /** For more than 30 days nobody checked whether shares are lost. */
+  /** Peers that look after the vault with a repair cap; the one heard last first. */
+  readonly helpers: readonly (SeenHelper & { readonly name?: string })[]
+  /** For more than 30 days nobody checked whether shares are lost, and no helper does. */
   readonly isCheckOverdue: boolean
   /** By our clock. */
   readonly now: number

@@ -53,17 +53,18 @@ import type {
   RepairSummary,
 } from './upkeep-types.ts'
 import { VaultSession } from './vault-session.ts'
+import { repairCapOf } from './vault.ts'
 import { chooseSnapshot } from './when.ts'
 import type { WhyReport, WhyRequest } from './why-types.ts'
 
 export type * from './client-types.ts'
 export type * from './friend-types.ts'
 export type * from './maintenance-types.ts'
-export type * from './why-types.ts'
 export type * from './upkeep-types.ts'
+export type * from './why-types.ts'
 export type { ClientPorts } from './client-ports.ts'
 export type { DeviceList, Revoked, VaultDevice } from './devices.ts'
-export { createVault } from './vault.ts'
+export { createVault, RepairKeyMissingError } from './vault.ts'
 export { recover, type RecoverSummary } from './recover.ts'
 
 export class Client {
@@ -241,6 +242,16 @@ export class Client {
    */
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreSummary> {
     return translated(() => runRestore(this.#session, request, signal))
+  }
+
+  /**
+   * What to give a friend whose peer is to look after this vault.
+   *
+   * @returns a repair cap: one line of text; secret
+   * @throws {RepairKeyMissingError}
+   */
+  repairCap(): string {
+    return repairCapOf(this.#session.keyring)
   }
 
   /** @returns who lends, what each side holds for the other, and what to make of it */

@@ -1,11 +1,12 @@
 /** The repair worker of a client, put together: its database, its spool, its way to the grid. */
 
+import { isCounted } from '../grid/standing.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { CheckedPacks } from '../repair/check-packs.ts'
 import { ClientHolderBook, ClientPackList } from '../repair/client-packs.ts'
 import { LookoutFriends } from '../repair/friends.ts'
-import { SpoolSource } from '../repair/pack-source.ts'
 import type { RepairParts } from '../repair/repair-parts.ts'
+import { localPackSource } from './local-pack-source.ts'
 import type { CheckedPeer } from './upkeep-types.ts'
 import type { VaultSession } from './vault-session.ts'
 
@@ -26,7 +27,7 @@ export async function openRepair(session: VaultSession): Promise<RepairParts> {
     compute,
     grid,
     list: new ClientPackList(stores),
-    source: new SpoolSource(stores.spool),
+    source: localPackSource(session, grid),
     friends: new LookoutFriends(lookout, roster),
     bad: stores.badShares,
     book: new ClientHolderBook({ ...stores, grid, clock, vault }),
@@ -35,6 +36,7 @@ export async function openRepair(session: VaultSession): Promise<RepairParts> {
 
 /** Everybody who lends disk, as a check met them. */
 export function checkedPeers(
+  { lookout }: Pick<VaultSession, 'lookout'>,
   { grid: { roster } }: Pick<RepairParts, 'grid'>,
   { friends, packs }: Pick<CheckedPacks, 'friends' | 'packs'>,
 ): CheckedPeer[] {
@@ -49,7 +51,8 @@ export function checkedPeers(
     return {
       peer,
       isHere,
-      standing,
+      standing: lookout.standing(peer),
+      isCounted: isCounted(standing),
       shares: shares.get(peer) ?? 0,
       ...(name === undefined ? {} : { name }),
       ...(domain === undefined ? {} : { domain }),

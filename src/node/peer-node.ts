@@ -8,6 +8,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
+import type { RepairCap } from '../../protocol/cap.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { GridId } from '../../protocol/roster.ts'
 import { linkSignals } from '../base/abort.ts'
@@ -15,6 +16,7 @@ import { assert } from '../base/assert.ts'
 import type { Look } from '../base/peer-record.ts'
 import { RosterBook } from '../grid/roster-book.ts'
 import { FairUse } from '../peer/fair-use.ts'
+import { HeadSpread } from '../peer/head-spread.ts'
 import { InviteDesk } from '../peer/invite-desk.ts'
 import { PeerService } from '../peer/peer-service.ts'
 import { Sightings } from '../peer/sightings.ts'
@@ -27,6 +29,10 @@ import type { Random } from '../ports/random.ts'
 import { HeadStore } from '../store/head-store.ts'
 import { loadRoster, saveRoster } from '../store/roster-store.ts'
 import { ShareStore } from '../store/share-store.ts'
+import type { HelpedVaults } from '../store/helped-vaults.ts'
+import type { HelperService } from './helper-service.ts'
+import { withLoopback } from './loopback.ts'
+import { openHelper, type HelperPorts } from './open-helper.ts'
 import { pullCredits } from './pull-credits.ts'
 import { Spreader } from './spreader.ts'
 
@@ -39,6 +45,8 @@ export interface PeerPorts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** What it takes to look after others' vaults; without it the peer keeps caps and does nothing with them. */
+  readonly helper?: HelperPorts
 }
 
 export interface PeerOptions {
@@ -53,6 +61,8 @@ export interface PeerOptions {
   readonly reserve: number
   /** What fails together with this peer: a house, a provider. */
   readonly domain?: string
+  /** Repair caps of friends to look after from now on; those of earlier runs are on the disk. */
+  readonly help?: readonly RepairCap[]
   /** The vault of whoever lends this peer: what the peer holds for others counts for it. */
   readonly vault?: VaultId
   /** Bytes that every vault may keep here, whatever its own peers hold. */
@@ -66,6 +76,10 @@ export interface PeerNode {
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
+  /** Vaults this peer looks after. */
+  readonly helped: HelpedVaults
+  /** Absent where there was nobody to help at the start. */
+  readonly helper: HelperService | undefined
   readonly fairUse: FairUse
   /** Gives invite codes, and decides on who came with one. */
   readonly invites: InviteDesk
@@ -87,9 +101,10 @@ export async function startPeer(
   options: PeerOptions,
   signal: AbortSignal,
 ): Promise<PeerNode> {
-  const { network, disk, clock, log } = ports
+  const { disk, clock, random, log } = ports
   const peer = peerIdOf(options.key.publicKey)
-  assert(network.self === peer, 'the network was made for this key')
+  assert(ports.network.self === peer, 'the network was made for this key')
+  const network = withLoopback(ports.network)
 
   const roster = await openRoster(ports, options)
   const shareStore = await ShareStore.open(ports, options)
@@ -110,19 +125,25 @@ export async function startPeer(
   const parts = { network, clock, log, shareStore, headStore, roster, invites, sightings, fairUse }
   const service = new PeerService(parts)
   const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
+  const heads = new HeadSpread({ clock, random, log, shareStore, headStore })
   await service.start()
+  const looking = { network, disk, clock, random, log, roster }
+  const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
 
   const stopped = runAll(signal, [
     (within) => service.run(within),
     (within) => sweeper.run(within),
     (within) => spreader.gossip(within),
     (within) => spreader.passOn(within),
+    (within) => heads.run(spreader.grid, within),
     (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
+    ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, invites, spreader, fairUse, stopped }
+  const helping = { helped, helper }
+  return { peer, roster, shareStore, headStore, ...helping, invites, spreader, fairUse, stopped }
 }
 
 async function openRoster(

@@ -137,8 +137,8 @@ async function makeHome(
 }
 
 /**
- * Tell peers at once what is needed: the lost machine may not have come to it, what nobody adopted expires,
- * and to read it all may take longer than it has left. Where an older head was chosen, nothing that was
+ * Tell peers at once what is needed: the lost machine may not have come to it, and may have said last that it
+ * does without what came before. Where an older head was chosen, nothing that was
  * released since goes.
  *
  * @returns how many peers could not be told

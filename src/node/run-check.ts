@@ -41,7 +41,7 @@ export async function runCheck(
   const numbers = new Set(lost.flatMap(({ pack }) => pack.numbers))
   const affected = numbers.size === 0 ? [] : await affectedBy(session, numbers, signal)
   return {
-    peers: checkedPeers(parts, checked),
+    peers: checkedPeers(session, parts, checked),
     packs: checked.packs,
     dropped: checked.dropped,
     verified,

@@ -21,9 +21,11 @@ import type { PeerId } from '../ports/network.ts'
 import { inTransaction } from '../store/database.ts'
 import { certificateOf } from '../store/keyring.ts'
 import type { PackRow } from '../store/packs.ts'
+import { GAP_SIZE } from '../store/published.ts'
 import { mergePacks, planMerge, planMoves, type Found, type OldPack } from './merge-packs.ts'
 import { maintain, type MaintainParts } from './maintain.ts'
 import type { GcRequest, GcSummary } from './maintenance-types.ts'
+import { noteOldLedgers } from './old-ledgers.ts'
 import type { VaultSession } from './vault-session.ts'
 
 /** This home has no certificate for its prune key: it was made by an earlier Cairn. */
@@ -72,6 +74,7 @@ export async function runGc(
       return restoring(session, back)
     }
     if (!request.isDryRun) gone = await forgetGone(session, grid, signal)
+    await noteOldLedgers(session, grid, signal)
     const all = await findDead(session, parts, request, signal)
     const found = { ...all, dead: firstToGo(all.dead, stores.releases.all().length) }
     const plan = planMerge(parts, found)
@@ -199,9 +202,14 @@ async function findDead(
   }
   await liveObjects(state.root, source, onReference)
   const rows = packs.numbers().flatMap((number) => packs.get(number) ?? [])
-  const isNeeded = ({ number, kind, isPublished, id }: PackRow) =>
+  // A part of the ledger that cannot be read for now stays as it is.
+  const gaps = state.segments.filter(({ size }) => size === GAP_SIZE)
+  const isGap = (id: PackId) => gaps.some(({ pointer }) => pointer.pack === id)
+  const isNeeded = ({ number, kind, isPublished, id }: PackRow) => {
     // The ledger is written anew, whole; what no head names yet is named by the next.
-    !isPublished || id === undefined || (kind !== 'ledger' && live.has(number))
+    if (!isPublished || id === undefined) return true
+    return kind === 'ledger' ? isGap(id) : live.has(number)
+  }
   const needed = new Set(rows.filter(isNeeded).map(({ id }) => id))
   // Several numbers may lie in one pack: it goes when all of them do.
   const isDead = (row: PackRow) => row.isPublished && row.id !== undefined && !needed.has(row.id)

@@ -50,7 +50,7 @@ export async function runRepair(
   )
   keepHealth(stores.settings, report.health, ports.clock.now())
   return {
-    peers: checkedPeers(parts, { friends: checked.friends, packs: report.health }),
+    peers: checkedPeers(session, parts, { friends: checked.friends, packs: report.health }),
     repaired: report.packs,
     packs: report.health,
     bytesRead: report.bytesRead,

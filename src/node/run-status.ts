@@ -11,6 +11,7 @@ import { readGridFile } from '../store/grid-file.ts'
 import type { ClientStatus } from './client-types.ts'
 import { grantWarnings } from './grant-warnings.ts'
 import { friendsOf } from './friends.ts'
+import { helpersSeen } from './helpers-seen.ts'
 import { placedPacks, type PlacedState } from './placed-packs.ts'
 import type { VaultSession } from './vault-session.ts'
 import type { WhyFriend } from './why-types.ts'
@@ -20,6 +21,9 @@ const WATCHED_MS_MIN = 86_400_000
 
 /** Unnoticed for longer, losses add up to a pack's: the person must be told (docs/placement.md). */
 const CHECK_OVERDUE_MS = 30 * 86_400_000
+
+/** A helper that nobody heard for so long does not help any more: it does a round every few hours. */
+export const HELPER_SILENT_MS = 7 * 86_400_000
 
 export async function runStatus(session: VaultSession, signal: AbortSignal): Promise<ClientStatus> {
   const { ports, stores, keyring } = session
@@ -34,6 +38,12 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
   // Before the first check the clock runs from when the first friend was looked for.
   const since =
     lastCheck?.checkedAt ?? Math.min(now, ...stores.peerRecords.all().map(({ firstAt }) => firstAt))
+  const helpers = helpersSeen(states).map((helper) => {
+    const name = friends.get(helper.peer)?.name
+    return { ...helper, ...(name === undefined ? {} : { name }) }
+  })
+  // What a helper looks at every few hours needs no reminder.
+  const isHelped = helpers.some(({ at }) => now - at < HELPER_SILENT_MS)
   return {
     vault: keyring.vault,
     device: toHex(keyring.device.publicKey),
@@ -45,7 +55,8 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
     settling: open.reduce((sum, { number, total }) => sum + total - packs.holders(number).size, 0),
     placed: countPlaced(session, friends),
     ...(lastCheck === undefined ? {} : { lastCheck }),
-    isCheckOverdue: now - since > CHECK_OVERDUE_MS,
+    helpers,
+    isCheckOverdue: !isHelped && now - since > CHECK_OVERDUE_MS,
     warnings: file === undefined ? [] : grantWarnings(states, (await session.link()).roster),
     now,
   }

@@ -20,8 +20,9 @@ import type { VaultId } from '../../protocol/ids.ts'
 import { linkSignals, orAbort, type LinkedAbort } from '../base/abort.ts'
 import { withDeadline } from '../base/deadline.ts'
 import { CairnError } from '../base/errors.ts'
+import type { Look } from '../base/peer-record.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
-import { Grid, type GridParts } from '../grid/grid.ts'
+import { Grid } from '../grid/grid.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -46,8 +47,8 @@ export interface SpreaderParts {
   readonly random: Random
   readonly log: Log
   readonly roster: RosterBook
-  /** Told of who answered whenever everybody was asked. */
-  readonly onLook?: NonNullable<GridParts['onLook']>
+  /** Told who is there, whenever all are asked. */
+  readonly onLook?: (look: Look) => void
 }
 
 export interface SpreaderOptions {

@@ -22,6 +22,8 @@ export interface CheckedPeer {
   readonly domain?: string
   readonly isHere: boolean
   readonly standing: Standing
+  /** Whether its shares count: not where it was given up, if only for this run. */
+  readonly isCounted: boolean
   /** Shares that it says it holds; those it is believed to hold, where it does not answer. */
   readonly shares: number
 }

@@ -24,7 +24,7 @@ export interface WhyReport {
   /** Packs asked about, of which the grid was asked: of all packs those that are not whole. */
   readonly explanations: readonly Explanation[]
   readonly lacks: readonly LackCount[]
-  /** How many more friends would do in place of what is lacked: the most that any pack needs. */
+  /** How many more friends would make packs safe, or whole: the most that any pack asks for. */
   readonly friendsLacking: number
   readonly packsTotal: number
   /** The worst first; those with none are absent. */

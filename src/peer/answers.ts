@@ -8,13 +8,14 @@ import { packIdFromBytes } from '../../protocol/manifest.ts'
 import {
   fitting,
   HEADS_MAX,
+  HELPERS_MAX,
   LIST_SIZE_MAX,
   type ErrorCode,
   type Request,
   type RequestOf,
   type Response,
 } from '../../protocol/messages.ts'
-import { peerIdOf } from '../../protocol/peer-id.ts'
+import { peerIdOf, publicKeyOf } from '../../protocol/peer-id.ts'
 import { openRelease } from '../../protocol/release.ts'
 import type { Member } from '../../protocol/roster.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
@@ -54,7 +55,12 @@ export async function answer(
     case 'read':
       return await read(parts, member, request)
     case 'adopt':
-      return { response: adopt(parts, request) }
+      return { response: adopt(parts, member, request) }
+    case 'renew':
+      // Whoever shows a grant that counts has renewed the lease by asking.
+      return { response: { type: 'renewed' } }
+    case 'forgo':
+      return { response: forgo(parts, request) }
     case 'publish':
       return { response: await publish(parts, request) }
     case 'release':
@@ -86,7 +92,12 @@ async function status(parts: AnswerParts, member: Member): Promise<Response> {
   const common = { type: 'status', capacity, free, now: parts.clock.now() } as const
   if (role === 'peer' || vault === undefined) return { ...common, used: 0 }
   const used = parts.shareStore.used(vault)
-  return { ...common, used, ...parts.fairUse.statusOf(vault, quota) }
+  const helpers = parts.shareStore.leases.helpers.of(vault).map(({ peer, heardAt }) => ({
+    peer: publicKeyOf(peer),
+    at: Math.max(0, heardAt),
+  }))
+  const told = helpers.length === 0 ? {} : { helpers: helpers.slice(0, HELPERS_MAX) }
+  return { ...common, used, ...parts.fairUse.statusOf(vault, quota), ...told }
 }
 
 async function have(
@@ -122,11 +133,23 @@ async function read(
   return { response: { type: 'leaves', proof, bodySize: bytes.length }, body: bytes }
 }
 
-function adopt(parts: AnswerParts, request: RequestOf<'adopt'>): Response {
+function adopt(parts: AnswerParts, member: Member, request: RequestOf<'adopt'>): Response {
   const packs = request.packs.map(packIdFromBytes)
   const vault = vaultIdFromBytes(request.vault)
   const order = orderOf(parts, vault, request.head)
-  return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, request.head, order) }
+  // A helper speaks for heads that are published; what the device released for a later one stays released.
+  const sequence = member.role === 'peer' ? order : request.head
+  return { type: 'adopted', count: parts.shareStore.adopt(vault, packs, sequence, order) }
+}
+
+/** Who does not know the newest head does not know what it needs. */
+function forgo({ headStore, shareStore }: AnswerParts, request: RequestOf<'forgo'>): Response {
+  const vault = vaultIdFromBytes(request.vault)
+  const newest = headStore.newest(vault)
+  if (request.head < (newest?.sequence ?? 0)) {
+    return refuse('stale-head', 'a newer head is known here, and may need what is left')
+  }
+  return { type: 'forgone', ...shareStore.forgo(vault) }
 }
 
 function release(parts: AnswerParts, request: RequestOf<'release'>): Response {

@@ -33,6 +33,7 @@ import type { ShareUpload } from '../store/share-upload.ts'
 import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.ts'
 import type { InviteDesk } from './invite-desk.ts'
 import { isAllowed } from './permissions.ts'
+import { RepairGrants } from './repair-grants.ts'
 
 /** Streams one member may have open: four sessions of its programs. */
 export const STREAMS_PER_PEER_MAX = 16
@@ -57,12 +58,14 @@ export interface PeerServiceParts extends AnswerParts {
 
 export class PeerService {
   readonly #parts: PeerServiceParts
+  readonly #grants: RepairGrants
   readonly #streams = new Map<PeerId, number>()
   #signal: AbortSignal = AbortSignal.abort(new Error('the service does not run yet'))
   #isServing = false
 
   constructor(parts: PeerServiceParts) {
     this.#parts = parts
+    this.#grants = new RepairGrants(parts)
   }
 
   /** Take streams from now on; until `run` is called they are refused. */
@@ -144,7 +147,9 @@ export class PeerService {
         const why = `a ${member.role} may not ask for ${request.type} here`
         return await this.#respond(messages, refuse('not-admitted', why), signal)
       }
-      this.#renewLease(member)
+      const refusal = this.#grants.refusal(member, request)
+      if (refusal !== undefined) return await this.#respond(messages, refusal, signal)
+      this.#renewLease(member, request)
       return await this.#answer(messages, member, request, signal)
     } catch (error) {
       return await this.#respond(messages, this.#refusal(error, messages.remote), signal)
@@ -174,11 +179,16 @@ export class PeerService {
     return this.#parts.roster.isAdmitted(peer) || this.#parts.invites.isGuest(peer)
   }
 
-  /** Whoever could be answered is answered, even where nothing can be written any more. */
-  #renewLease({ role, vault }: Member): void {
-    if (role !== 'device' || vault === undefined) return
+  /**
+   * A device of the vault was heard, or a helper with a grant that counts. Whoever could be answered is
+   * answered, even where nothing can be written any more.
+   */
+  #renewLease(member: Member, request: Request): void {
+    const helped = this.#grants.vaultOf(request)
+    const vault = helped ?? (member.role === 'device' ? member.vault : undefined)
+    if (vault === undefined) return
     try {
-      this.#parts.shareStore.renewLease(vault)
+      this.#parts.shareStore.renewLease(vault, helped === undefined ? undefined : member.peer)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#parts.log.error('lease not renewed', { vault, why: error.message })
@@ -205,12 +215,15 @@ export class PeerService {
     const { manifest, shareNumber } = request
     const vault = vaultIdFromBytes(request.vault)
     const header = { vault, shareNumber, manifest }
-    const isTidying = request.isTidying === true
-    const limits = this.#parts.fairUse.limitsOf(vault, member.quota, isTidying)
-    const upload = await this.#parts.shareStore.begin(header, limits)
+    const { roster, shareStore, fairUse } = this.#parts
+    // A helper's bytes are the vault's own, but it drops nothing.
+    const isHelper = member.role === 'peer'
+    const quota = isHelper ? roster.quota(vault) : member.quota
+    const isTidying = request.isTidying === true && !isHelper
+    const upload = await shareStore.begin(header, fairUse.limitsOf(vault, quota, isTidying))
     if (upload === 'held') return await this.#respond(messages, { type: 'held' }, signal)
     if (typeof upload === 'string') {
-      const refusal = this.#noRoom(upload, vault, member.quota, shareLayout(header).size)
+      const refusal = this.#noRoom(upload, vault, quota, shareLayout(header).size)
       return await this.#respond(messages, refusal, signal)
     }
     let refusal: Response | undefined

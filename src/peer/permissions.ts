@@ -3,7 +3,8 @@
  *
  *     device     everything for its own vault, and who was seen
  *     recovery   reads of its own vault, and roster statements
- *     peer       reads of every vault, to check and repair; it sees ciphertext; credits, and who was seen
+ *     peer       reads of every vault, to check and repair; it sees ciphertext; credits, and who was seen.
+ *                With a vault's repair grant (repair-grants.ts) also that vault's lease, adoptions and shares
  *     invite     status and roster, to come in
  *
  * What a peer holds for whom is told to devices of its owner only: see answers.ts.
@@ -26,6 +27,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'heads',
     'put',
     'adopt',
+    'forgo',
     'publish',
     'release',
     'account',
@@ -34,20 +36,42 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'seen',
   ]),
   recovery: new Set(['status', 'roster', 'news', 'have', 'read', 'heads']),
-  peer: new Set(['status', 'roster', 'news', 'have', 'read', 'heads', 'credits', 'seen']),
+  peer: new Set([
+    'status',
+    'roster',
+    'news',
+    'have',
+    'read',
+    'heads',
+    'credits',
+    'seen',
+    'put',
+    'adopt',
+    'renew',
+  ]),
   invite: new Set(['status', 'roster', 'news']),
 }
 
+/** What a peer may ask only with a repair grant, and a device needs none for. */
+const BY_GRANT: ReadonlySet<Request['type']> = new Set(['put', 'adopt', 'renew'])
+
 /**
- * Whether the member may ask this.
+ * Whether the member may ask this; of a repair grant only that it is there, where one is needed.
  *
  * @throws {FormatError} if the request carries a head or a release that is none
  */
 export function isAllowed(member: Member, request: Request): boolean {
   if (!ALLOWED[member.role].has(request.type)) return false
+  const needsGrant = member.role === 'peer' && BY_GRANT.has(request.type)
+  if (needsGrant !== (grantIn(request) !== undefined)) return false
   const vault = vaultOf(request)
   // A peer's own vault says who lends it: it is no device of that vault, and reads every vault.
   return vault === undefined || member.role === 'peer' || vault === member.vault
+}
+
+/** @returns the repair grant that a request shows, as it came */
+export function grantIn(request: Request): Uint8Array | undefined {
+  return 'repair' in request ? request.repair : undefined
 }
 
 /** @returns the vault whose shares the member may see; `undefined` for everybody's */
@@ -60,6 +84,7 @@ function vaultOf(request: Request): VaultId | undefined {
   switch (request.type) {
     case 'put':
     case 'adopt':
+    case 'forgo':
     case 'heads':
     case 'account':
       return vaultIdFromBytes(request.vault)

@@ -1,7 +1,8 @@
 /**
  * Sweeper: lets go what nobody needs, by the peer's own age.
  *
- * Shares that no head ever adopted expire. Released ones go once their delay is over, a vault's
+ * Shares that no head adopted expire once their vault did without them for a month; of a vault that says
+ * nothing they stay, since it may be about to. Released ones go once their delay is over, a vault's
  * in the order they came due, and no faster than a few percent of its bytes a day: whoever stole a prune
  * key needs weeks to take much away, in which somebody notices. Vaults that fall silent are told to the
  * log long before their shares may make room for others.
@@ -24,8 +25,8 @@ const DAY_MS = 24 * HOUR_MS
 /** Time between two sweeps. */
 export const SWEEP_EVERY_MS = HOUR_MS
 
-/** A share that no head adopted for so long expires: a month, and a day for whoever counts otherwise. */
-export const PROVISIONAL_MS = 31 * DAY_MS
+/** A share that its vault did without for so long expires: a month, and a day for whoever counts otherwise. */
+export const FORGONE_MS = 31 * DAY_MS
 
 /** Of a vault's bytes at this peer, what releases may take in a day. */
 export const RELEASED_PER_DAY = 0.05
@@ -90,11 +91,11 @@ export class Sweeper {
 
   async #expire(age: number, signal: AbortSignal): Promise<void> {
     const { shareStore, log } = this.#parts
-    const expiresFrom = age - PROVISIONAL_MS
-    const isMeant = ({ adoptedBy, keptBy, receivedAge }: ShareAccount) =>
-      adoptedBy === null && keptBy === 0 && receivedAge <= expiresFrom
+    const expiresFrom = age - FORGONE_MS
+    const isMeant = ({ adoptedBy, keptBy, forgoneAge }: ShareAccount) =>
+      adoptedBy === null && keptBy === 0 && forgoneAge !== null && forgoneAge <= expiresFrom
     let [shares, bytes] = [0, 0]
-    for (const account of shareStore.provisional(expiresFrom, EXPIRED_MAX)) {
+    for (const account of shareStore.forgone(expiresFrom, EXPIRED_MAX)) {
       signal.throwIfAborted()
       const { vault, pack, shareNumber: share } = account
       await this.#trying('share not expired', { vault, pack, share }, async () => {

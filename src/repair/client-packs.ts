@@ -90,7 +90,7 @@ export interface ClientHolderBookParts {
   readonly published: Published
   readonly settings: Settings
   readonly spool: Pick<Spool, 'retire'>
-  readonly grid: Pick<Grid, 'adopt'>
+  readonly grid: Pick<Grid, 'adopt' | 'roster'>
   readonly clock: Clock
   readonly vault: VaultId
 }
@@ -177,7 +177,9 @@ export class ClientHolderBook implements HolderBook {
         unadopted.map(({ number }) => number),
         new Set(away),
       )
-      if (isAllDue && away.length === 0) settings.set(ADOPTED_AT, Math.max(0, now))
+      // Who is away keeps what it was told before; its turn is in a week.
+      const isHeard = away.length < grid.roster.storagePeers().length
+      if (isAllDue && isHeard) settings.set(ADOPTED_AT, Math.max(0, now))
     })
     this.#unnumbered.clear()
     return away

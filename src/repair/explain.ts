@@ -61,7 +61,7 @@ export type Lack =
 export interface Explanation {
   readonly health: PackHealth
   readonly lacks: readonly Lack[]
-  /** How many more friends would do in place of all that, if they came; each in a house of its own. */
+  /** How many more friends, each in a house of its own, would make it safe, or whole where it is safe. */
   readonly friendsLacking: number
 }
 
@@ -151,7 +151,8 @@ function explainMissing(
   const places = new Set([...holding, ...willing].map(domainOf)).size
   const shares = Math.min(missing.length, willing.length)
   const placing: Lack[] = shares === 0 ? [] : [{ type: 'placing', shares }]
-  const friendsLacking = Math.max(missing.length - willing.length, safeCount - places, 0)
+  const toSafe = Math.max(0, safeCount - places)
+  const friendsLacking = toSafe > 0 ? toSafe : Math.max(0, missing.length - willing.length)
   if (friendsLacking === 0) return { health, lacks: placing, friendsLacking }
 
   const others = [...friends.keys()].filter((peer) => !holding.has(peer) && !willing.includes(peer))

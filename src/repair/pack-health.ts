@@ -111,36 +111,61 @@ export function margin({ live, readable, pack: { shape } }: PackHealth): number 
   return new Set([...live.keys(), ...readable.keys()]).size - shape.needed
 }
 
+/** What would make packs better. */
+export interface Needs {
+  /** Missing shares that a repair can place now. */
+  readonly placeable: number
+  /** Peers more that it takes for each share to have a home. */
+  readonly friends: number
+  /** Shares more that must be found before it can be read. */
+  readonly shares: number
+  /** Peers that hold shares and do not answer. */
+  readonly back: readonly PeerId[]
+}
+
+export function needsOf({ verdict, missing, takers, silent, readable, pack }: PackHealth): Needs {
+  const { needed } = pack.shape
+  const isReadable = readable.size >= needed
+  const placeable = isReadable ? Math.min(missing.length, takers.length) : 0
+  return {
+    placeable,
+    friends: isReadable ? missing.length - placeable : 0,
+    shares: isReadable ? 0 : needed - readable.size,
+    back: verdict === 'whole' ? [] : silent,
+  }
+}
+
+/** What the packs of a group need together. */
+export function needsOfAll(packs: readonly PackHealth[]): Needs {
+  const all = packs.map(needsOf)
+  return {
+    placeable: all.reduce((sum, { placeable }) => sum + placeable, 0),
+    friends: Math.max(0, ...all.map(({ friends }) => friends)),
+    shares: Math.max(0, ...all.map(({ shares }) => shares)),
+    back: [...new Set(all.flatMap(({ back }) => back))].toSorted(),
+  }
+}
+
 /**
  * What would make it better, in words; nothing for a pack that is whole.
  *
  * @param nameOf - what a person calls the peer
  */
 export function fixes(health: PackHealth, nameOf: (peer: PeerId) => string): string[] {
-  const { verdict, missing, takers, silent, readable, live } = health
-  const { shape } = health.pack
-  const back = silent.length === 0 ? undefined : `${silent.map(nameOf).join(', ')} back online`
-  switch (verdict) {
-    case 'whole':
-      return []
-    case 'lost':
-      return [
-        `${readable.size} of ${shape.needed} shares that it takes are left`,
-        ...(back === undefined ? [] : [back]),
-      ]
-    case 'out-of-reach':
-      return [`${shape.needed - readable.size} more shares: ${back ?? 'a holder back online'}`]
-    default: {
-      const placeable = Math.min(missing.length, takers.length)
-      const homeless = missing.length - placeable
-      const unheard = back !== undefined && live.size < shape.total ? [back] : []
-      return [
-        ...(placeable === 0 ? [] : [`"cairn repair": it places ${count(placeable, 'share')}`]),
-        ...(homeless === 0 ? [] : [`${count(homeless, 'more friend')} with disk to lend`]),
-        ...unheard,
-      ]
-    }
-  }
+  return fixesFor(needsOf(health), nameOf)
+}
+
+export function fixesFor(
+  { placeable, friends, shares, back }: Needs,
+  nameOf: (peer: PeerId) => string,
+): string[] {
+  const names = back.map(nameOf).toSorted().join(', ')
+  return [
+    ...(placeable === 0 ? [] : [`"cairn repair": it places ${count(placeable, 'share')}`]),
+    ...(friends === 0 ? [] : [`${count(friends, 'more friend')} with disk to lend`]),
+    ...(shares === 0 ? [] : [`${count(shares, 'more share')}, wherever they come from`]),
+    ...(back.length === 0 ? [] : [`${names} back online`]),
+  ]
 }
 
 const NOBODY: HolderFacts = { standing: 'gone', isSeenLately: false }

@@ -2,36 +2,31 @@
  * Making a pack again: its bytes from a source of our own as far as that goes, the rest from peers, and
  * all of it proven before anything goes out.
  *
- * The code works on every column of bytes for itself: row r of any k shares gives row r of all. So where
- * some data shares are known here, a row costs one leaf of another share for each data share that lacks
- * it, be it its own or one of parity. Every leaf that comes from a peer is verified against its root, and
- * the whole is encoded again: only what gives the pack's name was the pack. Bytes of our own are proven by
- * that alone, and if they were wrong the whole is read from peers.
+ * Where some data shares are known here, a row of leaves costs one leaf of another share for each data share
+ * that lacks it, be it its own or one of parity (pack-assembly.ts). Every leaf that comes from a peer is
+ * verified against its root, and the whole is encoded again: only what gives the pack's name was the pack.
+ * Bytes of our own are proven by that alone; if they were wrong, the least sure are read from peers first.
  *
  * What is trusted, and in which order: docs/adr/0060-what-repair-trusts.md
  */
 
-import type { Extent } from '../../protocol/extents.ts'
 import { FormatError } from '../../protocol/errors.ts'
 import { pieceSize, type Manifest } from '../../protocol/manifest.ts'
 import { READ_SIZE_MAX } from '../../protocol/messages.ts'
 import { assert } from '../base/assert.ts'
 import { PeerRefusedError } from '../base/errors.ts'
-import { mapPool } from '../base/pool.ts'
 import { release, unfilled } from '../codec/buffers.ts'
 import { PackMismatchError, type EncodedPack } from '../codec/encode-pack.ts'
-import { decodePieces, type Piece } from '../codec/erasure.ts'
 import { troubleAtPeer } from '../grid/ask-all.ts'
 import { NotEnoughSharesError, type PackLocation } from '../grid/grid.ts'
+import type { Run } from '../grid/read-pack.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PackKind } from '../store/packs.ts'
+import { fillPack, type ReadShare } from './fill-pack.ts'
+import { PackAssembly } from './pack-assembly.ts'
 import type { ShapedPack } from './pack-list.ts'
 import { allFromPeers, type Origin, type SourcedPack } from './pack-source.ts'
 import type { RepairParts } from './repair-parts.ts'
-import { rowsToFill, type Rows } from './rows-to-fill.ts'
-
-/** Stretches of rows fetched at a time, each up to 1 MiB of k shares. */
-const FILL_WIDTH = 2
 
 /** What leaves of metadata and of content have, where no manifest is there to tell (src/backup/uploader.ts). */
 const LEAF_SIZES: Readonly<Record<PackKind, readonly number[]>> = {
@@ -74,16 +69,19 @@ export class PackMaker {
    */
   async finish(
     { id, kind, shape }: ShapedPack,
-    { bytes, gaps, origin }: SourcedPack,
+    sourced: SourcedPack,
     location: PackLocation | undefined,
     signal: AbortSignal,
   ): Promise<MadePack | undefined> {
-    if (location === undefined && gaps.length > 0) {
+    const { origin } = sourced
+    if (location === undefined && sourced.gaps.length > 0) {
       throw new NotEnoughSharesError(id, { found: 0, needed: shape.needed })
     }
-    const whole = location === undefined ? bytes : await this.#fill(location, bytes, gaps, signal)
+    const whole =
+      location === undefined ? sourced.bytes : await this.#complete(location, sourced, signal)
     const leafSizes = location === undefined ? LEAF_SIZES[kind] : [location.manifest.leafSize]
     for (const leafSize of leafSizes) {
+      if (whole === undefined) break
       const encoded = await this.#encode(whole.slice(0, shape.size), { ...shape, leafSize })
       if (encoded.id === id) {
         release(whole)
@@ -132,67 +130,32 @@ export class PackMaker {
     return piece
   }
 
-  /** @returns the pack with zeros behind it, up to a whole number of pieces */
-  async #fill(
+  /**
+   * Fetch what is lacking, and what there are doubts of where the whole turns out to be wrong.
+   *
+   * @returns `undefined` where that is not the manifest's pack in the end
+   * @throws {NotEnoughSharesError}
+   */
+  async #complete(
     location: PackLocation,
-    bytes: Uint8Array,
-    gaps: readonly Extent[],
+    sourced: SourcedPack,
     signal: AbortSignal,
-  ): Promise<Uint8Array> {
-    const { manifest } = location
-    const whole = unfilled(manifest.needed * pieceSize(manifest))
-    whole.set(bytes.subarray(0, manifest.size))
-    whole.fill(0, manifest.size)
-    release(bytes)
-    const failed = new Set<number>()
-    await mapPool(
-      rowsToFill(manifest, gaps),
-      FILL_WIDTH,
-      (rows, within) => this.#fillRows(location, whole, rows, failed, within),
-      signal,
-    )
-    return whole
-  }
-
-  async #fillRows(
-    location: PackLocation,
-    whole: Uint8Array,
-    rows: Rows,
-    failed: Set<number>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Uint8Array | undefined> {
     const { id, manifest } = location
-    const { needed, total } = manifest
-    const parity = Array.from({ length: total - needed }, (_, index) => needed + index)
-    // The data shares themselves first, since they need no arithmetic; always in the same order, so that
-    // as few different shares are read as can be.
-    const choices = [...rows.wanted, ...parity].filter((share) => location.holders.has(share))
-    const take = async (_: number, within: AbortSignal): Promise<Piece[]> => {
-      for (let next = choices.shift(); next !== undefined; next = choices.shift()) {
-        const bytes = await this.#fetch(location, next, rows, failed, within)
-        if (bytes !== undefined) return [{ index: next, bytes }]
+    const assembly = new PackAssembly(manifest, sourced)
+    const holders = new Set(location.holders.keys())
+    const failed = new Set<number>()
+    const read: ReadShare = ({ shareNumber, run }, within) =>
+      this.#fetch(location, shareNumber, run, failed, within)
+    for (;;) {
+      const short = await fillPack(assembly, manifest, holders, read, signal)
+      if (short !== undefined) {
+        throw new NotEnoughSharesError(id, { found: short.found, needed: manifest.needed })
       }
-      return []
-    }
-    const fetched = (await mapPool(rows.wanted, needed, take, signal)).flat()
-    if (fetched.length < rows.wanted.length) {
-      const known = needed - rows.wanted.length
-      throw new NotEnoughSharesError(id, { found: known + fetched.length, needed })
-    }
-    const from = rows.first * manifest.leafSize
-    const size = rowsSize(manifest, rows)
-    const slice = (share: number) => {
-      const start = share * pieceSize(manifest) + from
-      return whole.subarray(start, start + size)
-    }
-    const here = Array.from({ length: needed }, (_, share) => share)
-      .filter((share) => !rows.wanted.includes(share))
-      .map((index) => ({ index, bytes: slice(index) }))
-    const data = decodePieces([...here, ...fetched], manifest)
-    for (const share of rows.wanted) {
-      const piece = data[share]
-      assert(piece !== undefined, 'decoding gives every data share')
-      slice(share).set(piece)
+      const wrong = assembly.wrongShares()
+      if (wrong.length === 0) return assembly.bytes
+      this.#parts.log.info('pack not made at once', { pack: id, from: sourced.origin })
+      if (!assembly.doubt(wrong)) return undefined
     }
   }
 
@@ -200,7 +163,7 @@ export class PackMaker {
   async #fetch(
     location: PackLocation,
     shareNumber: number,
-    { first, count }: Pick<Rows, 'first' | 'count'>,
+    { first, count }: Run,
     failed: Set<number>,
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
@@ -261,7 +224,7 @@ export function isShareBad(error: Error): boolean {
   return error instanceof FormatError
 }
 
-function rowsSize(manifest: Manifest, { first, count }: Pick<Rows, 'first' | 'count'>): number {
+function rowsSize(manifest: Manifest, { first, count }: Run): number {
   const { leafSize } = manifest
   return Math.min(count * leafSize, pieceSize(manifest) - first * leafSize)
 }

@@ -6,29 +6,26 @@
  * pack's very name goes out.
  */
 
-import type { Extent } from '../../protocol/extents.ts'
+import type { PackId } from '../../protocol/manifest.ts'
 import { unfilled } from '../codec/buffers.ts'
 import type { PackLocation } from '../grid/locate-packs.ts'
 import type { Spool } from '../store/spool.ts'
+import type { MadeBytes } from './pack-assembly.ts'
 import type { PackShape, ShapedPack } from './pack-list.ts'
 
 /** Where the bytes of a re-made pack came from; for reports. */
 export type Origin = 'spool' | 'files' | 'peers'
 
-export interface SourcedPack {
+export interface SourcedPack extends MadeBytes {
   readonly origin: Origin
-  /** The pack at its beginning; may be longer. Handed over. */
-  readonly bytes: Uint8Array
-  /**
-   * What could not be made, to be read from peers: stretches of the pack, ascending, not touching each
-   * other. What `bytes` has there means nothing.
-   */
-  readonly gaps: readonly Extent[]
   /** Bytes that the source itself asked of peers. */
   readonly bytesRead: number
 }
 
 export interface PackSource {
+  /** Told which packs will be asked for, in this order. */
+  expect?(packs: readonly PackId[]): void
+
   /**
    * About how many bytes of the pack it could not make, as far as can be told without making it; for
    * plans and budgets.
@@ -81,6 +78,10 @@ export class FirstOf implements PackSource {
 
   constructor(sources: readonly PackSource[]) {
     this.#sources = sources
+  }
+
+  expect(packs: readonly PackId[]): void {
+    for (const source of this.#sources) source.expect?.(packs)
   }
 
   async estimate(pack: ShapedPack, signal: AbortSignal): Promise<number | undefined> {

@@ -118,6 +118,7 @@ class Run {
   }
 
   async run(): Promise<void> {
+    this.#parts.source?.expect?.(this.#due.map(({ pack }) => pack.id))
     for (let from = 0; from < this.#due.length; from += LOCATE_COUNT) {
       const some = this.#due.slice(from, from + LOCATE_COUNT)
       const isOver = this.#isOver()

@@ -7,24 +7,18 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
-import {
-  decodeLedgerSegment,
-  type LedgerPointer,
-  type LedgerSegment,
-  type PackEntry,
-} from '../../protocol/ledger.ts'
+import type { LedgerPointer, LedgerSegment, PackEntry } from '../../protocol/ledger.ts'
 import { openLedger, openRoot, type OpenedHead } from '../../protocol/head.ts'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import { decodeRoot, type Root } from '../../protocol/root.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
-import { CairnError, FormatError } from '../base/errors.ts'
-import { open } from '../codec/seal.ts'
+import { CairnError } from '../base/errors.ts'
 import type { Grid } from '../grid/grid.ts'
+import { LedgerReader } from '../history/ledger-reader.ts'
 import type { ObjectSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { FoundEntry } from '../history/visible.ts'
-import { PackNotFoundError } from '../history/vault-objects.ts'
 import type { Log } from '../ports/log.ts'
 import type { PeerId } from '../ports/network.ts'
 import { toKey, type Names } from '../source/path.ts'
@@ -43,11 +37,14 @@ const BATCH_SIZE = 2_000
 /** Setting: the entries are being filled, and what was removed since cannot be told from them. */
 const ENTRIES_MISSING = 'entries missing'
 
+/**
+ * Setting: packs that earlier ledgers lie in are among the packs; without it they are to be found by the
+ * heads that peers keep.
+ */
+export const LEDGERS_KNOWN = 'ledgers known'
+
 /** Bytes of a ledger row, about: as the ledger writer counts them. */
 const ROW_SIZE = 64
-
-/** A ledger segment names at most this many older ones, so no ledger has more. */
-const SEGMENTS_MAX = 64
 
 export interface LocalStateParts {
   readonly database: DatabaseSync
@@ -67,10 +64,12 @@ export interface LocalStateParts {
 export class LocalState {
   readonly #parts: LocalStateParts
   readonly #keys: ReadKeys
+  readonly #ledger: LedgerReader
 
   constructor(parts: LocalStateParts, keys: ReadKeys) {
     this.#parts = parts
     this.#keys = keys
+    this.#ledger = new LedgerReader(parts)
   }
 
   /**
@@ -84,14 +83,15 @@ export class LocalState {
    */
   async follow(head: OpenedHead, signal: AbortSignal): Promise<Root> {
     const { database, packs, published, releases, settings, source } = this.#parts
-    const segments = await this.#readLedger(openLedger(head, this.#keys.ledgerKey), signal)
+    const pointer = openLedger(head, this.#keys.ledgerKey)
+    const [newest, segments] = await this.#ledger.read(pointer, signal)
     const root = openRoot(head, this.#keys.headKey)
     inTransaction(database, () => {
       // Oldest first: where two segments give the same number, the newer one holds.
       const older = segments.flatMap(({ segment }) => segment ?? []).toReversed()
       this.#forgetOthers(older)
       for (const segment of older) this.#putPacks(segment)
-      this.#putReleases(segments[0]?.segment)
+      this.#putReleases(newest)
       releases.forgetNeeded()
       const numberMax = Math.max(packs.numberMax(), releases.numberMax())
       settings.set('pack number', Math.max(numberMax, settings.counter('pack number')))
@@ -99,9 +99,10 @@ export class LocalState {
         sequence: head.sequence,
         head: head.id,
         root,
-        segments: segments.map(({ record }) => record),
+        segments: segments.map(({ pointer: at, segment }) => recordOf(at, segment)),
       })
       published.clearPending()
+      settings.remove(LEDGERS_KNOWN)
       // Entries of another snapshot would hide what was removed since: none are better.
       this.#clearEntries()
     })
@@ -115,8 +116,8 @@ export class LocalState {
   async noteLeftBehind(head: OpenedHead, signal: AbortSignal): Promise<void> {
     const { database, packs, releases, settings } = this.#parts
     const ledger = openLedger(head, this.#keys.ledgerKey)
-    const newest = await this.#tryReadSegment(ledger, signal)
-    const older = (newest?.previous ?? []).map((pointer) => this.#tryReadSegment(pointer, signal))
+    const newest = await this.#ledger.tryRead(ledger, signal)
+    const older = (newest?.previous ?? []).map((pointer) => this.#ledger.tryRead(pointer, signal))
     const segments = [newest, ...(await Promise.all(older))].flatMap((segment) => segment ?? [])
     const known = new Set([
       ...packs.numbers().map((number) => packs.get(number)?.id),
@@ -145,7 +146,7 @@ export class LocalState {
     if (state === undefined) return
     for (const [index, { pointer, size }] of state.segments.entries()) {
       if (size !== GAP_SIZE) continue
-      const segment = await this.#tryReadSegment(pointer, signal)
+      const segment = await this.#ledger.tryRead(pointer, signal)
       if (segment === undefined) continue
       const missing = segment.packs.filter(({ number }) => packs.get(number) === undefined)
       inTransaction(database, () => {
@@ -279,63 +280,19 @@ export class LocalState {
   }
 
   /** The newest segment tells of all packs in release. */
-  #putReleases(newest: LedgerSegment | undefined): void {
+  #putReleases(newest: LedgerSegment): void {
     const { releases, packs } = this.#parts
     for (const { pack } of releases.all()) {
       if (packs.get(pack.number) === undefined) packs.remove(pack.number)
     }
     releases.clear()
-    for (const { sequence, packs: released } of newest?.released ?? []) {
+    for (const { sequence, packs: released } of newest.released) {
       for (const { number, id, base, extents, size, needed, total, holders } of released) {
         const row = { number, id, base, extents, size, needed, total }
         releases.put(sequence, { ...row, kind: 'data', state: 'complete', isPublished: true })
         packs.setHolders(number, holdersOf(holders, newest))
       }
     }
-  }
-
-  /** @returns the segments, newest first; without the `segment` where an older one cannot be read */
-  async #readLedger(
-    newest: LedgerPointer,
-    signal: AbortSignal,
-  ): Promise<{ segment: LedgerSegment | undefined; record: SegmentRecord }[]> {
-    const first = await this.#readSegment(newest, signal)
-    if (first.previous.length > SEGMENTS_MAX) throw new FormatError('ledger: too many segments')
-    const segments: { segment: LedgerSegment | undefined; record: SegmentRecord }[] = [
-      { segment: first, record: recordOf(newest, first) },
-    ]
-    for (const pointer of first.previous) {
-      const segment = await this.#tryReadSegment(pointer, signal)
-      segments.push({ segment, record: recordOf(pointer, segment) })
-    }
-    return segments
-  }
-
-  async #tryReadSegment(
-    pointer: LedgerPointer,
-    signal: AbortSignal,
-  ): Promise<LedgerSegment | undefined> {
-    try {
-      return await this.#readSegment(pointer, signal)
-    } catch (error) {
-      signal.throwIfAborted()
-      if (!(error instanceof CairnError)) throw error
-      const { pack } = pointer
-      this.#parts.log.warn('ledger unreadable', { pack, error: error.name, why: error.message })
-      return undefined
-    }
-  }
-
-  async #readSegment(pointer: LedgerPointer, signal: AbortSignal): Promise<LedgerSegment> {
-    const { grid } = this.#parts
-    const location = (await grid.have([pointer.pack], signal)).get(pointer.pack)
-    if (location === undefined) {
-      throw new PackNotFoundError(`No peer that answers holds the ledger, pack ${pointer.pack}`)
-    }
-    const sealed = await grid.read(location, pointer.offset, pointer.length, signal)
-    const { kind, body } = open(sealed, { type: 'raw', secret: pointer.key })
-    if (kind !== 'ledger') throw new FormatError(`An object of kind ${kind} stands for the ledger`)
-    return decodeLedgerSegment(body)
   }
 }
 

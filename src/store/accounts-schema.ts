@@ -100,6 +100,17 @@ const THIRD = `
 `
 
 /**
+ * Version 3 too: a provisional share goes some time after its vault did without it, and not before. What was
+ * there waits for the vault's next word.
+ */
+const THIRD_ALSO = `
+  ALTER TABLE shares ADD COLUMN forgone_age INTEGER;  -- of this peer, ms; NULL: the vault may need it
+  DROP INDEX shares_provisional;
+  CREATE INDEX shares_provisional ON shares (vault) WHERE adopted_by IS NULL;
+  CREATE INDEX shares_forgone ON shares (forgone_age) WHERE forgone_age IS NOT NULL;
+`
+
+/**
  * Make the tables, or bring an older Cairn's up to date; all of it or nothing.
  *
  * @throws {VersionError} a newer Cairn wrote them; nothing was changed
@@ -117,6 +128,7 @@ export function prepareAccounts(database: DatabaseSync): void {
     if (version < 1) database.exec(FIRST)
     if (version < 2) database.exec(SECOND)
     database.exec(THIRD)
+    database.exec(THIRD_ALSO)
     database.exec(`UPDATE accounts_schema SET version = ${SCHEMA_VERSION}`)
   })
 }

@@ -34,8 +34,16 @@ export interface Keyring {
   readonly pruneKey: SigningKey
   /** Lets the prune key release for this vault; absent in keyrings of Cairns that released nothing. */
   readonly pruneCertificate?: Uint8Array
+  /** What a helper is given; absent in keyrings of Cairns that had no helpers. */
+  readonly repair?: CertifiedKey
   /** The identity that the 24 words can take on; admitted to the grid beside the device. */
   readonly recovery: PeerId
+}
+
+/** A key, and the vault's certificate for it. */
+export interface CertifiedKey {
+  readonly key: SigningKey
+  readonly certificate: Uint8Array
 }
 
 /** There is no vault in this home. */
@@ -62,12 +70,14 @@ const schema = z.strictObject({
   ledgerKey: bytesField(32, 32),
   pruneKey: bytesField(32, 32),
   pruneCertificate: bytesField(1, 1_024).optional(),
+  repair: z.strictObject({ key: bytesField(32, 32), certificate: bytesField(1, 1_024) }).optional(),
   recovery: z.string().max(128),
 })
 
 /** @throws {VaultExistsError} */
 export async function createKeyring(disk: Disk, keyring: Keyring): Promise<void> {
   await assertNoKeyring(disk)
+  const { repair } = keyring
   const bytes = encodeCbor({
     version: 1,
     vault: vaultIdToBytes(keyring.vault),
@@ -77,6 +87,9 @@ export async function createKeyring(disk: Disk, keyring: Keyring): Promise<void>
     ledgerKey: keyring.ledgerKey,
     pruneKey: keyring.pruneKey.seed,
     ...certificateField(keyring.pruneCertificate),
+    ...(repair === undefined
+      ? {}
+      : { repair: { key: repair.key.seed, certificate: repair.certificate } }),
     recovery: keyring.recovery,
   })
   await writeWhole(disk, PATH, bytes)
@@ -109,6 +122,14 @@ export async function readKeyring(disk: Disk): Promise<Keyring> {
     ledgerKey: stored.ledgerKey,
     pruneKey: signingKeyFromSeed(stored.pruneKey),
     ...certificateField(stored.pruneCertificate),
+    ...(stored.repair === undefined
+      ? {}
+      : {
+          repair: {
+            key: signingKeyFromSeed(stored.repair.key),
+            certificate: stored.repair.certificate,
+          },
+        }),
     recovery: stored.recovery as PeerId,
   }
 }

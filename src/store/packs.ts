@@ -100,6 +100,14 @@ export class Packs {
     return rows.map((row) => toPack(row as unknown as PackColumns))
   }
 
+  /** @returns the numbers that lie in one pack, ascending: after merging they are several */
+  ofId(id: PackId): PackRow[] {
+    const rows = statement(this.#database, 'SELECT * FROM packs WHERE id = ? ORDER BY number').all(
+      packIdToBytes(id),
+    )
+    return rows.map((row) => toPack(row as unknown as PackColumns))
+  }
+
   /** @returns the numbers of all packs, ascending */
   numbers(): number[] {
     const rows = statement(this.#database, 'SELECT number FROM packs ORDER BY number').all()

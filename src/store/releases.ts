@@ -69,7 +69,7 @@ export class Releases {
    */
   settle(sequence: number): ReleaseRow[] {
     statement(this.#database, 'DELETE FROM releases WHERE cancelled_by = ?').run(sequence)
-    this.#database.exec(`DELETE FROM releases WHERE ${IS_BACK}`)
+    this.forgetNeeded()
     const planned = this.#rows('WHERE is_planned = 1 AND sequence = ?', sequence)
     statement(this.#database, 'UPDATE releases SET is_planned = 0 WHERE sequence = ?').run(sequence)
     return planned
@@ -112,10 +112,7 @@ export class Releases {
 
   /** The same bytes make the same pack: one that was made again, under another number, is needed again. */
   forgetNeeded(): void {
-    this.#database.exec(
-      `DELETE FROM releases WHERE is_planned = 0 AND EXISTS
-         (SELECT 1 FROM packs WHERE packs.id = releases.id AND packs.number <> releases.number)`,
-    )
+    this.#database.exec(`DELETE FROM releases WHERE ${IS_BACK}`)
   }
 
   /** The pack is gone from every peer, or is needed again. */

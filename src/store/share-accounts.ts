@@ -40,6 +40,8 @@ export interface ShareAccount extends ShareKey {
   readonly receivedAge: number
   /** The highest sequence that an adoption or a cancel named: older releases count no more. */
   readonly keptBy: number
+  /** The peer's age, ms, when the vault first did without it, though it came before; null: it did not. */
+  readonly forgoneAge: number | null
   /** Null: not in release. */
   readonly release: DueRelease | null
   /** Found damaged on disk: not offered any more, and replaced when it comes again. */
@@ -74,6 +76,11 @@ export class ShareAccounts {
   /** @returns bytes held for this vault, or for everybody */
   used(vault?: VaultId): number {
     return countOf(this.#used, vault)
+  }
+
+  /** @returns vaults of which anything is held */
+  vaults(): VaultId[] {
+    return [...this.#used].flatMap(([vault, size]) => (size > 0 ? [vault] : [])).toSorted()
   }
 
   /** @returns those of the bytes held that are in release */
@@ -123,11 +130,27 @@ export class ShareAccounts {
   }
 
   /**
-   * @returns at most `limit` provisional shares that came at this age or before, the oldest first;
-   *   without those that were adopted once and wait for their release
+   * @returns at most `limit` shares that their vaults did without at this age or before, those forgone
+   *   first; without those that were adopted once and wait for their release
    */
-  provisional(age: number, limit: number): ShareAccount[] {
-    return this.#statements.provisional.all(age, limit).map(toAccount)
+  forgone(age: number, limit: number): ShareAccount[] {
+    return this.#statements.forgone.all(age, limit).map(toAccount)
+  }
+
+  /** @returns at most `limit` of the vault's provisional shares, by pack and share number */
+  provisionalOf(vault: VaultId, limit: number): ShareAccount[] {
+    return this.#statements.provisionalOf.all(vault, limit).map(toAccount)
+  }
+
+  /**
+   * The vault does without all shares of its that no head adopted; from when on stays with each.
+   *
+   * @returns how many they are, and bytes of their files
+   */
+  forgo(vault: VaultId, age: number): { readonly count: number; readonly bytes: number } {
+    this.#statements.forgo.run(age, vault)
+    const row = this.#statements.sumProvisional.get(vault)
+    return { count: Number(row?.['count'] ?? 0), bytes: Number(row?.['bytes'] ?? 0) }
   }
 
   /** @returns vaults with shares whose release is due at this age */
@@ -161,6 +184,7 @@ export class ShareAccounts {
       account.keptBy,
       account.release?.sequence ?? null,
       account.release?.dueAge ?? null,
+      account.forgoneAge,
     )
     this.#count(before, account)
   }
@@ -222,6 +246,7 @@ const COLUMNS = [
   'kept_by',
   'released_by',
   'due_age',
+  'forgone_age',
 ]
 
 function prepare(database: DatabaseSync) {
@@ -232,13 +257,22 @@ function prepare(database: DatabaseSync) {
     ofPack: select('WHERE pack = ? ORDER BY share, vault'),
     ofVault: select('WHERE vault = ? ORDER BY pack, share LIMIT ?'),
     all: select('ORDER BY pack, share, vault'),
+    forgone: select(
+      `WHERE forgone_age <= ? AND (kept_by = 0 OR due_age IS NULL)
+       ORDER BY forgone_age, pack, share LIMIT ?`,
+    ),
+    provisionalOf: select('WHERE vault = ? AND adopted_by IS NULL ORDER BY pack, share LIMIT ?'),
+    forgo: database.prepare(
+      `UPDATE shares SET forgone_age = ?
+       WHERE vault = ? AND adopted_by IS NULL AND forgone_age IS NULL`,
+    ),
+    sumProvisional: database.prepare(
+      `SELECT COUNT(*) AS count, SUM(size) AS bytes FROM shares
+       WHERE vault = ? AND adopted_by IS NULL`,
+    ),
     adopted: select(
       `WHERE adopted_by IS NOT NULL AND due_age IS NULL AND is_damaged = 0
        AND (pack, share, vault) > (?, ?, ?) ORDER BY pack, share, vault LIMIT ?`,
-    ),
-    provisional: select(
-      `WHERE adopted_by IS NULL AND received_age <= ? AND (kept_by = 0 OR due_age IS NULL)
-       ORDER BY received_age, pack, share LIMIT ?`,
     ),
     vaultsDue: database.prepare(
       'SELECT DISTINCT vault FROM shares WHERE due_age IS NOT NULL AND due_age <= ? ORDER BY vault',
@@ -270,6 +304,7 @@ function toAccount(row: Row): ShareAccount {
     receivedAge: Number(row['received_age']),
     adoptedBy: row['adopted_by'] === null ? null : Number(row['adopted_by']),
     keptBy: Number(row['kept_by']),
+    forgoneAge: row['forgone_age'] === null ? null : Number(row['forgone_age']),
     release: isReleased
       ? { sequence: Number(row['released_by']), dueAge: Number(row['due_age']) }
       : null,

@@ -84,8 +84,8 @@ async function enter(parts: RecountParts, key: ShareKey): Promise<boolean> {
     })
     if (size === undefined) return false
     const receivedAt = clock.now()
-    const fresh = { receivedAt, receivedAge: age, keptBy: 0, release: null, isDamaged: false }
-    accounts.put({ ...key, ...fresh, size, adoptedBy: ADOPTED_UNKNOWN })
+    const fresh = { receivedAt, receivedAge: age, keptBy: 0, forgoneAge: null, release: null }
+    accounts.put({ ...key, ...fresh, size, adoptedBy: ADOPTED_UNKNOWN, isDamaged: false })
     return true
   } catch (error) {
     if (error instanceof DiskError) {

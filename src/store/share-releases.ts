@@ -57,7 +57,8 @@ export function adoptShares(
     for (const account of found) {
       const kept = keep(account, word)
       const adoptedBy = account.adoptedBy ?? word.sequence
-      if (kept !== account || adoptedBy !== account.adoptedBy) accounts.put({ ...kept, adoptedBy })
+      if (kept === account && adoptedBy === account.adoptedBy) continue
+      accounts.put({ ...kept, adoptedBy, forgoneAge: null })
     }
     return found.length
   })

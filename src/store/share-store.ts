@@ -22,6 +22,7 @@ import { KeyedMutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
+import type { PeerId } from '../ports/network.ts'
 import { AgeClock } from './age-clock.ts'
 import { ByteDays } from './byte-days.ts'
 import { makeDurableFolder } from './durable-folder.ts'
@@ -215,9 +216,19 @@ export class ShareStore {
     return cancelReleases(this.#releaseParts(), release, order)
   }
 
-  /** @returns at most `limit` provisional shares that came at this age or before */
-  provisional(age: number, limit: number): ShareAccount[] {
-    return this.#accounts.provisional(age, limit)
+  /**
+   * Take the vault's word that it needs nothing of what came so far but what was adopted. Who was not
+   * asked for long may know more: that the word is of the newest head is for the caller to know.
+   *
+   * @returns how many shares are not adopted, and bytes of their files
+   */
+  forgo(vault: VaultId): { readonly count: number; readonly bytes: number } {
+    return this.#accounts.forgo(vault, this.ages.age)
+  }
+
+  /** @returns at most `limit` shares that their vaults did without at this age or before */
+  forgone(age: number, limit: number): ShareAccount[] {
+    return this.#accounts.forgone(age, limit)
   }
 
   /** @returns at most `limit` shares that a head needs and that are whole, in order, after `after` */
@@ -284,13 +295,14 @@ export class ShareStore {
   }
 
   /**
-   * A device of the vault was heard.
+   * A device of the vault was heard, or a helper.
    *
    * @throws {DiskError} the accounts cannot be written
    */
-  renewLease(vault: VaultId): void {
+  renewLease(vault: VaultId, helper?: PeerId): void {
     try {
       this.leases.renew(vault, this.ages.age)
+      if (helper !== undefined) this.leases.helpers.note(vault, helper, this.#clock.now())
     } catch (error) {
       throw toDatabaseError('accounts', error)
     }
@@ -298,6 +310,11 @@ export class ShareStore {
 
   account(key: ShareKey): ShareAccount | undefined {
     return this.#accounts.get(key)
+  }
+
+  /** @returns vaults with shares here */
+  vaults(): VaultId[] {
+    return this.#accounts.vaults()
   }
 
   /** @returns bytes held for the vault, or for everybody */
@@ -346,7 +363,8 @@ export class ShareStore {
     if (account.release === null && account.adoptedBy !== null) return true
     const receivedAge = this.ages.age
     const keptBy = account.adoptedBy === null ? account.keptBy : Math.max(account.keptBy, 1)
-    this.#accounts.put({ ...account, receivedAge, keptBy, adoptedBy: null, release: null })
+    const waiting = { adoptedBy: null, forgoneAge: null, release: null }
+    this.#accounts.put({ ...account, ...waiting, receivedAge, keptBy })
     return true
   }
 
@@ -387,7 +405,14 @@ export class ShareStore {
     const before = this.#accounts.get(key)
     const adoptedBy = before?.release === null ? before.adoptedBy : null
     const [receivedAt, receivedAge] = [this.#clock.now(), this.ages.age]
-    const came = { size, receivedAt, receivedAge, release: null, isDamaged: false }
+    const came = {
+      size,
+      receivedAt,
+      receivedAge,
+      forgoneAge: null,
+      release: null,
+      isDamaged: false,
+    }
     return { ...key, ...came, adoptedBy, keptBy: before?.keptBy ?? 0 }
   }
 

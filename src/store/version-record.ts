@@ -6,8 +6,10 @@
  * changed file, so the layout is plain:
  *
  *     version*   id, size, flags u8, label u8, base if a delta, digest 32 if there is one,
- *                depth u8, number of references, reference*
+ *                depth u8, number of references, reference*,
+ *                number of extras if there are any, extra*
  *     reference  pack, offset, length, secret 32, 0 or ordinal + 1
+ *     extra      type, number of bytes, bytes
  *
  * with numbers as varints (protocol/bytes.ts) where nothing else is said.
  */
@@ -15,7 +17,7 @@
 import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import { FormatError } from '../../protocol/errors.ts'
 import { ORDINAL_MAX, SECRET_SIZE, type Reference } from '../../protocol/reference.ts'
-import type { Version, VersionLabel } from '../../protocol/tree.ts'
+import type { Extra, Version, VersionLabel } from '../../protocol/tree.ts'
 
 const LABELS: readonly VersionLabel[] = ['stable', 'retried', 'copied', 'fuzzy', 'app-consistent']
 
@@ -23,21 +25,29 @@ const DIGEST_SIZE = 32
 const DEPTH_MAX = 3
 const IS_DELTA = 1
 const HAS_DIGEST = 2
+const HAS_EXTRA = 4
 
 /** Bytes of the shortest reference: a list cannot hold more of them than this allows. */
 const REFERENCE_SIZE_MIN = 3 + SECRET_SIZE + 1
 
+/** As `REFERENCE_SIZE_MIN`, of an extra. */
+const EXTRA_SIZE_MIN = 2
+
 export function encodeVersions(versions: readonly Version[]): Uint8Array {
   const writer = new ByteWriter()
-  for (const { id, size, digest, label, content } of versions) {
+  for (const { id, size, digest, label, content, extra } of versions) {
     const isDelta = content.type === 'delta'
-    const flags = (isDelta ? IS_DELTA : 0) | (digest === undefined ? 0 : HAS_DIGEST)
+    const flags =
+      (isDelta ? IS_DELTA : 0) |
+      (digest === undefined ? 0 : HAS_DIGEST) |
+      (extra.length === 0 ? 0 : HAS_EXTRA)
     writer.varint(id).varint(size).u8(flags).u8(LABELS.indexOf(label))
     if (isDelta) writer.varint(content.base)
     if (digest !== undefined) writer.put(digest)
     const { depth, references } = content.parts
     writer.u8(depth).varint(references.length)
     for (const reference of references) putReference(writer, reference)
+    if (extra.length > 0) putExtra(writer, extra)
   }
   return writer.finish()
 }
@@ -55,11 +65,17 @@ function putReference(writer: ByteWriter, { pack, offset, length, key }: Referen
   writer.varint(key.type === 'raw' ? 0 : key.ordinal + 1)
 }
 
+function putExtra(writer: ByteWriter, extra: readonly Extra[]): void {
+  writer.varint(extra.length)
+  for (const { type, bytes } of extra) writer.varint(type).varint(bytes.length).put(bytes)
+}
+
 function readVersion(reader: ByteReader): Version {
   const id = reader.varint()
   const size = reader.varint()
   const flags = reader.u8()
-  if (flags > (IS_DELTA | HAS_DIGEST)) throw new FormatError(`version record: flags ${flags}`)
+  if (flags > (IS_DELTA | HAS_DIGEST | HAS_EXTRA))
+    throw new FormatError(`version record: flags ${flags}`)
   const label = LABELS[reader.u8()]
   if (label === undefined) throw new FormatError('version record: no such label')
   const base = (flags & IS_DELTA) === 0 ? undefined : reader.varint()
@@ -74,7 +90,19 @@ function readVersion(reader: ByteReader): Version {
   const parts = { depth, references }
   const content: Version['content'] =
     base === undefined ? { type: 'original', parts } : { type: 'delta', base, parts }
-  return { id, size, digest, label, content, extra: [] }
+  const extra = (flags & HAS_EXTRA) === 0 ? [] : readExtra(reader)
+  return { id, size, digest, label, content, extra }
+}
+
+function readExtra(reader: ByteReader): Extra[] {
+  const count = reader.varint()
+  if (count * EXTRA_SIZE_MIN > reader.remaining) {
+    throw new FormatError(`version record: ${count} extras in ${reader.remaining} bytes`)
+  }
+  return Array.from({ length: count }, () => {
+    const type = reader.varint()
+    return { type, bytes: reader.take(reader.varint()).slice() }
+  })
 }
 
 function readReference(reader: ByteReader): Reference {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { PackId } from '../../protocol/manifest.ts'
 import { newRecord, type PeerRecord } from '../../src/base/peer-record.ts'
+import { EXIT } from '../../src/cli/exit-code.ts'
 import { formatAge, formatDay, friendName } from '../../src/cli/reports/friends.ts'
 import { statusAlarms, statusLines, statusRecords } from '../../src/cli/reports/status.ts'
-import { whyLines, whyRecords } from '../../src/cli/reports/why.ts'
+import { exitCodeAfterWhy, whyLines, whyRecords } from '../../src/cli/reports/why.ts'
 import type { ClientStatus, WhyFriend, WhyReport } from '../../src/node/client.ts'
 import type { PeerId } from '../../src/ports/network.ts'
 import { countLacks, explain } from '../../src/repair/explain.ts'
@@ -43,7 +44,7 @@ describe('cairn why', () => {
       'What would help:',
       '  Cleo (silent for 3 days) back',
       '  room at Dan',
-      '  2 more friends with disk to lend: cairn invite',
+      '  1 more friend with disk to lend: cairn invite',
     ])
   })
 
@@ -91,6 +92,16 @@ describe('cairn why', () => {
       '  cairn repair: it places what 21 packs lack',
       '  1 more friend with disk to lend: cairn invite',
     ])
+  })
+
+  it.each([
+    [['whole', 'settling', 'thin'], EXIT.ok],
+    [['whole', 'unsafe'], EXIT.notSafe],
+    [['settling', 'out-of-reach'], EXIT.notSafe],
+    [['unsafe', 'lost'], EXIT.unrecoverable],
+  ] as const)('%# ends with the status of the worst pack', (names, code) => {
+    const verdicts = new Map<Verdict, number>(names.map((verdict) => [verdict, 1]))
+    expect(exitCodeAfterWhy({ ...empty, verdicts })).toBe(code)
   })
 
   it('asks for friends in other houses where houses are too few', () => {
@@ -174,6 +185,7 @@ const status: ClientStatus = {
   spool: { packs: 0, bytes: 0 },
   settling: 0,
   placed: { whole: 1204, settling: 3, unsafe: 0 },
+  helpers: [],
   lastCheck: {
     checkedAt: NOW - 5 * DAY,
     packs: { whole: 1207, settling: 0, thin: 0, unsafe: 0, 'out-of-reach': 0, lost: 0 },

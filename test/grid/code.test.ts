@@ -36,6 +36,10 @@ describe('the code', () => {
     expect(codeFor(1, { allowFew: true })).toEqual({ needed: 1, total: 1 })
   })
 
+  it('says that some do not count, where that makes them too few', () => {
+    expect(() => codeFor(2, { others: 3 })).toThrow('3 more are given up or about to leave')
+  })
+
   it('is safe with a third of its parity in place, one share more than needed at least', () => {
     const codes = [
       [1, 1],

@@ -7,6 +7,7 @@ import {
   look,
   packRows,
   passDays,
+  passTime,
   sharesAt,
   standingIn,
   standings,
@@ -126,6 +127,25 @@ describe('a friend who is silent', () => {
       expect(standingIn(await passDays(vault, 29), friend)).toBe('vacation')
       expect(standingIn(await passDays(vault, 20), friend)).toBe('quiet')
       expect(standingIn(await passDays(vault, 5), friend)).toBe('gone')
+    })
+  })
+})
+
+describe('status', () => {
+  it('warns once nobody checked for 30 days, and is calm again after a check', async () => {
+    const vault = new TestVault({ peers: 5 })
+    await vault.tell(async () => {
+      vault.write('letters', noise(100 * KIB))
+      await vault.backUp()
+      await passTime(vault, 29 * DAY_MS)
+      expect(await look(vault)).toMatchObject({ isCheckOverdue: false })
+      await passTime(vault, 2 * DAY_MS)
+      expect(await look(vault)).toMatchObject({ isCheckOverdue: true })
+      await vault.withClient((client, signal) => client.check({}, signal))
+      expect(await look(vault)).toMatchObject({
+        isCheckOverdue: false,
+        lastCheck: { packs: { whole: 3, lost: 0 } },
+      })
     })
   })
 })

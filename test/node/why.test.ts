@@ -47,6 +47,23 @@ describe('why', () => {
     })
   })
 
+  it('says what a backup waits for that is not safe yet', async () => {
+    const vault = new TestVault({ peers: 7 })
+    await vault.tell(async () => {
+      for (const friend of vault.friends.all.slice(2)) vault.friends.crash(friend)
+      vault.write('letters', noise(100 * KIB))
+      expect((await vault.backUp()).published).toBe(false)
+      const report = await why(vault)
+      expect([...report.verdicts]).toEqual([['unsafe', 1]])
+      expect(report.explanations[0]?.health).toMatchObject({ happiness: 2, safeCount: 3 })
+      expect(report.lacks.map(({ lack }) => lack.type)).toEqual(Array(5).fill('peer'))
+      expect(whyLines(report).slice(-2)).toEqual([
+        '  friend2, friend3, friend4 or 2 others back',
+        '  1 more friend with disk to lend: cairn invite',
+      ])
+    })
+  })
+
   it('tells a friend who is full from one who is away', async () => {
     const vault = new TestVault({ peers: 4 })
     await vault.tell(async () => {

@@ -77,7 +77,7 @@ describe('admission', () => {
         return asked.join(' ')
       }
       expect(await allowed(test.device)).toBe(
-        'status roster news have read heads adopt publish release seen put account credits',
+        'status roster news have read heads adopt forgo publish release seen put account credits',
       )
       expect(await allowed(test.keys.recoveryKey)).toBe('status roster news have read heads')
       expect(await allowed(friend)).toBe(
@@ -403,6 +403,7 @@ function requestsFor(test: TestGrid, other: VaultId): Record<string, Request> {
     read: { type: 'read', pack: packs[0]!, shareNumber: 0, first: 0, count: 1 },
     heads: { type: 'heads', vault, all: true },
     adopt: { type: 'adopt', vault, packs, head: 1 },
+    forgo: { type: 'forgo', vault, head: 1 },
     publish: { type: 'publish', head: test.head(1) },
     release: { type: 'release', document: test.release(1) },
     seen: { type: 'seen', peers: [test.founder.publicKey] },
@@ -413,6 +414,7 @@ function requestsFor(test: TestGrid, other: VaultId): Record<string, Request> {
     'account-of-other': { type: 'account', vault: ofOther },
     'heads-of-other': { type: 'heads', vault: ofOther, all: true },
     'adopt-of-other': { type: 'adopt', vault: ofOther, packs, head: 1 },
+    'forgo-of-other': { type: 'forgo', vault: ofOther, head: 1 },
     'release-of-other': { type: 'release', document: test.release(1, { keys: otherKeys }) },
     'put-of-other': { ...put, vault: ofOther } as Request,
   }

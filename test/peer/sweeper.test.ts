@@ -12,10 +12,11 @@ const YEAR_MS = 365 * DAY_MS
 const [one, two, three] = onePieces(3) as [TestPack, TestPack, TestPack]
 
 describe('a provisional share', () => {
-  it('expires after 31 days, and an adopted one never does', async () => {
+  it('expires 31 days after its vault did without it, and an adopted one never does', async () => {
     await TestShares.tell(async (shares) => {
       await shares.put(one)
       await shares.keep([two])
+      expect(shares.store.forgo(shares.vault).count).toBe(1)
       await shares.pass(30)
       expect([shares.has(one), shares.has(two)]).toEqual([true, true])
       await shares.pass(2)
@@ -27,15 +28,47 @@ describe('a provisional share', () => {
     })
   })
 
-  it('that is put again begins its 31 days anew', async () => {
+  it('of a vault that is silent stays, and so does one that came after its last word', async () => {
     await TestShares.tell(async (shares) => {
       await shares.put(one)
+      await shares.put(three, { vault: shares.other })
+      shares.store.forgo(shares.other)
       await shares.pass(20)
-      expect(await shares.put(one)).toBe('held')
-      await shares.pass(30)
-      expect(shares.has(one)).toBe(true)
-      await shares.pass(3)
+      shares.store.forgo(shares.vault)
+      await shares.put(two)
+      await shares.pass(60)
+      expect([one, two].map((pack) => shares.has(pack))).toEqual([false, true])
+      expect(shares.has(three, shares.other)).toBe(false)
+      await shares.pass(300)
+      expect(shares.has(two)).toBe(true)
+    })
+  })
+
+  it('counts from the first word that left it out, whatever is said later', async () => {
+    await TestShares.tell(async (shares) => {
+      await shares.put(one)
+      for (let day = 0; day < 32; day += 1) {
+        shares.store.forgo(shares.vault)
+        await shares.pass(1)
+      }
       expect(shares.has(one)).toBe(false)
+    })
+  })
+
+  it('that is put again, or adopted after all, is not forgone any more', async () => {
+    await TestShares.tell(async (shares) => {
+      await shares.put(one)
+      await shares.put(two)
+      const { size } = shares.store.account({ vault: shares.vault, pack: one.id, shareNumber: 0 })!
+      expect(shares.store.forgo(shares.vault)).toEqual({ count: 2, bytes: 2 * size })
+      await shares.pass(30)
+      expect(await shares.put(one)).toBe('held')
+      shares.store.adopt(shares.vault, [two.id], 1)
+      await shares.pass(60)
+      expect([one, two].map((pack) => shares.has(pack))).toEqual([true, true])
+      expect(shares.store.forgo(shares.vault).count).toBe(1)
+      await shares.pass(32)
+      expect([one, two].map((pack) => shares.has(pack))).toEqual([false, true])
     })
   })
 })
@@ -108,6 +141,7 @@ describe('a release', () => {
       await shares.keep(packs)
       shares.release(packs, 5)
       for (const pack of packs) expect(await shares.put(pack)).toBe('held')
+      shares.store.forgo(shares.vault)
       await shares.pass(34)
       expect(packs.filter((pack) => shares.has(pack)).length).toBeGreaterThan(30)
       shares.store.adopt(shares.vault, [packs[39]!.id], 1)
@@ -175,6 +209,7 @@ describe('a clock that jumps by a year', () => {
     it(`${name} lets nothing go more than two days early for each jump`, async () => {
       await TestShares.tell(async (shares) => {
         await shares.put(one)
+        shares.store.forgo(shares.vault)
         await shares.keep([two, three])
         shares.release([two], 5)
         for (const jump of jumps) {
@@ -193,6 +228,7 @@ describe('a clock that jumps by a year', () => {
   it('while the peer is off does not count for more than two days either', async () => {
     await TestShares.tell(async (shares) => {
       await shares.put(one)
+      shares.store.forgo(shares.vault)
       const before = shares.store.ages.check()
       shares.machine.crash('kill')
       shares.machine.boot()
@@ -227,6 +263,7 @@ async function cutOnce(cutAt: number, seed: number): Promise<boolean> {
     shares.release(released, 5)
     await shares.pass(1)
     for (const pack of [one, two]) await shares.put(pack)
+    shares.store.forgo(shares.vault)
     await shares.pass(29)
     await shares.pass(0.2, 4) // now the releases are due, and have little credit
     expect([one, ...released].every((pack) => shares.has(pack))).toBe(true)
@@ -322,6 +359,25 @@ describe('the lease of a silent vault', () => {
     await TestShares.tell(tell, { capacity })
   })
 
+  it('lets first go what no head ever needed', async () => {
+    const packs = onePieces(5, 3000) as [TestPack, TestPack, TestPack, TestPack, TestPack]
+    const [kept, alsoKept, wasted, more, most] = packs
+    const tell = async (shares: TestShares): Promise<void> => {
+      await shares.keep([kept], 1, shares.other)
+      await shares.pass(2)
+      await shares.keep([alsoKept])
+      await shares.put(wasted)
+      await shares.pass(401)
+      const third = { vault: vaultIdFromBytes(seedOf('a third vault')) }
+      expect(await shares.put(more, third)).toBe('stored')
+      expect([shares.has(kept, shares.other), shares.has(alsoKept)]).toEqual([true, true])
+      expect(shares.has(wasted)).toBe(false)
+      expect(await shares.put(most, third)).toBe('stored')
+      expect(shares.has(kept, shares.other), 'silent for longest').toBe(false)
+      expect(shares.has(alsoKept)).toBe(true)
+    }
+    await TestShares.tell(tell, { capacity: 3 * 3300 })
+  })
   it.each([[35], [435]])(
     'L01: keeps everything after %i silent days while nobody needs the room; who comes back finds it all',
     async (days) => {

@@ -67,7 +67,10 @@ describe('a pack', () => {
   it('is out of reach while those who are waited for have the rest', () => {
     const health = judge({ away: [0, 1, 2, 3, 4, 5], standing: 'quiet', isSeenLately: true })
     expect(health).toMatchObject({ verdict: 'out-of-reach' })
-    expect(fixes(health, nameOf)[0]).toMatch(/^1 more shares: peer 0, .* back online$/)
+    expect(fixes(health, nameOf)).toEqual([
+      '1 more share, wherever they come from',
+      'peer 0, peer 1, peer 2, peer 3, peer 4, peer 5 back online',
+    ])
   })
 
   it('is lost once they are given up', () => {

@@ -42,7 +42,7 @@ describe('accounts of an older Cairn', () => {
       for (let round = 0; round < 2; round += 1) {
         const database = open()
         const accounts = new ShareAccounts(database)
-        const common = { vault, shareNumber: 0, receivedAge: 0, release: null }
+        const common = { vault, shareNumber: 0, receivedAge: 0, forgoneAge: null, release: null }
         expect([...accounts.all()].toSorted((a, b) => b.size - a.size)).toEqual([
           {
             ...common,

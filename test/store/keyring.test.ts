@@ -3,7 +3,7 @@ import { encodeCbor } from '../../protocol/cbor.ts'
 import { FormatError } from '../../protocol/errors.ts'
 import { deviceIdFromBytes } from '../../protocol/ids.ts'
 import { issueCertificate, openCertificate } from '../../protocol/keys.ts'
-import { newDevice } from '../../src/node/vault.ts'
+import { newDevice, repairCapOf, RepairKeyMissingError } from '../../src/node/vault.ts'
 import { VolumeFile } from '../../sim/volume.ts'
 import {
   KeyringDamagedError,
@@ -33,6 +33,15 @@ const keyring: Keyring = {
     issuedAt: 5,
     role: 'prune',
   }),
+  repair: {
+    key: device.key,
+    certificate: issueCertificate(keys.vaultKey, {
+      device: deviceIdFromBytes(device.key.publicKey),
+      epoch: 1,
+      issuedAt: 5,
+      role: 'repair',
+    }),
+  },
   recovery: recovery.peer,
 }
 
@@ -56,7 +65,17 @@ describe('a keyring', () => {
     })
   })
 
-  it('of a new device comes with certificates for its key and the prune key', async () => {
+  it('of a Cairn that had no helpers opens without a repair key', async () => {
+    await onMachine(async ({ disk }) => {
+      const { repair: _, ...old } = keyring
+      await createKeyring(disk, old)
+      const opened = await readKeyring(disk)
+      expect(opened).toEqual(old)
+      expect(() => repairCapOf(opened)).toThrow(RepairKeyMissingError)
+    })
+  })
+
+  it('of a new device comes with certificates for its key, the prune key and a repair key of its own', async () => {
     await onMachine(async (ports) => {
       const made = newDevice(keys, 3, ports)
       const { pruneCertificate = new Uint8Array(0) } = made
@@ -64,6 +83,14 @@ describe('a keyring', () => {
       const expected = { vault, device: pruner, role: 'prune', epoch: 3 }
       expect(openCertificate(pruneCertificate, vault)).toMatchObject(expected)
       expect(certificateOf(made)).toMatchObject({ vault, role: 'device', epoch: 3 })
+      const repairer = deviceIdFromBytes(made.repair!.key.publicKey)
+      expect(openCertificate(made.repair!.certificate, vault)).toMatchObject({
+        device: repairer,
+        role: 'repair',
+        epoch: 3,
+      })
+      const next = newDevice(keys, 4, ports)
+      expect(next.repair!.key.publicKey).not.toEqual(made.repair!.key.publicKey)
     })
   })
 

@@ -65,7 +65,9 @@ const versions: fc.Arbitrary<Version> = fc.record({
     fc.record({ type: fc.constant('original' as const), parts }),
     fc.record({ type: fc.constant('delta' as const), base: fc.nat(), parts }),
   ),
-  extra: fc.constant([]),
+  extra: fc.array(fc.record({ type: fc.nat(65_535), bytes: fc.uint8Array({ maxLength: 40 }) }), {
+    maxLength: 3,
+  }),
 })
 
 const plain: Version = {

@@ -10,6 +10,7 @@ import { NodeDisk } from '../../adapters/node-disk.ts'
 import { NodeRandom } from '../../adapters/node-random.ts'
 import { openDatabase } from '../../adapters/open-database.ts'
 import { PinoLog } from '../../adapters/pino-log.ts'
+import type { RepairCap } from '../../../protocol/cap.ts'
 import { peerIdOf, type SigningKey } from '../../../protocol/keys.ts'
 import type { VaultId } from '../../../protocol/ids.ts'
 import { Roster } from '../../../protocol/roster.ts'
@@ -27,9 +28,10 @@ import { PeerStore, type Founding } from '../grid/peer-store.ts'
 import { showJoinWords } from '../join-words.ts'
 import { collect, nameOption, ownName, sizeOption, vaultOption } from '../options.ts'
 import type { Output } from '../output.ts'
-import { openNetwork } from '../ports.ts'
-import { readInviteFile } from '../secret-file.ts'
+import { helperPorts, openNetwork } from '../ports.ts'
+import { readInviteFile, readRepairCapFile } from '../secret-file.ts'
 import { untilAborted } from './grid.ts'
+import { helpsCommand } from './peer-helps.ts'
 import { peerListCommand } from './peer-list.ts'
 import { exportCommand, importCommand } from './peer-move.ts'
 import { leaveCommand, removeCommand, vacationCommand } from './peer-presence.ts'
@@ -50,6 +52,7 @@ interface RunOptions extends CommonOptions {
   readonly domain?: string
   readonly vault?: VaultId
   readonly codeFrom?: string
+  readonly helpRepair: readonly string[]
   readonly floor?: number
 }
 
@@ -58,6 +61,7 @@ export function peerCommand(context: Context): Command {
     .description('lend disk to friends')
     .helpOption('-h, --help', 'show this help')
     .addCommand(runCommand(context))
+    .addCommand(helpsCommand(context))
     .addCommand(peerListCommand(context))
     .addCommand(vacationCommand(context))
     .addCommand(leaveCommand(context))
@@ -109,6 +113,12 @@ function runCommand(context: Context): Command {
       vaultOption,
     )
     .option(
+      '--help-repair <file>',
+      'look after a friend’s backup from now on, with the repair cap in this file; may be given several times',
+      collect,
+      [],
+    )
+    .option(
       '--floor <size>',
       'what every friend may keep here, whatever they hold for others; default: 5GB with --vault, else all',
       sizeOption,
@@ -118,6 +128,8 @@ function runCommand(context: Context): Command {
 
 async function runPeer(context: Context, options: RunOptions): Promise<void> {
   const output = outputOf(context, options)
+  // Before anything starts: a wrong file is told at once.
+  const help = options.helpRepair.map(readRepairCapFile)
   const store = PeerStore.open(resolve(context.workingFolder, options.store))
   const lock = HomeLock.take(store.folder, 'write')
   try {
@@ -125,7 +137,7 @@ async function runPeer(context: Context, options: RunOptions): Promise<void> {
     const { listen, announce } = options
     const network = await openNetwork({ seed: key.seed, listen, announce })
     try {
-      await serve(context, output, store, { network, key, options })
+      await serve(context, output, store, { network, key, options, help })
     } finally {
       await network.close()
     }
@@ -139,7 +151,12 @@ async function serve(
   context: Context,
   output: Output,
   store: PeerStore,
-  { network, key, options }: { network: Network; key: SigningKey; options: RunOptions },
+  {
+    network,
+    key,
+    options,
+    help,
+  }: { network: Network; key: SigningKey; options: RunOptions; help: readonly RepairCap[] },
 ): Promise<void> {
   const ports = {
     network,
@@ -153,6 +170,7 @@ async function serve(
   }
   const grid = await gridOf(context, output, store, { ports, key, options })
   const database = openDatabase(join(store.folder, 'accounts.db'))
+  const helper = helperPorts(store.folder)
   try {
     const { capacity, reserve, domain, vault, floor } = options
     const own = {
@@ -162,8 +180,8 @@ async function serve(
     }
     const link = linkSignals(context.signal)
     const node = await startPeer(
-      { ...ports, database },
-      { key, ...grid, capacity, reserve, ...own },
+      { ...ports, database, helper },
+      { key, ...grid, help, capacity, reserve, ...own },
       link.signal,
     )
     const stop = () => link.abort(new Error('the peer has left its grid'))
@@ -181,6 +199,7 @@ async function serve(
     }
     output.say('stopped')
   } finally {
+    await helper.close()
     database.close()
   }
 }

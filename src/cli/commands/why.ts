@@ -5,9 +5,8 @@
 import type { Command } from 'commander'
 import type { WhyRequest } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
-import { EXIT } from '../exit-code.ts'
 import { pathBytes } from '../options.ts'
-import { whyLines, whyRecords } from '../reports/why.ts'
+import { exitCodeAfterWhy, whyLines, whyRecords } from '../reports/why.ts'
 import { withClient } from '../with-client.ts'
 
 /** A pack's number, as `cairn why` tells it, or its name. Files called so are asked for as `./12`. */
@@ -36,9 +35,7 @@ async function why(
     const report = await client.why(requestOf(what, context), context.signal)
     for (const record of whyRecords(report)) output.json(record)
     for (const line of whyLines(report)) output.data(line)
-    const { verdicts } = report
-    if (verdicts.has('lost')) context.exit = EXIT.unrecoverable
-    else if (verdicts.has('unsafe') || verdicts.has('out-of-reach')) context.exit = EXIT.notSafe
+    context.exit = exitCodeAfterWhy(report)
   })
 }
 

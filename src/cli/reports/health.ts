@@ -6,7 +6,14 @@ import type { CheckedPeer } from '../../node/upkeep-types.ts'
 import { STANDING_WORDS } from '../../grid/standing.ts'
 import type { PeerId } from '../../ports/network.ts'
 import { countVerdicts } from '../../repair/health-record.ts'
-import { fixes, VERDICTS, type PackHealth, type Verdict } from '../../repair/pack-health.ts'
+import {
+  fixes,
+  fixesFor,
+  needsOfAll,
+  VERDICTS,
+  type PackHealth,
+  type Verdict,
+} from '../../repair/pack-health.ts'
 import { escapeText } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatCount, formatItems } from '../format.ts'
@@ -42,25 +49,19 @@ export function healthLines(
   nameOf: PeerNames,
 ): string[] {
   const here = peers.filter(({ isHere }) => isHere).length
-  const lines = [`peers      ${here} of ${peers.length} answer`]
-  for (const { peer, isHere, standing, shares } of peers) {
-    if (isHere && standing === 'here') continue
-    const words = isHere ? STANDING_WORDS[standing] : awayWords(standing)
-    lines.push(`           ${nameOf(peer)}: ${words}; ${formatItems(shares, 'share')} of ours`)
-  }
   const size = packs.reduce((sum, { pack }) => sum + pack.shape.size, 0)
   const counts = countVerdicts(packs)
   const told = VERDICTS.filter((verdict) => counts[verdict] > 0)
     .map((verdict) => `${formatCount(counts[verdict])} ${VERDICT_WORDS[verdict]}`)
     .toReversed()
-  lines.push(
+  return [
+    `peers      ${here} of ${peers.length} answer`,
+    ...peers.filter(isTold).map((peer) => `           ${nameOf(peer.peer)}: ${peerWords(peer)}`),
     `packs      ${formatCount(packs.length)}, ${formatBytes(size)}` +
       (told.length === 0 ? '' : `: ${told.join(', ')}`),
-  )
-  const missing = packs.reduce((sum, health) => sum + health.missing.length, 0)
-  const all = packs.reduce((sum, { pack }) => sum + pack.shape.total, 0)
-  lines.push(`shares     ${formatCount(all - missing)} of ${formatCount(all)} count`)
-  return [...lines, ...groupLines(packs, nameOf)]
+    `shares     ${shareWords(packs)}`,
+    ...groupLines(packs, nameOf),
+  ]
 }
 
 /** One record for each pack that is not whole, and one for each peer. */
@@ -89,7 +90,7 @@ export function healthFields(packs: readonly PackHealth[]) {
     packs_lost: counts.lost,
     shares_total: packs.reduce((sum, { pack }) => sum + pack.shape.total, 0),
     shares_missing: packs.reduce((sum, { missing }) => sum + missing.length, 0),
-    happiness_min: packs.reduce((least, { happiness }) => Math.min(least, happiness), Infinity),
+    happiness_min: packs.length === 0 ? 0 : Math.min(...packs.map(({ happiness }) => happiness)),
   }
 }
 
@@ -121,38 +122,53 @@ export function packFields(health: PackHealth, nameOf: PeerNames) {
   }
 }
 
-function peerFields({ peer, name, domain, isHere, standing, shares }: CheckedPeer) {
-  return { peer, name, domain, is_here: isHere, standing, shares }
+function peerFields({ peer, name, domain, isHere, standing, isCounted, shares }: CheckedPeer) {
+  return { peer, name, domain, is_here: isHere, standing, is_counted: isCounted, shares }
 }
 
-function awayWords(standing: CheckedPeer['standing']): string {
-  return standing === 'here' ? 'does not answer' : `does not answer, ${STANDING_WORDS[standing]}`
+function isTold({ isHere, standing }: CheckedPeer): boolean {
+  return !isHere || standing !== 'here'
 }
 
-/** Packs in the same trouble with the same way out are one line. */
+function peerWords({ isHere, standing, isCounted, shares }: CheckedPeer): string {
+  const words = [
+    ...(isHere ? [] : ['does not answer']),
+    ...(standing === 'here' ? [] : [STANDING_WORDS[standing]]),
+    ...(isCounted || shares === 0 ? [] : ['what it holds counts as missing']),
+  ]
+  return `${words.join(', ')}; ${formatItems(shares, 'share')} of ours`
+}
+
+/** How many count, and of those how many nobody confirmed just now. */
+function shareWords(packs: readonly PackHealth[]): string {
+  const all = packs.reduce((sum, { pack }) => sum + pack.shape.total, 0)
+  const live = packs.reduce((sum, health) => sum + health.live.size, 0)
+  const unseen = packs.reduce(
+    (sum, health) =>
+      sum + [...health.live.keys()].filter((share) => !health.readable.has(share)).length,
+    0,
+  )
+  const rest = unseen === 0 ? '' : `, ${formatCount(unseen)} of them at peers that do not answer`
+  return `${formatCount(live)} of ${formatCount(all)} count${rest}`
+}
+
+/** Packs in the same trouble are one line, with what would help all of them. */
 function groupLines(packs: readonly PackHealth[], nameOf: PeerNames): string[] {
   const troubled = packs.filter(({ verdict }) => verdict !== 'whole')
-  const groups = Map.groupBy(troubled, (health) => {
-    const { verdict, missing, pack } = health
-    const { needed, total } = pack.shape
-    return [
-      verdict,
-      `${total - missing.length} of ${total}`,
-      needed,
-      ...fixes(health, nameOf),
-    ].join('\n')
-  })
+  const groups = Map.groupBy(troubled, ({ verdict, live, pack: { shape } }) =>
+    [verdict, live.size, shape.needed, shape.total].join(' '),
+  )
   return [...groups.values()]
     .toSorted((a, b) => rankOf(a) - rankOf(b))
     .flatMap((group) => {
       const [first] = group
       if (first === undefined) return []
-      const { verdict, pack, live } = first
-      const helps = fixes(first, nameOf)
+      const { verdict, live } = first
+      const { needed, total } = first.pack.shape
       return [
-        `${VERDICT_WORDS[verdict].padEnd(13)}${formatItems(group.length, 'pack')} with ` +
-          `${live.size} of ${pack.shape.total} shares, ${pack.shape.needed} bring it back: ${named(group)}`,
-        ...helps.map((help) => `             helps: ${help}`),
+        `${VERDICT_WORDS[verdict].padEnd(12)} ${formatItems(group.length, 'pack')} with ${live.size} of ` +
+          `${total} shares, ${needed} bring ${group.length === 1 ? 'it' : 'each'} back: ${named(group)}`,
+        ...fixesFor(needsOfAll(group), nameOf).map((help) => `             helps: ${help}`),
       ]
     })
 }

@@ -51,9 +51,11 @@ export function repairLines(summary: RepairSummary): string[] {
     if (error === undefined) continue
     lines.push(`failed     pack …${before.pack.id.slice(-8)}: ${escapeText(error.message)}`)
   }
-  if (summary.untold.length > 0) {
-    const names = summary.untold.map(nameOf).join(', ')
-    lines.push(`told later ${names}: not there to be told what is needed`)
+  // Who does not answer at all is told of above.
+  const here = new Set(peers.filter(({ isHere }) => isHere).map(({ peer }) => peer))
+  const untold = summary.untold.filter((peer) => here.has(peer))
+  if (untold.length > 0) {
+    lines.push(`untold     ${untold.map(nameOf).join(', ')}: told later what is needed`)
   }
   return lines
 }

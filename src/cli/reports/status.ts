@@ -3,16 +3,28 @@
  */
 
 import type { ClientStatus } from '../../node/client.ts'
+import { HELPER_SILENT_MS } from '../../node/run-status.ts'
+import { VERDICTS } from '../../repair/pack-health.ts'
 import { escapeLine, escapeText } from '../escape.ts'
 import { formatBytes, formatCount, formatItems, formatMoment } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { describeLack, formatAge, overRecord, STANDING_WORD } from './friends.ts'
+import { VERDICT_WORDS } from './health.ts'
 
 type PeerRow = ClientStatus['peers'][number]
 
 /** @returns a record of the vault, and one for each peer */
 export function statusRecords(home: string, status: ClientStatus): JsonRecord[] {
-  const { peers, placed, lastCheck, isCheckOverdue, warnings: _, now: __, ...rest } = status
+  const {
+    peers,
+    placed,
+    lastCheck,
+    isCheckOverdue,
+    helpers,
+    warnings: _,
+    now: __,
+    ...rest
+  } = status
   return [
     {
       message_type: 'vault',
@@ -33,6 +45,13 @@ export function statusRecords(home: string, status: ClientStatus): JsonRecord[] 
       last_seen: seenAt === undefined ? undefined : formatMoment(seenAt),
       lack: lack?.why,
       until: lack?.until === undefined ? undefined : formatMoment(lack.until),
+    })),
+    ...helpers.map(({ peer, name, at, heardBy }) => ({
+      message_type: 'helper',
+      peer,
+      name,
+      last_helped: formatMoment(at),
+      heard_by: heardBy,
     })),
   ]
 }
@@ -55,6 +74,7 @@ export function statusLines(home: string, status: ClientStatus): string[] {
       `${formatCount(settling)} shares settling`,
     `packs     ${packs}${hint}`,
     `checked   ${checkedWords(status)}`,
+    `helped    ${helpedWords(status)}`,
     ...peers.map((peer) => describePeer(peer, now)),
   ]
 }
@@ -65,7 +85,7 @@ export function statusAlarms(status: ClientStatus): string[] {
   const lost = lastCheck?.packs.lost ?? 0
   return [
     ...(isCheckOverdue
-      ? [`Lost shares are not noticed: last checked ${checkedWords(status)}. Run \`cairn repair\`.`]
+      ? [`Lost shares are not noticed: last checked ${agoWords(status)}. Run \`cairn repair\`.`]
       : []),
     ...(lost === 0
       ? []
@@ -77,8 +97,29 @@ export function statusAlarms(status: ClientStatus): string[] {
   ]
 }
 
-function checkedWords({ lastCheck, now }: ClientStatus): string {
+function helpedWords({ helpers, now }: ClientStatus): string {
+  if (helpers.length === 0) return 'by nobody: cairn cap --repair lets a friend’s box do it'
+  const words = helpers.map(({ peer, name, at }) => {
+    const who = name === undefined ? peer : escapeText(name)
+    const age = `${formatAge(Math.max(0, now - at))} ago`
+    return now - at > HELPER_SILENT_MS ? `by ${who} until ${age}` : `by ${who}, ${age}`
+  })
+  return words.join('; ')
+}
+
+function agoWords({ lastCheck, now }: ClientStatus): string {
   return lastCheck === undefined ? 'never' : `${formatAge(now - lastCheck.checkedAt)} ago`
+}
+
+function checkedWords(status: ClientStatus): string {
+  const { lastCheck } = status
+  if (lastCheck === undefined) return 'never'
+  const { packs, missing } = lastCheck
+  const troubled = VERDICTS.filter((verdict) => verdict !== 'whole' && packs[verdict] > 0)
+  const told = troubled.map((verdict) => `${formatCount(packs[verdict])} ${VERDICT_WORDS[verdict]}`)
+  const found =
+    told.length === 0 ? '' : `: ${told.join(', ')}; ${formatItems(missing, 'share')} missing`
+  return `${agoWords(status)}${found}`
 }
 
 function describePeer(peer: PeerRow, now: number): string {

@@ -5,6 +5,7 @@
 import type { WhyReport, WhyFriend } from '../../node/why-types.ts'
 import type { Explanation, Lack, LackCount, PeerLack } from '../../repair/explain.ts'
 import type { PackHealth, Verdict } from '../../repair/pack-health.ts'
+import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatCount, formatItems, formatMoment } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { describeLack, friendName } from './friends.ts'
@@ -54,6 +55,12 @@ export function whyLines(report: WhyReport): string[] {
     ...(detailed.length === 1 ? [] : ['', ...report.lacks.map((count) => lackLine(count, report))]),
     ...(fixes.length === 0 ? [] : ['', 'What would help:', ...fixes.map((fix) => `  ${fix}`)]),
   ]
+}
+
+/** @returns the status to end with: how the worst of the packs stands */
+export function exitCodeAfterWhy({ verdicts }: WhyReport): ExitCode {
+  if (verdicts.has('lost')) return EXIT.unrecoverable
+  return verdicts.has('unsafe') || verdicts.has('out-of-reach') ? EXIT.notSafe : EXIT.ok
 }
 
 /** @returns what would help all packs looked at, most useful first */
@@ -215,7 +222,7 @@ function nameOf(peer: string, friends: ReadonlyMap<string, WhyFriend>): string {
 }
 
 function namesOf(lacks: readonly PeerLack[], friends: WhyReport['friends']): string {
-  const names = [...new Set(lacks.map(({ peer }) => nameOf(peer, friends)))]
+  const names = [...new Set(lacks.map(({ peer }) => nameOf(peer, friends)))].toSorted()
   if (names.length <= NAMES_MAX) return names.join(' or ')
   return `${names.slice(0, NAMES_MAX).join(', ')} or ${names.length - NAMES_MAX} others`
 }
