@@ -87,6 +87,8 @@ export class FairUse {
   readonly #credits: Credits
   readonly #grace: Grace
   readonly #grants = new Map<VaultId, { readonly grant: Grant; readonly age: number }>()
+  /** Credits by devices that are members, as of an age. */
+  #valid: { readonly credits: readonly CreditFacts[]; readonly age: number } | undefined
   /** Our age when others were last asked for credits. */
   #newsAge: number | undefined
 
@@ -147,7 +149,7 @@ export class FairUse {
           floor: this.#floor,
           ownVault: this.ownVault,
           peers: roster.storagePeers(),
-          credits: this.#credits.all().filter((credit) => this.#isByMember(credit)),
+          credits: this.#ofMembers(age),
           keptHere: (other) => this.#kept(other),
           age,
         })
@@ -203,7 +205,7 @@ export class FairUse {
    */
   take(credits: readonly Uint8Array[]): number {
     const news = credits.filter((bytes) => this.#takeOne(bytes)).length
-    if (news > 0) this.#grants.clear()
+    if (news > 0) this.#forgetGrants()
     return news
   }
 
@@ -298,6 +300,20 @@ export class FairUse {
     } catch (error) {
       throw toDatabaseError('accounts', error)
     }
+  }
+
+  #forgetGrants(): void {
+    this.#grants.clear()
+    this.#valid = undefined
+  }
+
+  /** Asked once for all vaults: the roster takes its time over each. */
+  #ofMembers(age: number): readonly CreditFacts[] {
+    if (this.#valid === undefined || age - this.#valid.age >= GRANT_MS) {
+      const credits = this.#credits.all().filter((credit) => this.#isByMember(credit))
+      this.#valid = { credits, age }
+    }
+    return this.#valid.credits
   }
 
   #isByMember({ vault, device }: Pick<CreditFacts, 'vault' | 'device'>): boolean {

@@ -225,6 +225,9 @@ describe('an account', () => {
       expect(openAccount(await session.account(ada.vault, forever)).bytesHeld).toBe(0)
       const status = await session.status(forever)
       expect(status.released).toBe(status.used)
+      // What another device of the vault, or its owner at a restored laptop, sees.
+      const [row] = peer!.node.fairUse.book()
+      expect(row).toMatchObject({ vault: ada.vault, standing: { released: status.used } })
     })
   })
 })
