@@ -67,6 +67,8 @@ export interface PeerOptions {
   readonly vault?: VaultId
   /** Bytes that every vault may keep here, whatever its own peers hold. */
   readonly floor?: number
+  /** Bytes that a vault may store beyond its limit to drop things, at least. */
+  readonly tidySize?: number
 }
 
 export interface PeerNode {
