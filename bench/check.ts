@@ -70,7 +70,6 @@ async function main(): Promise<void> {
   )
   const founded = foundGrid(
     keys.map((key, index) => ({ key, addresses: networks[index]!.addresses() })),
-    { seed: random.bytes(32), expiresAt: Date.now() + 3_600_000 },
     Date.now(),
   )
   const statements = [...founded.statements, admit(founded.grid, keys[0]!)]

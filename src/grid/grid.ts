@@ -8,7 +8,6 @@
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { SEEN_MAX } from '../../protocol/messages.ts'
-import type { Refusal } from '../base/peer-record.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { PeerId } from '../ports/network.ts'
 import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
@@ -21,13 +20,15 @@ import type {
   PublishResult,
   ReleaseAnswer,
 } from './grid-types.ts'
+import { KnownPacks } from './known-packs.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
-import { adoptPacks, exchangeRoster, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
+import { adoptPacks, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
-import { placePack, refusalOf, type Placement } from './place-pack.ts'
+import { placePack, putsOf, type Placement } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
+import { exchangeRosters, type Exchanged } from './roster-exchange.ts'
 import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 import type { Survey } from './survey.ts'
@@ -39,17 +40,13 @@ export type { Placement } from './place-pack.ts'
 export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
 
-/** Locations kept in memory: about a kilobyte each. */
-const LOCATIONS_MAX = 8192
-
 /** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
 const TELL_WIDTH = 64
 
 export class Grid {
   readonly #parts: GridParts
   readonly #sessions = new Map<PeerId, PeerSession>()
-  readonly #manifests = new Map<PackId, Uint8Array>()
-  readonly #locations = new Map<PackId, PackLocation>()
+  readonly #known = new KnownPacks()
   readonly #reader: PackReader
   /** Single shares at single peers, for those who check and repair. */
   readonly shares: SharesAtPeers
@@ -121,10 +118,11 @@ export class Grid {
     const repair = this.#parts.repair?.()
     const parts = { candidates, counted: this.counted(), passedOver, session, repair, ...options }
     const placement = await placePack(parts, pack, vault, held, signal)
-    this.#tellPuts(placement, held)
+    const puts = putsOf(placement, held)
+    if (puts.size > 0) this.#parts.onPuts?.(puts)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
-    this.#remember({ id, manifest, manifestBytes, holders })
+    this.#known.remember({ id, manifest, manifestBytes, holders })
     return placement
   }
 
@@ -132,16 +130,16 @@ export class Grid {
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
     if (packs.length === 0) return new Map()
     const onSurvey = (survey: Survey) => this.#look(survey)
-    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, onSurvey)
-    for (const location of found.values()) this.#remember(location)
+    const found = await locatePacks(this.#storage(), packs, this.#known.manifests, signal, onSurvey)
+    for (const location of found.values()) this.#known.remember(location)
     return found
   }
 
   /** As `have`, but asks only about packs whose holders are not known from before. */
   async locate(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
-    const unknown = packs.filter((pack) => !this.#isLocated(pack))
+    const unknown = packs.filter((pack) => !this.#known.isReadable(pack))
     if (unknown.length > 0) await this.have(unknown, signal)
-    const located = packs.map((pack) => [pack, this.#locations.get(pack)] as const)
+    const located = packs.map((pack) => [pack, this.#known.get(pack)] as const)
     return new Map(located.flatMap(([pack, found]) => (found === undefined ? [] : [[pack, found]])))
   }
 
@@ -157,7 +155,7 @@ export class Grid {
     length: number,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const newest = this.#locations.get(location.id) ?? location
+    const newest = this.#known.get(location.id) ?? location
     return await this.#reader.read(newest, { offset, length }, signal)
   }
 
@@ -173,7 +171,7 @@ export class Grid {
     keep: Keep,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const newest = this.#locations.get(location.id) ?? location
+    const newest = this.#known.get(location.id) ?? location
     return await this.#reader.readRun(newest, run, keep, signal)
   }
 
@@ -252,49 +250,37 @@ export class Grid {
    *
    * @returns how many statements were new to us
    */
-  async syncRoster(
-    signal: AbortSignal,
-  ): Promise<{ news: number; answered: readonly PeerId[]; failures: readonly PeerFailure[] }> {
+  async syncRoster(signal: AbortSignal): Promise<Exchanged> {
     const { roster } = this.#parts
-    const asked = new Set<PeerId>()
-    const [answered, failures]: [PeerId[], PeerFailure[]] = [[], []]
-    let news = 0
-    for (;;) {
-      const sessions = this.#storage().filter(({ peer }) => !asked.has(peer))
-      if (sessions.length === 0) return { news, answered, failures }
-      for (const session of sessions) asked.add(session.peer)
-      const round = await askAll(
-        sessions,
-        async (session, within) => {
-          session.forgive()
-          news += await exchangeRoster(session, roster, within)
-        },
-        signal,
-      )
-      const here = round.answers.map(({ peer }) => peer)
-      this.#look({ answered: here, failures: round.failures })
-      answered.push(...here)
-      failures.push(...round.failures)
-    }
+    const sessions = () => this.#storage()
+    const onRound = (round: Omit<Exchanged, 'news'>) => this.#look(round)
+    return await exchangeRosters({ roster, sessions, onRound }, signal)
   }
 
   /**
    * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
    *
    * @param more.only - these peers alone; one that was away a moment ago is not tried then
+   * @param more.except - not these
    * @param more.onTold - called as soon as each of them heard
    * @returns whom it was told, and how many of the statements were new to them
    */
   async tell(
     statements: readonly Uint8Array[],
     signal: AbortSignal,
-    more: { readonly only?: readonly PeerId[]; readonly onTold?: (peer: PeerId) => void } = {},
+    more: {
+      readonly only?: readonly PeerId[]
+      readonly except?: ReadonlySet<PeerId>
+      readonly onTold?: (peer: PeerId) => void
+    } = {},
   ): Promise<{
     readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
     readonly failures: readonly PeerFailure[]
   }> {
-    const { only, onTold } = more
-    const sessions = this.#storage().filter(({ peer }) => only?.includes(peer) ?? true)
+    const { only, except, onTold } = more
+    const sessions = this.#storage().filter(
+      ({ peer }) => (only?.includes(peer) ?? true) && except?.has(peer) !== true,
+    )
     if (only === undefined) for (const session of sessions) session.forgive()
     const ask = async (session: PeerSession, within: AbortSignal) => {
       const { count } = await session.news(statements, within)
@@ -373,13 +359,6 @@ export class Grid {
     onLook?.(lookOf(others, failures))
   }
 
-  #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
-    const puts = new Map<PeerId, Refusal | undefined>()
-    for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
-    for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
-    if (puts.size > 0) this.#parts.onPuts?.(puts)
-  }
-
   /** Ask all storage peers; those that were away a moment ago are not waited for again. */
   async askPresent<T>(
     ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
@@ -408,20 +387,5 @@ export class Grid {
     const session = this.#sessions.get(peer) ?? new PeerSession(peer, { network, clock, addresses })
     this.#sessions.set(peer, session)
     return session
-  }
-
-  #isLocated(pack: PackId): boolean {
-    const location = this.#locations.get(pack)
-    return location !== undefined && location.holders.size >= location.manifest.needed
-  }
-
-  #remember(location: PackLocation): void {
-    for (const map of [this.#locations, this.#manifests]) map.delete(location.id)
-    this.#locations.set(location.id, location)
-    this.#manifests.set(location.id, location.manifestBytes)
-    for (const map of [this.#locations, this.#manifests]) {
-      const [oldest] = map.size > LOCATIONS_MAX ? map.keys() : []
-      if (oldest !== undefined) map.delete(oldest)
-    }
   }
 }

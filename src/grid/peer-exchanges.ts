@@ -2,13 +2,11 @@
  * Peer exchanges: what takes several requests to one peer, and is one thing to whoever asks.
  */
 
-import { equal } from '../../protocol/bytes.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX } from '../../protocol/messages.ts'
 import { PeerRefusedError } from '../base/errors.ts'
 import type { PeerSession } from './peer-session.ts'
-import type { RosterBook } from './roster-book.ts'
 import { batches } from './survey.ts'
 
 /** What a peer did with releases or cancels. */
@@ -60,23 +58,6 @@ export async function releaseAll(
     }
   }
   return sum
-}
-
-/** @returns how many statements were new to us */
-export async function exchangeRoster(
-  session: PeerSession,
-  roster: RosterBook,
-  signal: AbortSignal,
-): Promise<number> {
-  // Most know the same.
-  const { digest } = await session.news([], signal)
-  if (equal(digest, roster.digest())) return 0
-  // What a peer lacks is known only once it told what it has.
-  const told = await session.roster([], signal)
-  const news = await roster.merge(told)
-  const lacking = roster.statementsBeside(told)
-  if (lacking.length > 0) await session.roster(lacking, signal)
-  return news
 }
 
 /** A peer that does not take the word, or does not know it, keeps more than it need. */

@@ -105,6 +105,17 @@ export async function placePack(
   return { ...judge(pack, counted, holders), bytesSent, failures, passedOver }
 }
 
+/** @returns the peers that were asked: `undefined` for those that took a share, else why they did not */
+export function putsOf(
+  { holders, failures }: Placement,
+  held: ReadonlyMap<number, PeerId>,
+): ReadonlyMap<PeerId, Refusal | undefined> {
+  const puts = new Map<PeerId, Refusal | undefined>()
+  for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
+  for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
+  return puts
+}
+
 /** @returns in one word, why a peer took no share */
 export function refusalOf(error: CairnError): Refusal {
   if (isSilence(error)) return 'unreachable'

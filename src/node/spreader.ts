@@ -15,7 +15,7 @@
 import { toHex } from '../../protocol/bytes.ts'
 import type { SigningKey } from '../../protocol/keys.ts'
 import { fitting, STATEMENTS_MAX } from '../../protocol/messages.ts'
-import { signStatement, type GridId, type Statement } from '../../protocol/roster.ts'
+import { openStatement, signStatement, type GridId, type Statement } from '../../protocol/roster.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { linkSignals, orAbort, type LinkedAbort } from '../base/abort.ts'
 import { withDeadline } from '../base/deadline.ts'
@@ -94,11 +94,13 @@ export class Spreader {
    */
   async say(statements: readonly Uint8Array[], signal: AbortSignal): Promise<Told> {
     const { clock, log } = this.#parts
-    const peers = this.#otherPeers()
+    // Whom it is about is not there yet, or not any more.
+    const except = new Set(statements.map((bytes) => openStatement(bytes).subject))
     await this.#mergeOwn(statements)
+    const peers = this.#otherPeers().filter((peer) => !except.has(peer))
     const told: PeerId[] = []
     const telling = withDeadline(clock, SAY_MS_MAX, signal, async (within) => {
-      await this.#grid.tell(statements, within, { onTold: (peer) => told.push(peer) })
+      await this.#grid.tell(statements, within, { except, onTold: (peer) => told.push(peer) })
     })
     await telling.catch((error: unknown) => {
       if (signal.aborted || !(error instanceof CairnError)) throw error

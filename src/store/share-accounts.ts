@@ -257,6 +257,10 @@ function prepare(database: DatabaseSync) {
     ofPack: select('WHERE pack = ? ORDER BY share, vault'),
     ofVault: select('WHERE vault = ? ORDER BY pack, share LIMIT ?'),
     all: select('ORDER BY pack, share, vault'),
+    adopted: select(
+      `WHERE adopted_by IS NOT NULL AND due_age IS NULL AND is_damaged = 0
+       AND (pack, share, vault) > (?, ?, ?) ORDER BY pack, share, vault LIMIT ?`,
+    ),
     forgone: select(
       `WHERE forgone_age <= ? AND (kept_by = 0 OR due_age IS NULL)
        ORDER BY forgone_age, pack, share LIMIT ?`,
@@ -269,10 +273,6 @@ function prepare(database: DatabaseSync) {
     sumProvisional: database.prepare(
       `SELECT COUNT(*) AS count, SUM(size) AS bytes FROM shares
        WHERE vault = ? AND adopted_by IS NULL`,
-    ),
-    adopted: select(
-      `WHERE adopted_by IS NOT NULL AND due_age IS NULL AND is_damaged = 0
-       AND (pack, share, vault) > (?, ?, ?) ORDER BY pack, share, vault LIMIT ?`,
     ),
     vaultsDue: database.prepare(
       'SELECT DISTINCT vault FROM shares WHERE due_age IS NOT NULL AND due_age <= ? ORDER BY vault',

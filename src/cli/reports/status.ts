@@ -127,7 +127,7 @@ function describePeer(peer: PeerRow, now: number): string {
   const parts = [peer.reachable ? 'up  ' : 'down', peer.peer]
   if (name !== undefined) parts.push(escapeLine(name))
   if (domain !== undefined) parts.push(`in ${escapeLine(domain)}`)
-  parts.push(STANDING_WORD[standing])
+  if (standing !== 'here') parts.push(STANDING_WORD[standing])
   if (online !== undefined) parts.push(`on ${Math.round(online * 100)} %`)
   if (!peer.reachable && seenAt !== undefined) parts.push(`seen ${formatAge(now - seenAt)} ago`)
   if (free !== undefined && capacity !== undefined) {
