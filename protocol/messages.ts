@@ -97,6 +97,8 @@ const requestSchema = z.discriminatedUnion('type', [
     manifest,
     shareNumber,
     bodySize: integer(1, PACK_SIZE_MAX),
+    /** The share belongs to a head that drops things: a full vault must be able to say what it does without. */
+    isTidying: z.literal(true).exactOptional(),
     repair: repair.exactOptional(),
   }),
   z.strictObject({ type: z.literal('have'), packs, manifests: z.boolean() }),

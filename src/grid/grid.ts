@@ -99,6 +99,7 @@ export class Grid {
    * Give every share of a pack a peer, of those that may take any.
    *
    * @param held - shares placed before, as an earlier `Placement` told
+   * @param options.isTidying - the pack belongs to a head that drops things
    * @returns once every peer that was asked answered or failed
    */
   async place(
@@ -106,6 +107,7 @@ export class Grid {
     vault: VaultId,
     held: ReadonlyMap<number, PeerId>,
     signal: AbortSignal,
+    options: { readonly isTidying?: boolean } = {},
   ): Promise<Placement> {
     const all = this.#parts.roster.candidates()
     const standings = new Map(all.map(({ peer }) => [peer, this.standing(peer)]))
@@ -117,7 +119,7 @@ export class Grid {
       .filter((one) => !isTaker(one))
     const session = (peer: PeerId) => this.#session(peer)
     const repair = this.#parts.repair?.()
-    const parts = { candidates, counted: this.counted(), passedOver, session, repair }
+    const parts = { candidates, counted: this.counted(), passedOver, session, repair, ...options }
     const placement = await placePack(parts, pack, vault, held, signal)
     const puts = putsOf(placement, held)
     if (puts.size > 0) this.#parts.onPuts?.(puts)

@@ -53,6 +53,8 @@ export interface PlaceParts {
   /** Everybody who lends disk and is no candidate. */
   readonly passedOver: readonly PassedOver[]
   readonly session: (peer: PeerId) => PeerSession
+  /** The pack belongs to a head that drops things. */
+  readonly isTidying?: boolean
   /** A repair grant, where we are none of the vault's devices. */
   readonly repair?: Uint8Array | undefined
 }
@@ -69,7 +71,7 @@ export async function placePack(
   held: ReadonlyMap<number, PeerId>,
   signal: AbortSignal,
 ): Promise<Placement> {
-  const { candidates, counted } = parts
+  const { candidates, counted, isTidying = false } = parts
   const present = new Set(counted.map(({ peer }) => peer))
   const holders = new Map([...held].filter(([, peer]) => present.has(peer)))
   const order = new PlaceOrder(pack.id, candidates, holders.values(), counted)
@@ -78,7 +80,7 @@ export async function placePack(
 
   const put = async (shareNumber: number, piece: Uint8Array, within: AbortSignal) => {
     const { repair } = parts
-    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece, repair }
+    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece, isTidying, repair }
     for (let next = order.next(); next !== undefined; next = order.next()) {
       try {
         await parts.session(next.peer).put(share, within, (size) => (bytesSent += size))

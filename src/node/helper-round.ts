@@ -128,7 +128,7 @@ class Round {
   ): Promise<Omit<HelpOutcome, 'type' | 'sequence' | 'renewed' | 'missed'>> {
     const { database, clock } = this.#parts
     const { vault } = this.#helped.cap
-    const book = new HelperBook({ database, grid: this.#grid, vault, sequence })
+    const book = new HelperBook({ database, shares: this.#grid.shares, vault, sequence })
     for (const pack of ledger.all()) book.seed(pack.id, ledger.holders(pack))
     const parts = {
       ...this.#parts,

@@ -74,6 +74,8 @@ export interface PeerOptions {
   readonly mayUseRelays?: boolean
   /** Whether members in the same home may find it there, and it them; so if not said. */
   readonly isNearby?: boolean
+  /** Bytes that a vault may store beyond its limit to drop things, at least. */
+  readonly tidySize?: number
 }
 
 export interface PeerNode {

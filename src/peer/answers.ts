@@ -20,6 +20,7 @@ import { openRelease } from '../../protocol/release.ts'
 import type { Member } from '../../protocol/roster.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
 import type { Allowances } from './allowances.ts'
@@ -30,6 +31,7 @@ import type { Sightings } from './sightings.ts'
 
 export interface AnswerParts {
   readonly clock: Clock
+  readonly log: Log
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
@@ -176,15 +178,21 @@ function release(parts: AnswerParts, request: RequestOf<'release'>): Response {
   }
   if (opened.kind === 'cancel') {
     const order = orderOf(parts, vault, head.sequence)
-    return { type: 'released', ...shareStore.cancel(opened, order) }
+    const outcome = shareStore.cancel(opened, order)
+    parts.log.info('releases cancelled', { vault, head: head.sequence, kept: outcome.refused })
+    return { type: 'released', ...outcome }
   }
   switch (headStore.standing(vault, head)) {
     case 'unknown':
       return refuse('unknown-head', 'the head that it names is not kept here')
     case 'fork':
       return refuse('fork', 'heads fork from there on; name a later one')
-    default:
-      return { type: 'released', ...shareStore.release(opened) }
+    default: {
+      const { count, bytes, refused } = shareStore.release(opened)
+      // Whoever lends may wonder, and ask the owner, long before anything goes.
+      parts.log.info('shares released', { vault, head: head.sequence, shares: count, bytes })
+      return { type: 'released', count, bytes, refused }
+    }
   }
 }
 

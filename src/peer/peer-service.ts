@@ -269,10 +269,12 @@ export class PeerService {
     const { manifest, shareNumber } = request
     const vault = vaultIdFromBytes(request.vault)
     const header = { vault, shareNumber, manifest }
-    // A helper's bytes are the vault's own.
     const { roster, shareStore, fairUse } = this.#parts
-    const quota = member.role === 'peer' ? roster.quota(vault) : member.quota
-    const upload = await shareStore.begin(header, fairUse.limitsOf(vault, quota))
+    // A helper's bytes are the vault's own, but it drops nothing.
+    const isHelper = member.role === 'peer'
+    const quota = isHelper ? roster.quota(vault) : member.quota
+    const isTidying = request.isTidying === true && !isHelper
+    const upload = await shareStore.begin(header, fairUse.limitsOf(vault, quota, isTidying))
     if (upload === 'held') return await this.#respond(messages, { type: 'held' }, signal)
     if (typeof upload === 'string') {
       const refusal = this.#noRoom(upload, vault, quota, shareLayout(header).size)

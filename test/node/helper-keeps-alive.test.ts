@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { MachineCrashed } from '../../sim/errors.ts'
 import { openLedger, openRoot, openHead, openField } from '../../protocol/head.ts'
+import { parsePackId } from '../../protocol/manifest.ts'
 import { newestHead } from '../../src/restore/newest-head.ts'
 import {
   helpedDays,
@@ -68,8 +69,15 @@ describe('a friend’s box with a repair cap', () => {
         operation === 'rename' && path.endsWith(' heads/current') ? 'cut' : 'pass'
       await expect(vault.backUp()).rejects.toBeInstanceOf(MachineCrashed)
       const picture = vault.picture()
+      const provisional = () =>
+        sharesAt(vault.friends.all).filter(({ friend, pack, shareNumber }) => {
+          const key = { vault: cap.vault, pack: parsePackId(pack), shareNumber }
+          return friend.node!.shareStore.account(key)?.adoptedBy === null
+        })
+      expect(provisional().length).toBeGreaterThan(3)
       helpWith(vault, helper!, cap)
-      await helpedDays(vault, 40)
+      await vault.world.scheduler.sleep(60_000)
+      expect(provisional()).toEqual([])
       await vault.recoverElsewhere()
       expect(await vault.differences('2', picture)).toEqual([])
     }))

@@ -52,6 +52,8 @@ export const scenarios: Scenario[] = [
   badRequest('renew-empty', { type: 'renew', repair: new Uint8Array(0) }, 'no grant'),
   badRequest('renew-for-a-vault', { ...REQUESTS.renew, vault: VAULT_BYTES }, 'the grant says whose lease it is'),
   goodRequest({ type: 'credits', credits: [], known: null }, 'wanting-none'),
+  goodRequest({ ...REQUESTS.put, isTidying: true }, 'tidying'),
+  badRequest('put-tidying-false', { ...REQUESTS.put, isTidying: false }, 'absent, where it is not so'),
   badRequest('credits-one-too-long', { type: 'credits', credits: [new Uint8Array(1281)], known: [] }, 'a byte above 1,280'),
   badRequest('credits-65', { type: 'credits', credits: Array.from({ length: 65 }, () => KEY), known: null }, '64 can be told at once'),
   badRequest('credits-name-of-15-bytes', { type: 'credits', credits: [], known: [KEY.slice(0, 15)] }, 'names have 16'),

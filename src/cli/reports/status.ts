@@ -110,7 +110,7 @@ export function statusAlarms(status: ClientStatus): string[] {
 function helpedWords({ helpers, now }: ClientStatus): string {
   if (helpers.length === 0) return 'by nobody: cairn cap --repair lets a friend’s box do it'
   const words = helpers.map(({ peer, name, at }) => {
-    const who = name === undefined ? peer : escapeText(name)
+    const who = name === undefined ? peer : escapeLine(name)
     const age = `${formatAge(Math.max(0, now - at))} ago`
     return now - at > HELPER_SILENT_MS ? `by ${who} until ${age}` : `by ${who}, ${age}`
   })
