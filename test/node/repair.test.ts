@@ -181,11 +181,13 @@ describe('S20: a repair whose machine stops', () => {
       let isCut = true
       while (isCut) {
         step += 1
-        const vault = new TestVault({ peers: 6, seed: step })
+        const vault = new TestVault({ peers: 6, seed: 20 })
         await vault.tell(async () => {
           vault.write('a', noise(300 * KIB, 1))
-          vault.write('b', 'small')
-          await vault.backUp({ code: { needed: 2, total: 5 } })
+          for (const name of ['b', 'c']) {
+            vault.write(name, 'small')
+            await vault.backUp({ code: { needed: 2, total: 5 } })
+          }
           const held = await usedBy(vault)
           vault.friends.lose(friendOf(vault, holdersIn(await check(vault))[1]))
           const crashed = await isStoppedAfter(vault, step, () => repair(vault))
