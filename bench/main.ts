@@ -13,6 +13,7 @@ import { measureKernels } from './kernels.ts'
 import { measureManyHistories } from './many-histories.ts'
 import { conditions, loadNow } from './measure/conditions.ts'
 import { measureWorkload } from './measure/measure-workload.ts'
+import { measureRelay } from './relay.ts'
 import { parseRequest, USAGE, UsageError, type BenchOptions } from './options.ts'
 import { judge, verdictCells, type Verdict } from './report/figures.ts'
 import { fillPage } from './report/page.ts'
@@ -73,6 +74,7 @@ async function measureAll(options: BenchOptions): Promise<Results> {
     growth: parts.has('growth') ? [] : (earlier?.growth ?? []),
     histories: parts.has('histories') ? [] : (earlier?.histories ?? []),
     manyHistories: parts.has('many-histories') ? [] : (earlier?.manyHistories ?? []),
+    relay: parts.has('relay') ? await measureRelay(say) : (earlier?.relay ?? []),
   }
   // Kept after each step: a bench that takes hours may be cut short.
   const keep = (part: Partial<Results>): Results => {
@@ -110,7 +112,8 @@ async function measureAll(options: BenchOptions): Promise<Results> {
 
 /** Results of an earlier bench may lack a part that there was not then. */
 function resultsIn(json: string): Results {
-  return { histories: [], manyHistories: [], ...(JSON.parse(json) as Partial<Results>) } as Results
+  const found = JSON.parse(json) as Partial<Results>
+  return { histories: [], manyHistories: [], relay: [], ...found } as Results
 }
 
 /** Says which parts are not of this run. */
@@ -121,6 +124,7 @@ function takenFrom(earlier: Results | undefined, measured: ReadonlySet<string>) 
     growth: 'growth',
     histories: 'histories',
     'many-histories': 'manyHistories',
+    relay: 'relay',
   } as const
   const parts = Object.entries(all).flatMap(([part, field]) =>
     !measured.has(part) && (earlier?.[field].length ?? 0) > 0 ? [part] : [],

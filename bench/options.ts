@@ -8,7 +8,15 @@ import type { Tool } from './tools/tool.ts'
 import { WORKLOADS, workloadNamed } from './workloads/index.ts'
 import type { Workload } from './workloads/workload.ts'
 
-const PARTS = ['kernels', 'workloads', 'growth', 'histories', 'many-histories', 'none'] as const
+const PARTS = [
+  'kernels',
+  'workloads',
+  'growth',
+  'histories',
+  'many-histories',
+  'relay',
+  'none',
+] as const
 type Part = (typeof PARTS)[number]
 
 /** A smaller bench: one run, a fifth of the sizes, the tools that matter most. */

@@ -141,6 +141,17 @@ export interface ManyHistoriesResult {
   readonly forget: Operation
 }
 
+/** Bytes between two friends who can both only dial out. MB are 10⁶ bytes. */
+export interface RelayResult {
+  /** Through a third friend, or to that friend itself. */
+  readonly way: 'relayed' | 'direct'
+  readonly mbPerSecond: number
+  /** CPU seconds for 100 MB, user and system: of who sends, of the friend between, of who receives. */
+  readonly cpuOfSource: number
+  readonly cpuOfRelay: number
+  readonly cpuOfTarget: number
+}
+
 export interface Conditions {
   readonly measuredAt: string
   readonly commit: string
@@ -172,4 +183,5 @@ export interface Results {
   readonly growth: readonly GrowthResult[]
   readonly histories: readonly HistoriesResult[]
   readonly manyHistories: readonly ManyHistoriesResult[]
+  readonly relay: readonly RelayResult[]
 }

@@ -55,6 +55,19 @@ export const LIST_SIZE_MAX = 1024 * 1024
 /** Bytes that an item may cost beyond its content: lengths, keys, a short list beside it. */
 export const LIST_ITEM_OVERHEAD = 32
 
+/** Multiaddrs of one peer, and bytes of each, as a roster statement has them. */
+export const ADDRESSES_MAX = 16
+export const ADDRESS_SIZE_MAX = 256
+
+/** Most connections that a peer tells of: more than a large grid's peers and devices. */
+export const LINKS_MAX = 1024
+
+/** Seconds after which a peer speaks of a connection no more: 30 days. */
+export const LINK_AGE_MAX = 30 * 86_400
+
+/** Most friends that a peer names who lead others to it. */
+export const RELAYS_MAX = 8
+
 /** Bytes of an error's text, as sent: a sentence or two. */
 export const ERROR_TEXT_SIZE_MAX = 512
 

@@ -37,6 +37,8 @@ import {
   CREDITS_KNOWN_MAX,
   CREDITS_MAX,
   CREDITS_TOLD_MAX,
+  ADDRESS_SIZE_MAX,
+  ADDRESSES_MAX,
   ERROR_CODES,
   ERROR_TEXT_SIZE_MAX,
   HEAD_SIZE_MAX,
@@ -44,6 +46,8 @@ import {
   HELPERS_MAX,
   HOLDINGS_MAX,
   JOIN_STATES,
+  LINK_AGE_MAX,
+  LINKS_MAX,
   LIST_ITEM_OVERHEAD,
   LIST_SIZE_MAX,
   PACKS_MAX,
@@ -51,6 +55,7 @@ import {
   READ_COUNT_MAX,
   READ_SIZE_MAX,
   RECEIPT_SIZE_MAX,
+  RELAYS_MAX,
   RELEASE_SIZE_MAX,
   REPAIR_GRANT_SIZE_MAX,
   SEEN_MAX,
@@ -81,6 +86,8 @@ const manifest = bytesField(1, MANIFEST_SIZE_MAX)
 /** What lets a helper ask in place of the vault's device. */
 const repair = bytesField(1, REPAIR_GRANT_SIZE_MAX)
 const credit = bytesField(1, CREDIT_SIZE_MAX)
+const publicKey = bytesField(ID_SIZE, ID_SIZE)
+const address = text(ADDRESS_SIZE_MAX)
 
 const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('status') }),
@@ -90,6 +97,8 @@ const requestSchema = z.discriminatedUnion('type', [
     manifest,
     shareNumber,
     bodySize: integer(1, PACK_SIZE_MAX),
+    /** The share belongs to a head that drops things: a full vault must be able to say what it does without. */
+    isTidying: z.literal(true).exactOptional(),
     repair: repair.exactOptional(),
   }),
   z.strictObject({ type: z.literal('have'), packs, manifests: z.boolean() }),
@@ -128,6 +137,11 @@ const requestSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('holdings') }),
   z.strictObject({ type: z.literal('seen'), peers: z.array(peer).min(1).max(SEEN_MAX).readonly() }),
+  z.strictObject({ type: z.literal('reach') }),
+  z.strictObject({
+    type: z.literal('dial-back'),
+    addresses: z.array(address).min(1).max(ADDRESSES_MAX).readonly(),
+  }),
   z.strictObject({ type: z.literal('news'), statements }),
   z.strictObject({
     type: z.literal('join'),
@@ -225,6 +239,34 @@ const responseSchema = z.discriminatedUnion('type', [
   }),
   /** How it stands with the wish; the grid's statements once it is granted. */
   z.strictObject({ type: z.literal('joining'), state: z.enum(JOIN_STATES), statements }),
+  z.strictObject({
+    type: z.literal('reach'),
+    /** Whether others can dial the peer; it asks friends now and then. */
+    verdict: z.enum(['open', 'closed', 'unknown']),
+    /** Friends who lead others to it. */
+    relays: z.array(publicKey).max(RELAYS_MAX).readonly(),
+    /** Members that it was connected with, lately or now. */
+    links: z
+      .array(
+        z.strictObject({
+          peer: publicKey,
+          way: z.enum(['local', 'ip4', 'ip6', 'relay']),
+          /** Through whom, where the way is `relay`. */
+          relay: publicKey.optional(),
+          /** Whether the other side connected. */
+          inbound: z.boolean(),
+          /** Seconds since it was so; 0 if it is now. */
+          age: count(LINK_AGE_MAX),
+        }),
+      )
+      .max(LINKS_MAX)
+      .readonly(),
+  }),
+  z.strictObject({
+    type: z.literal('dialled'),
+    /** The first of the addresses that led to the asker; absent if none did. */
+    address: address.optional(),
+  }),
   z.strictObject({
     type: z.literal('error'),
     code: z.enum(ERROR_CODES),

@@ -40,9 +40,9 @@ export class Friends {
   /** The invite a new client joins with. */
   readonly invite: string
   readonly #world: World
-  readonly grid: GridId
   /** Options of single peers, asked at each of their starts. */
   readonly #each: (index: number) => Partial<PeerOptions>
+  readonly grid: GridId
   readonly #statements: Uint8Array[]
   /** What peers died of other than crashes: always a bug. */
   readonly #failures: Error[] = []

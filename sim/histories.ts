@@ -18,7 +18,7 @@ import { Owner } from './owner.ts'
 import type { SimRandom } from './random.ts'
 import { assertConverged, isConverged, assertShortChains, assertTold } from './history-checks.ts'
 import { Upkeep } from './upkeep.ts'
-import { HEAD_NEEDED_MS, type Room, Witness } from './witness.ts'
+import { HEAD_NEEDED_MS, Witness } from './witness.ts'
 import { World } from './world.ts'
 
 const MINUTE_MS = 60_000
@@ -170,12 +170,20 @@ class Histories {
   }
 
   async #maintain(): Promise<void> {
-    const what = this.#random.weighted({ rebuild: 4, forget: 5, gc: 6, cancel: 1.5, pin: 2 })
+    const what = this.#random.weighted({
+      rebuild: 4,
+      forget: 5,
+      gc: 6,
+      cancel: 1.5,
+      pin: 2,
+      repair: 3,
+    })
     if (what === 'rebuild') await this.#upkeep.rebuild()
     if (what === 'forget') await this.#upkeep.forget(this.#upkeep.drawRetention())
     if (what === 'gc') await this.#upkeep.gc(false)
     if (what === 'cancel') await this.#upkeep.gc(true)
     if (what === 'pin') await this.#upkeep.pin()
+    if (what === 'repair') await this.#upkeep.repair()
   }
 
   async #misfortune(): Promise<void> {
@@ -249,25 +257,26 @@ class Histories {
     await this.#mishaps.calmDown()
     const policy = { ...REBUILD_POLICY, lengthMax: 6 }
     await this.#backUpInCalm(policy)
+    await this.#upkeep.repair()
     await this.#look()
     await this.#checkAll()
     const parts = { owner: this.#owner, witness: this.#theWitness, diary: this.#diary }
     await assertTold(parts)
     await assertShortChains(parts, policy)
-    const { unlisted } = await this.#giveBack()
-    if (this.#days >= LONG_DAYS) await this.#liveOn(unlisted)
+    await this.#giveBack()
+    if (this.#days >= LONG_DAYS) await this.#liveOn()
     await this.#moveOn()
     this.#say('all is well')
   }
 
   /** Forget, release, and wait until friends have let go. */
-  async #giveBack(): Promise<Room> {
+  async #giveBack(): Promise<void> {
     await this.#upkeep.forget({ last: 3 })
     await this.#upkeep.gc(false)
     await this.#letGo()
     await this.#upkeep.gc(false)
     await this.#letGo()
-    return this.#assertConverged('after the last gc')
+    await this.#assertConverged('after the last gc')
   }
 
   /**
@@ -285,7 +294,7 @@ class Histories {
   }
 
   /** The vault goes on with a constant number of snapshots, and takes no more room for it. */
-  async #liveOn(unlisted: number): Promise<void> {
+  async #liveOn(): Promise<void> {
     const policy = { ...REBUILD_POLICY, lengthMax: 6 }
     for (let day = 0; day < 120; day += 2) {
       if (day < 60) {
@@ -301,14 +310,12 @@ class Histories {
     }
     await this.#upkeep.gc(false)
     await this.#letGo()
-    await this.#assertConverged('after 120 more days', unlisted)
+    await this.#assertConverged('after 120 more days')
   }
 
-  async #assertConverged(when: string, unlistedMax?: number): Promise<Room> {
-    const room = await assertConverged({ witness: this.#theWitness }, unlistedMax)
-    const { needed, listed, unlisted } = room
+  async #assertConverged(when: string): Promise<void> {
+    const { needed, listed, unlisted } = await assertConverged({ witness: this.#theWitness })
     this.#say(`${when} friends hold ${needed} bytes, ${listed} dead ones, ${unlisted} of nobody`)
-    return room
   }
 
   async #backUpInCalm(policy = REBUILD_POLICY): Promise<void> {

@@ -22,24 +22,23 @@ const SLACK_BYTES = 400_000
 /** @returns whether friends let go of all that is dead, save what a few heads leave behind */
 export async function isConverged({ witness }: Pick<CheckParts, 'witness'>): Promise<boolean> {
   const { newest } = witness
-  return newest !== undefined && witness.room(await witness.walk(newest)).listed <= SLACK_BYTES
+  return newest !== undefined && isSmall(witness.room(await witness.walk(newest)))
 }
 
-/**
- * @param unlistedMax - bytes that no ledger names, at most: what is lost sight of may not grow in calm
- * @throws {StoryError}
- */
-export async function assertConverged(
-  { witness }: Pick<CheckParts, 'witness'>,
-  unlistedMax = Infinity,
-): Promise<Room> {
+/** @throws {StoryError} */
+export async function assertConverged({ witness }: Pick<CheckParts, 'witness'>): Promise<Room> {
   const { newest } = witness
   if (newest === undefined) throw new StoryError('nobody has a head')
   const room = witness.room(await witness.walk(newest))
   const { needed, listed, unlisted } = room
   const told = `friends hold ${listed} bytes that are dead and ${unlisted} of nobody, beside ${needed}`
-  if (listed > SLACK_BYTES || unlisted > unlistedMax + SLACK_BYTES) throw new StoryError(told)
+  if (!isSmall(room)) throw new StoryError(told)
   return room
+}
+
+/** What no ledger names, whoever lost sight of it, must go as well. */
+function isSmall({ listed, unlisted }: Room): boolean {
+  return listed <= SLACK_BYTES && unlisted <= SLACK_BYTES
 }
 
 /** Chains of newest versions are within the policy. @throws {StoryError} */

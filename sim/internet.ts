@@ -37,6 +37,10 @@ export interface Station {
   readonly life: Life
   /** Whether this peer may connect, or open a stream. */
   admits(peer: PeerId): boolean
+  /** Lead others to this station from now on. @returns whether it will */
+  lead(station: Station): boolean
+  /** @returns whom others are led to, while it is connected */
+  behind(peer: PeerId): Station | undefined
   /** A stream was opened by the other side. @returns whether somebody serves the protocol */
   accept(protocol: string, stream: StreamEnd): boolean
   /** The connection is there, as seen from this station. */
@@ -89,19 +93,30 @@ export class Internet {
     return station?.life.isOver === true ? undefined : station
   }
 
-  /** A station is closed: it listens no more and its connections end. */
-  leave(station: Station): void {
+  /**
+   * A station is closed: it listens no more and its connections end. Or it is elsewhere: then the others
+   * only find out when they have waited long enough.
+   */
+  leave(station: Station, how: 'closed' | 'elsewhere' = 'closed'): void {
     for (const [address, one] of this.#stations) {
       if (one === station) this.#stations.delete(address)
     }
-    for (const connection of this.#connectionsOf(station)) connection.close(station)
+    for (const connection of this.#connectionsOf(station)) {
+      if (how === 'closed') connection.close(station)
+      else {
+        connection.breakSide(station, 'this side moved')
+        this.#doubt(connection)
+      }
+    }
+    this.#endThrough((via) => via === station)
   }
 
-  connect(dialer: Station, listener: Station): Connection {
-    const connection = new Connection(this, dialer, listener)
+  /** @param via - who leads the one to the other */
+  connect(dialer: Station, listener: Station, via?: Station): Connection {
+    const connection = new Connection(this, dialer, listener, via)
     this.#connections.add(connection)
     for (const side of [dialer, listener]) side.connected(connection)
-    if (!this.canTalk(dialer.host, listener.host)) this.#doubt(connection)
+    if (connection.isSilent) this.#doubt(connection)
     return connection
   }
 
@@ -158,6 +173,7 @@ export class Internet {
       if (isPowerCut) this.#doubt(connection)
       else this.#endLater(connection, other)
     }
+    this.#endThrough((via) => via.host === host)
   }
 
   /** A machine is back: it answers the packets of connections it forgot with a reset. */
@@ -193,6 +209,14 @@ export class Internet {
 
   note(host: string, event: string, fields: LogFields): void {
     this.#trace.add(host, event, fields)
+  }
+
+  /** Who led the one to the other is gone: both hear of it, as their streams to it end. */
+  #endThrough(isGone: (via: Station) => boolean): void {
+    for (const connection of this.#connections) {
+      const { via } = connection
+      if (via !== undefined && isGone(via)) connection.breakBoth('the relay is gone')
+    }
   }
 
   /** Both ends will give up a connection that stays silent. */
@@ -249,7 +273,7 @@ class Lane implements Wire {
     const ms = this.#internet.travelMs(this.#from.host, this.#to.host, size)
     this.#lastAt = Math.max(this.#lastAt, scheduler.elapsed + ms)
     scheduler.after(this.#lastAt - scheduler.elapsed, () => {
-      const isOpen = this.#internet.reaches(this.#from.host, this.#to.host)
+      const isOpen = this.#connection.reaches(this.#from, this.#to)
       if (isOpen && !this.isHolding) this.#deliver(size, deliver)
       else this.#held.push(() => this.#deliver(size, deliver))
     })
@@ -274,6 +298,8 @@ interface Opening {
 /** A connection between two programs, as each of them sees it. */
 export class Connection {
   readonly sides: readonly [Station, Station]
+  /** Who leads the one to the other, if somebody does. */
+  readonly via: Station | undefined
   readonly #internet: Internet
   readonly #random: SimRandom
   readonly #lanes: readonly [Lane, Lane]
@@ -281,9 +307,10 @@ export class Connection {
   readonly #streams = new Map<StreamEnd, Station>()
   readonly #openings = new Map<StreamEnd, Opening>()
 
-  constructor(internet: Internet, dialer: Station, listener: Station) {
+  constructor(internet: Internet, dialer: Station, listener: Station, via?: Station) {
     this.#internet = internet
     this.sides = [dialer, listener]
+    this.via = via
     this.#random = internet.draw(`${dialer.host} ${listener.host}`)
     this.#lanes = [
       new Lane(internet, this, dialer, listener),
@@ -304,12 +331,22 @@ export class Connection {
   /** Nothing can come through any more. */
   get isSilent(): boolean {
     const [dialer, listener] = this.sides
-    return this.isHalfDead || !this.#internet.canTalk(dialer.host, listener.host)
+    return this.isHalfDead || !this.reaches(dialer, listener) || !this.reaches(listener, dialer)
+  }
+
+  /** Whether what one side sends arrives. */
+  reaches(from: Station, to: Station): boolean {
+    const { via } = this
+    if (via === undefined) return this.#internet.reaches(from.host, to.host)
+    return this.#internet.reaches(from.host, via.host) && this.#internet.reaches(via.host, to.host)
   }
 
   joins(a: string, b: string): boolean {
-    const [dialer, listener] = this.sides
-    return (dialer.host === a && listener.host === b) || (dialer.host === b && listener.host === a)
+    const hosts = this.sides.map(({ host }) => host)
+    if (this.via === undefined) return hosts.includes(a) && hosts.includes(b) && a !== b
+    // Either half of the way.
+    const isHalf = (one: string, other: string) => one === this.via?.host && hosts.includes(other)
+    return isHalf(a, b) || isHalf(b, a)
   }
 
   /** @returns the side that is not on this host, if the other one is */

@@ -75,11 +75,13 @@ export class Machine {
   readonly #world: World
   readonly #random: SimRandom
   readonly #options: MachineOptions
-  readonly #address: string | undefined
+  #address: string | undefined
+  readonly #networks = new Set<SimNetwork>()
   #life: Life
   #clock: SimClock
   #ports: MachinePorts
   #lives = 0
+  #moves = 0
   #isDown = false
   #onCrash: ((error: MachineCrashed) => void)[] = []
 
@@ -171,6 +173,16 @@ export class Machine {
     this.#world.trace.add(this.name, 'machine.boot', { life: this.#lives })
   }
 
+  /** The machine gets another address, as from a provider, and keeps running. */
+  move(): void {
+    if (this.#address === undefined) return
+    this.#moves += 1
+    this.#address = this.#address.replace(/^\/ip4\/\d+/, `/ip4/${10 + this.#moves}`)
+    for (const network of this.#networks) {
+      if (!network.life.isOver) network.moveTo(this.#address)
+    }
+  }
+
   /** A copy of all our own state, as a person's disk image has it. The machine must be down. */
   saveState(): SavedState {
     this.#assertDown()
@@ -227,7 +239,9 @@ export class Machine {
         const host = this.name
         const address = this.#address
         const chance = random.fork(`network ${self}`)
-        return new SimNetwork({ internet, host, self, life, random: chance, address })
+        const made = new SimNetwork({ internet, host, self, life, random: chance, address })
+        this.#networks.add(made)
+        return made
       },
       compute: (table) => new SimCompute(table, life, random.fork('compute')),
       openDatabase: (name) => this.databases.open(name),

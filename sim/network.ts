@@ -2,7 +2,7 @@
 
 import { reasonOf } from '../src/base/abort.ts'
 import { PeerUnreachableError, ProtocolNotServedError } from '../src/base/errors.ts'
-import type { ByteStream, Network, PeerId } from '../src/ports/network.ts'
+import type { ByteStream, Link, Network, PeerId } from '../src/ports/network.ts'
 import { NOT_SERVED, type Connection, type Internet, type Station } from './internet.ts'
 import type { Life } from './life.ts'
 import type { SimRandom } from './random.ts'
@@ -27,9 +27,14 @@ export class SimNetwork implements Network, Station {
   readonly life: Life
   readonly #internet: Internet
   readonly #random: SimRandom
-  readonly #address: string | undefined
+  #address: string | undefined
   readonly #handlers = new Map<string, (stream: ByteStream) => Promise<void>>()
   readonly #connections = new Map<PeerId, Connection[]>()
+  /** Friends who lead others to us, and over which connection. */
+  readonly #relays = new Map<PeerId, Connection>()
+  /** Whom we lead others to. */
+  readonly #places = new Map<PeerId, Station>()
+  #onChange: (() => void)[] = []
   #isAdmitted: (peer: PeerId) => boolean = () => false
   #isClosed = false
 
@@ -44,7 +49,69 @@ export class SimNetwork implements Network, Station {
   }
 
   addresses(): readonly string[] {
-    return this.#address === undefined ? [] : [`${this.#address}/p2p/${this.self}`]
+    const direct = this.#address === undefined ? [] : [`${this.#address}/p2p/${this.self}`]
+    const relayed = [...this.#relays.keys()].map(
+      (one) => `/p2p/${one}/p2p-circuit/p2p/${this.self}`,
+    )
+    return [...direct, ...relayed]
+  }
+
+  async changed(known: readonly string[], signal: AbortSignal): Promise<void> {
+    while (this.addresses().join(' ') === known.join(' ')) {
+      const woken = new Promise<void>((resolve) => this.#onChange.push(resolve))
+      await this.#unlessAborted(signal, woken, () => undefined)
+    }
+  }
+
+  links(): readonly Link[] {
+    return [...this.#connections].flatMap(([peer, connections]) =>
+      connections.map((connection): Link => {
+        const { via, sides } = connection
+        const isInbound = sides[1] === this
+        const way = via === undefined ? 'local' : 'relay'
+        const address = connection.other(this).host
+        return { peer, way, isInbound, address, ...(via === undefined ? {} : { relay: via.self }) }
+      }),
+    )
+  }
+
+  async probe(
+    peer: PeerId,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    for (const address of addresses) {
+      signal.throwIfAborted()
+      if (typeof (await this.#meet(peer, address)) !== 'string') return address
+    }
+    signal.throwIfAborted()
+    return undefined
+  }
+
+  async reserve(relay: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+    const connection = await this.#directTo(relay, addresses, signal)
+    const station = connection.other(this)
+    if (!station.lead(this)) throw new PeerUnreachableError(`${relay}: does not lead to us`)
+    this.#relays.set(relay, connection)
+    this.#tellChange()
+  }
+
+  unreserve(relay: PeerId): void {
+    if (this.#relays.delete(relay)) this.#tellChange()
+  }
+
+  /** The machine is elsewhere now: what it was connected with it knows nothing of any more. */
+  moveTo(address: string): void {
+    if (this.#address === undefined || this.#isClosed) return
+    this.#internet.leave(this, 'elsewhere')
+    this.#address = address
+    this.#internet.listen(address, this)
+    this.#tellChange()
+  }
+
+  /** The simulated internet has no homes. */
+  discover(): void {
+    this.#tellChange()
   }
 
   async dial(
@@ -53,7 +120,8 @@ export class SimNetwork implements Network, Station {
     addresses: readonly string[],
     signal: AbortSignal,
   ): Promise<ByteStream> {
-    return await this.#unlessAborted(signal, this.#dial(peer, protocol, addresses, signal))
+    const dial = this.#dial(peer, protocol, addresses, signal)
+    return await this.#unlessAborted(signal, dial, (stream) => stream.reset())
   }
 
   async serve(protocol: string, handler: (stream: ByteStream) => Promise<void>): Promise<void> {
@@ -77,6 +145,17 @@ export class SimNetwork implements Network, Station {
     this.#internet.leave(this)
   }
 
+  lead(station: Station): boolean {
+    if (this.#address === undefined || !this.#isAdmitted(station.self)) return false
+    this.#places.set(station.self, station)
+    return true
+  }
+
+  behind(peer: PeerId): Station | undefined {
+    const isConnected = (this.#connections.get(peer) ?? []).some(({ via }) => via === undefined)
+    return isConnected ? this.#places.get(peer) : undefined
+  }
+
   admits(peer: PeerId): boolean {
     return this.#isAdmitted(peer)
   }
@@ -98,6 +177,7 @@ export class SimNetwork implements Network, Station {
     const left = (this.#connections.get(self) ?? []).filter((one) => one !== connection)
     if (left.length === 0) this.#connections.delete(self)
     else this.#connections.set(self, left)
+    if (this.#relays.get(self) === connection) this.unreserve(self)
   }
 
   async #dial(
@@ -108,14 +188,31 @@ export class SimNetwork implements Network, Station {
   ): Promise<ByteStream> {
     const known = this.#connections.get(peer)?.[0]
     if (known !== undefined) return await this.#open(known, protocol)
+    return await this.#open(await this.#reach(peer, addresses, signal), protocol)
+  }
 
+  async #directTo(
+    peer: PeerId,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Connection> {
+    const known = this.#connections.get(peer)?.find(({ via }) => via === undefined)
+    const direct = addresses.filter((address) => !address.includes('/p2p-circuit'))
+    return known ?? (await this.#reach(peer, direct, signal))
+  }
+
+  async #reach(
+    peer: PeerId,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Connection> {
     const failures: string[] = []
     for (const address of addresses) {
       signal.throwIfAborted()
       const answer = await this.#connect(peer, address)
       // Somebody may have connected while we were waiting, or the caller may have gone.
       if (signal.aborted) break
-      if (typeof answer !== 'string') return await this.#open(answer, protocol)
+      if (typeof answer !== 'string') return answer
       failures.push(answer)
     }
     signal.throwIfAborted()
@@ -125,8 +222,21 @@ export class SimNetwork implements Network, Station {
 
   /** @returns the connection, or why there is none */
   async #connect(peer: PeerId, address: string): Promise<Connection | string> {
+    const met = await this.#meet(peer, address)
+    if (typeof met === 'string') return met
+    const { station, via } = met
+    return this.#connections.get(peer)?.[0] ?? this.#internet.connect(this, station, via)
+  }
+
+  /** @returns who is there, and through whom; or why nobody is */
+  async #meet(
+    peer: PeerId,
+    address: string,
+  ): Promise<{ readonly station: Station; readonly via?: Station } | string> {
     if (this.#isClosed) return 'this side is closed'
-    const [place = '', named] = address.split('/p2p/')
+    const [before = '', behind] = address.split('/p2p-circuit')
+    const [place = '', named] = before.split('/p2p/')
+    if (behind !== undefined) return await this.#meetBehind(peer, place, address)
     if (named !== undefined && named !== peer) return `${address}: names somebody else`
     const station = this.#internet.stationAt(place)
     if (station === undefined || !this.#internet.canTalk(this.host, station.host)) {
@@ -141,8 +251,30 @@ export class SimNetwork implements Network, Station {
     if (station.self !== peer || station.self === this.self) return `${address}: is somebody else`
     const isAdmitted = station.admits(this.self)
     this.#internet.note(this.host, 'net.connect', { to: station.host, isAdmitted })
-    if (!isAdmitted) return `${address}: hung up on us`
-    return this.#connections.get(peer)?.[0] ?? this.#internet.connect(this, station)
+    return isAdmitted ? { station } : `${address}: hung up on us`
+  }
+
+  async #meetBehind(
+    peer: PeerId,
+    place: string,
+    address: string,
+  ): Promise<{ readonly station: Station; readonly via: Station } | string> {
+    const relay = this.#internet.stationAt(place)
+    if (relay === undefined) return `${address}: nobody leads there`
+    const met = await this.#connect(relay.self, place)
+    if (typeof met === 'string') return met
+    await this.life.pass(4 * this.#internet.travelMs(this.host, relay.host, 0))
+    const station = relay.behind(peer)
+    if (station === undefined || !this.#internet.canTalk(relay.host, station.host)) {
+      return `${address}: is not connected to the relay`
+    }
+    const isAdmitted = station.admits(this.self) && relay.admits(this.self)
+    this.#internet.note(this.host, 'net.connect', { to: station.host, isAdmitted, via: relay.host })
+    return isAdmitted ? { station, via: relay } : `${address}: hung up on us`
+  }
+
+  #tellChange(): void {
+    for (const tell of this.#onChange.splice(0)) tell()
   }
 
   #open(connection: Connection, protocol: string): Promise<ByteStream> {
@@ -157,20 +289,17 @@ export class SimNetwork implements Network, Station {
     })
   }
 
-  /** The loser is left to run out; a stream that comes too late is reset. */
-  #unlessAborted(signal: AbortSignal, dial: Promise<ByteStream>): Promise<ByteStream> {
+  /** The loser is left to run out; what comes too late is dropped. */
+  #unlessAborted<T>(signal: AbortSignal, work: Promise<T>, drop: (late: T) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         if (this.life.isOver) return
         reject(reasonOf(signal))
-        dial.then(
-          (stream) => stream.reset(),
-          () => undefined,
-        )
+        work.then(drop, () => undefined)
       }
       if (signal.aborted) return onAbort()
       signal.addEventListener('abort', onAbort, { once: true })
-      dial
+      work
         .then(resolve, reject)
         .finally(() => signal.removeEventListener('abort', onAbort))
         .catch(() => undefined)

@@ -37,6 +37,7 @@ export class Upkeep {
     rebuilt: 0,
     forgotten: 0,
     released: 0,
+    repaired: 0,
   }
   /** Whether the client's state is an old one that no run has brought up to date yet. */
   isBehind = false
@@ -154,6 +155,27 @@ export class Upkeep {
       this.#parts.owner.ask((client, signal) => client.pin([String(sequence)], isPinned, signal)),
     )
     if (summary !== undefined) this.#parts.say(`${isPinned ? 'pin' : 'unpin'} ${sequence}`)
+  }
+
+  /** Ask who holds what and make what is missing. In the calm nothing may be missing that has a home. */
+  async repair(): Promise<void> {
+    const isPatient = this.#random.chance(0.5)
+    const budget = !this.isCalm && this.#random.chance(0.3) ? { budget: 100_000 } : {}
+    const summary = await this.#run('repair', () =>
+      this.#parts.owner.ask((client, signal) =>
+        client.repair({ isDryRun: false, isPatient, ...budget }, signal),
+      ),
+    )
+    if (summary === undefined) return
+    const { packs, repaired, bytesRead, bytesSent } = summary
+    const shares = repaired.reduce((sum, { mended }) => sum + (mended?.placed.size ?? 0), 0)
+    this.counts.repaired += shares
+    this.#parts.say(
+      `repair of ${packs.length} packs: ${shares} shares made, ${bytesRead} bytes read, ${bytesSent} sent`,
+    )
+    if (!this.isCalm) return
+    const hurt = packs.find(({ verdict }) => verdict !== 'whole' && verdict !== 'thin')
+    if (hurt !== undefined) throw new StoryError(`pack ${hurt.pack.id} is ${hurt.verdict}`)
   }
 
   /** Restore something in the middle of trouble: it may fail, it may not be wrong. */

@@ -102,6 +102,12 @@ const FIGURES: readonly Figure[] = [
   ...manyHistories('planned', ({ plan }) => plan),
   ...manyHistories('forgotten, nothing composed', ({ forgetWhole }) => forgetWhole),
   ...manyHistories('forgotten, each with a delta composed', ({ forget }) => forget),
+
+  atLeast(
+    'through a friend, between two who only dial out, MB/s',
+    20,
+    (results) => results.relay.find(({ way }) => way === 'relayed')?.mbPerSecond,
+  ),
 ]
 
 export function judge(results: Results): Verdict[] {

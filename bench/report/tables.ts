@@ -6,6 +6,7 @@ import type {
   GrowthResult,
   KernelResult,
   Operation,
+  RelayResult,
   Results,
   ToolResult,
   WorkloadResult,
@@ -75,7 +76,20 @@ export function resultsInMarkdown(results: Results): string {
   if (results.growth.length > 0) parts.push(growthTable(results.growth))
   parts.push(...results.histories.map((each) => historyTables(each, table)))
   if (results.manyHistories.length > 0) parts.push(manyHistoriesTable(results.manyHistories, table))
+  if (results.relay.length > 0) parts.push(relayTable(results.relay))
   return parts.join('\n\n')
+}
+
+function relayTable(results: readonly RelayResult[]): string {
+  const heads = ['way', 'MB/s', 'CPU s for 100 MB: sender', 'friend between', 'receiver']
+  const rows = results.map(({ way, mbPerSecond, cpuOfSource, cpuOfRelay, cpuOfTarget }) => [
+    way === 'relayed' ? 'through a friend' : 'directly to that friend',
+    formatNumber(mbPerSecond),
+    formatSeconds(cpuOfSource),
+    way === 'relayed' ? formatSeconds(cpuOfRelay) : NONE,
+    formatSeconds(way === 'relayed' ? cpuOfTarget : cpuOfRelay),
+  ])
+  return `### Two friends who only dial out\n\n${table(heads, rows)}`
 }
 
 function conditionsText({ conditions }: Results): string {

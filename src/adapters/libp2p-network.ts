@@ -10,11 +10,12 @@ import { multiaddr } from '@multiformats/multiaddr'
 
 import { linkSignals, orAbort } from '../base/abort.ts'
 import { PeerUnreachableError, ProtocolNotServedError, UsageError } from '../base/errors.ts'
-import type { ByteStream, Network, PeerId } from '../ports/network.ts'
-import { publicAddresses, targetOf } from './libp2p-addresses.ts'
+import type { ByteStream, Link, Network, PeerId } from '../ports/network.ts'
+import { publicAddresses, wayTo } from './libp2p-addresses.ts'
 import { makeNode, STREAMS_MAX, toPeerId } from './libp2p-node.ts'
-import type { NetworkOptions } from './libp2p-node.ts'
+import type { NetworkOptions, Node } from './libp2p-node.ts'
 import { Libp2pStream } from './libp2p-stream.ts'
+import { Ways } from './libp2p-ways.ts'
 
 export type { NetworkOptions } from './libp2p-node.ts'
 
@@ -26,6 +27,13 @@ const DIAL_MS_MAX = 30_000
  * side is gone: a laptop that slept wakes up with connections that nobody holds any more.
  */
 const IDLE_STREAM_MS_MAX = 8_000
+
+/** Of one protocol and connection; a relay's limits are no reason not to try. */
+const LIMITS = {
+  maxInboundStreams: STREAMS_MAX,
+  maxOutboundStreams: STREAMS_MAX,
+  runOnLimitedConnection: true,
+} as const
 
 /** What libp2p calls a connection that is closed at one of its levels. */
 const GONE: ReadonlySet<string> = new Set(['ConnectionClosedError', 'MuxerClosedError'])
@@ -48,6 +56,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
 class Libp2pNetwork implements Network {
   readonly self: PeerId
   readonly #node: Libp2p
+  readonly #ways: Ways
   readonly #announce: readonly string[]
   readonly #listeners = new Set<Listener>()
   readonly #streams = new Set<Libp2pStream>()
@@ -58,9 +67,10 @@ class Libp2pNetwork implements Network {
     const gate: { isDenied: (peer: PeerId) => boolean } = { isDenied: () => true }
     try {
       const node = await makeNode(options, (peer) => gate.isDenied(peer))
-      const network = new Libp2pNetwork(node, options.announce ?? [])
+      const network = new Libp2pNetwork(node, options)
       gate.isDenied = (peer) => !network.#admit(peer)
-      await node.start()
+      await node.libp2p.start()
+      await network.#ways.start(network.#listening())
       return network
     } catch (error) {
       const where = options.listen.join(', ')
@@ -68,18 +78,70 @@ class Libp2pNetwork implements Network {
     }
   }
 
-  private constructor(node: Libp2p, announce: readonly string[]) {
-    this.#node = node
-    this.self = toPeerId(node.peerId)
-    this.#announce = announce.map((address) => multiaddr(address).toString())
-    node.addEventListener('transport:listening', ({ detail }) => this.#listeners.add(detail))
-    node.addEventListener('transport:close', ({ detail }) => this.#listeners.delete(detail))
+  private constructor(node: Node, options: NetworkOptions) {
+    const { libp2p } = node
+    this.#node = libp2p
+    this.self = toPeerId(libp2p.peerId)
+    this.#announce = (options.announce ?? []).map((address) => multiaddr(address).toString())
+    const isAdmitted = (peer: PeerId) => !this.#isClosed && this.#isAdmitted(peer)
+    this.#ways = new Ways({ node, options, isAdmitted })
+    libp2p.addEventListener('transport:listening', ({ detail }) => this.#listeners.add(detail))
+    libp2p.addEventListener('transport:close', ({ detail }) => this.#listeners.delete(detail))
   }
 
   addresses(): readonly string[] {
-    // Libp2p's own list leaves out public addresses that nobody has verified for it.
-    const listening = [...this.#listeners].flatMap((listener) => listener.getAddrs().map(String))
-    return publicAddresses(this.self, { announce: this.#announce, listening })
+    const announce = [...this.#announce, ...this.#ways.mapped()]
+    const relays = this.#ways.relays()
+    return publicAddresses(this.self, { announce, listening: this.#listening(), relays })
+  }
+
+  async changed(known: readonly string[], signal: AbortSignal): Promise<void> {
+    while (this.addresses().join(' ') === known.join(' ')) {
+      const changed = Promise.withResolvers<void>()
+      const unlisten = this.#ways.onChange(changed.resolve)
+      try {
+        await orAbort(changed.promise, signal)
+      } finally {
+        unlisten()
+      }
+    }
+  }
+
+  links(): readonly Link[] {
+    return this.#node.getConnections().map(({ remotePeer, remoteAddr, direction }) => {
+      const address = remoteAddr.toString()
+      const isInbound = direction === 'inbound'
+      return { peer: toPeerId(remotePeer), ...wayTo(address), isInbound, address }
+    })
+  }
+
+  async probe(
+    peer: PeerId,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return await this.#ways.probe(peer, addresses, signal)
+  }
+
+  async reserve(relay: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const limit = linkSignals(signal, AbortSignal.timeout(DIAL_MS_MAX))
+    try {
+      await this.#ways.reserve(relay, addresses, limit.signal)
+    } catch (error) {
+      throw toUnreachable(relay, error, signal)
+    } finally {
+      limit.release()
+    }
+  }
+
+  unreserve(relay: PeerId): void {
+    this.#ways.unreserve(relay)
+  }
+
+  discover(grid: string, isMember: (peer: PeerId) => boolean): void {
+    // A machine without multicast is like a home without friends.
+    this.#ways.discover(grid, isMember).catch(ignore)
   }
 
   async dial(
@@ -94,16 +156,15 @@ class Libp2pNetwork implements Network {
       const opened = this.#open(peer, protocol, addresses, limit.signal)
       // A stream that opens after the caller left would be nobody's.
       opened
-        .then((stream) => limit.signal.aborted && stream.abort(new Error('abandoned')))
+        .then(({ stream }) => limit.signal.aborted && stream.abort(new Error('abandoned')))
         .catch(ignore)
-      return this.#adopt(peer, await orAbort(opened, limit.signal))
+      const { stream, connection } = await orAbort(opened, limit.signal)
+      return this.#adopt(stream, connection)
     } catch (error) {
-      signal.throwIfAborted()
-      if (error instanceof PeerUnreachableError) throw error
       if (error instanceof Error && error.name === NOT_SERVED) {
         throw new ProtocolNotServedError(`${peer}: does not serve ${protocol}`, { cause: error })
       }
-      throw new PeerUnreachableError(`${peer}: ${messageOf(error)}`, { cause: error })
+      throw toUnreachable(peer, error, signal)
     } finally {
       limit.release()
     }
@@ -111,18 +172,17 @@ class Libp2pNetwork implements Network {
 
   async serve(protocol: string, handler: (stream: ByteStream) => Promise<void>): Promise<void> {
     const answer = async (stream: Stream, connection: Connection): Promise<void> => {
-      const peer = toPeerId(connection.remotePeer)
       // A connection that we dialled has not been at the gate, and the gate may have changed its mind.
-      if (!this.#isAdmitted(peer)) return stream.abort(new Error('not admitted'))
-      const ours = this.#adopt(peer, stream)
+      const isAdmitted = this.#isAdmitted(toPeerId(connection.remotePeer))
+      if (!isAdmitted) return stream.abort(new Error('not admitted'))
+      const ours = this.#adopt(stream, connection)
       try {
         await handler(ours)
       } catch {
         ours.reset()
       }
     }
-    const limits = { maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX }
-    await this.#node.handle(protocol, answer, { ...limits, force: true })
+    await this.#node.handle(protocol, answer, { ...LIMITS, force: true })
   }
 
   gate(isAdmitted: (peer: PeerId) => boolean): void {
@@ -131,7 +191,13 @@ class Libp2pNetwork implements Network {
 
   async hangUp(peer: PeerId): Promise<void> {
     for (const stream of this.#streams) if (stream.remote === peer) stream.reset()
-    for (const connection of this.#connectionsOf(peer)) connection.abort(new Error('hung up'))
+    this.#ways.unreserve(peer)
+    for (const connection of this.#ways.connectionsOf(peer)) connection.abort(new Error('hung up'))
+  }
+
+  #listening(): string[] {
+    // Libp2p's own list leaves out public addresses that nobody has verified for it.
+    return [...this.#listeners].flatMap((listener) => listener.getAddrs().map(String))
   }
 
   async close(): Promise<void> {
@@ -139,13 +205,14 @@ class Libp2pNetwork implements Network {
     this.#isClosed = true
     // First of all: libp2p would end the open streams as if their writers had finished.
     for (const stream of this.#streams) stream.reset()
+    await this.#ways.close()
     await this.#node.stop()
   }
 
   /** Asked at the gate, when a newcomer has proven who it is and has no stream yet. */
   #admit(peer: PeerId): boolean {
     if (this.#isClosed || !this.#isAdmitted(peer)) return false
-    const connections = this.#connectionsOf(peer)
+    const connections = this.#ways.connectionsOf(peer)
     if (connections.length >= CONNECTIONS_PER_PEER_MAX) {
       const byAge = connections.toSorted((a, b) => a.timeline.open - b.timeline.open)
       byAge[0]?.abort(new Error('replaced by a newer connection'))
@@ -153,31 +220,29 @@ class Libp2pNetwork implements Network {
     return true
   }
 
-  #connectionsOf(peer: PeerId): Connection[] {
-    return this.#node.getConnections().filter(({ remotePeer }) => toPeerId(remotePeer) === peer)
-  }
-
   async #open(
     peer: PeerId,
     protocol: string,
     addresses: readonly string[],
     signal: AbortSignal,
-  ): Promise<Stream> {
-    const limits = { maxOutboundStreams: STREAMS_MAX }
-    const known = this.#connectionsOf(peer).find(({ status }) => status === 'open')
+  ): Promise<{ stream: Stream; connection: Connection }> {
+    if (this.#isClosed) throw new PeerUnreachableError(`${peer}: this side is closed`)
+    const known = this.#ways.connectionsOf(peer).find(({ status }) => status === 'open')
     if (known !== undefined) {
-      const stream = await openOn(known, protocol, { signal, ...limits })
-      if (stream !== undefined) return stream
+      const stream = await openOn(known, protocol, signal)
+      this.#ways.used(known, addresses)
+      if (stream !== undefined) return { stream, connection: known }
       known.abort(new Error('replaced: the other side has left it'))
     }
-    const targets = addresses.flatMap((address) => targetOf(address, peer))
-    if (targets.length === 0) throw new PeerUnreachableError(`${peer}: no address to try`)
-    const connection = await this.#node.dial(targets, { signal })
-    return connection.newStream(protocol, { signal, ...limits })
+    const connection = await this.#ways.connect(peer, addresses, signal)
+    const stream = await connection.newStream(protocol, { ...LIMITS, signal })
+    this.#ways.used(connection, addresses)
+    return { stream, connection }
   }
 
-  #adopt(peer: PeerId, stream: Stream): ByteStream {
-    const ours = new Libp2pStream(peer, stream)
+  #adopt(stream: Stream, connection: Connection): ByteStream {
+    const explain = () => this.#ways.explain(connection)
+    const ours = new Libp2pStream(toPeerId(connection.remotePeer), stream, explain)
     this.#streams.add(ours)
     ours.onceClosed(() => this.#streams.delete(ours))
     return ours
@@ -192,16 +257,16 @@ class Libp2pNetwork implements Network {
 async function openOn(
   connection: Connection,
   protocol: string,
-  options: { signal: AbortSignal; maxOutboundStreams: number },
+  signal: AbortSignal,
 ): Promise<Stream | undefined> {
   // A busy connection may let a new stream wait behind what it still has to send.
   const isIdle = connection.streams.length === 0
   const patience = isIdle ? AbortSignal.timeout(IDLE_STREAM_MS_MAX) : undefined
-  const limit = linkSignals(options.signal, patience)
+  const limit = linkSignals(signal, patience)
   try {
-    return await connection.newStream(protocol, { ...options, signal: limit.signal })
+    return await connection.newStream(protocol, { ...LIMITS, signal: limit.signal })
   } catch (error) {
-    if (options.signal.aborted) throw error
+    if (signal.aborted) throw error
     if (limit.signal.aborted || connection.status !== 'open') return undefined
     // The other side may have closed its muxer and not yet the socket under it.
     if (error instanceof Error && GONE.has(error.name)) return undefined
@@ -209,6 +274,13 @@ async function openOn(
   } finally {
     limit.release()
   }
+}
+
+/** @throws the signal's reason instead, once it aborted */
+function toUnreachable(peer: PeerId, error: unknown, signal: AbortSignal): PeerUnreachableError {
+  signal.throwIfAborted()
+  if (error instanceof PeerUnreachableError) return error
+  return new PeerUnreachableError(`${peer}: ${messageOf(error)}`, { cause: error })
 }
 
 function messageOf(error: unknown): string {

@@ -5,21 +5,29 @@
  */
 
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
-import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import type {
+  ComponentLogger,
+  Connection,
+  Libp2p,
+  PrivateKey,
+  StreamHandler,
+  StreamHandlerOptions,
+  Upgrader,
+} from '@libp2p/interface'
+import type { MulticastDNSComponents } from '@libp2p/mdns'
 import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
 import { concat } from '../../protocol/bytes.ts'
 import { signingKeyFromSeed } from '../../protocol/signing.ts'
+import { assert } from '../base/assert.ts'
 import type { PeerId } from '../ports/network.ts'
 import { leanNoise } from './libp2p-noise.ts'
-import { corkedTcp } from './libp2p-tcp.ts'
+import { corkedTcp, OpenSockets } from './libp2p-tcp.ts'
 
 /** Open streams of one protocol on one connection; more are reset. Above any client's own width. */
 export const STREAMS_MAX = 128
-
-/** An address that does not answer gives way to the next one after this long, ms. */
-const ADDRESS_DIAL_MS_MAX = 8_000
 
 /** Open streams of any protocol, and those that still negotiate one; more are reset by the muxer. */
 const MUXER_STREAMS_MAX = 2 * STREAMS_MAX
@@ -60,6 +68,29 @@ export interface NetworkOptions {
   readonly listen: readonly string[]
   /** Multiaddrs that lead here though we do not listen at them, as a router's forwarded port. */
   readonly announce?: readonly string[]
+  /** Whether to pass on connections between members who cannot reach each other; not if not said. */
+  readonly isRelay?: boolean
+  /** Whether to ask the router for a way in; not if not said. */
+  readonly isMapping?: boolean
+}
+
+/** Parts of libp2p that its own modules are given, and ours beside them. */
+export interface NodeParts {
+  readonly upgrader: Upgrader
+  readonly logger: ComponentLogger
+  readonly registrar: {
+    handle(protocol: string, handler: StreamHandler, options: StreamHandlerOptions): Promise<void>
+  }
+  readonly transportManager: {
+    dial(address: Multiaddr, options: { signal: AbortSignal }): Promise<Connection>
+  }
+  readonly addressManager: MulticastDNSComponents['addressManager']
+}
+
+export interface Node {
+  readonly libp2p: Libp2p
+  readonly parts: NodeParts
+  readonly sockets: OpenSockets
 }
 
 /**
@@ -70,12 +101,14 @@ export interface NetworkOptions {
 export async function makeNode(
   options: NetworkOptions,
   isDenied: (peer: PeerId) => boolean,
-): Promise<Libp2p> {
-  return createLibp2p({
+): Promise<Node> {
+  const made: { parts?: NodeParts } = {}
+  const sockets = new OpenSockets()
+  const libp2p = await createLibp2p({
     start: false,
     privateKey: privateKeyOf(options.seed),
     addresses: { listen: [...options.listen] },
-    transports: [corkedTcp()],
+    transports: [corkedTcp(sockets)],
     connectionEncrypters: [leanNoise()],
     streamMuxers: [
       yamux({
@@ -96,15 +129,22 @@ export async function makeNode(
       maxConnections: CONNECTIONS_MAX,
       inboundConnectionThreshold: INBOUND_PER_HOST_AND_SECOND_MAX,
       maxIncomingPendingConnections: INBOUND_PENDING_MAX,
-      addressDialTimeout: ADDRESS_DIAL_MS_MAX,
-      // In the order given: best first.
-      addressSorter: () => 0,
     },
     connectionMonitor: {
       pingInterval: PING_INTERVAL_MS,
       pingTimeout: { minTimeout: PING_MS_MIN, maxTimeout: PING_MS_MAX },
     },
+    services: {
+      // No service: the way in which libp2p hands its parts to modules of others.
+      parts: ({ upgrader, logger, registrar, transportManager, addressManager }) => {
+        made.parts = { upgrader, logger, registrar, transportManager, addressManager }
+        return {}
+      },
+    },
   })
+  const { parts } = made
+  assert(parts !== undefined, 'libp2p makes its services at once')
+  return { libp2p, parts, sockets }
 }
 
 /** Libp2p would derive the public key in JavaScript, which takes 25 ms of processor time at a start. */

@@ -26,6 +26,7 @@ export class Libp2pStream implements ByteStream {
   readonly remote: PeerId
   readonly source: AsyncIterable<Uint8Array>
   readonly #stream: Stream
+  readonly #explain: () => string | undefined
   readonly #waiting: Uint8Array[] = []
   #waitingSize = 0
   /** The remote said that nothing more comes; what is waiting is all. */
@@ -37,10 +38,14 @@ export class Libp2pStream implements ByteStream {
   /** Wakes whoever waits for room or trouble. */
   #wakeWriter: (() => void) | undefined
 
-  /** @param stream - negotiated, and nobody else's from now on */
-  constructor(remote: PeerId, stream: Stream) {
+  /**
+   * @param stream - negotiated, and nobody else's from now on
+   * @param explain - what is known of the connection that may explain why it broke
+   */
+  constructor(remote: PeerId, stream: Stream, explain: () => string | undefined) {
     this.remote = remote
     this.#stream = stream
+    this.#explain = explain
     this.source = { [Symbol.asyncIterator]: () => this.#iterate() }
     // Between its negotiation and now the remote may have ended it, or the connection may be gone.
     if (stream.status !== 'open') this.#broken = new StreamResetError('the stream broke at once')
@@ -160,7 +165,7 @@ export class Libp2pStream implements ByteStream {
 
   /** From now on the stream is broken; the first cause counts. What the remote had ended stays whole. */
   #breakDown(message: string, cause?: unknown): StreamResetError {
-    this.#broken ??= new StreamResetError(`${this.remote}: ${message}`, { cause })
+    this.#broken ??= new StreamResetError(this.#words(message), { cause })
     if (!this.#isEnded) {
       this.#waiting.length = 0
       this.#waitingSize = 0
@@ -168,6 +173,11 @@ export class Libp2pStream implements ByteStream {
     this.#wakeReader?.()
     this.#wakeWriter?.()
     return this.#broken
+  }
+
+  #words(message: string): string {
+    const why = this.#explain()
+    return `${this.remote}: ${message}${why === undefined ? '' : ` (${why})`}`
   }
 
   #throwIfBroken(): void {

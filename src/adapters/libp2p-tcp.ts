@@ -23,36 +23,63 @@ interface Sending {
   sendData: (list: Iterable<Uint8Array>) => { sentBytes: number; canSendMore: boolean }
 }
 
-export function corkedTcp(): (components: TCPComponents) => Transport {
+/** Connections over TCP that are open. */
+export class OpenSockets {
+  readonly #open = new Set<MultiaddrConnection & Sending>()
+
+  add(connection: MultiaddrConnection & Sending): void {
+    this.#open.add(connection)
+    connection.addEventListener('close', () => this.#open.delete(connection))
+  }
+
+  /**
+   * End connections that go out from an address which this machine has no more: nothing comes back to it,
+   * and the system would go on trying for many minutes.
+   *
+   * @param addresses - of all interfaces
+   */
+  endStale(addresses: ReadonlySet<string>): void {
+    for (const connection of this.#open) {
+      // An IPv4 address may be written as one of IPv6, and a link-local one with its interface.
+      const local = connection.socket.localAddress?.replace(/^::ffff:|%.*$/g, '')
+      if (local === undefined || local.startsWith('127.') || addresses.has(local)) continue
+      connection.abort(new Error(`this machine is not at ${local} any more`))
+    }
+  }
+}
+
+/** @param sockets - told of every connection that opens */
+export function corkedTcp(sockets: OpenSockets): (components: TCPComponents) => Transport {
   const make = tcp()
   return (components) => {
     const transport = make(components)
     const dial = transport.dial.bind(transport)
     const createListener = transport.createListener.bind(transport)
     transport.dial = (address, options) =>
-      dial(address, { ...options, upgrader: corking(options.upgrader) })
+      dial(address, { ...options, upgrader: corking(options.upgrader, sockets) })
     transport.createListener = (options) =>
-      createListener({ ...options, upgrader: corking(options.upgrader) })
+      createListener({ ...options, upgrader: corking(options.upgrader, sockets) })
     return transport
   }
 }
 
 /** The upgrader, which corks each connection before it upgrades it. */
-function corking(upgrader: Upgrader): Upgrader {
+function corking(upgrader: Upgrader, sockets: OpenSockets): Upgrader {
   return {
     upgradeOutbound: (connection: MultiaddrConnection, options) =>
-      upgrader.upgradeOutbound(corked(connection), options),
+      upgrader.upgradeOutbound(corked(connection, sockets), options),
     upgradeInbound: (connection: MultiaddrConnection, options) =>
-      upgrader.upgradeInbound(corked(connection), options),
+      upgrader.upgradeInbound(corked(connection, sockets), options),
     createInboundAbortSignal: (signal) => upgrader.createInboundAbortSignal(signal),
     getStreamMuxers: () => upgrader.getStreamMuxers(),
     getConnectionEncrypters: () => upgrader.getConnectionEncrypters(),
   }
 }
 
-function corked(connection: MultiaddrConnection): MultiaddrConnection {
+function corked(connection: MultiaddrConnection, sockets: OpenSockets): MultiaddrConnection {
   // A libp2p that keeps its socket elsewhere works as it is, only slower.
   if (!isSending(connection)) return connection
+  sockets.add(connection)
   const { socket } = connection
   connection.sendData = (list) => {
     const pieces = [...list]

@@ -96,7 +96,8 @@ export class Maintenance {
     this.#options = options
     this.#fresh = new FreshContents(parts.contents)
     const { keyring, readKeys, code } = options
-    this.#uploader = new Uploader(parts, { vault: keyring.vault, code, isHolding: true })
+    const { vault } = keyring
+    this.#uploader = new Uploader(parts, { vault, code, isHolding: true, isTidying: true })
     this.#publisher = new Publisher(
       {
         ...parts,
@@ -136,6 +137,7 @@ export class Maintenance {
       await this.#publisher.finish(signal)
       this.#publisher.dropPlanned()
       await this.#uploader.resume((pack) => this.#forgetLost(pack), signal)
+      await this.#uploader.giveUpRefused((pack) => this.#forgetLost(pack))
       queue.clear()
       const objects = new NewObjects(
         this.#sink(signal),

@@ -10,14 +10,14 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { PackId } from '../../protocol/manifest.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { assert } from '../base/assert.ts'
-import { DiskError } from '../base/errors.ts'
+import { DiskError, PeerRefusedError } from '../base/errors.ts'
 import { release } from '../base/release.ts'
 import { retry, type RetryPlan } from '../base/retry.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import { safeCount, type Code } from '../grid/code.ts'
-import type { Grid, Placement } from '../grid/grid.ts'
+import type { Grid, PeerFailure, Placement } from '../grid/grid.ts'
 import { deltaCode } from '../grid/loss.ts'
 import { happinessOf } from '../grid/place-pack.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -39,6 +39,9 @@ const PLACING_MAX = 2
 /** A peer that was away is left alone for 5 seconds; after that it may be asked again. */
 const SECOND_CHANCE: RetryPlan = { triesMax: 2, delayMsMin: 12_000, delayMsMax: 12_000 }
 
+/** Packs that every new head brings. */
+const HEAD_KINDS: ReadonlySet<PackKind> = new Set(['metadata', 'ledger'])
+
 /** Leaves of what is browsed are small, so that a listing fetches little (design §4). */
 const LEAF_SIZE = { data: 16_384, delta: 16_384, metadata: 4_096, ledger: 4_096 } as const
 
@@ -59,6 +62,8 @@ export interface UploaderOptions {
   readonly spoolSizeMax?: number
   /** Packs stay in the spool, placed or not, until `letGo` or it is full: what was written can be read back here. */
   readonly isHolding?: boolean
+  /** What is sent is for a head that drops things. */
+  readonly isTidying?: boolean
 }
 
 export class Uploader {
@@ -128,6 +133,27 @@ export class Uploader {
       } else {
         packs.put({ ...pack, state: 'sealed' })
       }
+    }
+  }
+
+  /**
+   * Wait for what was taken up again, and give up packs that no head names and that peers refused for want of
+   * room: a vault that is full must be able to say what it does without. What was in them is found again.
+   *
+   * @param onLost - told of each
+   */
+  async giveUpRefused(onLost: (pack: PackRow) => void): Promise<void> {
+    await Promise.all(this.#placing)
+    this.#throwFailure()
+    for (const pack of this.#unsafe()) {
+      const failures = this.#placements.get(pack.number)?.failures ?? []
+      const isFull = ({ error }: PeerFailure) =>
+        error instanceof PeerRefusedError && error.code === 'quota'
+      if (!failures.some(isFull)) continue
+      this.#placements.delete(pack.number)
+      await this.#parts.spool.remove(pack.number)
+      this.#spooledSize -= pack.size
+      onLost(pack)
     }
   }
 
@@ -267,7 +293,10 @@ export class Uploader {
     const { packs, grid, log, database } = this.#parts
     const encoded = await this.#encode(pack, bytes ?? (await this.#fromSpool(pack)))
     const held = packs.holders(pack.number)
-    const placement = await grid.place(encoded, this.#options.vault, held, signal)
+    const { vault, isTidying = false } = this.#options
+    // The way to a head that needs less, not what merging writes anew.
+    const options = { isTidying: isTidying && HEAD_KINDS.has(pack.kind) }
+    const placement = await grid.place(encoded, vault, held, signal, options)
     for (const piece of encoded.pieces) release(piece)
 
     this.bytesSent += placement.bytesSent

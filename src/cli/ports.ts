@@ -102,6 +102,8 @@ export async function openNetwork(options: {
   seed: Uint8Array
   listen: readonly string[]
   announce?: readonly string[]
+  isRelay?: boolean
+  isMapping?: boolean
 }): Promise<Network> {
   const { createNetwork } = await import('../adapters/libp2p-network.ts')
   return createNetwork(options)

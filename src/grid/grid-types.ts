@@ -8,6 +8,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import type { PeerFailure } from './ask-all.ts'
+import type { ReleaseSum } from './peer-exchanges.ts'
 import type { RosterBook } from './roster-book.ts'
 import type { Standing } from './standing.ts'
 
@@ -39,13 +40,8 @@ export interface HeadAnswer {
   readonly heads: readonly { readonly head: Uint8Array; readonly receipt: Uint8Array }[]
 }
 
-export interface ReleaseAnswer {
+export interface ReleaseAnswer extends ReleaseSum {
   readonly peer: PeerId
-  /** Of the shares that the documents are about: how many are in release now, and bytes of theirs. */
-  readonly count: number
-  readonly bytes: number
-  /** How many of them a later head had spoken for, so that nothing changed. */
-  readonly refused: number
 }
 
 export interface PeerStatus {

@@ -5,13 +5,9 @@
  * a question to all: it is told in `failures`.
  */
 
-import { equal } from '../../protocol/bytes.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX, SEEN_MAX } from '../../protocol/messages.ts'
-import { assert } from '../base/assert.ts'
-import { PeerRefusedError } from '../base/errors.ts'
-import type { Refusal } from '../base/peer-record.ts'
+import { SEEN_MAX } from '../../protocol/messages.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { PeerId } from '../ports/network.ts'
 import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
@@ -24,12 +20,15 @@ import type {
   PublishResult,
   ReleaseAnswer,
 } from './grid-types.ts'
+import { KnownPacks } from './known-packs.ts'
 import { locatePacks, type PackLocation } from './locate-packs.ts'
+import { adoptPacks, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
-import { placePack, refusalOf, type Placement } from './place-pack.ts'
+import { placePack, putsOf, type Placement } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
+import { exchangeRosters, type Exchanged } from './roster-exchange.ts'
 import { SharesAtPeers } from './shares-at-peers.ts'
 import { isCounted, mayTakeShares, type Standing } from './standing.ts'
 import type { Survey } from './survey.ts'
@@ -41,20 +40,18 @@ export type { Placement } from './place-pack.ts'
 export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
 
-/** Locations kept in memory: about a kilobyte each. */
-const LOCATIONS_MAX = 8192
+/** How often others are asked where a peer is that was not reached, ms. */
+const RELEARN_EVERY_MS = 30_000
 
-/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
-const TELL_WIDTH = 64
 
 export class Grid {
   readonly #parts: GridParts
   readonly #sessions = new Map<PeerId, PeerSession>()
-  readonly #manifests = new Map<PackId, Uint8Array>()
-  readonly #locations = new Map<PackId, PackLocation>()
+  readonly #known = new KnownPacks()
   readonly #reader: PackReader
   /** Single shares at single peers, for those who check and repair. */
   readonly shares: SharesAtPeers
+  #relearntAt = -Infinity
 
   constructor(parts: GridParts) {
     this.#parts = parts
@@ -102,6 +99,7 @@ export class Grid {
    * Give every share of a pack a peer, of those that may take any.
    *
    * @param held - shares placed before, as an earlier `Placement` told
+   * @param options.isTidying - the pack belongs to a head that drops things
    * @returns once every peer that was asked answered or failed
    */
   async place(
@@ -109,6 +107,7 @@ export class Grid {
     vault: VaultId,
     held: ReadonlyMap<number, PeerId>,
     signal: AbortSignal,
+    options: { readonly isTidying?: boolean } = {},
   ): Promise<Placement> {
     const all = this.#parts.roster.candidates()
     const standings = new Map(all.map(({ peer }) => [peer, this.standing(peer)]))
@@ -120,12 +119,13 @@ export class Grid {
       .filter((one) => !isTaker(one))
     const session = (peer: PeerId) => this.#session(peer)
     const repair = this.#parts.repair?.()
-    const parts = { candidates, counted: this.counted(), passedOver, session, repair }
+    const parts = { candidates, counted: this.counted(), passedOver, session, repair, ...options }
     const placement = await placePack(parts, pack, vault, held, signal)
-    this.#tellPuts(placement, held)
+    const puts = putsOf(placement, held)
+    if (puts.size > 0) this.#parts.onPuts?.(puts)
     const holders = new Map([...placement.holders].map(([share, peer]) => [share, [peer]]))
     const { id, manifest, manifestBytes } = pack
-    this.#remember({ id, manifest, manifestBytes, holders })
+    this.#known.remember({ id, manifest, manifestBytes, holders })
     return placement
   }
 
@@ -133,16 +133,16 @@ export class Grid {
   async have(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
     if (packs.length === 0) return new Map()
     const onSurvey = (survey: Survey) => this.#look(survey)
-    const found = await locatePacks(this.#storage(), packs, this.#manifests, signal, onSurvey)
-    for (const location of found.values()) this.#remember(location)
+    const found = await locatePacks(this.#storage(), packs, this.#known.manifests, signal, onSurvey)
+    for (const location of found.values()) this.#known.remember(location)
     return found
   }
 
   /** As `have`, but asks only about packs whose holders are not known from before. */
   async locate(packs: readonly PackId[], signal: AbortSignal): Promise<Map<PackId, PackLocation>> {
-    const unknown = packs.filter((pack) => !this.#isLocated(pack))
+    const unknown = packs.filter((pack) => !this.#known.isReadable(pack))
     if (unknown.length > 0) await this.have(unknown, signal)
-    const located = packs.map((pack) => [pack, this.#locations.get(pack)] as const)
+    const located = packs.map((pack) => [pack, this.#known.get(pack)] as const)
     return new Map(located.flatMap(([pack, found]) => (found === undefined ? [] : [[pack, found]])))
   }
 
@@ -158,7 +158,7 @@ export class Grid {
     length: number,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const newest = this.#locations.get(location.id) ?? location
+    const newest = this.#known.get(location.id) ?? location
     return await this.#reader.read(newest, { offset, length }, signal)
   }
 
@@ -174,7 +174,7 @@ export class Grid {
     keep: Keep,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const newest = this.#locations.get(location.id) ?? location
+    const newest = this.#known.get(location.id) ?? location
     return await this.#reader.readRun(newest, run, keep, signal)
   }
 
@@ -215,29 +215,13 @@ export class Grid {
     signal: AbortSignal,
     options: { readonly isAll: boolean } = { isAll: false },
   ): Promise<{ readonly failures: readonly PeerFailure[] }> {
-    const repair = this.#parts.repair?.()
     if (packs.length === 0) return { failures: [] }
-    const { failures } = await this.askEverybody(async (session, within) => {
-      for (let from = 0; from < packs.length; from += PACKS_MAX) {
-        const some = packs.slice(from, from + PACKS_MAX)
-        await session.adopt(vault, some, sequence, within, repair)
-      }
-      if (options.isAll) await forgo(session, vault, sequence, within)
-    }, signal)
-    return { failures }
-  }
-
-  /** As a helper: renew the vault's lease at every peer. */
-  async renew(
-    signal: AbortSignal,
-  ): Promise<{ readonly answered: readonly PeerId[]; readonly failures: readonly PeerFailure[] }> {
-    const grant = this.#parts.repair?.()
-    assert(grant !== undefined, 'only a helper renews in words')
-    const { answers, failures } = await this.askEverybody(
-      (session, within) => session.renew(grant, within),
+    const adoption = { vault, sequence, repair: this.#parts.repair?.(), ...options }
+    const { failures } = await this.askEverybody(
+      (session, within) => adoptPacks(session, packs, adoption, within),
       signal,
     )
-    return { answered: answers.map(({ peer }) => peer), failures }
+    return { failures }
   }
 
   /**
@@ -253,20 +237,14 @@ export class Grid {
     readonly answers: readonly ReleaseAnswer[]
     readonly failures: readonly PeerFailure[]
   }> {
-    const nothing = { count: 0, bytes: 0, refused: 0 }
     if (documents.length === 0) {
-      return { answers: this.#storage().map(({ peer }) => ({ peer, ...nothing })), failures: [] }
+      const answers = this.#storage().map(({ peer }) => ({ peer, ...NOTHING_RELEASED }))
+      return { answers, failures: [] }
     }
-    const { answers, failures } = await this.askEverybody(async (session, within) => {
-      const sum = { ...nothing }
-      for (const document of documents) {
-        const { count, bytes, refused } = await session.release(document, within)
-        sum.count += count
-        sum.bytes += bytes
-        sum.refused += refused
-      }
-      return sum
-    }, signal)
+    const { answers, failures } = await this.askEverybody(
+      (session, within) => releaseAll(session, documents, within),
+      signal,
+    )
     return { answers: answers.map(({ peer, answer }) => ({ peer, ...answer })), failures }
   }
 
@@ -275,70 +253,26 @@ export class Grid {
    *
    * @returns how many statements were new to us
    */
-  async syncRoster(
-    signal: AbortSignal,
-  ): Promise<{ news: number; answered: readonly PeerId[]; failures: readonly PeerFailure[] }> {
+  async syncRoster(signal: AbortSignal): Promise<Exchanged> {
     const { roster } = this.#parts
-    const asked = new Set<PeerId>()
-    const [answered, failures]: [PeerId[], PeerFailure[]] = [[], []]
-    let news = 0
-    for (;;) {
-      const sessions = this.#storage().filter(({ peer }) => !asked.has(peer))
-      if (sessions.length === 0) return { news, answered, failures }
-      for (const session of sessions) asked.add(session.peer)
-      const round = await askAll(
-        sessions,
-        async (session, within) => {
-          session.forgive()
-          // Most know the same.
-          const { digest } = await session.news([], within)
-          if (equal(digest, roster.digest())) return
-          // What a peer lacks is known only once it told what it has.
-          const told = await session.roster([], within)
-          news += await roster.merge(told)
-          const lacking = roster.statementsBeside(told)
-          if (lacking.length > 0) await session.roster(lacking, within)
-        },
-        signal,
-      )
-      const here = round.answers.map(({ peer }) => peer)
-      this.#look({ answered: here, failures: round.failures })
-      answered.push(...here)
-      failures.push(...round.failures)
-    }
+    const sessions = () => this.#storage()
+    const onRound = (round: Omit<Exchanged, 'news'>) => this.#look(round)
+    return await exchangeRosters({ roster, sessions, onRound }, signal)
   }
 
   /**
-   * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
+   * Ask a peer to dial us.
    *
-   * @param more.only - these peers alone; one that was away a moment ago is not tried then
-   * @param more.except - not these
-   * @param more.onTold - called as soon as each of them heard
-   * @returns whom it was told, and how many of the statements were new to them
+   * @returns the first of our addresses at which it reached us; `undefined` if none led to us
    */
-  async tell(
-    statements: readonly Uint8Array[],
+  async dialBack(
+    peer: PeerId,
+    addresses: readonly string[],
     signal: AbortSignal,
-    more: {
-      readonly only?: readonly PeerId[]
-      readonly except?: ReadonlySet<PeerId>
-      readonly onTold?: (peer: PeerId) => void
-    } = {},
-  ): Promise<{
-    readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
-    readonly failures: readonly PeerFailure[]
-  }> {
-    const { only, except, onTold } = more
-    const sessions = this.#storage().filter(
-      ({ peer }) => (only?.includes(peer) ?? true) && except?.has(peer) !== true,
-    )
-    if (only === undefined) for (const session of sessions) session.forgive()
-    const ask = async (session: PeerSession, within: AbortSignal) => {
-      const { count } = await session.news(statements, within)
-      onTold?.(session.peer)
-      return count
-    }
-    return await askAll(sessions, ask, signal, TELL_WIDTH)
+  ): Promise<string | undefined> {
+    const session = this.#session(peer)
+    session.forgive()
+    return await session.dialBack(addresses, signal)
   }
 
   /**
@@ -410,13 +344,6 @@ export class Grid {
     onLook?.(lookOf(others, failures))
   }
 
-  #tellPuts({ holders, failures }: Placement, held: ReadonlyMap<number, PeerId>): void {
-    const puts = new Map<PeerId, Refusal | undefined>()
-    for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
-    for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
-    if (puts.size > 0) this.#parts.onPuts?.(puts)
-  }
-
   /** Ask all storage peers; those that were away a moment ago are not waited for again. */
   async askPresent<T>(
     ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
@@ -439,40 +366,35 @@ export class Grid {
       .map((peer) => this.#session(peer))
   }
 
+  /**
+   * Ask peers that are there where one is that is not: it may have moved.
+   *
+   * @returns whether the roster knows other addresses of it now
+   */
+  async #relearn(peer: PeerId, signal: AbortSignal): Promise<boolean> {
+    const { roster, clock } = this.#parts
+    const before = roster.addresses(peer).join(' ')
+    const now = clock.monotonic()
+    const others = this.#storage().filter((one) => one.peer !== peer && !one.isAway)
+    if (others.length > 0 && now - this.#relearntAt >= RELEARN_EVERY_MS) {
+      this.#relearntAt = now
+      const [first] = others.toSorted((a, b) => a.load - b.load)
+      await askAll(
+        first === undefined ? [] : [first],
+        async (session, within) => roster.merge(await session.roster([], within)),
+        signal,
+      )
+    }
+    return roster.addresses(peer).join(' ') !== before
+  }
+
   #session(peer: PeerId): PeerSession {
     const { network, clock, roster } = this.#parts
     const addresses = () => roster.addresses(peer)
-    const session = this.#sessions.get(peer) ?? new PeerSession(peer, { network, clock, addresses })
+    const relearn = (signal: AbortSignal) => this.#relearn(peer, signal)
+    const parts = { network, clock, addresses, relearn }
+    const session = this.#sessions.get(peer) ?? new PeerSession(peer, parts)
     this.#sessions.set(peer, session)
     return session
-  }
-
-  #isLocated(pack: PackId): boolean {
-    const location = this.#locations.get(pack)
-    return location !== undefined && location.holders.size >= location.manifest.needed
-  }
-
-  #remember(location: PackLocation): void {
-    for (const map of [this.#locations, this.#manifests]) map.delete(location.id)
-    this.#locations.set(location.id, location)
-    this.#manifests.set(location.id, location.manifestBytes)
-    for (const map of [this.#locations, this.#manifests]) {
-      const [oldest] = map.size > LOCATIONS_MAX ? map.keys() : []
-      if (oldest !== undefined) map.delete(oldest)
-    }
-  }
-}
-
-/** A peer that does not take the word, or does not know it, keeps more than it need. */
-async function forgo(
-  session: PeerSession,
-  vault: VaultId,
-  sequence: number,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await session.forgo(vault, sequence, signal)
-  } catch (error) {
-    if (!(error instanceof PeerRefusedError)) throw error
   }
 }

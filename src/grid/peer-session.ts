@@ -46,6 +46,8 @@ export interface SharePut {
   readonly manifest: Uint8Array
   readonly shareNumber: number
   readonly piece: Uint8Array
+  /** It belongs to a head that drops things: peers take a little of that beyond every limit. */
+  readonly isTidying?: boolean
   /** What lets us ask in place of the vault's device: a repair grant. */
   readonly repair?: Uint8Array | undefined
 }
@@ -99,7 +101,8 @@ export class PeerSession {
     const vault = vaultIdToBytes(put.vault)
     const bodySize = piece.length
     const fields = { type: 'put', vault, manifest, shareNumber, bodySize } as const
-    const request = { ...fields, ...grantField(put.repair) }
+    const tidying = put.isTidying === true ? { isTidying: true as const } : {}
+    const request = { ...fields, ...tidying, ...grantField(put.repair) }
     return await this.#streams.exchange(request, signal, async (stream, response) => {
       if (response.type === 'held') return 'held'
       expectType(response, 'go')
@@ -259,6 +262,16 @@ export class PeerSession {
       throw new FormatError('response, field ages: not one for every peer')
     }
     return ages.map((age) => age ?? undefined)
+  }
+
+  /** @returns what the peer knows of its own connections */
+  async reach(signal: AbortSignal): Promise<ResponseOf<'reach'>> {
+    return await this.#ask({ type: 'reach' }, 'reach', signal)
+  }
+
+  /** @returns the first of our addresses at which the peer reached us; `undefined` if none led to us */
+  async dialBack(addresses: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+    return (await this.#ask({ type: 'dial-back', addresses }, 'dialled', signal)).address
   }
 
   /** Tell statements. @returns how many were new to the peer, and the digest of its roster */

@@ -53,11 +53,22 @@ export interface PeerStreamsParts {
   readonly clock: Clock
   /** The newest addresses known of the peer. */
   readonly addresses: () => readonly string[]
+  /** Ask others where the peer is now. @returns whether it is somewhere else than was known */
+  readonly relearn?: (signal: AbortSignal) => Promise<boolean>
 }
 
 interface KeptStream {
   readonly stream: MessageStream
   readonly usedAt: number
+}
+
+/** The peer was not reached. */
+interface Away {
+  /** It is left alone until then, monotonic ms, or until it is said to be somewhere else. */
+  readonly until: number
+  readonly addresses: string
+  readonly delay: number
+  readonly cause: unknown
 }
 
 export class PeerStreams {
@@ -66,8 +77,7 @@ export class PeerStreams {
   readonly #places = new Semaphore(STREAMS_MAX)
   readonly #kept: KeptStream[] = []
   #busy = 0
-  /** Until when, in monotonic ms, the peer is taken to be away, and why. */
-  #away: { readonly until: number; readonly delay: number; readonly cause: unknown } | undefined
+  #away: Away | undefined
 
   constructor(peer: PeerId, parts: PeerStreamsParts) {
     this.peer = peer
@@ -81,7 +91,8 @@ export class PeerStreams {
 
   /** Whether the peer was found unreachable a moment ago. */
   get isAway(): boolean {
-    return this.#away !== undefined && this.#parts.clock.monotonic() < this.#away.until
+    if (this.#away === undefined || this.#parts.clock.monotonic() >= this.#away.until) return false
+    return this.#away.addresses === this.#addresses()
   }
 
   /** Try the peer again at the next question, however it was a moment ago. */
@@ -162,21 +173,19 @@ export class PeerStreams {
   }
 
   async #dial(signal: AbortSignal): Promise<MessageStream> {
-    const { network, clock, addresses } = this.#parts
     if (this.isAway) {
       const options = { cause: this.#away?.cause }
       throw new PeerUnreachableError(`${this.peer}: not reached a moment ago`, options)
     }
     try {
-      const stream = await withDeadline(
-        clock,
-        DIAL_MS_MAX,
-        signal,
-        (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
-        () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
-      )
-      this.#away = undefined
-      return new MessageStream(stream, clock)
+      return await this.#dialOnce(signal)
+    } catch (error) {
+      if (signal.aborted) throw error
+      this.#missed(error)
+      if ((await this.#parts.relearn?.(signal)) !== true) throw error
+    }
+    try {
+      return await this.#dialOnce(signal)
     } catch (error) {
       if (signal.aborted) throw error
       const why =
@@ -188,9 +197,27 @@ export class PeerStreams {
     }
   }
 
+  async #dialOnce(signal: AbortSignal): Promise<MessageStream> {
+    const { network, clock, addresses } = this.#parts
+    const stream = await withDeadline(
+      clock,
+      DIAL_MS_MAX,
+      signal,
+      (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
+      () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
+    )
+    this.#away = undefined
+    return new MessageStream(stream, clock)
+  }
+
   #missed(cause: unknown): void {
     const delay = Math.min(AWAY_MS_MAX, Math.max(AWAY_MS_MIN, 2 * (this.#away?.delay ?? 0)))
-    this.#away = { until: this.#parts.clock.monotonic() + delay, delay, cause }
+    const until = this.#parts.clock.monotonic() + delay
+    this.#away = { until, addresses: this.#addresses(), delay, cause }
+  }
+
+  #addresses(): string {
+    return this.#parts.addresses().join(' ')
   }
 
   #takeKept(): MessageStream | undefined {

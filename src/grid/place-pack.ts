@@ -53,6 +53,8 @@ export interface PlaceParts {
   /** Everybody who lends disk and is no candidate. */
   readonly passedOver: readonly PassedOver[]
   readonly session: (peer: PeerId) => PeerSession
+  /** The pack belongs to a head that drops things. */
+  readonly isTidying?: boolean
   /** A repair grant, where we are none of the vault's devices. */
   readonly repair?: Uint8Array | undefined
 }
@@ -69,7 +71,7 @@ export async function placePack(
   held: ReadonlyMap<number, PeerId>,
   signal: AbortSignal,
 ): Promise<Placement> {
-  const { candidates, counted } = parts
+  const { candidates, counted, isTidying = false } = parts
   const present = new Set(counted.map(({ peer }) => peer))
   const holders = new Map([...held].filter(([, peer]) => present.has(peer)))
   const order = new PlaceOrder(pack.id, candidates, holders.values(), counted)
@@ -78,7 +80,7 @@ export async function placePack(
 
   const put = async (shareNumber: number, piece: Uint8Array, within: AbortSignal) => {
     const { repair } = parts
-    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece, repair }
+    const share = { vault, manifest: pack.manifestBytes, shareNumber, piece, isTidying, repair }
     for (let next = order.next(); next !== undefined; next = order.next()) {
       try {
         await parts.session(next.peer).put(share, within, (size) => (bytesSent += size))
@@ -101,6 +103,17 @@ export async function placePack(
   const holding = new Set(holders.values())
   const passedOver = parts.passedOver.filter(({ peer }) => !holding.has(peer))
   return { ...judge(pack, counted, holders), bytesSent, failures, passedOver }
+}
+
+/** @returns the peers that were asked: `undefined` for those that took a share, else why they did not */
+export function putsOf(
+  { holders, failures }: Placement,
+  held: ReadonlyMap<number, PeerId>,
+): ReadonlyMap<PeerId, Refusal | undefined> {
+  const puts = new Map<PeerId, Refusal | undefined>()
+  for (const { peer, error } of failures) puts.set(peer, refusalOf(error))
+  for (const [share, peer] of holders) if (held.get(share) !== peer) puts.set(peer, undefined)
+  return puts
 }
 
 /** @returns in one word, why a peer took no share */

@@ -12,6 +12,7 @@ import { Mutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Candidate } from './place-order.ts'
+import { withRelays } from './relayed.ts'
 
 export interface RosterBookParts {
   readonly grid: GridId
@@ -65,9 +66,10 @@ export class RosterBook {
     return this.member(peer) !== undefined
   }
 
-  /** @returns multiaddrs, the best first; none for a stranger */
+  /** @returns multiaddrs, the best first; none for a stranger. Whoever leads to the peer is found, too. */
   addresses(peer: PeerId): readonly string[] {
-    return this.member(peer)?.addresses ?? []
+    const addressesOf = (one: PeerId) => this.member(one)?.addresses ?? []
+    return withRelays(addressesOf(peer), addressesOf)
   }
 
   /** @returns what fails together with the peer: itself alone, where nobody said more */
@@ -132,7 +134,7 @@ export class RosterBook {
     return this.#roster.newsTime(type, subject, this.#clock.now())
   }
 
-  /** Be told of statements that were news, once they are saved. Only one is told. */
+  /** Be told of statements that were news and have effect, once they are saved. Only one is told. */
   onNews(tell: (statements: readonly Uint8Array[]) => void): void {
     this.#onNews = tell
   }
@@ -147,7 +149,9 @@ export class RosterBook {
     const news = statements.filter((bytes) => this.#roster.add(bytes))
     if (news.length > 0) this.#isUnsaved = true
     if (this.#isUnsaved) await this.#turns.run(() => this.#saveAll())
-    if (news.length > 0) this.#onNews(news)
+    // What has no effect is not passed on: nobody makes others carry strangers' words.
+    const ofUse = news.filter((bytes) => this.#roster.isOfUse(bytes))
+    if (ofUse.length > 0) this.#onNews(ofUse)
     return news.length
   }
 

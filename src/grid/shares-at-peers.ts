@@ -7,15 +7,16 @@
 
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
-import { PACKS_MAX } from '../../protocol/messages.ts'
+import { assert } from '../base/assert.ts'
 import type { Refusal } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
 import { askAll, troubleAtPeer } from './ask-all.ts'
 import type { PackLocation } from './locate-packs.ts'
+import { adoptPacks } from './peer-exchanges.ts'
 import type { PeerSession, SharePut } from './peer-session.ts'
 import { refusalOf } from './place-pack.ts'
 import { readRun, type Run } from './read-pack.ts'
-import { askManifests, batches, surveyPacks, type FoundManifest, type Survey } from './survey.ts'
+import { askManifests, surveyPacks, type FoundManifest, type Survey } from './survey.ts'
 
 export interface PeerSessions {
   /** Every storage peer. */
@@ -93,6 +94,20 @@ export class SharesAtPeers {
     return await readRun(this.#sessions.of(peer), location, shareNumber, run, signal)
   }
 
+  /** As a helper: renew the vault's lease at every peer, those that were away a moment ago as well. */
+  async renew(signal: AbortSignal): Promise<Pick<Survey, 'answered' | 'failures'>> {
+    const grant = this.#sessions.repair()
+    assert(grant !== undefined, 'only a helper renews in words')
+    const sessions = this.#sessions.all()
+    for (const session of sessions) session.forgive()
+    const { answers, failures } = await askAll(
+      sessions,
+      (session, within) => session.renew(grant, within),
+      signal,
+    )
+    return { answered: answers.map(({ peer }) => peer), failures }
+  }
+
   /**
    * Tell peers that head `sequence` needs packs, each those that it holds shares of.
    *
@@ -103,15 +118,10 @@ export class SharesAtPeers {
     { vault, sequence }: { readonly vault: VaultId; readonly sequence: number },
     signal: AbortSignal,
   ): Promise<readonly PeerId[]> {
-    const repair = this.#sessions.repair()
-    const sessions = this.#sessions.all().filter(({ peer }) => packs.has(peer))
+    const adoption = { vault, sequence, repair: this.#sessions.repair() }
     const { failures } = await askAll(
-      sessions,
-      async (session, within) => {
-        for (const some of batches(packs.get(session.peer) ?? [], PACKS_MAX)) {
-          await session.adopt(vault, some, sequence, within, repair)
-        }
-      },
+      this.#sessions.all().filter(({ peer }) => packs.has(peer)),
+      (session, within) => adoptPacks(session, packs.get(session.peer) ?? [], adoption, within),
       signal,
     )
     return failures.map(({ peer }) => peer)

@@ -34,9 +34,9 @@ export interface ClientStores {
   readonly moves: Moves
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
-  readonly marks: Marks
   readonly peerRecords: PeerRecords
   readonly badShares: BadShares
+  readonly marks: Marks
   readonly spool: Spool
   /** Why a new database took the old one's place: its content comes back from the grid. */
   readonly setAside: 'damaged' | 'older' | undefined
@@ -70,9 +70,9 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     moves: new Moves(database),
     rebuilt: new Rebuilt(database),
     receipts: new Receipts(database),
-    marks: new Marks(settings),
     peerRecords: new PeerRecords(database),
     badShares: new BadShares(database, ports.clock),
+    marks: new Marks(settings),
     spool,
     setAside,
   }

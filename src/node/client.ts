@@ -18,10 +18,11 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
-import { headsSummary, type HeadsSummary } from './heads.ts'
 import type { FriendList } from './friend-types.ts'
 import { listFriends } from './friend-list.ts'
 import { listDevices, revokeDevice, type DeviceList, type Revoked } from './devices.ts'
+import { headsSummary, type HeadsSummary } from './heads.ts'
+import { diagnose, type Diagnosis } from './doctor.ts'
 import { extractHistory, historyReport } from './history-report.ts'
 import { joinGrid, type JoinOptions } from './join.ts'
 import type {
@@ -61,9 +62,9 @@ import type { WhyReport, WhyRequest } from './why-types.ts'
 export type * from './client-types.ts'
 export type * from './friend-types.ts'
 export type * from './maintenance-types.ts'
-export type { HeadsSummary } from './heads.ts'
 export type * from './upkeep-types.ts'
 export type * from './why-types.ts'
+export type { HeadsSummary } from './heads.ts'
 export type { ClientPorts } from './client-ports.ts'
 export type { DeviceList, Revoked, VaultDevice } from './devices.ts'
 export { createVault, RepairKeyMissingError } from './vault.ts'
@@ -246,11 +247,6 @@ export class Client {
     return translated(() => runRestore(this.#session, request, signal))
   }
 
-  /** How every peer stands to the newest head, and what was found about that so far. */
-  heads(signal: AbortSignal): Promise<HeadsSummary> {
-    return translated(() => headsSummary(this.#session, signal))
-  }
-
   /**
    * What to give a friend whose peer is to look after this vault.
    *
@@ -294,6 +290,20 @@ export class Client {
     return translated(() => runRepair(this.#session, request, signal))
   }
 
+  /**
+   * Find out who can reach whom, and how.
+   *
+   * @throws {GridNotFoundError}
+   */
+  doctor(signal: AbortSignal): Promise<Diagnosis> {
+    return translated(async () => {
+      const { grid, roster, network } = await this.#session.link()
+      const { clock } = this.#session.ports
+      await grid.syncRoster(signal)
+      return await diagnose({ grid, roster, network, clock }, [], signal)
+    })
+  }
+
   /** @returns the vault's devices as roster and heads show them */
   devices(signal: AbortSignal): Promise<DeviceList> {
     return translated(() => listDevices(this.#session, signal))
@@ -309,6 +319,11 @@ export class Client {
     signal: AbortSignal,
   ): Promise<Revoked> {
     return translated(() => revokeDevice(this.#session, request, signal))
+  }
+
+  /** How every peer stands to the newest head, and what was found about that so far. */
+  heads(signal: AbortSignal): Promise<HeadsSummary> {
+    return translated(() => headsSummary(this.#session, signal))
   }
 
   status(signal: AbortSignal): Promise<ClientStatus> {

@@ -74,7 +74,8 @@ async function ask(session: VaultSession, signal: AbortSignal): Promise<Told> {
   const { grid, roster } = await session.link()
   const holdings = new Map<VaultId, number>()
   const credits = new Map<string, OpenedCredit>()
-  const { answers } = await grid.askEverybody(async (peer, within) => {
+  // Who was not there for the roster is not waited for again.
+  const { answers } = await grid.askPresent(async (peer, within) => {
     const status = await peer.status(within)
     if (roster.member(peer.peer)?.vault === keyring.vault) {
       for (const { vault, bytes } of await peer.holdings(within)) {

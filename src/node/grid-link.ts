@@ -61,6 +61,7 @@ export async function openGridLink(
   const network = await ports.network(seed)
   // Nobody has anything to ask of a client.
   network.gate(() => false)
+  network.discover(file.grid, (peer) => roster.isAdmitted(peer))
   const grid = new Grid({ network, clock, log, roster, ...watch })
   const close = async () => {
     grid.close()

@@ -9,7 +9,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import type { Look } from '../base/peer-record.ts'
-import type { Grid } from '../grid/grid.ts'
+import type { SharesAtPeers } from '../grid/shares-at-peers.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PackFacts } from '../repair/pack-list.ts'
 import type { Held, HolderBook, SeenPack } from '../repair/repair-parts.ts'
@@ -27,7 +27,8 @@ export const HELPER_BOOK_SCHEMA = `
 
 export interface HelperBookParts {
   readonly database: DatabaseSync
-  readonly grid: Pick<Grid, 'shares'>
+  /** Tells peers what a head needs. */
+  readonly shares: Pick<SharesAtPeers, 'adopt'>
   readonly vault: VaultId
   /** Of the newest head that peers show. */
   readonly sequence: number
@@ -95,10 +96,10 @@ export class HelperBook implements HolderBook {
   }
 
   async adopt(signal: AbortSignal): Promise<readonly PeerId[]> {
-    const { database, grid, vault, sequence } = this.#parts
+    const { database, shares, vault, sequence } = this.#parts
     const packs = this.#unadopted()
     if (packs.size === 0) return []
-    const untold = await grid.shares.adopt(packs, { vault, sequence }, signal)
+    const untold = await shares.adopt(packs, { vault, sequence }, signal)
     inTransaction(database, () => {
       for (const [peer, told] of packs) {
         if (untold.includes(peer)) continue

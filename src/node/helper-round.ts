@@ -110,7 +110,7 @@ class Round {
     const { sequence, epoch } = newest.head
     if (epoch > this.#helped.epoch) return { ...NOTHING, type: 'replaced', sequence }
     // Where one says that the cap is old it may lie; a head of the new device does not.
-    const { answered, failures } = await this.#grid.renew(signal)
+    const { answered, failures } = await this.#grid.shares.renew(signal)
     const renewed = { renewed: answered.length, missed: failures.length }
     await this.#lookout.hearOthers(this.#grid, signal)
 
@@ -128,7 +128,7 @@ class Round {
   ): Promise<Omit<HelpOutcome, 'type' | 'sequence' | 'renewed' | 'missed'>> {
     const { database, clock } = this.#parts
     const { vault } = this.#helped.cap
-    const book = new HelperBook({ database, grid: this.#grid, vault, sequence })
+    const book = new HelperBook({ database, shares: this.#grid.shares, vault, sequence })
     for (const pack of ledger.all()) book.seed(pack.id, ledger.holders(pack))
     const parts = {
       ...this.#parts,

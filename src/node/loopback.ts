@@ -18,6 +18,12 @@ export function withLoopback(network: Network): Network {
   return {
     self,
     addresses: () => network.addresses(),
+    changed: (known, signal) => network.changed(known, signal),
+    links: () => network.links(),
+    probe: (peer, addresses, signal) => network.probe(peer, addresses, signal),
+    reserve: (relay, addresses, signal) => network.reserve(relay, addresses, signal),
+    unreserve: (relay) => network.unreserve(relay),
+    discover: (grid, isMember) => network.discover(grid, isMember),
     dial: async (peer, protocol, addresses, signal) => {
       if (peer !== self) return await network.dial(peer, protocol, addresses, signal)
       signal.throwIfAborted()

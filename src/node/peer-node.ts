@@ -15,6 +15,7 @@ import { linkSignals } from '../base/abort.ts'
 import { assertEntropy } from '../base/entropy.ts'
 import { assert } from '../base/assert.ts'
 import type { Look } from '../base/peer-record.ts'
+import { isRelayed } from '../grid/relayed.ts'
 import { RosterBook } from '../grid/roster-book.ts'
 import { FairUse } from '../peer/fair-use.ts'
 import { HeadSpread } from '../peer/head-spread.ts'
@@ -35,6 +36,7 @@ import type { HelperService } from './helper-service.ts'
 import { withLoopback } from './loopback.ts'
 import { openHelper, type HelperPorts } from './open-helper.ts'
 import { pullCredits } from './pull-credits.ts'
+import { ReachKeeper } from './reach-keeper.ts'
 import { Spreader } from './spreader.ts'
 
 export interface PeerPorts {
@@ -68,15 +70,23 @@ export interface PeerOptions {
   readonly help?: readonly RepairCap[]
   /** Bytes that every vault may keep here, whatever its own peers hold. */
   readonly floor?: number
+  /** Whether friends may be asked to lead others to this peer where nobody can dial it; so if not said. */
+  readonly mayUseRelays?: boolean
+  /** Whether members in the same home may find it there, and it them; so if not said. */
+  readonly isNearby?: boolean
+  /** Bytes that a vault may store beyond its limit to drop things, at least. */
+  readonly tidySize?: number
 }
 
 export interface PeerNode {
   readonly peer: PeerId
+  /** Of this peer, which reaches itself as well. */
+  readonly network: Network
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
-  readonly service: PeerService
   readonly fairUse: FairUse
+  readonly service: PeerService
   /** Gives invite codes, and decides on who came with one. */
   readonly invites: InviteDesk
   /** Tells the other peers. */
@@ -114,20 +124,37 @@ export async function startPeer(
   const fairUse = new FairUse({ clock, roster, shareStore, database: ports.database }, options)
   const sightings = new Sightings(clock)
   const onLook = ({ answered }: Look) => answered.forEach((other) => sightings.heard(other))
-  const heads = new HeadSpread({ clock, log, shareStore, headStore })
-  const spreader = new Spreader({ ...ports, roster, heads, onLook }, options)
+  const spreader = new Spreader({ ...ports, roster, onLook }, options)
   const invites = await InviteDesk.open({
     ...ports,
     roster,
     key: options.key,
-    addresses: () => network.addresses(),
+    // Who comes with a code is no member yet, so no friend leads it on.
+    addresses: () => network.addresses().filter((address) => !isRelayed(address)),
     tell: async (statements) => void (await spreader.say(statements, signal)),
     newestEpoch: (vault) => headStore.newest(vault)?.epoch ?? 0,
   })
   const parts = { network, clock, log, shareStore, headStore, roster, invites, sightings, fairUse }
   const service = new PeerService(parts)
+  const keeper = new ReachKeeper(
+    {
+      network,
+      clock,
+      log,
+      roster,
+      book: service.reach,
+      random,
+      dialBack: (friend, addresses, within) => spreader.grid.dialBack(friend, addresses, within),
+      announce: (addresses, within) => spreader.sayWhere(addresses, within),
+    },
+    { mayUseRelays: options.mayUseRelays ?? true },
+  )
   const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
+  const heads = new HeadSpread({ clock, random, log, shareStore, headStore })
   await service.start()
+  if (options.isNearby !== false) {
+    network.discover(options.grid, (member) => roster.isAdmitted(member))
+  }
   const looking = { network, disk, clock, random, log, roster }
   const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
 
@@ -137,13 +164,15 @@ export async function startPeer(
     (within) => spreader.gossip(within),
     (within) => spreader.passOn(within),
     (within) => pullCredits({ ...ports, grid: spreader.grid, fairUse }, within),
+    (within) => heads.run(spreader.grid, within),
     ...(helper === undefined ? [] : [(within: AbortSignal) => helper.run(within)]),
+    (within) => keeper.run(within),
   ])
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
   const services = { service, invites, spreader, fairUse, helped, helper }
-  return { peer, roster, shareStore, headStore, ...services, stopped }
+  return { peer, network, roster, shareStore, headStore, ...services, stopped }
 }
 
 async function openRoster(

@@ -5,15 +5,16 @@ import type { PeerId } from '../ports/network.ts'
 import { auditPeers, sharesByPeer, type PeerAudit } from '../repair/audit-peers.ts'
 import { checkPacks } from '../repair/check-packs.ts'
 import { ClientPackList } from '../repair/client-packs.ts'
-import type { AuditedShare } from '../repair/draw-audits.ts'
+import { below, WINDOW_EVERY, type AuditedShare } from '../repair/draw-audits.ts'
 import type { RepairParts } from '../repair/repair-parts.ts'
 import { auditsDue } from '../repair/repair-policy.ts'
 import { openRepair } from './open-repair.ts'
 import type { AuditRequest, AuditSummary } from './upkeep-types.ts'
 import type { VaultSession } from './vault-session.ts'
 
-/** Setting: the time up to which audits are done. */
+/** Settings: the time up to which audits are done, and how many each peer had. */
 const AUDITED_AT = 'repair/audited-at'
+const AUDITS_DONE = 'repair/audits-done'
 
 /**
  * @throws {GridNotFoundError}
@@ -67,6 +68,9 @@ export async function auditWhatIsDue(
   const { count, auditedAt } = auditsDue(before, Math.max(0, session.ports.clock.now()))
   if (auditedAt !== before) settings.set(AUDITED_AT, auditedAt)
   if (count === 0) return []
+  const number = countField(Number.MAX_SAFE_INTEGER)
+  const done = settings.get(AUDITS_DONE, number) ?? below(parts.random, WINDOW_EVERY)
+  settings.set(AUDITS_DONE, done + count)
   const list = new ClientPackList(session.stores)
   const known = sharesByPeer(
     list.all().flatMap((pack) => {
@@ -82,5 +86,5 @@ export async function auditWhatIsDue(
     return standing === 'here' || standing === 'leaving' || standing === 'untrusted'
   }
   const shares = new Map([...known].filter(([peer]) => isThere(peer)))
-  return auditPeers(parts, { count, shares }, signal)
+  return auditPeers(parts, { count, shares, done }, signal)
 }

@@ -36,7 +36,10 @@ export async function runCheck(
       parts.bad,
     )
   }
-  keepHealth(stores.settings, checked.packs, ports.clock.now())
+  // What nobody told anything about is not known any better than before.
+  if (checked.look.answered.length > 0) {
+    keepHealth(stores.settings, checked.packs, ports.clock.now())
+  }
   const lost = checked.packs.filter(({ verdict }) => verdict === 'lost')
   const numbers = new Set(lost.flatMap(({ pack }) => pack.numbers))
   const affected = numbers.size === 0 ? [] : await affectedBy(session, numbers, signal)

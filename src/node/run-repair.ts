@@ -13,6 +13,9 @@ import { auditWhatIsDue } from './run-audit.ts'
 import type { RepairRequest, RepairSummary } from './upkeep-types.ts'
 import type { VaultSession } from './vault-session.ts'
 
+const CUT_OFF =
+  'Fewer than half of the peers that are waited for answer: perhaps it is this computer that is cut off'
+
 /** Setting: when a backup checks and repairs by itself again. */
 const CHECK_DUE_AT = 'repair/check-due-at'
 
@@ -48,7 +51,8 @@ export async function runRepair(
     },
     signal,
   )
-  keepHealth(stores.settings, report.health, ports.clock.now())
+  if (checked.look.answered.length > 0)
+    keepHealth(stores.settings, report.health, ports.clock.now())
   return {
     peers: checkedPeers(session, parts, { friends: checked.friends, packs: report.health }),
     repaired: report.packs,
@@ -58,7 +62,7 @@ export async function runRepair(
     untold: report.untold,
     isDryRun,
     failures: report.packs.flatMap(({ error }) => error ?? []),
-    warnings: session.takeWarnings(),
+    warnings: [...session.takeWarnings(), ...(isHeard(checked) ? [] : [CUT_OFF])],
   }
 }
 
@@ -131,7 +135,7 @@ function isCheckDue({ stores, ports }: VaultSession, { grid }: RepairParts): boo
 /** Whether at least half of those who are waited for answered. */
 function isHeard({ friends }: CheckedPacks): boolean {
   const expected = [...friends.values()].filter(
-    ({ standing }) => isCounted(standing) && standing !== 'vacation',
+    ({ standing, isWaitedFor = isCounted(standing) }) => isWaitedFor && standing !== 'vacation',
   )
   const here = expected.filter((one) => one.isHere)
   return here.length > 0 && 2 * here.length >= expected.length

@@ -21,9 +21,10 @@ import { linkSignals, orAbort, type LinkedAbort } from '../base/abort.ts'
 import { withDeadline } from '../base/deadline.ts'
 import { CairnError } from '../base/errors.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
+import { shuffled } from '../base/shuffle.ts'
 import { Grid, type GridParts } from '../grid/grid.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
-import type { HeadSpread } from '../peer/head-spread.ts'
+import { tellPeers } from '../grid/tell.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
@@ -49,8 +50,6 @@ export interface SpreaderParts {
   readonly roster: RosterBook
   /** Told of who answered whenever everybody was asked. */
   readonly onLook?: NonNullable<GridParts['onLook']>
-  /** Heads travel with the roster. */
-  readonly heads?: Pick<HeadSpread, 'spread'>
 }
 
 export interface SpreaderOptions {
@@ -102,7 +101,9 @@ export class Spreader {
     const peers = this.#otherPeers().filter((peer) => !except.has(peer))
     const told: PeerId[] = []
     const telling = withDeadline(clock, SAY_MS_MAX, signal, async (within) => {
-      await this.#grid.tell(statements, within, { except, onTold: (peer) => told.push(peer) })
+      const sessions = this.#grid.sessions(peers)
+      for (const session of sessions) session.forgive()
+      await tellPeers(sessions, statements, within, (peer) => told.push(peer))
     })
     await telling.catch((error: unknown) => {
       if (signal.aborted || !(error instanceof CairnError)) throw error
@@ -112,6 +113,23 @@ export class Spreader {
     // Who was missed is asked again in a minute, and not in an hour.
     if (missed.length > 0) this.#rest?.abort(new Error('somebody was missed'))
     return { told, missed }
+  }
+
+  /**
+   * Tell everybody where this peer is now. What cannot be kept or told is for the next gossip.
+   *
+   * @throws the signal's reason, unchanged
+   */
+  async sayWhere(addresses: readonly string[], signal: AbortSignal): Promise<void> {
+    const { network, roster, log } = this.#parts
+    const subject = network.self
+    const issuedAt = roster.newsTime('addresses', subject)
+    try {
+      await this.say([this.sign({ type: 'addresses', subject, issuedAt, addresses })], signal)
+    } catch (error) {
+      if (signal.aborted || !(error instanceof CairnError)) throw error
+      log.error('addresses not told', { error: error.name, why: error.message })
+    }
   }
 
   /** Sign something that this peer says of itself, or of others. */
@@ -193,7 +211,7 @@ export class Spreader {
   async #tellSome(news: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
     let [told, knew] = [0, 0]
     for (const peer of shuffled(this.#parts.random, this.#otherPeers())) {
-      const { answers } = await this.#grid.tell(news, signal, { only: [peer] })
+      const { answers } = await tellPeers(this.#grid.sessions([peer]), news, signal)
       told += answers.length
       knew += answers.filter(({ answer }) => answer === 0).length
       if (knew >= KNEW_ENOUGH) break
@@ -207,7 +225,6 @@ export class Spreader {
     try {
       await this.#mergeOwn(this.#aboutSelf(isStart))
       const { news, answered, failures } = await this.#grid.syncRoster(signal)
-      await this.#parts.heads?.spread(this.#grid, signal)
       log.debug('gossip', { news, answered: answered.length, missed: failures.length })
       return failures.length === 0
     } catch (error) {
@@ -247,16 +264,4 @@ export class Spreader {
     const { roster, network } = this.#parts
     return roster.storagePeers().flatMap(({ peer }) => (peer === network.self ? [] : [peer]))
   }
-}
-
-/** Fisher–Yates, with the port's chance. */
-function shuffled(random: Random, peers: readonly PeerId[]): PeerId[] {
-  const order = [...peers]
-  for (let left = order.length - 1; left > 0; left -= 1) {
-    const [high = 0, low = 0] = random.bytes(2)
-    const other = (256 * high + low) % (left + 1)
-    const [a, b] = [order[left], order[other]]
-    if (a !== undefined && b !== undefined) [order[left], order[other]] = [b, a]
-  }
-  return order
 }

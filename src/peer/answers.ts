@@ -20,15 +20,18 @@ import { openRelease } from '../../protocol/release.ts'
 import type { Member } from '../../protocol/roster.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
 import type { Allowances } from './allowances.ts'
 import { isOwner, type FairUse } from './fair-use.ts'
 import { ownerSeenBy } from './permissions.ts'
+import type { ReachBook } from './reach-book.ts'
 import type { Sightings } from './sightings.ts'
 
 export interface AnswerParts {
   readonly clock: Clock
+  readonly log: Log
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
   readonly roster: RosterBook
@@ -36,7 +39,9 @@ export interface AnswerParts {
   readonly sightings: Sightings
 }
 
-interface Parts extends AnswerParts {
+/** What the service that answers adds of its own. */
+export interface ServiceParts extends AnswerParts {
+  readonly reach: ReachBook
   readonly allowances: Allowances
 }
 
@@ -48,9 +53,10 @@ export interface Answer {
 
 /** @throws {FormatError} for a request that cannot be met as it is */
 export async function answer(
-  parts: Parts,
+  parts: ServiceParts,
   member: Member,
   request: Exclude<Request, { type: 'put' | 'join' }>,
+  signal: AbortSignal,
 ): Promise<Answer> {
   switch (request.type) {
     case 'status':
@@ -82,6 +88,10 @@ export async function answer(
       return { response: seen(parts, request) }
     case 'news':
       return { response: await hear(parts, member, request) }
+    case 'reach':
+      return { response: parts.reach.tell((peer) => parts.roster.isAdmitted(peer)) }
+    case 'dial-back':
+      return { response: await dialBack(parts, member, request, signal) }
     default:
       return { response: await exchangeRoster(parts, member, request) }
   }
@@ -97,7 +107,7 @@ async function status(parts: AnswerParts, member: Member): Promise<Response> {
   const { role, vault, quota } = member
   const common = { type: 'status', capacity, free, now: parts.clock.now() } as const
   if (role === 'peer' || vault === undefined) return { ...common, used: 0 }
-  const helpers = shareStore.helpers.of(vault).map(({ peer, heardAt }) => ({
+  const helpers = shareStore.leases.helpers.of(vault).map(({ peer, heardAt }) => ({
     peer: publicKeyOf(peer),
     at: Math.max(0, heardAt),
   }))
@@ -168,15 +178,21 @@ function release(parts: AnswerParts, request: RequestOf<'release'>): Response {
   }
   if (opened.kind === 'cancel') {
     const order = orderOf(parts, vault, head.sequence)
-    return { type: 'released', ...shareStore.cancel(opened, order) }
+    const outcome = shareStore.cancel(opened, order)
+    parts.log.info('releases cancelled', { vault, head: head.sequence, kept: outcome.refused })
+    return { type: 'released', ...outcome }
   }
   switch (headStore.standing(vault, head)) {
     case 'unknown':
       return refuse('unknown-head', 'the head that it names is not kept here')
     case 'fork':
       return refuse('fork', 'heads fork from there on; name a later one')
-    default:
-      return { type: 'released', ...shareStore.release(opened) }
+    default: {
+      const { count, bytes, refused } = shareStore.release(opened)
+      // Whoever lends may wonder, and ask the owner, long before anything goes.
+      parts.log.info('shares released', { vault, head: head.sequence, shares: count, bytes })
+      return { type: 'released', count, bytes, refused }
+    }
   }
 }
 
@@ -224,8 +240,19 @@ function seen({ roster, sightings }: AnswerParts, request: RequestOf<'seen'>): R
   return { type: 'seen', ages }
 }
 
+async function dialBack(
+  { reach }: ServiceParts,
+  { peer }: Member,
+  { addresses }: RequestOf<'dial-back'>,
+  signal: AbortSignal,
+): Promise<Response> {
+  const outcome = await reach.dialBack(peer, addresses, signal)
+  if (outcome === 'busy') return refuse('busy', 'dialled back a moment ago; ask later')
+  return { type: 'dialled', ...outcome }
+}
+
 async function exchangeRoster(
-  { roster, allowances }: Parts,
+  { roster, allowances }: ServiceParts,
   member: Member,
   request: RequestOf<'roster'>,
 ): Promise<Response> {
@@ -251,14 +278,12 @@ function holdings({ fairUse }: AnswerParts, member: Member): Response {
 }
 
 async function hear(
-  { roster, allowances }: Parts,
+  { roster, allowances }: ServiceParts,
   member: Member,
   request: RequestOf<'news'>,
 ): Promise<Response> {
-  // What is left out comes with the next exchange of rosters.
   const news = roster.unknown(request.statements)
-  const taken = news.slice(0, allowances.statements(member.peer, news.length))
-  const count = await roster.merge(taken)
+  const count = await roster.merge(news.slice(0, allowances.statements(member.peer, news.length)))
   return { type: 'heard', count, digest: roster.digest() }
 }
 

@@ -28,7 +28,7 @@ import type { RosterBook } from '../grid/roster-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
 import { Credits, deviceOf, type CreditFacts } from '../store/credits.ts'
-import { Grace } from '../store/grace.ts'
+import { Grace, type Patience } from '../store/grace.ts'
 import type { Limits } from '../store/share-room.ts'
 import type { ShareStore } from '../store/share-store.ts'
 import { FLOOR_DEFAULT, grantFor, type Grant } from './grant.ts'
@@ -40,6 +40,11 @@ const SKEW_MS_MAX = DAY_MS
 
 /** Credits are asked of other peers so often; a month's average changes slowly. */
 const NEWS_EVERY_MS = 6 * 3600_000
+
+/** What a vault may store beyond its limit to drop things: the tree and ledger of some heads. */
+const TIDY_SIZE_MIN = 64 * 1024 * 1024
+/** … and of a large vault such a part of what it keeps. */
+const TIDY_PART = 64
 
 /** A grant holds for so long, by our age: it is asked for with every share. */
 const GRANT_MS = 60_000
@@ -57,6 +62,8 @@ export interface FairUseOptions {
   readonly key: SigningKey
   /** Bytes that every vault may keep here; by default 5 GB where the peer has an owner's vault, else any. */
   readonly floor?: number
+  /** Bytes that a vault may store beyond its limit to drop things, at least. */
+  readonly tidySize?: number
 }
 
 /** How a vault stands to its grant, as a `status` tells. */
@@ -80,6 +87,8 @@ export class FairUse {
   readonly #credits: Credits
   readonly #grace: Grace
   readonly #grants = new Map<VaultId, { readonly grant: Grant; readonly age: number }>()
+  /** Credits by devices that are members, as of an age. */
+  #valid: { readonly credits: readonly CreditFacts[]; readonly age: number } | undefined
   /** Our age when others were last asked for credits. */
   #newsAge: number | undefined
 
@@ -96,8 +105,13 @@ export class FairUse {
     return this.#parts.roster.member(this.#self)?.vault
   }
 
-  /** What a device of the vault may store here. */
-  limitsOf(vault: VaultId, quota: number | undefined): Limits {
+  /**
+   * What a device of the vault may store here.
+   *
+   * @param isTidying - the share belongs to a head that drops things: a little goes beyond every limit then
+   */
+  limitsOf(vault: VaultId, quota: number | undefined, isTidying = false): Limits {
+    if (isTidying) return { isGranted: (bytes) => bytes <= this.#tidyLimit(vault, quota) }
     const isGranted = (bytes: number) => this.#isGranted(vault, quota, bytes)
     return { ...(quota === undefined ? {} : { quota }), isGranted }
   }
@@ -135,7 +149,7 @@ export class FairUse {
           floor: this.#floor,
           ownVault: this.ownVault,
           peers: roster.storagePeers(),
-          credits: this.#credits.all().filter((credit) => this.#isByMember(credit)),
+          credits: this.#ofMembers(age),
           keptHere: (other) => this.#kept(other),
           age,
         })
@@ -168,9 +182,7 @@ export class FairUse {
     const { roster, shareStore } = this.#parts
     const { age } = shareStore.ages
     const quotas = quotasOf(roster)
-    for (const [vault, kept] of shareStore.countedByVault()) {
-      this.#grace.note(vault, kept > this.grantOf(vault, quotas.get(vault)).bytes, age)
-    }
+    for (const vault of shareStore.countedByVault().keys()) this.#find(vault, quotas.get(vault))
     shareStore.byteDays.save(age)
     this.#credits.expire(age)
   }
@@ -193,7 +205,7 @@ export class FairUse {
    */
   take(credits: readonly Uint8Array[]): number {
     const news = credits.filter((bytes) => this.#takeOne(bytes)).length
-    if (news > 0) this.#grants.clear()
+    if (news > 0) this.#forgetGrants()
     return news
   }
 
@@ -242,7 +254,27 @@ export class FairUse {
 
   #isGranted(vault: VaultId, quota: number | undefined, bytes: number): boolean {
     if (bytes <= this.grantOf(vault, quota).bytes) return true
-    return this.#grace.note(vault, true, this.#parts.shareStore.ages.age).left > 0
+    return this.#find(vault, quota, true).left > 0
+  }
+
+  /**
+   * Bytes that the vault may come to by heads that drop things: a little more than its limit, or than the least
+   * it came down to since it is above. So it can shrink, and cannot grow by saying that it shrinks.
+   */
+  #tidyLimit(vault: VaultId, quota = Infinity): number {
+    const { least, left } = this.#find(vault, quota)
+    const limit = left > 0 ? quota : this.grantOf(vault, quota).bytes
+    const kept = this.#kept(vault)
+    const base = kept > limit ? (least ?? kept) : limit
+    return base + Math.max(this.#options.tidySize ?? TIDY_SIZE_MIN, base / TIDY_PART)
+  }
+
+  /** Note how the vault stands. @param isAbove - with what it wants to store */
+  #find(vault: VaultId, quota: number | undefined, isAbove = false): Patience {
+    const kept = this.#kept(vault)
+    const isOver = isAbove || kept > this.grantOf(vault, quota).bytes
+    const isHard = quota !== undefined && kept > quota
+    return this.#grace.note(vault, { kept, isOver, isHard }, this.#parts.shareStore.ages.age)
   }
 
   #takeOne(bytes: Uint8Array): boolean {
@@ -268,6 +300,20 @@ export class FairUse {
     } catch (error) {
       throw toDatabaseError('accounts', error)
     }
+  }
+
+  #forgetGrants(): void {
+    this.#grants.clear()
+    this.#valid = undefined
+  }
+
+  /** Asked once for all vaults: the roster takes its time over each. */
+  #ofMembers(age: number): readonly CreditFacts[] {
+    if (this.#valid === undefined || age - this.#valid.age >= GRANT_MS) {
+      const credits = this.#credits.all().filter((credit) => this.#isByMember(credit))
+      this.#valid = { credits, age }
+    }
+    return this.#valid.credits
   }
 
   #isByMember({ vault, device }: Pick<CreditFacts, 'vault' | 'device'>): boolean {

@@ -7,20 +7,29 @@
  * taken by the same rules as from their device.
  */
 
-import { FormatError } from '../../protocol/errors.ts'
+import { CairnError, FormatError } from '../../protocol/errors.ts'
 import { openHead } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
+import { delayMs, type RetryPlan } from '../base/retry.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { Random } from '../ports/random.ts'
 import type { HeadStore } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
 
 /** Time between two questions about one vault. */
 export const SPREAD_EVERY_MS = 24 * 3600_000
 
+/** From one look for vaults whose time has come to the next: half of it to all of it, by chance. */
+const LOOK: RetryPlan = { triesMax: Infinity, delayMsMin: 3_600_000, delayMsMax: 3_600_000 }
+
+/** After the start the first look is sooner: peers have told each other where they are by then. */
+const FIRST_LOOK: RetryPlan = { triesMax: Infinity, delayMsMin: 300_000, delayMsMax: 300_000 }
+
 export interface HeadSpreadParts {
   readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
@@ -33,6 +42,24 @@ export class HeadSpread {
 
   constructor(parts: HeadSpreadParts) {
     this.#parts = parts
+  }
+
+  /**
+   * Look now and then, until the signal aborts. Trouble of any kind is for the next time.
+   *
+   * @throws the signal's reason, unchanged
+   */
+  async run(grid: Grid, signal: AbortSignal): Promise<never> {
+    const { clock, random, log } = this.#parts
+    for (let plan = FIRST_LOOK; ; plan = LOOK) {
+      await clock.sleep(delayMs(random, plan, 1), signal)
+      try {
+        await this.spread(grid, signal)
+      } catch (error) {
+        if (signal.aborted || !(error instanceof CairnError)) throw error
+        log.error('heads not spread', { error: error.name, why: error.message })
+      }
+    }
   }
 
   /**

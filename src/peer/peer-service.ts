@@ -39,6 +39,7 @@ import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.t
 import type { InviteDesk } from './invite-desk.ts'
 import { Lanes, type Lane } from './lanes.ts'
 import { isAllowed } from './permissions.ts'
+import { ReachBook } from './reach-book.ts'
 import { RepairGrants } from './repair-grants.ts'
 
 /** Streams one member may have open: four sessions of its programs. */
@@ -74,20 +75,23 @@ export interface PeerServiceParts extends AnswerParts {
 }
 
 export class PeerService {
+  /** What this peer knows of its connections. */
+  readonly reach: ReachBook
   readonly #parts: PeerServiceParts
+  readonly #grants: RepairGrants
   readonly #allowances: Allowances
   readonly #lanes: Lanes
-  readonly #grants: RepairGrants
   readonly #streams = new Map<PeerId, number>()
   #signal: AbortSignal = AbortSignal.abort(new Error('the service does not run yet'))
   #isServing = false
 
   constructor(parts: PeerServiceParts) {
     this.#parts = parts
+    this.reach = new ReachBook(parts)
+    this.#grants = new RepairGrants(parts)
     const held = (vault: VaultId) => parts.shareStore.used(vault)
     this.#allowances = new Allowances({ clock: parts.clock, held })
     this.#lanes = new Lanes(parts.clock)
-    this.#grants = new RepairGrants(parts)
   }
 
   /** Streams open now, of everybody. */
@@ -205,7 +209,8 @@ export class PeerService {
     const { invites } = this.#parts
     const { remote } = messages
     try {
-      if (!(await this.#allowances.message(remote, payload.length + GUEST_COST, signal))) {
+      const size = payload.length + GUEST_COST
+      if (!(await this.#allowances.message(remote, size, signal))) {
         return await this.#respond(messages, BUSY, signal)
       }
       const request = invites.isGuest(remote) ? decodeRequest(payload) : undefined
@@ -246,12 +251,12 @@ export class PeerService {
     signal: AbortSignal,
   ): Promise<boolean> {
     if (request.type === 'put') return await this.#put(messages, member, request, signal)
-    const parts = { ...this.#parts, allowances: this.#allowances }
+    const parts = { ...this.#parts, allowances: this.#allowances, reach: this.reach }
     const isRead = request.type === 'read'
     const size = isRead ? Math.min(READ_SIZE_MAX, request.count * LEAF_SIZE_MAX) : 0
     const send = (lane: Lane) =>
       this.#lanes.answer(lane, signal, async () => {
-        const { response, body } = await answer(parts, member, request)
+        const { response, body } = await answer(parts, member, request, signal)
         if (isRead && lane === 'foreground')
           this.#allowances.unread(member.peer, size - (body?.length ?? 0))
         return await this.#respond(messages, response, signal, body, lane)
@@ -271,10 +276,12 @@ export class PeerService {
     const { manifest, shareNumber } = request
     const vault = vaultIdFromBytes(request.vault)
     const header = { vault, shareNumber, manifest }
-    // A helper's bytes are the vault's own.
     const { roster, shareStore, fairUse } = this.#parts
-    const quota = member.role === 'peer' ? roster.quota(vault) : member.quota
-    const upload = await shareStore.begin(header, fairUse.limitsOf(vault, quota))
+    // A helper's bytes are the vault's own, but it drops nothing.
+    const isHelper = member.role === 'peer'
+    const quota = isHelper ? roster.quota(vault) : member.quota
+    const isTidying = request.isTidying === true && !isHelper
+    const upload = await shareStore.begin(header, fairUse.limitsOf(vault, quota, isTidying))
     if (upload === 'held') return await this.#respond(messages, { type: 'held' }, signal)
     if (typeof upload === 'string') {
       const refusal = this.#noRoom(upload, vault, quota, shareLayout(header).size)

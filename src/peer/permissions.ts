@@ -3,8 +3,9 @@
  *
  *     device     everything for its own vault, and who was seen
  *     recovery   reads of its own vault, and roster statements
- *     peer       reads of every vault, to check and repair; it sees ciphertext; credits, and who was seen.
- *                With a vault's repair grant (repair-grants.ts) also its lease, adoptions and shares
+ *     peer       reads of every vault, to check and repair; it sees ciphertext; credits, and who was seen;
+ *                and to be dialled back. With a vault's repair grant (repair-grants.ts) also its lease,
+ *                adoptions and shares
  *     invite     status and roster, to come in
  *
  * What a peer holds for whom is told to devices of its owner only: see answers.ts.
@@ -34,6 +35,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'credits',
     'holdings',
     'seen',
+    'reach',
   ]),
   recovery: new Set(['status', 'roster', 'news', 'have', 'read', 'heads']),
   peer: new Set([
@@ -45,6 +47,8 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'heads',
     'credits',
     'seen',
+    'reach',
+    'dial-back',
     'put',
     'adopt',
     'renew',

@@ -36,12 +36,74 @@ export interface ByteStream {
   reset(): void
 }
 
+/** An open connection, as far as people care. */
+export interface Link {
+  readonly peer: PeerId
+  /** Within a home or a machine, over the internet, or through a friend. */
+  readonly way: 'local' | 'ip4' | 'ip6' | 'relay'
+  /** The friend, if it is through one. */
+  readonly relay?: PeerId
+  /** Whether the other side made it. */
+  readonly isInbound: boolean
+  /** Multiaddr of the other end, as it looks from here. */
+  readonly address: string
+}
+
 export interface Network {
   /** Our own identity. */
   readonly self: PeerId
 
-  /** Multiaddrs where others may reach us; empty if nobody can. */
+  /**
+   * Multiaddrs where others may reach us, those through friends last; empty if nobody can. They change
+   * as the machine moves, its router answers, or friends come and go.
+   */
   addresses(): readonly string[]
+
+  /**
+   * Wait for our addresses to change.
+   *
+   * @param known - as `addresses` told them
+   * @returns once it would tell others
+   * @throws the signal's reason once it aborts
+   */
+  changed(known: readonly string[], signal: AbortSignal): Promise<void>
+
+  /** Connections that are open now. */
+  links(): readonly Link[]
+
+  /**
+   * See whether a peer is reached at one of these addresses. Connections that are open do not count, and
+   * neither do relays; nothing stays open.
+   *
+   * @returns the address that led to the peer; `undefined` if none did
+   * @throws the signal's reason once it aborts
+   */
+  probe(
+    peer: PeerId,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<string | undefined>
+
+  /**
+   * Let a friend lead others to us, from now on until our connection to it ends; `addresses` tells of it.
+   *
+   * @param addresses - of the friend
+   * @throws {PeerUnreachableError} it is not reached directly, or does not want to
+   * @throws the signal's reason once it aborts
+   */
+  reserve(relay: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<void>
+
+  /** Tell others no more that this friend leads to us. */
+  unreserve(relay: PeerId): void
+
+  /**
+   * Find members of our grid in the local network, and be found by them where we listen. They are tried
+   * there first; what others would misunderstand is told to nobody.
+   *
+   * @param grid - names the grid; nobody learns it from us
+   * @param isMember - whom to believe where it is
+   */
+  discover(grid: string, isMember: (peer: PeerId) => boolean): void
 
   /**
    * Open a new stream to a peer, connecting first if need be. Streams share a connection.

@@ -26,6 +26,8 @@ export interface AuditRequest {
   /** What each peer is believed to hold. */
   readonly shares: ReadonlyMap<PeerId, readonly AuditedShare[]>
   readonly windowEvery?: number
+  /** Draws before these: see `drawAudits`. */
+  readonly done?: number
   readonly onProgress?: (progress: RepairProgress) => void
 }
 
@@ -64,8 +66,11 @@ export async function auditPeers(
     request.shares,
     ASK_WIDTH,
     async ([peer, shares], within) => {
-      const { count, windowEvery } = request
-      const more = windowEvery === undefined ? {} : { windowEvery }
+      const { count, windowEvery, done: before } = request
+      const more = {
+        ...(windowEvery === undefined ? {} : { windowEvery }),
+        ...(before === undefined ? {} : { done: before }),
+      }
       const audit = new Audit(parts, peer, within)
       const report = await audit.run(drawAudits(shares, count, parts.random, more))
       done += 1

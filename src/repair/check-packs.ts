@@ -9,6 +9,7 @@
 import type { PackId } from '../../protocol/manifest.ts'
 import type { Look } from '../base/peer-record.ts'
 import type { PackLocation, Survey } from '../grid/grid.ts'
+import { isCounted } from '../grid/standing.ts'
 import type { PeerId } from '../ports/network.ts'
 import { judgePack, type FriendFacts, type Holding, type PackHealth } from './pack-health.ts'
 import type { PackFacts, PackShape, ShapedPack } from './pack-list.ts'
@@ -54,7 +55,9 @@ export async function checkPacks(
   )
   const look = { answered, silent: failures.map(({ peer }) => peer) }
   const isAnswered = new Set(answered)
-  const friends = givenUp(parts.friends.facts(isAnswered), options.giveUp)
+  // Where nobody answers it is we who are cut off, and nobody is given up for that.
+  const giveUp = answered.length === 0 ? undefined : options.giveUp
+  const friends = givenUp(parts.friends.facts(isAnswered), giveUp)
   const shapes = await learnShapes(parts, facts, signal)
   clearDenied(bad, holdings, isAnswered)
   const seen = facts.map((pack) => {
@@ -150,7 +153,9 @@ function givenUp(
   return new Map(
     [...friends].map(([peer, facts]) => [
       peer,
-      isMeant(peer, facts) ? { ...facts, standing: 'gone' as const } : facts,
+      isMeant(peer, facts)
+        ? { ...facts, standing: 'gone' as const, isWaitedFor: isCounted(facts.standing) }
+        : facts,
     ]),
   )
 }

@@ -3,8 +3,9 @@
  *
  * Every byte that a peer is believed to hold is as likely as any other. So somebody who dropped a part f of
  * them passes c audits with (1 − f)^c, however many shares there are; 44 find a tenth with 99 % (durability.md §3).
- * One draw in ten is a window of 64 KiB at the places where readers of single objects fetch theirs, so that an
- * audit is not told apart from a read, neither by its message nor by its size.
+ * Four of 44 are windows of 64 KiB at the places where readers of single objects fetch theirs, so that an
+ * audit is not told apart from a read, neither by its message nor by its size; with five a month would come to
+ * more than 1 MB.
  */
 
 import { leafCount, type Manifest } from '../../protocol/manifest.ts'
@@ -14,8 +15,8 @@ import type { Random } from '../ports/random.ts'
 /** Audits of one peer in 30 days: a tenth that is missing is found with 99 %. */
 export const AUDITS_MAX = 44
 
-/** Each so many-th draw is a window. */
-const WINDOW_EVERY = 10
+/** Each so many-th draw is a window: four of 44, whichever 44 in a row. */
+export const WINDOW_EVERY = 11
 
 /** Bytes of a window: as src/history/vault-objects.ts fetches around a single object. */
 const WINDOW_SIZE = 64 * 1024
@@ -35,27 +36,28 @@ export interface AuditDraw {
 }
 
 /**
- * @param windowEvery - each so many-th draw is a window; `Infinity` for none
+ * @param options.windowEvery - each so many-th draw is a window; `Infinity` for none
+ * @param options.done - draws before these, so that windows go on in turn; else they begin anywhere
  * @returns `count` draws, a byte drawn twice included; none where there is nothing to draw from
  */
 export function drawAudits(
   shares: readonly AuditedShare[],
   count: number,
   random: Random,
-  { windowEvery = WINDOW_EVERY }: { readonly windowEvery?: number } = {},
+  options: { readonly windowEvery?: number; readonly done?: number } = {},
 ): AuditDraw[] {
+  const { windowEvery = WINDOW_EVERY } = options
   const ends: number[] = []
   let total = 0
   for (const { size } of shares) ends.push((total += size))
   if (total === 0) return []
-  // Begun anywhere, so that a few audits at a time have windows among them too.
-  const first = windowEvery === Infinity ? 1 : below(random, windowEvery)
+  const done = options.done ?? (windowEvery === Infinity ? 0 : below(random, windowEvery))
   return Array.from({ length: count }, (_, index) => {
     const at = below(random, total)
     const found = firstAbove(ends, at)
     const share = shares[found]!
     const offset = at - (ends[found]! - share.size)
-    return { share, offset, isWindow: (index + first) % windowEvery === 0 }
+    return { share, offset, isWindow: (done + index + 1) % windowEvery === 0 }
   })
 }
 

@@ -43,6 +43,8 @@ export interface FriendFacts extends HolderFacts {
   readonly domain: string
   /** It answered just now. */
   readonly isHere: boolean
+  /** It counts no more for this run only; by the clocks it is waited for, and may bring back what it has. */
+  readonly isWaitedFor?: boolean
 }
 
 export interface PackHolders {
@@ -103,7 +105,10 @@ export function judgePack(
     safeCount: safeCount(shape),
     silent: [...holding].filter((peer) => friends.get(peer)?.isHere !== true),
   }
-  return { ...health, verdict: verdictOf(health) }
+  const hoped = [...known].filter(([, peers]) =>
+    peers.some((peer) => friends.get(peer)?.isWaitedFor === true),
+  )
+  return { ...health, verdict: verdictOf(health, new Set(hoped.map(([share]) => share))) }
 }
 
 /** How many shares may go before the pack is lost; below 0 it is. */
@@ -170,12 +175,13 @@ export function fixesFor(
 
 const NOBODY: HolderFacts = { standing: 'gone', isSeenLately: false }
 
-function verdictOf(health: Omit<PackHealth, 'verdict'>): Verdict {
+/** @param hoped - shares at peers that count no more for now, and may come back */
+function verdictOf(health: Omit<PackHealth, 'verdict'>, hoped: ReadonlySet<number>): Verdict {
   const { live, readable, missing, takers } = health
   const { shape } = health.pack
   if (readable.size < shape.needed) {
-    const hoped = new Set([...live.keys(), ...readable.keys()])
-    return hoped.size < shape.needed ? 'lost' : 'out-of-reach'
+    const all = new Set([...live.keys(), ...readable.keys(), ...hoped])
+    return all.size < shape.needed ? 'lost' : 'out-of-reach'
   }
   if (health.happiness < health.safeCount) return 'unsafe'
   if (missing.length === 0) return 'whole'

@@ -78,7 +78,8 @@ const FAIR_USE = `
     vault TEXT PRIMARY KEY,
     over_age INTEGER,              -- since when; NULL: it is not now
     spent INTEGER NOT NULL,        -- ms of patience
-    settled_age INTEGER NOT NULL
+    settled_age INTEGER NOT NULL,
+    least INTEGER                  -- fewest bytes kept since new ones are refused; NULL: they are not
   ) WITHOUT ROWID;
   -- What a device of "vault" vouches that "peer" holds for it (credits.ts).
   CREATE TABLE credits (

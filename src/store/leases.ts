@@ -11,6 +11,7 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { fromHex } from '../../protocol/bytes.ts'
 import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
 import { statement } from './database.ts'
+import { Helpers } from './helpers.ts'
 
 const DAY_MS = 24 * 3600_000
 
@@ -42,9 +43,13 @@ export class Leases {
   /** Of each vault heard since the start, the age it was heard at; spares a write for every request. */
   readonly #heard = new Map<VaultId, number>()
 
+  /** Who renewed leases in place of a vault's device. */
+  readonly helpers: Helpers
+
   /** @param database - with the tables of accounts-schema.ts */
   constructor(database: DatabaseSync) {
     this.#database = database
+    this.helpers = new Helpers(database)
   }
 
   /** A device of the vault was heard at this age. */

@@ -26,7 +26,6 @@ import type { PeerId } from '../ports/network.ts'
 import { AgeClock } from './age-clock.ts'
 import { ByteDays } from './byte-days.ts'
 import { makeDurableFolder } from './durable-folder.ts'
-import { Helpers } from './helpers.ts'
 import { Leases } from './leases.ts'
 import { ShareAccounts, type ShareAccount, type ShareKey } from './share-accounts.ts'
 import { folderOf, keyText, PART_SUFFIX, pathOf, readHeader, withFile } from './share-files.ts'
@@ -61,8 +60,6 @@ export class ShareStore {
   /** What ages go by here; checked by the sweeper. */
   readonly ages: AgeClock
   readonly leases: Leases
-  /** Who renewed leases in place of a vault's device. */
-  readonly helpers: Helpers
   /** What was held for whom over the last month. */
   readonly byteDays: ByteDays
   readonly #turns = new KeyedMutex()
@@ -78,7 +75,6 @@ export class ShareStore {
       readonly accounts: ShareAccounts
       readonly ages: AgeClock
       readonly leases: Leases
-      readonly helpers: Helpers
       readonly byteDays: ByteDays
     },
     options: ShareStoreOptions,
@@ -89,7 +85,6 @@ export class ShareStore {
     this.#accounts = book.accounts
     this.ages = book.ages
     this.leases = book.leases
-    this.helpers = book.helpers
     this.byteDays = book.byteDays
     const reclaimed = (missing: number) => this.#reclaim(missing)
     this.#room = new ShareRoom({ ...parts, accounts: book.accounts, reclaim: reclaimed }, options)
@@ -104,13 +99,12 @@ export class ShareStore {
     const accounts = new ShareAccounts(parts.database)
     const ages = new AgeClock(parts.database, parts.clock)
     const leases = new Leases(parts.database)
-    const helpers = new Helpers(parts.database)
     await settleAccounts({ ...parts, accounts, age: ages.age })
     leases.begin(ages.age)
     const byteDays = new ByteDays(parts.database)
     byteDays.begin(accounts.countedByVault(), ages.age)
     accounts.watch((vault) => byteDays.set(vault, accounts.counted(vault), ages.age))
-    return new ShareStore(parts, { accounts, ages, leases, helpers, byteDays }, options)
+    return new ShareStore(parts, { accounts, ages, leases, byteDays }, options)
   }
 
   /**
@@ -308,7 +302,7 @@ export class ShareStore {
   renewLease(vault: VaultId, helper?: PeerId): void {
     try {
       this.leases.renew(vault, this.ages.age)
-      if (helper !== undefined) this.helpers.note(vault, helper, this.#clock.now())
+      if (helper !== undefined) this.leases.helpers.note(vault, helper, this.#clock.now())
     } catch (error) {
       throw toDatabaseError('accounts', error)
     }

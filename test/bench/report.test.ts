@@ -308,7 +308,14 @@ function results(given: Partial<Results>): Results {
     versions: {},
     command: 'npm run bench',
   }
-  const nothing = { workloads: [], kernels: [], growth: [], histories: [], manyHistories: [] }
+  const nothing = {
+    workloads: [],
+    kernels: [],
+    growth: [],
+    histories: [],
+    manyHistories: [],
+    relay: [],
+  }
   return { conditions, ...nothing, ...given }
 }
 

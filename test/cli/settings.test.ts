@@ -7,6 +7,7 @@ import { readConfig } from '../../src/cli/config.ts'
 import { findHome, makePrivateFolder } from '../../src/cli/home.ts'
 import { kitText, wordsInKit } from '../../src/cli/kit.ts'
 import { REBUILD_POLICY } from '../../src/repair/policy.ts'
+import { REPAIR_POLICY } from '../../src/repair/repair-policy.ts'
 import { codeOption, countOption, parseCode, pathBytes, sizeOption } from '../../src/cli/options.ts'
 import { readSecretFile, writeSecretFile } from '../../src/cli/secret-file.ts'
 
@@ -42,6 +43,7 @@ describe('config.toml', () => {
       backup: { paths: [], tags: [] },
       log: { level: 'info' },
       rebuild: REBUILD_POLICY,
+      repair: REPAIR_POLICY,
       retention: {},
     })
   })
@@ -73,6 +75,14 @@ describe('config.toml', () => {
     })
   })
 
+  it('sets whether backups repair, and how much that may move', () => {
+    expect(readConfig(written('[repair]\nautomatic = false\nbudget = "100MB"\n')).repair).toEqual({
+      ...REPAIR_POLICY,
+      isAutomatic: false,
+      budget: 100_000_000,
+    })
+  })
+
   it('sets what forget keeps', () => {
     const text =
       '[retention]\nkeep-last = 3\nkeep-daily = "unlimited"\nkeep-within = "1m"\n' +
@@ -92,6 +102,8 @@ describe('config.toml', () => {
     ['[retention]\nkeep-forever = true', 'keep-forever'],
     ['[rebuild]\nshare-loss = "all"', 'rebuild.share-loss: is no share'],
     ['[rebuild]\nlength-max = 0', 'rebuild.length-max'],
+    ['[repair]\nbudget = "some"', 'repair.budget: is no size'],
+    ['[repair]\nautomatically = true', 'automatically'],
     ['[backup]\npath = []', 'path'],
     ['[backup]\npaths = ["relative"]', 'backup.paths.0'],
     ['[backup]\ncode = "7-of-4"', 'backup.code'],

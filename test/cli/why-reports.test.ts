@@ -129,7 +129,7 @@ describe('cairn status', () => {
     const lines = statusLines('/home', status)
     expect(lines).toContain('packs     1,204 whole, 3 settling: cairn why')
     expect(lines).toContain('checked   5 days ago')
-    expect(lines.at(-2)).toContain('up    12D3KooW-ann-nnnnnn  Ann  here  on 93 %')
+    expect(lines.at(-2)).toContain('up    12D3KooW-ann-nnnnnn  Ann  on 93 %')
     expect(lines.at(-1)).toMatch(/^down {2}12D3KooW-ben-nnnnnn {2}silent {2}seen 3 days ago/)
     expect(lines.at(-1)).toContain('silent for 3 days; waited for until')
     expect(statusAlarms(status)).toEqual([])
@@ -185,8 +185,8 @@ const status: ClientStatus = {
   spool: { packs: 0, bytes: 0 },
   settling: 0,
   placed: { whole: 1204, settling: 3, unsafe: 0 },
-  evidence: [],
   helpers: [],
+  evidence: [],
   lastCheck: {
     checkedAt: NOW - 5 * DAY,
     packs: { whole: 1207, settling: 0, thin: 0, unsafe: 0, 'out-of-reach': 0, lost: 0 },

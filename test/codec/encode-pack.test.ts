@@ -12,7 +12,7 @@ import { bytesOfSizes, sizesAround } from './builders.ts'
 const code = { needed: 3, total: 5, leafSize: 4096 }
 
 describe('a pack', () => {
-  it('comes back from any pieces that are enough', () => {
+  it('S11: comes back from any pieces that are enough, at sizes around those of blocks', () => {
     const sizes = [...sizesAround(4096), ...sizesAround(3 * 4096)].filter((size) => size > 0)
     const order = fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 3 })
     fc.assert(
@@ -40,7 +40,7 @@ describe('a pack', () => {
     expect(encodePack(pack, code).pieces).toEqual(encodePieces(pack, code))
   })
 
-  it('can be one byte, in more pieces than it has bytes', () => {
+  it('S11: can be one byte, in more pieces than it has bytes', () => {
     const { manifest, pieces } = encodePack(Uint8Array.of(7), { ...code, total: 9 })
     const last = pieces.map((bytes, index) => ({ index, bytes })).slice(-3)
     expect(decodePack(manifest, last)).toEqual(Uint8Array.of(7))
@@ -50,7 +50,7 @@ describe('a pack', () => {
     expect(() => encodePack(new SpoiledBytes(sample(100)), code)).toThrow(PackMismatchError)
   })
 
-  it('cannot be empty', () => {
+  it('S11: cannot be empty', () => {
     expect(() => encodePack(new Uint8Array(0), code)).toThrow(FormatError)
   })
 

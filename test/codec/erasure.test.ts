@@ -7,7 +7,7 @@ import { slowDecode, slowEncode } from '../reference/slow-erasure.ts'
 import { sample } from '../vectors/format.ts'
 
 describe('erasure coding', () => {
-  it('brings the pack back from every k of n pieces, for all n up to 8', () => {
+  it('S12: brings the pack back from every k of n pieces, for all n up to 8', () => {
     for (const code of codesUpTo(8)) {
       const pack = sample(2 * code.needed + 1, code.total)
       const pieces = numbered(encodePieces(pack, code))
@@ -31,13 +31,16 @@ describe('erasure coding', () => {
     { needed: 128, total: 256 },
     { needed: 255, total: 256 },
     { needed: 256, total: 256 },
-  ])('S12: works at the corners: $needed of $total', (code) => {
-    const pack = sample(1000)
-    const pieces = numbered(encodePieces(pack, code))
-    const ends = [...pieces.slice(-Math.ceil(code.needed / 2)), ...pieces].slice(0, code.needed)
-    expect(joined(decodePieces(pieces.slice(-code.needed), code), 1000)).toEqual(pack)
-    expect(joined(decodePieces(ends, code), 1000)).toEqual(pack)
-  })
+  ])(
+    'S12: works at the corners, all data lost where parity is enough: $needed of $total',
+    (code) => {
+      const pack = sample(1000)
+      const pieces = numbered(encodePieces(pack, code))
+      const ends = [...pieces.slice(-Math.ceil(code.needed / 2)), ...pieces].slice(0, code.needed)
+      expect(joined(decodePieces(pieces.slice(-code.needed), code), 1000)).toEqual(pack)
+      expect(joined(decodePieces(ends, code), 1000)).toEqual(pack)
+    },
+  )
 
   it('brings back packs of any size, from pieces in any order', () => {
     const cases = fc

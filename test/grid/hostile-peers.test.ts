@@ -19,7 +19,7 @@ const otherPack = makePack(300_000, { needed: 2, total: 4 }, 2)
 type Lie = (stream: ByteStream, range: { first: number; count: number }) => Promise<void>
 
 const lies: Readonly<Record<string, Lie>> = {
-  'one wrong bit': (stream, range) => {
+  'S01: one wrong bit': (stream, range) => {
     const { proof, bytes } = leavesOf(pack, 0, range)
     bytes[bytes.length - 1]! ^= 1
     return sendLeaves(stream, proof, bytes)
@@ -28,11 +28,11 @@ const lies: Readonly<Record<string, Lie>> = {
     const { proof, bytes } = leavesOf(pack, 0, range)
     return sendLeaves(stream, proof.toReversed(), bytes)
   },
-  'another share of the pack': (stream, range) => {
+  'S03: another share of the pack': (stream, range) => {
     const { proof, bytes } = leavesOf(pack, 1, range)
     return sendLeaves(stream, proof, bytes)
   },
-  'the same share of another pack': (stream, range) => {
+  'S04: the same share of another pack': (stream, range) => {
     const { proof, bytes } = leavesOf(otherPack, 0, range)
     return sendLeaves(stream, proof, bytes)
   },
@@ -40,7 +40,7 @@ const lies: Readonly<Record<string, Lie>> = {
     const { proof, bytes } = leavesOf(pack, 0, { first: first + 1, count })
     return sendLeaves(stream, proof, bytes)
   },
-  'fewer leaves': (stream, { first }) => {
+  'S02: fewer leaves': (stream, { first }) => {
     const { proof, bytes } = leavesOf(pack, 0, { first, count: 1 })
     return sendLeaves(stream, proof, bytes.slice(0, 4000))
   },
@@ -116,7 +116,7 @@ describe('a reader whose peer answers with', () => {
 })
 
 describe('a reader', () => {
-  it('reads with any k shares, and with one fewer says what is missing', async () => {
+  it('S06: reads with any k shares, and with one fewer says what is missing', async () => {
     const test = new TestGrid({ peers: 5 })
     await test.tell(async () => {
       const grid = await test.client()
@@ -139,7 +139,7 @@ describe('a reader', () => {
     })
   })
 
-  it('goes on when a holder dies in the middle of a read', async () => {
+  it('S08: goes on when a holder dies in the middle of a read', async () => {
     const test = new TestGrid({ peers: 5 })
     await test.tell(async () => {
       const grid = await test.client()

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { DatabaseSync } from 'node:sqlite'
 import { openCredit, type OpenedCredit } from '../../protocol/account.ts'
 import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
-import { backUp } from '../support/chores.ts'
+import { backUp, BY_HAND, expectAll, forget, gc, sleepDays } from '../support/chores.ts'
 import { seedOf } from '../support/test-grid.ts'
 import { noise, TestVault } from '../support/test-vault.ts'
 
@@ -87,7 +87,62 @@ describe('a client', () => {
         expect(warnings).toHaveLength(summary.warnings.length)
         expect(peers[0]!.over!.bytes).toBeGreaterThan(0)
       },
-      50_000,
+      { floor: 50_000 },
+    )
+  })
+})
+
+describe('a client whose friends are out of patience', () => {
+  it('L09: is told by each of them in numbers, sends nothing new, and has everything it had', async () => {
+    await tell(
+      () => other,
+      async (vault) => {
+        vault.write('song', noise(300 * KIB))
+        const day = await backUp(vault)
+        await sleepDays(vault, 32)
+        vault.write('more', noise(300 * KIB, 2))
+        const summary = await vault.backUp({ rebuild: BY_HAND })
+        expect(summary.published).toBe(false)
+        expect(summary.notSafe?.message).toMatch(
+          /KiB are kept here, 48\.8 KiB are granted, and 30 days of grace are over/,
+        )
+        expect(summary.notSafe?.message).toContain(
+          'lend more, or "cairn forget" and "cairn gc" free space',
+        )
+        expect(summary.warnings.join('\n')).toMatch(/new data is refused there now/)
+        await expectAll(vault, [day])
+      },
+      { floor: 50_000 },
+    )
+  })
+})
+
+describe('a client that is full', () => {
+  it('L08: forgets and gives space back, though nobody takes new data, and then backs up again', async () => {
+    const tidy = 60_000
+    await tell(
+      () => other,
+      async (vault) => {
+        for (const name of ['one', 'two', 'three']) {
+          vault.write('song', noise(150 * KIB, name.length))
+          await backUp(vault)
+        }
+        await sleepDays(vault, 32)
+        vault.write('more', noise(40 * KIB, 9))
+        const full = await vault.backUp({ rebuild: BY_HAND })
+        expect(full.published).toBe(false)
+        vault.write('song', noise(10 * KIB, 10))
+        vault.remove('more')
+        const dropped = await forget(vault, { last: 1 })
+        expect(dropped.notSafe?.message).toBeUndefined()
+        expect(dropped.published).toBe(true)
+        const given = await gc(vault)
+        expect(given.published).toBe(true)
+        expect(given.released.bytes).toBeGreaterThan(150 * KIB)
+        const again = await backUp(vault)
+        await expectAll(vault, [again])
+      },
+      { floor: 150_000, tidySize: tidy },
     )
   })
 })
@@ -126,11 +181,11 @@ describe('the list of friends', () => {
 async function tell(
   ownerOf: (index: number) => VaultId | undefined,
   story: (vault: TestVault) => Promise<void>,
-  floor = 1e9,
+  { floor = 1e9, tidySize = 0 } = {},
 ): Promise<void> {
   const each = (index: number) => {
     const owner = ownerOf(index)
-    return { floor, ...(owner === undefined ? {} : { vault: owner }) }
+    return { floor, tidySize, ...(owner === undefined ? {} : { vault: owner }) }
   }
   const vault = new TestVault({ peers: 5, each })
   await vault.tell(async () => {

@@ -113,6 +113,12 @@ function networkOf(): Network {
   return {
     self,
     addresses: () => [],
+    changed: () => new Promise(() => undefined),
+    links: () => [],
+    probe: () => Promise.resolve(undefined),
+    reserve: () => Promise.resolve(),
+    unreserve: () => undefined,
+    discover: () => undefined,
     dial: (): Promise<ByteStream> => Promise.reject(new PeerUnreachableError('nobody there')),
     serve: () => Promise.resolve(),
     gate: () => undefined,

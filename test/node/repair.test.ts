@@ -117,6 +117,41 @@ describe('a recovered laptop', () => {
   )
 })
 
+describe('a laptop whose packs wait for friends', () => {
+  it('places their missing shares with a repair, and keeps them here no longer', async () => {
+    const vault = new TestVault({ peers: 10 })
+    await vault.tell(async () => {
+      for (const friend of vault.friends.all.slice(7)) vault.friends.crash(friend)
+      expect((await vault.backUp({ code: CODE })).settling).toBeGreaterThan(0)
+      vault.startFriends()
+      await vault.calm()
+      const { packs, repaired, bytesRead } = await repair(vault)
+      expect(packs.every(({ verdict }) => verdict === 'whole')).toBe(true)
+      expect(repaired.every(({ mended }) => mended?.means === 'spool')).toBe(true)
+      expect(bytesRead).toBe(0)
+      const status = await vault.withClient((client, signal) => client.status(signal))
+      expect(status).toMatchObject({ settling: 0, spool: { packs: 0 } })
+    })
+  })
+
+  it('that hears nobody gives nobody up, and calls nothing lost', async () => {
+    const vault = new TestVault({ peers: 10 })
+    await vault.tell(async () => {
+      await backUp(vault)
+      for (const friend of vault.friends.all) vault.friends.crash(friend)
+      const { packs, repaired, warnings } = await repair(vault)
+      expect(packs.every(({ verdict }) => verdict === 'out-of-reach')).toBe(true)
+      expect(repaired).toEqual([])
+      expect(warnings.some((warning) => warning.includes('cut off'))).toBe(true)
+      // With a few who answer, those who do not count as missing, and nothing is called lost for that.
+      for (const friend of vault.friends.all.slice(0, 2)) vault.friends.start(friend)
+      await vault.world.scheduler.sleep(600_000)
+      const few = await repair(vault)
+      expect(few.packs.some(({ verdict }) => verdict === 'lost')).toBe(false)
+    })
+  })
+})
+
 describe('a friend who leaves', () => {
   it('has its shares moved by the next backup, and can go', async () => {
     const vault = new TestVault({ peers: 10 })
@@ -146,13 +181,18 @@ describe('S20: a repair whose machine stops', () => {
       let isCut = true
       while (isCut) {
         step += 1
-        const vault = new TestVault({ peers: 6, seed: step })
+        const vault = new TestVault({ peers: 6, seed: 20 })
         await vault.tell(async () => {
           vault.write('a', noise(300 * KIB, 1))
-          vault.write('b', 'small')
-          await vault.backUp({ code: { needed: 2, total: 5 } })
+          for (const name of ['b', 'c']) {
+            vault.write(name, 'small')
+            await vault.backUp({ code: { needed: 2, total: 5 } })
+          }
           const held = await usedBy(vault)
-          vault.friends.lose(friendOf(vault, holdersIn(await check(vault))[1]))
+          // The friend who holds most: several packs lose a share.
+          const { peers } = await check(vault)
+          const [most] = peers.toSorted((a, b) => b.shares - a.shares)
+          vault.friends.lose(friendOf(vault, most!.peer))
           const crashed = await isStoppedAfter(vault, step, () => repair(vault))
           isCut = crashed
           if (crashed) vault.laptop.boot()

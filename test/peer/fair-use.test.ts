@@ -139,6 +139,34 @@ describe('a vault above its grant', () => {
     )
   })
 
+  it('may store a little more all the same to say what it does without, and does not grow by that', async () => {
+    await withLender(
+      async ({ test, ada }) => {
+        const [peer] = test.peers
+        const tidy = async (seed: number) => {
+          const pack = makePack(20_000, { needed: 1, total: 1 }, seed)
+          const outcome = await ada.put(peer!, pack, { isTidying: true })
+          peer!.node.shareStore.adopt(ada.vault, [pack.id], 1)
+          return outcome
+        }
+        for (const pack of [one, two, three]) await ada.put(peer!, pack)
+        peer!.node.shareStore.adopt(ada.vault, [one.id, two.id, three.id], 1)
+        expect(await tidy(10), 'within grace').toBe('stored')
+        await passDays(test, 32)
+        expect(await ada.put(peer!, four)).toMatch(/^quota/)
+        expect([await tidy(11), await tidy(12)]).toEqual(['stored', 'stored'])
+        expect(await tidy(13)).toMatch(/^quota: .*30 days of grace are over/)
+        const head = { sequence: 2, id: new Uint8Array(32) }
+        const release = { vault: ada.vault, certificate: ada.certificate, epoch: 1, head }
+        peer!.node.shareStore.release({ ...release, kind: 'release', packs: [one.id, two.id] })
+        expect(await tidy(14), 'it came down').toBe('stored')
+        expect(await tidy(15)).toBe('stored')
+        expect(await tidy(16), 'and goes up from there no further').toMatch(/^quota/)
+      },
+      { tidySize: 2.5 * SHARE_SIZE },
+    )
+  })
+
   it('is nobody’s trouble where a peer asks nothing in return', async () => {
     const test = new TestGrid({ peers: 1 })
     const ada = new FairPerson(test, 'ada')
@@ -148,6 +176,21 @@ describe('a vault above its grant', () => {
       const status = await (await ada.session(peer!)).status(forever)
       expect([status.grant, status.over]).toEqual([undefined, undefined])
       expect(peer!.node.fairUse.grantOf(ada.vault, undefined).bytes).toBe(Infinity)
+    })
+  })
+})
+
+describe('a vault whose quota is used up', () => {
+  it('L08: may store a little more to say what it does without, and nothing else', async () => {
+    const test = new TestGrid({ peers: 1, each: () => ({ tidySize: SHARE_SIZE }) })
+    const ada = new FairPerson(test, 'ada', { quota: 1.5 * SHARE_SIZE })
+    await test.tell(async () => {
+      const [peer] = test.peers
+      expect(await ada.put(peer!, one)).toBe('stored')
+      expect(await ada.put(peer!, two)).toMatch(/^quota/)
+      expect(await ada.put(peer!, two, { isTidying: true })).toBe('stored')
+      expect(await ada.put(peer!, three, { isTidying: true })).toBe('stored')
+      expect(await ada.put(peer!, four, { isTidying: true }), 'not for ever').toMatch(/^quota/)
     })
   })
 })
@@ -182,6 +225,9 @@ describe('an account', () => {
       expect(openAccount(await session.account(ada.vault, forever)).bytesHeld).toBe(0)
       const status = await session.status(forever)
       expect(status.released).toBe(status.used)
+      // What another device of the vault, or its owner at a restored laptop, sees.
+      const [row] = peer!.node.fairUse.book()
+      expect(row).toMatchObject({ vault: ada.vault, standing: { released: status.used } })
     })
   })
 })
@@ -310,14 +356,15 @@ async function withLender(
   options: {
     readonly peers?: number
     readonly floor?: number
+    readonly tidySize?: number
     readonly ownerOf?: (index: number) => 'ada' | 'ben'
   } = {},
 ): Promise<void> {
-  const { peers = 1, floor = 25_000, ownerOf = () => 'ben' } = options
+  const { peers = 1, floor = 25_000, tidySize = 0, ownerOf = () => 'ben' } = options
   const people = new Map<string, FairPerson>()
   const each: GridOptions['each'] = (index) => {
     const vault = people.get(ownerOf(index))?.vault
-    return { floor, ...(vault === undefined ? {} : { vault }) }
+    return { floor, tidySize, ...(vault === undefined ? {} : { vault }) }
   }
   const test = new TestGrid({ peers, each })
   for (const name of ['ada', 'ben']) people.set(name, new FairPerson(test, name))

@@ -81,6 +81,8 @@ describe('a release', () => {
       await adopt([pack.id, second.id], 1)
       await release(2, { packs: [pack.id] })
       const { clock } = peer().machine.ports
+      const told = peer().machine.ports.log.events.find(({ event }) => event === 'shares released')
+      expect(told?.fields, 'to whoever lends').toMatchObject({ head: 2, shares: 2 })
       await clock.sleep(29 * DAY_MS)
       const location = (await grid.have([pack.id], forever)).get(pack.id)!
       expect(await grid.read(location, 0, 100, forever)).toEqual(pack.bytes.slice(0, 100))

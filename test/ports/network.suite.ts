@@ -363,7 +363,7 @@ export function networkSuite(
     )
 
     it(
-      'a dial that meets somebody else is unreachable',
+      'N04: a dial that meets somebody else is unreachable, whoever sent it there',
       story(async ({ alice, bob }, world) => {
         const carol = await world.makeNode()
         await bob.serve(PROTOCOL, async (stream) => send(stream, text('not carol')))

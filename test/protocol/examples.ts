@@ -67,6 +67,11 @@ export const REQUESTS: { readonly [Type in Request['type']]: Request & { readonl
   seen: { type: 'seen', peers: [sample(32, 18), sample(32, 19)] },
   news: { type: 'news', statements: [sample(200, 14)] },
   join: { type: 'join', invite: sample(16, 18), wish: sample(120, 19), proof: sample(32, 20) },
+  reach: { type: 'reach' },
+  'dial-back': {
+    type: 'dial-back',
+    addresses: ['/ip4/203.0.113.7/tcp/4280', '/ip6/2001:db8::7/tcp/4280'],
+  },
 }
 
 /** One of each type. */
@@ -92,5 +97,15 @@ export const RESPONSES: {
   seen: { type: 'seen', ages: [3_600_000, null] },
   heard: { type: 'heard', count: 1, digest: sample(32, 21) },
   joining: { type: 'joining', state: 'admitted', statements: [sample(200, 14)] },
+  reach: {
+    type: 'reach',
+    verdict: 'closed',
+    relays: [sample(32, 18)],
+    links: [
+      { peer: sample(32, 18), way: 'ip4', inbound: false, age: 0 },
+      { peer: sample(32, 19), way: 'relay', relay: sample(32, 18), inbound: true, age: 75 },
+    ],
+  },
+  dialled: { type: 'dialled', address: '/ip4/203.0.113.7/tcp/4280' },
   error: { type: 'error', code: 'full', message: 'no space for 33,334 bytes' },
 }

@@ -83,6 +83,18 @@ describe('a pack', () => {
     expect(costOf(health, 0)).toMatchObject({ means: 'spool', bytesDown: 0 })
   })
 
+  it('is out of reach where those who have the rest count no more for this run only', () => {
+    const friends = facts({ away: [0, 1, 2, 3, 4, 5], standing: 'gone' })
+    for (const index of [0, 1]) {
+      friends.set(peer(index), { ...friends.get(peer(index))!, isWaitedFor: true })
+    }
+    const held = { holders: placed([0, 1, 2, 3, 4, 5]), barred: new Set<PeerId>() }
+    expect(judgePack(pack, held, friends)).toMatchObject({
+      verdict: 'out-of-reach',
+      missing: { length: 6 },
+    })
+  })
+
   it('does not wait for the silent where few shares were seen of late', () => {
     const health = judge({ away: [0, 1, 2, 3], standing: 'quiet', isSeenLately: false })
     expect(health).toMatchObject({ verdict: 'unsafe', happiness: 4, missing: [0, 1, 2, 3] })

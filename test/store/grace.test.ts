@@ -9,30 +9,42 @@ import { seedOf } from '../support/test-grid.ts'
 
 const DAY_MS = 24 * 3600_000
 const vault = vaultIdFromBytes(seedOf('a vault'))
+const above = { kept: 100, isOver: true }
+const below = { kept: 50, isOver: false }
 
 describe('grace', () => {
   it('is thirty days from the first time above, however often it is noted', () => {
     const grace = new Grace(prepared())
-    for (let hour = 0; hour <= 29 * 24; hour += 1) grace.note(vault, true, hour * 3600_000)
-    expect(grace.of(vault, 29 * DAY_MS)).toEqual({ overAge: 0, left: DAY_MS })
-    expect(grace.of(vault, 31 * DAY_MS)).toEqual({ overAge: 0, left: 0 })
+    for (let hour = 0; hour <= 29 * 24; hour += 1) grace.note(vault, above, hour * 3600_000)
+    expect(grace.of(vault, 29 * DAY_MS)).toEqual({ overAge: 0, left: DAY_MS, least: null })
+    expect(grace.of(vault, 31 * DAY_MS)).toEqual({ overAge: 0, left: 0, least: null })
   })
 
   it('is full for whoever was never above', () => {
     const grace = new Grace(prepared())
-    expect(grace.note(vault, false, 5)).toEqual({ overAge: null, left: GRACE_MS })
+    expect(grace.note(vault, below, 5)).toEqual({ overAge: null, left: GRACE_MS, least: null })
     expect(grace.of(vault, 500 * DAY_MS).left).toBe(GRACE_MS)
   })
 
   it('comes back as slowly as it went: a moment below buys no new month', () => {
     const grace = new Grace(prepared())
-    grace.note(vault, true, 0)
-    grace.note(vault, false, 29 * DAY_MS)
-    grace.note(vault, true, 29 * DAY_MS + 1000)
+    grace.note(vault, above, 0)
+    grace.note(vault, below, 29 * DAY_MS)
+    grace.note(vault, above, 29 * DAY_MS + 1000)
     expect(grace.of(vault, 31 * DAY_MS).left).toBe(0)
-    grace.note(vault, false, 31 * DAY_MS)
+    grace.note(vault, below, 31 * DAY_MS)
     expect(grace.of(vault, 41 * DAY_MS).left).toBe(10 * DAY_MS)
-    expect(grace.of(vault, 100 * DAY_MS)).toEqual({ overAge: null, left: GRACE_MS })
+    expect(grace.of(vault, 100 * DAY_MS)).toEqual({ overAge: null, left: GRACE_MS, least: null })
+  })
+
+  it('remembers how few bytes a vault came down to once it is refused, and forgets it below the grant', () => {
+    const grace = new Grace(prepared())
+    const least = (kept: number, day: number, isOver = true) =>
+      grace.note(vault, { kept, isOver }, day * DAY_MS).least
+    expect([least(100, 0), least(200, 29)], 'within grace').toEqual([null, null])
+    expect([least(300, 31), least(250, 32), least(280, 33)]).toEqual([300, 250, 250])
+    expect(least(90, 34, false)).toBeNull()
+    expect(grace.note(vault, { kept: 7, isOver: true, isHard: true }, 90 * DAY_MS).least).toBe(7)
   })
 
   it('is remembered, and never more than a month either way', () => {
@@ -44,7 +56,7 @@ describe('grace', () => {
         for (const [isOver, passed] of times) {
           age += passed
           left = Math.min(GRACE_MS, Math.max(0, left + (wasOver ? -passed : passed)))
-          expect(new Grace(database).note(vault, isOver, age).left).toBe(left)
+          expect(new Grace(database).note(vault, { kept: 1, isOver }, age).left).toBe(left)
           wasOver = isOver
         }
       }),

@@ -47,7 +47,7 @@ describe('a share store', () => {
     })
   })
 
-  it('has nothing of a share it was never given, and no leaves beyond the end of one', async () => {
+  it('S13: has nothing of a share it was never given, and no leaves beyond the end of one', async () => {
     await onMachine(async (open) => {
       const store = await open()
       expect(store.have(pack.id)).toEqual([])
@@ -76,7 +76,7 @@ describe('a share store', () => {
     })
   })
 
-  it('holds pieces from one byte to one more than a leaf', async () => {
+  it('S11: holds pieces from one byte to one more than a leaf', async () => {
     await onMachine(async (open) => {
       const store = await open()
       for (const size of [1, 4095, 4096, 4097, 8192]) {
@@ -88,7 +88,7 @@ describe('a share store', () => {
     })
   })
 
-  it('holds pieces of one block, a byte less or more, and of several blocks', async () => {
+  it('S11: holds pieces of one block, a byte less or more, and of several blocks', async () => {
     await onMachine(async (open) => {
       const store = await open()
       for (const size of [262_143, 262_144, 262_145, 524_288, 700_001]) {
@@ -101,7 +101,7 @@ describe('a share store', () => {
     })
   })
 
-  it('keeps nothing of a piece that is not the one its manifest names', async () => {
+  it('S02: keeps nothing of a piece that is not the one its manifest names', async () => {
     await onMachine(async (open, machine) => {
       const store = await open()
       const piece = pack.pieces[0]!

@@ -52,8 +52,12 @@ export class FairPerson {
   }
 
   /** Store one share of a pack. @returns the outcome, or the code and words of the refusal */
-  async put(peer: TestPeer, pack: TestPack, shareNumber = 0): Promise<string> {
-    const put = { vault: this.vault, manifest: pack.manifestBytes, shareNumber }
+  async put(
+    peer: TestPeer,
+    pack: TestPack,
+    { shareNumber = 0, isTidying = false } = {},
+  ): Promise<string> {
+    const put = { vault: this.vault, manifest: pack.manifestBytes, shareNumber, isTidying }
     const session = await this.session(peer)
     try {
       return await session.put({ ...put, piece: pack.pieces[shareNumber]! }, forever)

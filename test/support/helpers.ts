@@ -38,7 +38,7 @@ export function helpWith(vault: TestVault, friend: Friend, cap: RepairCap): void
 }
 
 /**
- * Let days pass in which friends are up for a while every other day, so that they look, gossip and help.
+ * Let days pass in which friends are up for a while, at least every other day, so that they look, gossip and help.
  * In between nothing happens, which saves us the time to simulate it.
  */
 export async function helpedDays(vault: TestVault, days: number): Promise<void> {
@@ -99,9 +99,9 @@ export function notJustWhole(shares: readonly FoundShare[]): string[] {
   })
 }
 
-/** What making the missing shares takes when k of each pack are read: bytes of pieces. */
-export function leastTraffic(before: readonly FoundShare[], lost: readonly FoundShare[]): number {
-  const missing = copiesOf(lost)
+/** What making these shares takes when k of each pack are read: bytes of pieces. */
+export function leastTraffic(before: readonly FoundShare[], made: readonly FoundShare[]): number {
+  const missing = copiesOf(made)
   const manifests = new Map(before.map(({ pack, manifest }) => [pack, manifest]))
   return [...missing].reduce((sum, [pack, numbers]) => {
     const manifest = manifests.get(pack)

@@ -52,6 +52,8 @@ export const scenarios: Scenario[] = [
   badRequest('renew-empty', { type: 'renew', repair: new Uint8Array(0) }, 'no grant'),
   badRequest('renew-for-a-vault', { ...REQUESTS.renew, vault: VAULT_BYTES }, 'the grant says whose lease it is'),
   goodRequest({ type: 'credits', credits: [], known: null }, 'wanting-none'),
+  goodRequest({ ...REQUESTS.put, isTidying: true }, 'tidying'),
+  badRequest('put-tidying-false', { ...REQUESTS.put, isTidying: false }, 'absent, where it is not so'),
   badRequest('credits-one-too-long', { type: 'credits', credits: [new Uint8Array(1281)], known: [] }, 'a byte above 1,280'),
   badRequest('credits-65', { type: 'credits', credits: Array.from({ length: 65 }, () => KEY), known: null }, '64 can be told at once'),
   badRequest('credits-name-of-15-bytes', { type: 'credits', credits: [], known: [KEY.slice(0, 15)] }, 'names have 16'),
@@ -68,6 +70,14 @@ export const scenarios: Scenario[] = [
   badRequest('join-proof-short', { ...REQUESTS.join, proof: new Uint8Array(31) }, '31 bytes'),
   badResponse('joining-state-unknown', { ...RESPONSES.joining, state: 'perhaps' }, 'no such state'),
   badResponse('heard-count-above-limit', { ...RESPONSES.heard, count: 1025 }, 'more than one message carries'),
+  badRequest('dial-back-nowhere', { type: 'dial-back', addresses: [] }, 'no address to try'),
+  badRequest('dial-back-above-limit', { type: 'dial-back', addresses: many('/ip4/192.0.2.1', 17) }, '17 addresses'),
+  badRequest('dial-back-address-long', { type: 'dial-back', addresses: ['x'.repeat(257)] }, '257 bytes'),
+  goodResponse({ type: 'dialled' }, 'nowhere'),
+  goodResponse({ type: 'reach', verdict: 'unknown', relays: [], links: [] }, 'alone'),
+  badResponse('reach-verdict-unknown', { ...RESPONSES.reach, verdict: 'maybe' }, 'verdicts are those of the list'),
+  badResponse('reach-relays-above-limit', { ...RESPONSES.reach, relays: sampleRoots(9) }, '9 friends; 8 are allowed'),
+  badResponse('reach-age-above-limit', { ...RESPONSES.reach, links: [{ peer: KEY, way: 'ip6', inbound: true, age: 2_592_001 }] }, 'more than 30 days ago'),
   badRequest('field-unknown', { ...REQUESTS.status, more: true }, 'fields are those of the type, no others'),
   badRequest('field-missing', { type: 'heads', all: true }, 'heads of no vault'),
   badRequest('type-missing', { all: true }, 'a map that is no message'),
@@ -94,6 +104,10 @@ export const scenarios: Scenario[] = [
   rawRequest('truncated', status.slice(0, -1), 'the last byte is missing'),
   rawRequest('empty', new Uint8Array(0), 'no bytes'),
 ]
+
+function many(item: string, count: number): string[] {
+  return Array.from({ length: count }, () => item)
+}
 
 function goodRequest(request: Request, variant?: string): Scenario {
   const name = nameOf('request', request.type, variant)

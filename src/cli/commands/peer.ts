@@ -54,6 +54,9 @@ interface RunOptions extends CommonOptions {
   readonly codeFrom?: string
   readonly helpRepair: readonly string[]
   readonly floor?: number
+  readonly upnp: boolean
+  readonly mdns: boolean
+  readonly relay: boolean
 }
 
 export function peerCommand(context: Context): Command {
@@ -61,13 +64,13 @@ export function peerCommand(context: Context): Command {
     .description('lend disk to friends')
     .helpOption('-h, --help', 'show this help')
     .addCommand(runCommand(context))
+    .addCommand(helpsCommand(context))
     .addCommand(peerListCommand(context))
     .addCommand(vacationCommand(context))
     .addCommand(leaveCommand(context))
     .addCommand(removeCommand(context))
     .addCommand(exportCommand(context))
     .addCommand(importCommand(context))
-    .addCommand(helpsCommand(context))
 }
 
 function runCommand(context: Context): Command {
@@ -123,6 +126,9 @@ function runCommand(context: Context): Command {
       'what every friend may keep here, whatever they hold for others; default: 5GB with --vault, else all',
       sizeOption,
     )
+    .option('--no-upnp', 'do not ask the router to forward the port')
+    .option('--no-mdns', 'neither look for friends in the local network nor be found there')
+    .option('--no-relay', 'neither pass on connections of friends nor have ours passed on')
     .action(async (options: RunOptions) => runPeer(context, options))
 }
 
@@ -134,8 +140,8 @@ async function runPeer(context: Context, options: RunOptions): Promise<void> {
   const lock = HomeLock.take(store.folder, 'write')
   try {
     const key = store.key()
-    const { listen, announce } = options
-    const network = await openNetwork({ seed: key.seed, listen, announce })
+    const { listen, announce, relay: isRelay, upnp: isMapping } = options
+    const network = await openNetwork({ seed: key.seed, listen, announce, isRelay, isMapping })
     try {
       await serve(context, output, store, { network, key, options, help })
     } finally {
@@ -173,6 +179,7 @@ async function serve(
   const helper = helperPorts(store.folder)
   try {
     const { capacity, reserve, domain, vault, floor } = options
+    const { relay: mayUseRelays, mdns: isNearby } = options
     const own = {
       ...(domain === undefined ? {} : { domain }),
       ...(vault === undefined ? {} : { vault }),
@@ -181,7 +188,7 @@ async function serve(
     const link = linkSignals(context.signal)
     const node = await startPeer(
       { ...ports, database, helper },
-      { key, ...grid, help, capacity, reserve, ...own },
+      { key, ...grid, help, capacity, reserve, mayUseRelays, isNearby, ...own },
       link.signal,
     )
     const stop = () => link.abort(new Error('the peer has left its grid'))
@@ -190,6 +197,7 @@ async function serve(
     try {
       store.setRunning(process.pid, withIdentity(network))
       report(output, store, network, options)
+      followAddresses(store, network, link.signal)
       if (!node.roster.isAdmitted(node.peer)) output.warn(NOT_A_MEMBER)
       await Promise.race([untilAborted(link.signal), node.stopped])
       await node.stopped
@@ -273,6 +281,18 @@ function report(output: Output, store: PeerStore, network: Network, options: Run
   })
   for (const address of addresses) output.data(address)
   output.say(`Lending ${formatBytes(options.capacity)} in ${store.folder}. Ctrl-C stops it.`)
+}
+
+/** Keep what the store says of where the peer is. */
+function followAddresses(store: PeerStore, network: Network, signal: AbortSignal): void {
+  const follow = async (): Promise<void> => {
+    for (;;) {
+      await network.changed(network.addresses(), signal)
+      store.setRunning(process.pid, withIdentity(network))
+    }
+  }
+  // It ends with the peer.
+  follow().catch(() => undefined)
 }
 
 /** Addresses that also say who must answer there. */

@@ -9,6 +9,8 @@ import { check, count, integer, text } from '../../../protocol/cbor.ts'
 import { TIME_MAX } from '../../../protocol/limits.ts'
 import type { Wish } from '../../../protocol/join.ts'
 import { UsageError } from '../../base/errors.ts'
+import { isRelayed } from '../../grid/relayed.ts'
+import { diagnose } from '../../node/doctor.ts'
 import { lookWhileLeaving } from '../../node/leave.ts'
 import type { PeerNode } from '../../node/peer-node.ts'
 import type { InviteView } from '../../peer/invite-desk.ts'
@@ -34,6 +36,7 @@ export function peerHandlers(parts: HandlerParts): Record<string, ControlHandler
     remove: (call) => remove(parts, call),
     vacation: (call) => vacation(parts, call),
     leave: (call) => leave(parts, call),
+    doctor: (call) => doctor(parts, call),
   }
 }
 
@@ -276,6 +279,16 @@ async function leave(parts: HandlerParts, call: ControlCall): Promise<Fields> {
   const { told, missed } = await spreader.say([gone], call.signal)
   stop()
   return { is_leaving: true, has_left: true, told, missed }
+}
+
+/** Find out who can reach whom, and tell of one peer after another. */
+async function doctor({ node, clock }: HandlerParts, call: ControlCall): Promise<Fields> {
+  const { roster, spreader, network } = node
+  const own = network.addresses().filter((address) => !isRelayed(address))
+  const parts = { grid: spreader.grid, roster, network, clock }
+  const { self, peers } = await diagnose(parts, own, call.signal)
+  for (const peer of peers) call.send({ ...peer })
+  return { self }
 }
 
 /** What people call the devices of a vault. */

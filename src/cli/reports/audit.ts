@@ -5,11 +5,10 @@
 import { STANDING_WORDS } from '../../grid/standing.ts'
 import type { AuditSummary } from '../../node/client.ts'
 import type { AuditVerdict } from '../../repair/audit-peers.ts'
-import { escapeText } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatItems } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
-import { peerNames } from './health.ts'
+import { peerNames, whyWords } from './health.ts'
 
 const VERDICT_WORDS: Readonly<Record<AuditVerdict, string>> = {
   good: 'every block was right',
@@ -28,7 +27,7 @@ export function auditLines({ audits }: AuditSummary): string[] {
       `${nameOf(peer).padEnd(12)} ${VERDICT_WORDS[verdict]}${counts}${trust}`,
       ...bad.map(
         ({ held, why }) =>
-          `             share ${held.shareNumber} of pack …${held.pack.slice(-8)}: ${escapeText(why)}`,
+          `             share ${held.shareNumber} of pack …${held.pack.slice(-8)}: ${whyWords(held, why)}`,
       ),
     ]
   })

@@ -4,11 +4,18 @@
 
 import type { CheckSummary } from '../../node/client.ts'
 import type { Held } from '../../repair/repair-parts.ts'
-import { escapeName, escapeText, pathFields } from '../escape.ts'
+import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatItems } from '../format.ts'
 import type { JsonRecord, Output } from '../output.ts'
-import { healthExit, healthFields, healthLines, healthRecords, peerNames } from './health.ts'
+import {
+  healthExit,
+  healthFields,
+  healthLines,
+  healthRecords,
+  peerNames,
+  whyWords,
+} from './health.ts'
 
 export function checkLines(summary: CheckSummary): string[] {
   const { peers, packs, dropped, verified } = summary
@@ -25,7 +32,7 @@ export function checkLines(summary: CheckSummary): string[] {
       `${verified.unread.length} not read: ${formatBytes(verified.bytesRead)} from peers`,
   )
   for (const { held, why } of verified.bad) {
-    lines.push(`wrong      ${shareWords(held)} at ${nameOf(held.peer)}: ${escapeText(why)}`)
+    lines.push(`wrong      ${shareWords(held)} at ${nameOf(held.peer)}: ${whyWords(held, why)}`)
   }
   for (const held of verified.unread) {
     lines.push(`not read   ${shareWords(held)} at ${nameOf(held.peer)}`)

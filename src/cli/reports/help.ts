@@ -2,7 +2,7 @@
 
 import type { VaultId } from '../../../protocol/ids.ts'
 import type { HelpReport } from '../../node/help-reports.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { formatBytes, formatCount, formatTime } from '../format.ts'
 
 /** @returns one line */
@@ -16,7 +16,7 @@ function wordsOf(report: HelpReport | undefined): string[] {
     return ['no round yet: the first comes within half an hour of the start']
   const at = formatTime(report.at)
   const { outcome, trouble } = report
-  if (outcome === undefined) return [at, `could not help: ${escapeText(trouble ?? 'unknown')}`]
+  if (outcome === undefined) return [at, `could not help: ${escapeLine(trouble ?? 'unknown')}`]
   switch (outcome.type) {
     case 'no-head':
       return [at, 'nobody who answers has a backup of it']

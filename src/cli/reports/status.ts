@@ -110,7 +110,7 @@ export function statusAlarms(status: ClientStatus): string[] {
 function helpedWords({ helpers, now }: ClientStatus): string {
   if (helpers.length === 0) return 'by nobody: cairn cap --repair lets a friend’s box do it'
   const words = helpers.map(({ peer, name, at }) => {
-    const who = name === undefined ? peer : escapeText(name)
+    const who = name === undefined ? peer : escapeLine(name)
     const age = `${formatAge(Math.max(0, now - at))} ago`
     return now - at > HELPER_SILENT_MS ? `by ${who} until ${age}` : `by ${who}, ${age}`
   })
@@ -137,7 +137,7 @@ function describePeer(peer: PeerRow, now: number): string {
   const parts = [peer.reachable ? 'up  ' : 'down', peer.peer]
   if (name !== undefined) parts.push(escapeLine(name))
   if (domain !== undefined) parts.push(`in ${escapeLine(domain)}`)
-  parts.push(STANDING_WORD[standing])
+  if (standing !== 'here') parts.push(STANDING_WORD[standing])
   if (online !== undefined) parts.push(`on ${Math.round(online * 100)} %`)
   if (!peer.reachable && seenAt !== undefined) parts.push(`seen ${formatAge(now - seenAt)} ago`)
   if (free !== undefined && capacity !== undefined) {
