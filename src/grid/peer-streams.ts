@@ -28,7 +28,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import { MessageStream } from './message-stream.ts'
-import { versionError } from './peer-versions.ts'
+import { PeerVersionError, versionError } from './peer-versions.ts'
 
 /** Exchanges with one peer at a time: enough to fill a line, few enough for a small box. */
 export const STREAMS_MAX = 4
@@ -182,32 +182,35 @@ export class PeerStreams {
     } catch (error) {
       if (signal.aborted) throw error
       this.#missed(error)
-      if ((await this.#parts.relearn?.(signal)) !== true) throw error
+      // Who is there and speaks otherwise does so at every address.
+      const isThere = error instanceof PeerVersionError
+      if (isThere || (await this.#parts.relearn?.(signal)) !== true) throw error
     }
     try {
       return await this.#dialOnce(signal)
     } catch (error) {
       if (signal.aborted) throw error
-      const why =
-        error instanceof ProtocolNotServedError
-          ? await versionError(this.peer, this.#parts, signal, error)
-          : error
-      this.#missed(why)
-      throw why
+      this.#missed(error)
+      throw error
     }
   }
 
   async #dialOnce(signal: AbortSignal): Promise<MessageStream> {
     const { network, clock, addresses } = this.#parts
-    const stream = await withDeadline(
-      clock,
-      DIAL_MS_MAX,
-      signal,
-      (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
-      () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
-    )
-    this.#away = undefined
-    return new MessageStream(stream, clock)
+    try {
+      const stream = await withDeadline(
+        clock,
+        DIAL_MS_MAX,
+        signal,
+        (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
+        () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
+      )
+      this.#away = undefined
+      return new MessageStream(stream, clock)
+    } catch (error) {
+      if (!(error instanceof ProtocolNotServedError)) throw error
+      throw await versionError(this.peer, this.#parts, signal, error)
+    }
   }
 
   #missed(cause: unknown): void {
