@@ -55,8 +55,6 @@ export interface PeerOptions {
   readonly vault?: VaultId
   /** Whether friends may be asked to lead others to this peer where nobody can dial it; so if not said. */
   readonly mayUseRelays?: boolean
-  /** Whether members in the same home may find it there, and it them; so if not said. */
-  readonly isNearby?: boolean
 }
 
 export interface PeerNode {
@@ -117,9 +115,7 @@ export async function startPeer(
   )
   const sweeper = new Sweeper({ shareStore, clock, log })
   await service.start()
-  if (options.isNearby !== false) {
-    network.discover(options.grid, (member) => roster.isAdmitted(member))
-  }
+  network.discover(options.grid, (member) => roster.isAdmitted(member))
 
   const stopped = runAll(signal, [
     (within) => service.run(within),

@@ -120,8 +120,9 @@ async function runPeer(context: Context, options: RunOptions): Promise<void> {
   const lock = HomeLock.take(store.folder, 'write')
   try {
     const key = store.key()
-    const { listen, announce, relay: isRelay, upnp: isMapping } = options
-    const network = await openNetwork({ seed: key.seed, listen, announce, isRelay, isMapping })
+    const { listen, announce, relay: isRelay, upnp: isMapping, mdns: isNearby } = options
+    const ways = { isRelay, isMapping, isNearby }
+    const network = await openNetwork({ seed: key.seed, listen, announce, ...ways })
     try {
       await serve(context, output, store, { network, key, options })
     } finally {
@@ -153,7 +154,7 @@ async function serve(
   const database = openDatabase(join(store.folder, 'accounts.db'))
   try {
     const { capacity, reserve, domain, vault } = options
-    const { relay: mayUseRelays, mdns: isNearby } = options
+    const { relay: mayUseRelays } = options
     const own = {
       ...(domain === undefined ? {} : { domain }),
       ...(vault === undefined ? {} : { vault }),
@@ -161,7 +162,7 @@ async function serve(
     const link = linkSignals(context.signal)
     const node = await startPeer(
       { ...ports, database },
-      { key, ...grid, capacity, reserve, mayUseRelays, isNearby, ...own },
+      { key, ...grid, capacity, reserve, mayUseRelays, ...own },
       link.signal,
     )
     const stop = () => link.abort(new Error('the peer has left its grid'))
