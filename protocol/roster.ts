@@ -93,10 +93,21 @@ export class Roster {
     return true
   }
 
-  /** @returns 32 bytes: the same for the same statements */
+  /** @returns 32 bytes: the same for the same statements, those that have no effect left aside */
   digest(): Uint8Array {
-    this.#digest ??= sha256(...[...this.#filed.keys()].toSorted().map(fromHex))
+    this.#digest ??= this.#digestOfUsed()
     return this.#digest
+  }
+
+  #digestOfUsed(): Uint8Array {
+    const used = [...this.#filed.values()].filter((filed) => this.#hasUse(filed))
+    return sha256(...used.map(({ id }) => fromHex(id)).toSorted(compare))
+  }
+
+  /** Does the statement count here, or say something of somebody who does? */
+  isOfUse(bytes: Uint8Array): boolean {
+    const filed = this.#filed.get(toHex(sha256(bytes)))
+    return filed !== undefined && this.#hasUse(filed)
   }
 
   /** @returns every statement, sorted, so that equal sets are equal lists */
@@ -209,13 +220,15 @@ export class Roster {
   /** Makes room by forgetting what counts for nothing, as a flood of strangers' statements would. */
   #hasRoom(): boolean {
     if (this.#filed.size < STATEMENTS_MAX) return true
-    const { counted, admissions } = this.#judged()
-    const isKnown = (peer: PeerId): boolean => peer === this.founder || admissions.has(peer)
-    for (const [id, { statement }] of this.#filed) {
-      const hasUse = isOwnNews(statement) ? isKnown(statement.subject) : counted.has(id)
-      if (!hasUse) this.#forget(id)
-    }
+    const useless = [...this.#filed.values()].filter((filed) => !this.#hasUse(filed))
+    for (const { id } of useless) this.#forget(id)
     return this.#filed.size < STATEMENTS_MAX
+  }
+
+  #hasUse({ id, statement }: Filed): boolean {
+    const { counted, admissions } = this.#judged()
+    if (!isOwnNews(statement)) return counted.has(id)
+    return statement.subject === this.founder || admissions.has(statement.subject)
   }
 
   #forget(id: string): void {

@@ -34,9 +34,6 @@ const LOCATIONS_MAX = 8192
 /** How often others are asked where a peer is that was not reached, ms. */
 const RELEARN_EVERY_MS = 30_000
 
-/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
-const TELL_WIDTH = 64
-
 export interface GridParts {
   readonly network: Network
   readonly clock: Clock
@@ -303,39 +300,6 @@ export class Grid {
     signal: AbortSignal,
   ): Promise<Answers<T>> {
     return await this.#askEverybody(question, signal)
-  }
-
-  /**
-   * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
-   *
-   * @param more.only - these peers alone; one that was away a moment ago is not tried then
-   * @param more.except - not these
-   * @param more.onTold - called as soon as each of them heard
-   * @returns whom it was told, and how many of the statements were new to them
-   */
-  async tell(
-    statements: readonly Uint8Array[],
-    signal: AbortSignal,
-    more: {
-      readonly only?: readonly PeerId[]
-      readonly except?: ReadonlySet<PeerId>
-      readonly onTold?: (peer: PeerId) => void
-    } = {},
-  ): Promise<{
-    readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
-    readonly failures: readonly PeerFailure[]
-  }> {
-    const { only, except, onTold } = more
-    const sessions = this.#storage().filter(
-      ({ peer }) => (only?.includes(peer) ?? true) && except?.has(peer) !== true,
-    )
-    if (only === undefined) for (const session of sessions) session.forgive()
-    const ask = async (session: PeerSession, within: AbortSignal) => {
-      const { count } = await session.news(statements, within)
-      onTold?.(session.peer)
-      return count
-    }
-    return await askAll(sessions, ask, signal, TELL_WIDTH)
   }
 
   /** Ask every storage peer how it is; in the order of the roster. */

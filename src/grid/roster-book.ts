@@ -113,7 +113,7 @@ export class RosterBook {
     return this.#roster.newsTime(type, subject, this.#clock.now())
   }
 
-  /** Be told of statements that were news, once they are saved. Only one is told. */
+  /** Be told of statements that were news and have effect, once they are saved. Only one is told. */
   onNews(tell: (statements: readonly Uint8Array[]) => void): void {
     this.#onNews = tell
   }
@@ -128,7 +128,9 @@ export class RosterBook {
     const news = statements.filter((bytes) => this.#roster.add(bytes))
     if (news.length > 0) this.#isUnsaved = true
     if (this.#isUnsaved) await this.#turns.run(() => this.#saveAll())
-    if (news.length > 0) this.#onNews(news)
+    // What has no effect is not passed on: nobody makes others carry strangers' words.
+    const ofUse = news.filter((bytes) => this.#roster.isOfUse(bytes))
+    if (ofUse.length > 0) this.#onNews(ofUse)
     return news.length
   }
 

@@ -59,6 +59,7 @@ export interface PeerOptions {
 
 export interface PeerNode {
   readonly peer: PeerId
+  readonly network: Network
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
@@ -127,7 +128,7 @@ export async function startPeer(
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  return { peer, roster, shareStore, headStore, invites, spreader, stopped }
+  return { peer, network, roster, shareStore, headStore, invites, spreader, stopped }
 }
 
 async function openRoster(

@@ -149,6 +149,9 @@ describe('friends', () => {
       expect(recordOf(left, 'leave_progress')).toMatchObject({ shares_total: 0, shares_left: 0 })
       expect(recordOf(left, 'peer_left')['peers_told']).toHaveLength(2)
       expect((await cat.ended).code).toBe(0)
+      // Whoever left comes back like anybody else, to the same store.
+      const again = await peer('cat', ['--code-from', await codeOf('ben', ['--yes'])])
+      expect(recordOf(jsonLines(again.text()), 'grid_joined')['grid']).toMatch(/^[0-9a-f]{64}$/)
 
       const dave = await place.cairn(['peer', 'remove', 'dave', '--yes', ...store('ann')])
       expect(dave).toMatchObject({ code: 2 })

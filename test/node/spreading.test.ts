@@ -30,10 +30,12 @@ describe('a join in a grid of 50 peers', () => {
       const coming = comeIn(house, code, wish)
       await coming.words
       const began = test.world.scheduler.elapsed
-      await decide(inviter.node, id, true)
+      const deciding = decide(inviter.node, id, true)
       while (knowing(test, wish) < 40) await test.world.scheduler.sleep(50)
       const ms = test.world.scheduler.elapsed - began
-      expect(ms).toBeLessThan(10_000)
+      // 10 s are asked for; most of a second is usual.
+      expect(ms).toBeLessThan(2_000)
+      await deciding
       // The newcomer is told once the others are: also those that are off are waited for only so long.
       await coming.joined
       expect(test.world.scheduler.elapsed - began).toBeLessThan(20_000)

@@ -152,6 +152,20 @@ describe('a roster', () => {
     expect(roster.statements()).toEqual([admission])
   })
 
+  it('has a digest that strangers’ words do not change', () => {
+    const roster = rosterOf(admit(founder, ann))
+    const digest = roster.digest()
+    const early = admit(dan, cat)
+    expect(roster.add(early)).toBe(true)
+    roster.add(says(dan, dan, { type: 'addresses', issuedAt: T, addresses: ['/a'] }))
+    expect(roster.isOfUse(early)).toBe(false)
+    expect(roster.digest()).toEqual(digest)
+    roster.add(admit(ann, dan))
+    expect(roster.isOfUse(early)).toBe(true)
+    expect(roster.digest()).toEqual(rosterOf(...roster.statements()).digest())
+    expect(roster.digest()).not.toEqual(digest)
+  })
+
   it('has a digest that changes with each statement', () => {
     const roster = new Roster(grid)
     const digests = [roster.digest()]

@@ -109,7 +109,7 @@ async function onEvent(
 ): Promise<Fields | undefined> {
   if (typeof event['code'] === 'string') return created(context, output, options, event)
   if (event['state'] === 'open') return undefined
-  output.json({ message_type: 'invite_used', ...event })
+  output.json({ message_type: 'invite_used', ...withMoment(event) })
   showNewcomer(output, event)
   if (event['is_automatic'] === true) return undefined
   const question = 'Does your friend see the same words? [yes/no] '
@@ -153,9 +153,10 @@ function created(
       '  cairn join --code-from FILE         to back up',
   )
   if (options.background !== true) {
-    output.say(
-      `Waiting for your friend. Ctrl-C leaves the invite open; "cairn invite --wait ${String(id).slice(0, 8)} …" goes on.`,
-    )
+    output.say('Waiting for your friend. Ctrl-C stops the waiting, and the invite stays open.')
+    const again = `cairn invite --store ${options.store} --wait ${String(id).slice(0, 8)}`
+    const stopped = () => output.say(`The invite is still open. To go on waiting: ${again}`)
+    context.signal.addEventListener('abort', stopped, { once: true })
   }
   return undefined
 }
@@ -184,14 +185,14 @@ const ENDS: Readonly<Record<string, string>> = {
 
 function ended(context: Context, output: Output, result: Fields, isMeant = false): void {
   const state = String(result['state'])
-  output.json({ message_type: 'invite_ended', ...result })
+  output.json({ message_type: 'invite_ended', ...withMoment(result) })
   output.data(ENDS[state] ?? state)
   if (state !== 'admitted' && !isMeant) context.exit = EXIT.error
 }
 
 function list(output: Output, { invites }: Fields): void {
   for (const each of Array.isArray(invites) ? (invites as Fields[]) : []) {
-    output.json({ message_type: 'invite', ...each })
+    output.json({ message_type: 'invite', ...withMoment(each) })
     const quota = typeof each['quota'] === 'number' ? formatBytes(each['quota']) : '–'
     const name = typeof each['name'] === 'string' ? escapeText(each['name']) : ''
     output.data(
@@ -199,4 +200,9 @@ function list(output: Output, { invites }: Fields): void {
         `until ${formatTime(Number(each['expires_at']))}  ${quota}  ${name}`.trimEnd(),
     )
   }
+}
+
+/** As JSON has times. */
+function withMoment(fields: Fields): Fields {
+  return { ...fields, expires_at: formatMoment(Number(fields['expires_at'])) }
 }

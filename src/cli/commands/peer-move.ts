@@ -41,8 +41,8 @@ export function exportCommand(context: Context): Command {
   return makeCommand('export', {
     summary: 'back up a peer’s identity, or take it to another machine',
     details:
-      'The file holds the peer’s key, its grid and the roster, and no shares: copy the folder `shares` of the store for\n' +
-      'those. Whoever has the file can be this peer; a passphrase seals it.',
+      'The file holds the peer’s key, its grid and the roster, and no shares: copy the folders `shares` and\n' +
+      '`heads` of the store for those. Whoever has the file can be this peer; a passphrase seals it.',
     examples: [
       'cairn peer export --store /srv/cairn --to peer.txt --passphrase-from passphrase.txt',
       'cairn peer export --store /srv/cairn --to /media/safe/peer.txt',
@@ -58,7 +58,7 @@ export function importCommand(context: Context): Command {
   return makeCommand('import', {
     summary: 'make a store for a peer that was exported; it is that peer from then on',
     details:
-      'Copy the folder `shares` of the old store into the new one, before or after: the peer serves what it finds.\n' +
+      'Copy the folders `shares` and `heads` of the old store into the new one: the peer serves what it finds.\n' +
       'The old peer must never run again beside the new one.',
     examples: [
       'cairn peer import --from peer.txt --store /srv/new --passphrase-from passphrase.txt',
@@ -140,7 +140,7 @@ async function runImport(context: Context, options: ImportOptions): Promise<void
   })
   output.data(`${peer} is in ${store.folder}`)
   output.say(
-    `Copy the old store's folder "shares" beside it, then: cairn peer run --store ${store.folder} --capacity SIZE --listen ${file.listen[0] ?? 'MULTIADDR'}`,
+    `Copy the old store's folders "shares" and "heads" into it, then: cairn peer run --store ${store.folder} --capacity SIZE --listen ${file.listen[0] ?? 'MULTIADDR'}`,
   )
   output.warn('never run the old peer again: two with one identity mislead everybody')
 }
@@ -181,7 +181,7 @@ function headOf(peer: string, isSealed: boolean): string {
     isSealed
       ? '# Sealed with a passphrase. Whoever has both can be this peer.'
       : '# NOT SEALED: whoever reads this file can be this peer. Keep it as you keep a key.',
-    '# To bring it back: cairn peer import --from THIS-FILE --store FOLDER, and the old folder "shares" beside it.',
+    '# To bring it back: cairn peer import --from THIS-FILE --store FOLDER, and the old folders "shares" and "heads" in it.',
     '# Never run two peers with one identity.',
   ]
   return lines.join('\n')

@@ -105,18 +105,23 @@ async function runLeave(context: Context, options: LeaveOptions): Promise<void> 
   const hasLeft = result['has_left'] === true
   output.json({ message_type: hasLeft ? 'peer_left' : 'peer_stays', ...toldFields(result) })
   output.data(hasLeft ? 'left the grid; the peer has stopped' : 'not leaving')
-  if (hasLeft)
-    output.say('Its store can be deleted. To come back later: an invite, and a new store.')
+  if (hasLeft) {
+    output.say(
+      'To come back: cairn peer run --code-from with a friend’s invite. Otherwise its store can be deleted.',
+    )
+  }
   sayTold(output, result)
 }
 
 function showLeaving(output: Output, event: Fields): undefined {
   output.json({ message_type: 'leave_progress', ...event })
   const { shares_total, shares_left, peers_asked, peers_answered } = event
-  output.say(
-    `${formatCount(Number(shares_total) - Number(shares_left))} of ${formatCount(Number(shares_total))} shares are held by others ` +
-      `(${String(peers_answered)} of ${String(peers_asked)} peers answered)`,
-  )
+  const [total, left] = [Number(shares_total), Number(shares_left)]
+  const held =
+    total === 0
+      ? 'nothing is here that others need'
+      : `${formatCount(total - left)} of ${formatCount(total)} shares are held by others`
+  output.say(`${held} (${String(peers_answered)} of ${String(peers_asked)} peers answered)`)
   for (const each of Array.isArray(event['vaults']) ? (event['vaults'] as Fields[]) : []) {
     const names = Array.isArray(each['names'])
       ? each['names'].map((name) => escapeText(String(name)))

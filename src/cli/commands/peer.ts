@@ -166,7 +166,7 @@ async function serve(
       link.signal,
     )
     const stop = () => link.abort(new Error('the peer has left its grid'))
-    const handlers = peerHandlers({ node, network, clock: ports.clock, stop })
+    const handlers = peerHandlers({ node, clock: ports.clock, stop })
     const control = await ControlServer.start(store.folder, handlers, link.signal)
     try {
       store.setRunning(process.pid, withIdentity(network))

@@ -15,12 +15,10 @@ import { lookWhileLeaving } from '../../node/leave.ts'
 import type { PeerNode } from '../../node/peer-node.ts'
 import type { InviteView } from '../../peer/invite-desk.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Network } from '../../ports/network.ts'
 import type { ControlCall, ControlHandler, Fields } from './peer-control.ts'
 
 export interface HandlerParts {
   readonly node: PeerNode
-  readonly network: Network
   readonly clock: Clock
   /** Ends the peer, as its owner wants it to. */
   readonly stop: () => void
@@ -262,8 +260,8 @@ async function leave(parts: HandlerParts, call: ControlCall): Promise<Fields> {
 }
 
 /** Find out who can reach whom, and tell of one peer after another. */
-async function doctor({ node, network, clock }: HandlerParts, call: ControlCall): Promise<Fields> {
-  const { roster, spreader } = node
+async function doctor({ node, clock }: HandlerParts, call: ControlCall): Promise<Fields> {
+  const { roster, spreader, network } = node
   const own = network.addresses().filter((address) => !isRelayed(address))
   const parts = { grid: spreader.grid, roster, network, clock }
   const { self, peers } = await diagnose(parts, own, call.signal)
