@@ -195,8 +195,7 @@ export class Grid {
       const receipt = await session.publish(head, within)
       checkReceipt(receipt, session.peer, head)
       return receipt
-    }
-    const { answers, failures } = await askAll(sessions, give, signal)
+    }, signal)
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
   }
 

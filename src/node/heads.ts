@@ -8,7 +8,10 @@
 import { openReceipt } from '../../protocol/receipt.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { DiskError } from '../base/errors.ts'
+import { askAll } from '../grid/ask-all.ts'
+import { checkReceipt } from '../grid/check-heads.ts'
 import type { Grid, HeadAnswer, PeerFailure } from '../grid/grid.ts'
+import type { PeerSession } from '../grid/peer-session.ts'
 import type { PeerId } from '../ports/network.ts'
 import { judgeHeads, type HeadReport, type PeerHeads } from '../restore/head-report.ts'
 import type { NewestHead } from '../restore/newest-head.ts'
@@ -103,9 +106,13 @@ export async function tellHead(
   peers: readonly PeerId[],
   signal: AbortSignal,
 ): Promise<readonly Uint8Array[]> {
-  if (peers.length === 0) return []
-  const { receipts } = await grid.publish(newest, signal, peers)
-  return receipts.map(({ receipt }) => receipt)
+  const give = async (session: PeerSession, within: AbortSignal) => {
+    const receipt = await session.publish(newest, within)
+    checkReceipt(receipt, session.peer, newest)
+    return receipt
+  }
+  const { answers } = await askAll(grid.sessions(peers), give, signal)
+  return answers.map(({ answer }) => answer)
 }
 
 /** What `cairn heads` shows. */

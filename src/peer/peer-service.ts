@@ -59,6 +59,9 @@ const BODY: PaceLimits = { idleMs: 60_000, rateMin: 4096, graceMs: 30_000 }
 
 const BUSY = refuse('busy', 'you asked for more than your part here; come again later')
 
+/** What a guest asks for is looked at with care: as much work as a message of so many bytes. */
+const GUEST_COST = 160 * 1024
+
 /** A read names leaves; how large they are is known once their manifest is looked at. */
 const LEAF_SIZE_MAX = Math.max(...LEAF_SIZES)
 
@@ -89,6 +92,7 @@ export class PeerService {
     const held = (vault: VaultId) => parts.shareStore.used(vault)
     this.#allowances = new Allowances({ clock: parts.clock, held })
     this.#lanes = new Lanes(parts.clock)
+    this.#grants = new RepairGrants(parts)
   }
 
   /** Streams open now, of everybody. */
@@ -206,6 +210,9 @@ export class PeerService {
     const { invites } = this.#parts
     const { remote } = messages
     try {
+      if (!(await this.#allowances.message(remote, payload.length + GUEST_COST, signal))) {
+        return await this.#respond(messages, BUSY, signal)
+      }
       const request = invites.isGuest(remote) ? decodeRequest(payload) : undefined
       if (request?.type !== 'join') {
         await this.#respond(messages, refuse('not-admitted', 'not a member of this grid'), signal)
