@@ -195,7 +195,9 @@ export class Grid {
       const receipt = await session.publish(head, within)
       checkReceipt(receipt, session.peer, head)
       return receipt
-    }, signal)
+    }
+    const { answers, failures } = await askAll(sessions, give, signal)
+    this.#look({ answered: answers.map(({ peer }) => peer), failures })
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
   }
 
