@@ -43,7 +43,6 @@ export { NotEnoughSharesError } from './read-pack.ts'
 /** How often others are asked where a peer is that was not reached, ms. */
 const RELEARN_EVERY_MS = 30_000
 
-
 export class Grid {
   readonly #parts: GridParts
   readonly #sessions = new Map<PeerId, PeerSession>()

@@ -185,7 +185,6 @@ const status: ClientStatus = {
   spool: { packs: 0, bytes: 0 },
   settling: 0,
   placed: { whole: 1204, settling: 3, unsafe: 0 },
-  evidence: [],
   helpers: [],
   evidence: [],
   lastCheck: {
