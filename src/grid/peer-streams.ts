@@ -180,21 +180,24 @@ export class PeerStreams {
     try {
       return await this.#dialOnce(signal)
     } catch (error) {
-      if (signal.aborted) throw error
-      this.#missed(error)
-      if ((await this.#parts.relearn?.(signal)) !== true) throw error
+      const why = await this.#whyNot(error, signal)
+      // Who answered and speaks otherwise is nowhere else.
+      if (why !== error || (await this.#parts.relearn?.(signal)) !== true) throw why
     }
     try {
       return await this.#dialOnce(signal)
     } catch (error) {
-      if (signal.aborted) throw error
-      const why =
-        error instanceof ProtocolNotServedError
-          ? await versionError(this.peer, this.#parts, signal, error)
-          : error
-      this.#missed(why)
-      throw why
+      throw await this.#whyNot(error, signal)
     }
+  }
+
+  /** The peer is left alone for a while; @returns the error that says most of why. */
+  async #whyNot(error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (signal.aborted) throw error
+    const isOther = error instanceof ProtocolNotServedError
+    const why = isOther ? await versionError(this.peer, this.#parts, signal, error) : error
+    this.#missed(why)
+    return why
   }
 
   async #dialOnce(signal: AbortSignal): Promise<MessageStream> {
