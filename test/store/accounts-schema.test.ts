@@ -75,8 +75,8 @@ describe('accounts of an older Cairn', () => {
       old.exec(OLD_SCHEMA)
       for (const database of [old, fresh]) prepareAccounts(database)
       const tables = (database: DatabaseSync) =>
-        ['shares', 'leases', 'age_clock', 'byte_accounts', 'byte_days', 'grace', 'credits'].map((table) =>
-          database.prepare(`SELECT * FROM pragma_table_info('${table}')`).all(),
+        ['shares', 'leases', 'age_clock', 'byte_accounts', 'byte_days', 'grace', 'credits'].map(
+          (table) => database.prepare(`SELECT * FROM pragma_table_info('${table}')`).all(),
         )
       expect(tables(old)).toEqual(tables(fresh))
       old.close()
