@@ -72,6 +72,8 @@ export interface NetworkOptions {
   readonly isRelay?: boolean
   /** Whether to ask the router for a way in; not if not said. */
   readonly isMapping?: boolean
+  /** Whether to look for members in the local network, and be found there where we listen; so if not said. */
+  readonly isNearby?: boolean
 }
 
 /** Parts of libp2p that its own modules are given, and ours beside them. */

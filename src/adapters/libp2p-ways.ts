@@ -187,6 +187,7 @@ export class Ways {
   }
 
   async discover(grid: string, isMember: (peer: PeerId) => boolean): Promise<void> {
+    if (this.#options.isNearby === false) return
     const { Lan: LocalNetwork } = await import('./libp2p-lan.ts')
     if (this.#isClosed || this.#lan !== undefined) return
     const isHeard = this.#isHome

@@ -103,6 +103,12 @@ const schema = z.strictObject({
       code: codeText.optional(),
     })
     .default({ paths: [], tags: [] }),
+  network: z
+    .strictObject({
+      /** Whether to ask the local network for a friend that is not where the roster says. */
+      mdns: z.boolean().default(true),
+    })
+    .default({ mdns: true }),
   log: z
     .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
     .default({ level: 'info' }),

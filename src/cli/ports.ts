@@ -48,7 +48,7 @@ export async function openPorts(home: Home, config: Config): Promise<OpenPorts> 
   return {
     clock: new NodeClock(),
     random: new NodeRandom(),
-    network: (seed) => openNetwork({ seed, listen: [] }),
+    network: (seed) => openNetwork({ seed, listen: [], isNearby: config.network.mdns }),
     disk: await NodeDisk.open(home.data),
     files: new NodeFiles(),
     compute,
@@ -104,6 +104,7 @@ export async function openNetwork(options: {
   announce?: readonly string[]
   isRelay?: boolean
   isMapping?: boolean
+  isNearby?: boolean
 }): Promise<Network> {
   const { createNetwork } = await import('../adapters/libp2p-network.ts')
   return createNetwork(options)

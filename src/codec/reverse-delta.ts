@@ -132,51 +132,6 @@ export async function* encodePieces(
   yield* writer.close()
 }
 
-/**
- * The older version upon a new original.
- *
- * @param newer - the newer version upon the new original: that original itself, or what this gave before
- * @param pieces - the older version upon the newer
- * @param readOriginal - reads the former original; what it gives is kept, so let it be views of one array
- *   a range where more versions come: then they share it
- * @throws {BadDeltaError} for pieces that do not fit, or too many stretches
- */
-export function rebase(
-  newer: Composition,
-  pieces: readonly Piece[],
-  readOriginal: ReadOriginal<Uint8Array>,
-): Composition {
-  return newer.followedByStretches(pieces.map((piece) => literalOf(piece, readOriginal)))
-}
-
-/** A range of the original that was fetched. */
-export interface FetchedRange {
-  readonly start: number
-  readonly bytes: Uint8Array
-}
-
-/**
- * @param fetched - what {@link originalRanges} named, ascending
- * @returns reads views of them
- */
-export function readFetched(fetched: readonly FetchedRange[]): ReadOriginal<Uint8Array> {
-  return (start, length) => {
-    let low = 0
-    let high = fetched.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (fetched[middle]!.start <= start) low = middle + 1
-      else high = middle
-    }
-    const range = fetched[low - 1]
-    const skip = start - (range?.start ?? 0)
-    if (range === undefined || skip + length > range.bytes.length) {
-      throw new BadDeltaError(`${length} bytes from ${start} of the original were not fetched`)
-    }
-    return range.bytes.subarray(skip, skip + length)
-  }
-}
-
 function literalOf(piece: Piece, readOriginal: ReadOriginal<Uint8Array>): Stretch {
   if (piece.type !== 'original') return piece
   const { start, length } = piece

@@ -28,7 +28,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import { MessageStream } from './message-stream.ts'
-import { PeerVersionError, versionError } from './peer-versions.ts'
+import { versionError } from './peer-versions.ts'
 
 /** Exchanges with one peer at a time: enough to fill a line, few enough for a small box. */
 export const STREAMS_MAX = 4
@@ -180,37 +180,37 @@ export class PeerStreams {
     try {
       return await this.#dialOnce(signal)
     } catch (error) {
-      if (signal.aborted) throw error
-      this.#missed(error)
-      // Who is there and speaks otherwise does so at every address.
-      const isThere = error instanceof PeerVersionError
-      if (isThere || (await this.#parts.relearn?.(signal)) !== true) throw error
+      const why = await this.#whyNot(error, signal)
+      // Who answered and speaks otherwise is nowhere else.
+      if (why !== error || (await this.#parts.relearn?.(signal)) !== true) throw why
     }
     try {
       return await this.#dialOnce(signal)
     } catch (error) {
-      if (signal.aborted) throw error
-      this.#missed(error)
-      throw error
+      throw await this.#whyNot(error, signal)
     }
+  }
+
+  /** The peer is left alone for a while; @returns the error that says most of why. */
+  async #whyNot(error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (signal.aborted) throw error
+    const isOther = error instanceof ProtocolNotServedError
+    const why = isOther ? await versionError(this.peer, this.#parts, signal, error) : error
+    this.#missed(why)
+    return why
   }
 
   async #dialOnce(signal: AbortSignal): Promise<MessageStream> {
     const { network, clock, addresses } = this.#parts
-    try {
-      const stream = await withDeadline(
-        clock,
-        DIAL_MS_MAX,
-        signal,
-        (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
-        () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
-      )
-      this.#away = undefined
-      return new MessageStream(stream, clock)
-    } catch (error) {
-      if (!(error instanceof ProtocolNotServedError)) throw error
-      throw await versionError(this.peer, this.#parts, signal, error)
-    }
+    const stream = await withDeadline(
+      clock,
+      DIAL_MS_MAX,
+      signal,
+      (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
+      () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
+    )
+    this.#away = undefined
+    return new MessageStream(stream, clock)
   }
 
   #missed(cause: unknown): void {

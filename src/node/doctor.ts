@@ -77,7 +77,10 @@ export async function diagnose(
 ): Promise<Diagnosis> {
   const { grid, roster, network, clock } = parts
   const { self } = network
-  const measured = await grid.askEverybody((session, within) => measure(session, clock, within), signal)
+  const measured = await grid.askEverybody(
+    (session, within) => measure(session, clock, within),
+    signal,
+  )
   const reach = await grid.askEverybody((session, within) => session.reach(within), signal)
   const dialled = await askToDial(parts, own, measured.answers, signal)
   const peers = roster.storagePeers().flatMap((member): PeerDiagnosis[] => {

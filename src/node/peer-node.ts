@@ -72,8 +72,6 @@ export interface PeerOptions {
   readonly floor?: number
   /** Whether friends may be asked to lead others to this peer where nobody can dial it; so if not said. */
   readonly mayUseRelays?: boolean
-  /** Whether members in the same home may find it there, and it them; so if not said. */
-  readonly isNearby?: boolean
   /** Bytes that a vault may store beyond its limit to drop things, at least. */
   readonly tidySize?: number
 }
@@ -152,9 +150,7 @@ export async function startPeer(
   const sweeper = new Sweeper({ shareStore, fairUse, clock, log })
   const heads = new HeadSpread({ clock, random, log, shareStore, headStore })
   await service.start()
-  if (options.isNearby !== false) {
-    network.discover(options.grid, (member) => roster.isAdmitted(member))
-  }
+  network.discover(options.grid, (member) => roster.isAdmitted(member))
   const looking = { network, disk, clock, random, log, roster }
   const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
 

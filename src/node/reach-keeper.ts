@@ -174,12 +174,16 @@ export class ReachKeeper {
     const { roster, network, random, clock } = this.#parts
     const now = clock.monotonic()
     const members = roster.storagePeers().filter(({ peer, addresses }) => {
-      const isOpen = addresses.length > 0 && !addresses.some(isRelayed)
+      // Whom others lead to may be closed to few, and has an address outside then.
+      const isOpen = addresses.some((one) => !isRelayed(one) && !isHome(one))
+      const isNear = addresses.length > 0 && !addresses.some(isRelayed)
       const isWilling = now >= (this.#refusals.get(peer)?.until ?? 0)
-      return peer !== network.self && isOpen && isWilling && !kept.has(peer)
+      return peer !== network.self && (isOpen || isNear) && isWilling && !kept.has(peer)
     })
     const rank = ({ peer, addresses }: (typeof members)[number]): number =>
-      (this.#outside.includes(peer) ? 2 : 0) + (addresses.every(isHome) ? 0 : 1)
+      (addresses.some(isRelayed) ? 0 : 4) +
+      (this.#outside.includes(peer) ? 2 : 0) +
+      (addresses.every(isHome) ? 0 : 1)
     return shuffled(random, members)
       .toSorted((a, b) => rank(b) - rank(a))
       .map(({ peer }) => peer)

@@ -56,17 +56,17 @@ const BYTES_PER_WORK = 8 * KIB
 const PACKS_PER_WORK = 32
 
 /** What a request costs beyond its bytes: two signatures and a synced file are twenty looks at the accounts. */
-const WORK_OF: Readonly<Record<string, number>> = {
+const WORK_OF: Readonly<Partial<Record<Request['type'], number>>> = {
   publish: 20,
   release: 20,
   put: 10,
+  renew: 10,
   account: 10,
-  renew: 5,
   read: 2,
 }
 
-/** A credit has three signatures to be checked. */
-const WORK_PER_CREDIT = 10
+/** A credit has three signatures. */
+const WORK_OF_CREDIT = 5
 
 const TOO_LONG = new Error('the turn did not come in time')
 
@@ -118,9 +118,7 @@ export class Allowances {
   /** As `message`, for what a request costs beyond its bytes. */
   async request(member: Member, request: Request, signal: AbortSignal): Promise<boolean> {
     const { work, waste } = this.#allowance(member.peer)
-    const packs = 'packs' in request ? request.packs.length : 0
-    const credits = 'credits' in request ? request.credits.length : 0
-    const cost = (WORK_OF[request.type] ?? 0) + packs / PACKS_PER_WORK + credits * WORK_PER_CREDIT
+    const cost = workOf(request)
     if (!(await this.#wait(work.take(cost, TURN_MS_MAX), signal))) return false
     // What came to nothing is paid for before more is taken.
     return request.type !== 'put' || (await this.#wait(waste.take(0, TURN_MS_MAX), signal))
@@ -240,4 +238,10 @@ export class Allowances {
 export function readLimits(role: Member['role'], held: number): BucketLimits {
   const burst = role === 'peer' ? READ_BURST_PEER : READ_BURST_MIN + READS_PER_DAY * held
   return { rate: burst / DAY_S, burst }
+}
+
+function workOf(request: Request): number {
+  const packs = 'packs' in request ? request.packs.length : 0
+  const credits = request.type === 'credits' ? request.credits.length : 0
+  return (WORK_OF[request.type] ?? 0) + packs / PACKS_PER_WORK + credits * WORK_OF_CREDIT
 }

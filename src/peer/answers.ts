@@ -282,8 +282,10 @@ async function hear(
   member: Member,
   request: RequestOf<'news'>,
 ): Promise<Response> {
+  // What is left out comes with the next exchange of rosters.
   const news = roster.unknown(request.statements)
-  const count = await roster.merge(news.slice(0, allowances.statements(member.peer, news.length)))
+  const taken = news.slice(0, allowances.statements(member.peer, news.length))
+  const count = await roster.merge(taken)
   return { type: 'heard', count, digest: roster.digest() }
 }
 

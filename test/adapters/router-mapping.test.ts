@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -74,17 +74,16 @@ interface Behaviour {
 
 async function router(behaviour: Behaviour) {
   const calls: string[] = []
-  const server = createServer((request, response) => {
-    void bodyOf(request).then((body) => {
-      calls.push(body)
-      const code = refusal(behaviour, body)
-      const answer = body.includes('GetExternalIPAddress')
-        ? `<NewExternalIPAddress>${behaviour.external}</NewExternalIPAddress>`
-        : ''
-      if (code === undefined) response.end(answer)
-      else response.writeHead(500).end(`<errorCode>${code}</errorCode>`)
-    })
-  })
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await bodyOf(request)
+    calls.push(body)
+    const code = refusal(behaviour, body)
+    const isQuestion = body.includes('GetExternalIPAddress')
+    const found = `<NewExternalIPAddress>${behaviour.external}</NewExternalIPAddress>`
+    if (code === undefined) response.end(isQuestion ? found : '')
+    else response.writeHead(500).end(`<errorCode>${code}</errorCode>`)
+  }
+  const server = createServer((request, response) => void answer(request, response))
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
   })

@@ -41,6 +41,7 @@ describe('config.toml', () => {
   it('need not exist', () => {
     expect(readConfig(join(folder, 'none.toml'))).toEqual({
       backup: { paths: [], tags: [] },
+      network: { mdns: true },
       log: { level: 'info' },
       rebuild: REBUILD_POLICY,
       repair: REPAIR_POLICY,
@@ -53,6 +54,7 @@ describe('config.toml', () => {
       '[backup]\npaths = ["/home/a"]\ncode = "4-of-7"\nhost = "box"\n[log]\nlevel = "debug"\n'
     expect(readConfig(written(text))).toMatchObject({
       backup: { paths: ['/home/a'], tags: [], code: '4-of-7', host: 'box' },
+      network: { mdns: true },
       log: { level: 'debug' },
     })
   })

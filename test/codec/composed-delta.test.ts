@@ -2,12 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { concat, fromHex } from '../../protocol/bytes.ts'
-import {
-  composeDeltas,
-  Composition,
-  encodeComposition,
-  type ComposedDelta,
-} from '../../src/codec/compose-deltas.ts'
+import { Composition, encodeComposition } from '../../src/codec/compose-deltas.ts'
 import {
   commandsOf,
   deltaSize,
@@ -22,6 +17,7 @@ import {
   slowOriginal,
   slowRunCount,
 } from '../reference/slow-composition.ts'
+import { composeDeltas, type ComposedDelta } from '../support/compose-deltas.ts'
 import { sample } from '../vectors/format.ts'
 import { cuts, sizesAround, split } from './builders.ts'
 import {

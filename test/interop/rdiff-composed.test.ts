@@ -12,10 +12,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { concat } from '../../protocol/bytes.ts'
-import { composeDeltas, encodeComposition } from '../../src/codec/compose-deltas.ts'
+import { encodeComposition } from '../../src/codec/compose-deltas.ts'
 import { differenceOf, encodePieces, withOriginals } from '../../src/codec/reverse-delta.ts'
 import { collect } from '../codec/builders.ts'
 import { compositionsOf, deltasOf, joined } from '../codec/version-chains.ts'
+import { composeDeltas } from '../support/compose-deltas.ts'
 import { sample } from '../vectors/format.ts'
 
 const isInstalled = spawnSync('rdiff', ['--version']).status === 0

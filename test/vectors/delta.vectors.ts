@@ -4,8 +4,8 @@
  */
 
 import { concat, fromHex, toHex } from '../../protocol/bytes.ts'
-import { composeDeltas } from '../../src/codec/compose-deltas.ts'
 import { applyDelta, makeDelta, makeSignature, parseSignature } from '../../src/codec/rdiff.ts'
+import { composeDeltas } from '../support/compose-deltas.ts'
 import { sample, type Fields, type Scenario } from './format.ts'
 
 const base = sample(48)

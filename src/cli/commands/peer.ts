@@ -140,8 +140,9 @@ async function runPeer(context: Context, options: RunOptions): Promise<void> {
   const lock = HomeLock.take(store.folder, 'write')
   try {
     const key = store.key()
-    const { listen, announce, relay: isRelay, upnp: isMapping } = options
-    const network = await openNetwork({ seed: key.seed, listen, announce, isRelay, isMapping })
+    const { listen, announce, relay: isRelay, upnp: isMapping, mdns: isNearby } = options
+    const ways = { isRelay, isMapping, isNearby }
+    const network = await openNetwork({ seed: key.seed, listen, announce, ...ways })
     try {
       await serve(context, output, store, { network, key, options, help })
     } finally {
@@ -179,7 +180,7 @@ async function serve(
   const helper = helperPorts(store.folder)
   try {
     const { capacity, reserve, domain, vault, floor } = options
-    const { relay: mayUseRelays, mdns: isNearby } = options
+    const { relay: mayUseRelays } = options
     const own = {
       ...(domain === undefined ? {} : { domain }),
       ...(vault === undefined ? {} : { vault }),
@@ -188,7 +189,7 @@ async function serve(
     const link = linkSignals(context.signal)
     const node = await startPeer(
       { ...ports, database, helper },
-      { key, ...grid, help, capacity, reserve, mayUseRelays, isNearby, ...own },
+      { key, ...grid, help, capacity, reserve, mayUseRelays, ...own },
       link.signal,
     )
     const stop = () => link.abort(new Error('the peer has left its grid'))

@@ -72,6 +72,7 @@ export function findings(diagnosis: Diagnosis): Finding[] {
     ...pairFindings(diagnosis),
     ...ownFindings(diagnosis),
   ]
+  if (diagnosis.peers.length === 0) return [fine('There is no friend in this grid yet.')]
   if (found.length === 0) found.push(fine('Everybody reaches everybody.'))
   return found.toSorted((a, b) => Number(b.isTrouble) - Number(a.isTrouble))
 }
