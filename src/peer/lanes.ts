@@ -6,6 +6,8 @@
  * *background*: as fast while nobody is in the foreground, and a frame now and then while somebody reads
  * there or sends shares. Few answers are under way in the background, and what a line has taken cannot give
  * way: short answers, for which somebody who sends shares waits, are stuck behind it.
+ *
+ * Reasons: docs/adr/0070-a-peer-shares-itself.md
  */
 
 import { BODY_FRAME_SIZE_MAX } from '../../protocol/messages.ts'

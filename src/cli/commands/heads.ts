@@ -50,7 +50,10 @@ export function headsCommand(context: Context): Command {
  *
  * @throws {UsageError} the folder exists, or cannot be made
  */
-function exportEvidence({ evidence }: HeadsSummary, folder: string): number {
+export function exportEvidence(
+  { evidence }: Pick<HeadsSummary, 'evidence'>,
+  folder: string,
+): number {
   makeFolder(folder)
   const lines: string[] = []
   let count = 0
