@@ -92,7 +92,6 @@ export class PeerService {
     const held = (vault: VaultId) => parts.shareStore.used(vault)
     this.#allowances = new Allowances({ clock: parts.clock, held })
     this.#lanes = new Lanes(parts.clock)
-    this.#grants = new RepairGrants(parts)
   }
 
   /** Streams open now, of everybody. */
@@ -210,7 +209,8 @@ export class PeerService {
     const { invites } = this.#parts
     const { remote } = messages
     try {
-      if (!(await this.#allowances.message(remote, payload.length + GUEST_COST, signal))) {
+      const size = payload.length + GUEST_COST
+      if (!(await this.#allowances.message(remote, size, signal))) {
         return await this.#respond(messages, BUSY, signal)
       }
       const request = invites.isGuest(remote) ? decodeRequest(payload) : undefined
