@@ -14,7 +14,7 @@ import { measureManyHistories } from './many-histories.ts'
 import { conditions, loadNow } from './measure/conditions.ts'
 import { measureWorkload } from './measure/measure-workload.ts'
 import { parseRequest, USAGE, UsageError, type BenchOptions } from './options.ts'
-import { judge, verdictCells } from './report/figures.ts'
+import { judge, verdictCells, type Verdict } from './report/figures.ts'
 import { fillPage } from './report/page.ts'
 import { resultsInMarkdown, table } from './report/tables.ts'
 import type { Results, WorkloadResult } from './results.ts'
@@ -37,14 +37,23 @@ async function bench(options: BenchOptions): Promise<void> {
   const results = await measureAll(options)
   const tables = resultsInMarkdown(results)
   const verdicts = judge(results)
-  const figures = `### Figures to reach\n\n${table(['figure', 'wanted', 'measured', ''], verdicts.map(verdictCells))}`
-  process.stdout.write(`${options.isJudged ? `${figures}\n\n` : ''}${tables}\n`)
+  process.stdout.write(`${options.isJudged ? `${figuresTable(verdicts)}\n\n` : ''}${tables}\n`)
   if (options.markdownFile !== undefined) {
     const page = readFileSync(options.markdownFile, 'utf8')
     const command = `\`${results.conditions.command}\``
-    writeFileSync(options.markdownFile, fillPage(page, command, `${figures}\n\n${tables}`))
+    // The page has sections of their own for what this run left out.
+    const measured = verdicts.filter(({ outcome }) => outcome !== 'not measured')
+    writeFileSync(
+      options.markdownFile,
+      fillPage(page, command, `${figuresTable(measured)}\n\n${tables}`),
+    )
   }
   if (!results.workloads.every(isSound)) process.exitCode = 1
+}
+
+function figuresTable(verdicts: readonly Verdict[]): string {
+  const heads = ['figure', 'wanted', 'measured', '']
+  return `### Figures to reach\n\n${table(heads, verdicts.map(verdictCells))}`
 }
 
 async function measureAll(options: BenchOptions): Promise<Results> {

@@ -24,7 +24,7 @@ import {
 import { decodeLedgerPointer, encodeLedgerPointer, type LedgerPointer } from './ledger-pointer.ts'
 import { HEAD_ID_SIZE, SEQUENCE_MAX, TIME_MAX } from './limits.ts'
 import { decodeReference, encodeReference, type Reference } from './reference.ts'
-import { openField, sealField, type FieldKey } from './sealed-field.ts'
+import { fieldNonce, openField, sealField, type FieldKey } from './sealed-field.ts'
 import { checkSignature, signDocument, splitDocument } from './signed.ts'
 import type { SigningKey } from './signing.ts'
 
@@ -158,6 +158,33 @@ export interface HeadFieldPlace {
   readonly vault: VaultId
   readonly sequence: number
   readonly nonce: Uint8Array
+}
+
+/** The same where the nonce is still to be made. */
+export type HeadFieldChance = Omit<HeadFieldPlace, 'nonce'> & {
+  /** 24 bytes, as random as the machine can make them. */
+  readonly chance: Uint8Array
+}
+
+/** As `sealRoot`, with a nonce that a repeating generator cannot make twice for two roots. */
+export function sealRootSafely(
+  root: Reference,
+  headKey: Uint8Array,
+  place: HeadFieldChance,
+): Uint8Array {
+  const where = { ...rootField(headKey, place), chance: place.chance }
+  return sealRoot(root, headKey, { ...place, nonce: fieldNonce(encodeReference(root), where) })
+}
+
+/** As `sealLedger`, in the same way. */
+export function sealLedgerSafely(
+  ledger: LedgerPointer,
+  ledgerKey: Uint8Array,
+  place: HeadFieldChance,
+): Uint8Array {
+  const where = { ...ledgerField(ledgerKey, place), chance: place.chance }
+  const nonce = fieldNonce(encodeLedgerPointer(ledger), where)
+  return sealLedger(ledger, ledgerKey, { ...place, nonce })
 }
 
 /** @returns the field `root` of a head, sealed under `headKey` (32 bytes) */

@@ -93,6 +93,11 @@ export class Roster {
     return true
   }
 
+  /** Whether this very statement is held. */
+  has(bytes: Uint8Array): boolean {
+    return this.#filed.has(toHex(sha256(bytes)))
+  }
+
   /** @returns 32 bytes: the same for the same statements, those that have no effect left aside */
   digest(): Uint8Array {
     this.#digest ??= this.#digestOfUsed()

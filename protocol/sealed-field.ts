@@ -4,7 +4,8 @@
  *     nonce 24 ‖ ciphertext ‖ tag 16        XChaCha20-Poly1305
  *
  * Objects have a key each and need no nonce; here one key seals many fields, so each takes 24 fresh
- * random bytes, which never meet again. What the field is, and where it belongs, is bound as
+ * random bytes, which never meet again: writers bind them to the field by `fieldNonce`, should the
+ * random generator ever repeat itself. What the field is, and where it belongs, is bound as
  * associated data: a field moved to another place does not open.
  *
  * Format: docs/formats/head.md, "sealed fields"
@@ -13,6 +14,7 @@
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { concat, utf8 } from './bytes.ts'
 import { FormatError } from './errors.ts'
+import { hmac, sha256 } from './hash.ts'
 
 /** Bytes of randomness one sealed field takes. */
 export const FIELD_NONCE_SIZE = 24
@@ -44,6 +46,25 @@ export class SealedFieldError extends FormatError {
 export function sealField(plain: Uint8Array, where: FieldKey & { nonce: Uint8Array }): Uint8Array {
   if (where.nonce.length !== FIELD_NONCE_SIZE) throw new FormatError('a nonce is 24 bytes')
   return concat(where.nonce, cipher(where.nonce, where).encrypt(plain))
+}
+
+/**
+ * The nonce of one field: what chance gives, bound to what is sealed, under which key and where.
+ *
+ * A generator that repeats itself, as after a machine was started twice from one image, then gives the
+ * same nonce for the same field only, whose bytes are the same too (as RFC 8937 has it for signatures).
+ *
+ * @param chance - 24 random bytes
+ */
+export function fieldNonce(
+  plain: Uint8Array,
+  where: FieldKey & { chance: Uint8Array },
+): Uint8Array {
+  if (where.chance.length !== FIELD_NONCE_SIZE) throw new FormatError('a nonce is 24 bytes')
+  const context = where.context ?? new Uint8Array(0)
+  const place = concat(Uint8Array.of(where.tag.length), utf8(where.tag), sha256(context))
+  const bound = concat(utf8('cairn/field/nonce'), place, where.chance, sha256(plain))
+  return hmac(where.key, bound).slice(0, FIELD_NONCE_SIZE)
 }
 
 /** @throws {SealedFieldError} */

@@ -58,6 +58,11 @@ export class FileNode {
     return this.kind === 'folder' ? 4096 : this.#size
   }
 
+  /** Bytes of memory it takes. */
+  get memory(): number {
+    return this.#bytes.length
+  }
+
   /** @returns a copy */
   read(offset: number, length: number): Uint8Array {
     return this.#bytes.slice(Math.min(offset, this.#size), Math.min(offset + length, this.#size))
@@ -115,6 +120,11 @@ export class FileTree {
 
   now(): FileTime {
     return this.#now()
+  }
+
+  /** Bytes of memory that its files take. */
+  get memory(): number {
+    return memoryOf(this.root)
   }
 
   /**
@@ -306,4 +316,8 @@ export function toText(bytes: Uint8Array): string {
 
 export function toBytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'latin1'))
+}
+
+function memoryOf(node: FileNode): number {
+  return [...node.names.values()].reduce((sum, below) => sum + memoryOf(below), node.memory)
 }

@@ -7,10 +7,11 @@
 
 import type { RepairCap } from '../protocol/cap.ts'
 import { peerIdOf, signingKeyFromSeed, type SigningKey } from '../protocol/keys.ts'
-import { signStatement, type GridId } from '../protocol/roster.ts'
+import { signStatement, type GridId, type Statement } from '../protocol/roster.ts'
 import { codecs } from '../src/codec/codecs.ts'
 import { foundOpenGrid } from '../src/node/found-grid.ts'
 import { startPeer, type PeerNode, type PeerOptions } from '../src/node/peer-node.ts'
+import type { PeerId } from '../src/ports/network.ts'
 import { assert } from '../src/base/assert.ts'
 import { MachineCrashed } from './errors.ts'
 import type { Machine, MachineOptions } from './machine.ts'
@@ -39,9 +40,9 @@ export class Friends {
   /** The invite a new client joins with. */
   readonly invite: string
   readonly #world: World
+  readonly grid: GridId
   /** Options of single peers, asked at each of their starts. */
   readonly #each: (index: number) => Partial<PeerOptions>
-  readonly #grid: GridId
   readonly #statements: Uint8Array[]
   /** What peers died of other than crashes: always a bug. */
   readonly #failures: Error[] = []
@@ -78,7 +79,7 @@ export class Friends {
       },
       world.scheduler.now,
     )
-    this.#grid = founded.grid
+    this.grid = founded.grid
     this.invite = founded.invite
     this.#statements = [...founded.statements]
   }
@@ -98,7 +99,7 @@ export class Friends {
     const statement = signStatement(
       {
         version: 1,
-        grid: this.#grid,
+        grid: this.grid,
         type: 'admit',
         subject: peerIdOf(key.publicKey),
         role: 'peer',
@@ -126,6 +127,19 @@ export class Friends {
     return this.left.filter(({ machine }) => machine.isUp)
   }
 
+  peerOf({ key }: Friend): PeerId {
+    return peerIdOf(key.publicKey)
+  }
+
+  /** The founder's word for somebody else; to be given before friends start. */
+  admit(subject: PeerId, about: Pick<Statement, 'role' | 'vault' | 'quota'>): void {
+    const [founder] = this.all
+    assert(founder !== undefined, 'a grid has a founder')
+    const common = { version: 1, grid: this.grid, type: 'admit', subject } as const
+    const issued = { issuer: this.peerOf(founder), issuedAt: this.#world.scheduler.now }
+    this.#statements.push(signStatement({ ...common, ...issued, ...about }, founder.key))
+  }
+
   /** The friend's multiaddr with its identity, as it is told to others. */
   addressOf({ machine, key }: Friend): string {
     return `${machine.address}/p2p/${peerIdOf(key.publicKey)}`
@@ -145,10 +159,11 @@ export class Friends {
       const { openDatabase, setDatabaseAside } = ports
       const helper = { openDatabase, setDatabaseAside, compute: () => ports.compute(codecs) }
       const { help } = friend
-      const common = { key, capacity: CAPACITY, reserve: 0, grid: this.#grid, help }
+      const grid = { grid: this.grid, statements: this.#statements }
+      const each = this.#each(this.#all.indexOf(friend))
       friend.node = await startPeer(
         { ...ports, network, database: openDatabase('peer'), helper },
-        { ...common, statements: this.#statements, ...this.#each(this.all.indexOf(friend)) },
+        { key, capacity: CAPACITY, reserve: 0, ...grid, help, ...each },
         signal,
       )
     })

@@ -24,6 +24,9 @@ export interface Line {
 
 const DEFAULT_LINE: Line = { latencyMs: 8, upload: 4_000_000, download: 12_000_000 }
 
+/** Why there is no stream, where the other side is there and lets us in. */
+export const NOT_SERVED = 'does not serve this protocol'
+
 /** How long an end goes on before it takes a silent connection for dead, ms. */
 const SILENCE_MS = { min: 15_000, max: 120_000 } as const
 
@@ -335,13 +338,14 @@ export class Connection {
 
     lane.send(protocol.length, () => {
       if (!this.isAlive(to)) return this.breakSide(from, 'the other side is gone')
-      const isTaken = to.admits(from.self) && to.accept(protocol, far)
+      const isAdmitted = to.admits(from.self)
+      const isTaken = isAdmitted && to.accept(protocol, far)
       if (isTaken) this.#streams.set(far, to)
       this.#internet.note(to.host, 'net.open', { from: from.host, protocol, isTaken })
       back.send(0, () => {
         if (!this.#openings.delete(near)) return
         if (isTaken) this.#streams.set(near, from)
-        answer(isTaken ? near : `does not serve ${protocol} for us`)
+        answer(isTaken ? near : isAdmitted ? NOT_SERVED : 'does not let us in')
       })
     })
   }

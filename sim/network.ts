@@ -1,9 +1,9 @@
 /** SimNetwork: one program's Network over the simulated internet. */
 
 import { reasonOf } from '../src/base/abort.ts'
-import { PeerUnreachableError } from '../src/base/errors.ts'
+import { PeerUnreachableError, ProtocolNotServedError } from '../src/base/errors.ts'
 import type { ByteStream, Network, PeerId } from '../src/ports/network.ts'
-import type { Connection, Internet, Station } from './internet.ts'
+import { NOT_SERVED, type Connection, type Internet, type Station } from './internet.ts'
 import type { Life } from './life.ts'
 import type { SimRandom } from './random.ts'
 import type { StreamEnd } from './stream.ts'
@@ -151,6 +151,7 @@ export class SimNetwork implements Network, Station {
       connection.open(this, protocol, (stream) => {
         if (this.life.isOver) return
         if (typeof stream !== 'string') resolve(stream)
+        else if (stream === NOT_SERVED) reject(new ProtocolNotServedError(`${self}: ${stream}`))
         else reject(new PeerUnreachableError(`${self}: ${stream}`))
       })
     })

@@ -24,6 +24,11 @@ export class VolumeFile {
   /** Bytes that a sync silently failed to keep: a lying disk, or pages marked clean after an error. */
   isLying = false
 
+  /** Bytes of memory it takes. */
+  get memory(): number {
+    return this.#bytes.length
+  }
+
   append(bytes: Uint8Array): void {
     const needed = this.size + bytes.length
     if (needed > this.#bytes.length) {
@@ -200,6 +205,11 @@ export class Volume {
   }
 
   /** @returns every file with its path, in order of its folders' names */
+  /** Bytes of memory that its files take. */
+  get memory(): number {
+    return this.files().reduce((sum, { file }) => sum + file.memory, 0)
+  }
+
   files(): { path: string; file: VolumeFile }[] {
     return [...walk(this.root, '')]
   }

@@ -9,7 +9,7 @@ import type { Connection, Libp2p, Listener, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 
 import { linkSignals, orAbort } from '../base/abort.ts'
-import { PeerUnreachableError, UsageError } from '../base/errors.ts'
+import { PeerUnreachableError, ProtocolNotServedError, UsageError } from '../base/errors.ts'
 import type { ByteStream, Network, PeerId } from '../ports/network.ts'
 import { publicAddresses, targetOf } from './libp2p-addresses.ts'
 import { makeNode, STREAMS_MAX, toPeerId } from './libp2p-node.ts'
@@ -29,6 +29,9 @@ const IDLE_STREAM_MS_MAX = 8_000
 
 /** What libp2p calls a connection that is closed at one of its levels. */
 const GONE: ReadonlySet<string> = new Set(['ConnectionClosedError', 'MuxerClosedError'])
+
+/** What libp2p calls it that the other side knows no such protocol. */
+const NOT_SERVED = 'UnsupportedProtocolError'
 
 /** Connections one peer may hold at once; a newer one replaces its oldest, which is likely dead. */
 const CONNECTIONS_PER_PEER_MAX = 8
@@ -97,6 +100,9 @@ class Libp2pNetwork implements Network {
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof PeerUnreachableError) throw error
+      if (error instanceof Error && error.name === NOT_SERVED) {
+        throw new ProtocolNotServedError(`${peer}: does not serve ${protocol}`, { cause: error })
+      }
       throw new PeerUnreachableError(`${peer}: ${messageOf(error)}`, { cause: error })
     } finally {
       limit.release()

@@ -28,6 +28,7 @@ import type { Published } from '../store/published.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Moves } from '../store/moves.ts'
 import type { Rebuilt } from '../store/rebuilt.ts'
+import type { Marks } from '../store/marks.ts'
 import type { Receipts } from '../store/receipts.ts'
 import type { Releases } from '../store/releases.ts'
 import type { Settings } from '../store/settings.ts'
@@ -62,6 +63,7 @@ export interface MaintenanceParts {
   readonly moves: Moves
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
+  readonly marks: Marks
   readonly spool: Spool
   readonly source: ObjectSource
 }

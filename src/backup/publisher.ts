@@ -8,7 +8,13 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { openHead, openReceipt, sealLedger, sealRoot, signHead } from '../../protocol/head.ts'
+import {
+  openHead,
+  openReceipt,
+  sealLedgerSafely,
+  sealRootSafely,
+  signHead,
+} from '../../protocol/head.ts'
 import { deviceIdFromBytes } from '../../protocol/ids.ts'
 import type { ReadKeys } from '../../protocol/keys.ts'
 import type { Reference } from '../../protocol/reference.ts'
@@ -34,6 +40,7 @@ import type { Keyring } from '../store/keyring.ts'
 import type { PackKind } from '../store/packs.ts'
 import { GAP_SIZE, type Published, type PublishedState } from '../store/published.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
+import type { Marks } from '../store/marks.ts'
 import type { Receipts } from '../store/receipts.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
@@ -55,6 +62,7 @@ export interface PublisherParts extends PlansParts {
   readonly contents: PlansParts['contents'] & Pick<Contents, 'openRecord'>
   readonly published: Published
   readonly receipts: Receipts
+  readonly marks: Marks
   readonly spool: Spool
   readonly signatures: Pick<Signatures, 'remove'>
   readonly uploader: Uploader
@@ -207,6 +215,7 @@ export class Publisher {
     for (const { receipt } of receipts) {
       this.#parts.receipts.put(state.sequence, openReceipt(receipt))
     }
+    this.#parts.marks.note(receipts.map(({ receipt }) => receipt))
     this.#follow(state)
     await published.settleHead()
     await this.#adopt(state.sequence, signal)
@@ -367,11 +376,11 @@ export class Publisher {
     sequence: number,
     before: PublishedState | undefined,
     root: Reference,
-    ledger: Parameters<typeof sealLedger>[0],
+    ledger: Parameters<typeof sealLedgerSafely>[0],
   ): Uint8Array {
     const { random, clock } = this.#parts
     const { keyring, readKeys } = this.#keys
-    const place = () => ({ vault: keyring.vault, sequence, nonce: random.bytes(24) })
+    const place = () => ({ vault: keyring.vault, sequence, chance: random.bytes(24) })
     return signHead(
       {
         vault: keyring.vault,
@@ -379,8 +388,8 @@ export class Publisher {
         device: deviceIdFromBytes(keyring.device.publicKey),
         sequence,
         previous: before?.head ?? null,
-        root: sealRoot(root, readKeys.headKey, place()),
-        ledger: sealLedger(ledger, readKeys.ledgerKey, place()),
+        root: sealRootSafely(root, readKeys.headKey, place()),
+        ledger: sealLedgerSafely(ledger, readKeys.ledgerKey, place()),
         // A clock may say a time before 1970; only the order of heads counts.
         writtenAt: Math.max(0, clock.now()),
       },

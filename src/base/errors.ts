@@ -17,6 +17,11 @@ export class PeerUnreachableError extends PeerError {
   override readonly name = 'PeerUnreachableError'
 }
 
+/** The peer is there, and does not serve the protocol that was asked for. */
+export class ProtocolNotServedError extends PeerError {
+  override readonly name = 'ProtocolNotServedError'
+}
+
 /** The stream or its connection broke. */
 export class StreamResetError extends PeerError {
   override readonly name = 'StreamResetError'

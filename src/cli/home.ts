@@ -6,10 +6,17 @@
  * `~/.local/state/cairn` for the log.
  */
 
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import envPaths from 'env-paths'
 import { DiskError, UsageError } from '../base/errors.ts'
+
+const OTHERS = 0o077
+
+/** Keys that others on this computer may read: they may have been copied, so they are not used. */
+export class KeysExposedError extends DiskError {
+  override readonly name = 'KeysExposedError'
+}
 
 /** Absolute paths. */
 export interface Home {
@@ -50,6 +57,25 @@ export function makePrivateFolder(path: string): void {
     const { code, message } = error as NodeJS.ErrnoException
     throw new DiskError(`cannot use the folder ${path}: ${code ?? message}`, { cause: error })
   }
+}
+
+/**
+ * A file with keys is used only where nobody else may read it, as ssh has it. It need not be there.
+ *
+ * @throws {KeysExposedError} nothing was changed
+ */
+export function assertPrivateFile(path: string): void {
+  const status = statSync(path, { throwIfNoEntry: false })
+  // On Windows a profile's files are its owner's by inheritance, and modes say nothing.
+  if (status === undefined || process.getuid === undefined) return
+  const isOurs = status.uid === process.getuid() || process.getuid() === 0
+  if (isOurs && (status.mode & OTHERS) === 0) return
+  const mode = (status.mode & 0o777).toString(8)
+  throw new KeysExposedError(
+    `Others on this computer may read the keys in ${path} (mode ${mode}), so they are not used. ` +
+      `Make the file yours alone: chmod 600 ${path}. If others had time to copy it, go on from a new ` +
+      'home with "cairn recover", whose device takes the place of this one',
+  )
 }
 
 /** One by one: Node's recursive mkdir never ends where a folder cannot hold any, as /proc. */

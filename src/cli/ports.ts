@@ -18,7 +18,7 @@ import type { ClientPorts } from '../node/client-ports.ts'
 import type { HelperPorts } from '../node/open-helper.ts'
 import type { Network } from '../ports/network.ts'
 import type { Config } from './config.ts'
-import { makePrivateFolder, type Home } from './home.ts'
+import { assertPrivateFile, makePrivateFolder, type Home } from './home.ts'
 
 /** What each worker thread loads; beside us as TypeScript in a checkout, as JavaScript in a package. */
 const CODECS = new URL(
@@ -35,10 +35,12 @@ export interface OpenPorts extends ClientPorts {
  * Open the home's folder, making it if need be, for this process alone.
  *
  * @throws {LockedError} another process works on this home
+ * @throws {KeysExposedError} others may read its keys
  */
 export async function openPorts(home: Home, config: Config): Promise<OpenPorts> {
   makePrivateFolder(home.data)
   makePrivateFolder(join(home.logFile, '..'))
+  assertPrivateFile(join(home.data, 'keys', 'keyring'))
   const lock = HomeLock.take(home.data, 'write')
   const databases: DatabaseSync[] = []
   // One thread beside ours: a second would be a little faster and take 40 MB more (ADR 3).

@@ -34,6 +34,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   recover: async (context) => (await import('./commands/recover.ts')).recoverCommand(context),
   device: async (context) => (await import('./commands/device.ts')).deviceCommand(context),
   status: async (context) => (await import('./commands/status.ts')).statusCommand(context),
+  heads: async (context) => (await import('./commands/heads.ts')).headsCommand(context),
   cap: async (context) => (await import('./commands/cap.ts')).capCommand(context),
   why: async (context) => (await import('./commands/why.ts')).whyCommand(context),
   peer: async (context) => (await import('./commands/peer.ts')).peerCommand(context),

@@ -18,9 +18,10 @@ const SIZE_MAX = 4 * 1024 * 1024
  *
  * @throws {UsageError} the name is taken, or the folder does not let us
  */
-export function writeSecretFile(path: string, text: string): void {
+export function writeSecretFile(path: string, content: string | Uint8Array): void {
   const descriptor = openNew(path)
-  writeSync(descriptor, text)
+  if (typeof content === 'string') writeSync(descriptor, content)
+  else writeSync(descriptor, content)
   fsyncSync(descriptor)
   closeSync(descriptor)
 }

@@ -61,6 +61,7 @@ export class Grid {
       onPut: (peer, refusal) => this.#parts.onPuts?.(new Map([[peer, refusal]])),
     })
     this.#reader = new PackReader({
+      clock: parts.clock,
       log: parts.log,
       session: (peer) => this.#session(peer),
       locateAgain: (location, signal) => this.#locateAgain(location, signal),

@@ -131,7 +131,11 @@ export class PeerSession {
     return response
   }
 
-  /** Read leaves; whether they are what was asked for is the caller's to verify. */
+  /**
+   * Read leaves; whether they are what was asked for is the caller's to verify.
+   *
+   * @param onMoved - told whenever something of the answer came
+   */
   async read(
     range: {
       readonly pack: PackId
@@ -142,12 +146,14 @@ export class PeerSession {
       readonly size: number
     },
     signal: AbortSignal,
+    onMoved: () => void = () => undefined,
   ): Promise<LeavesAnswer> {
     const { shareNumber, first, count, size } = range
     const pack = packIdToBytes(range.pack)
     const request = { type: 'read', pack, shareNumber, first, count } as const
     return await this.#streams.exchange(request, signal, async (stream, response) => {
       const { proof, bodySize } = expectType(response, 'leaves')
+      onMoved()
       if (bodySize !== size) throw new FormatError(`response, field bodySize: not ${size}`)
       const bytes = new Uint8Array(size)
       await stream.within(RECEIVE, signal, async () => {
@@ -155,6 +161,7 @@ export class PeerSession {
         for await (const part of stream.receiveBody(size)) {
           bytes.set(part, filled)
           filled += part.length
+          onMoved()
         }
       })
       return { proof, bytes }

@@ -20,6 +20,7 @@ import { withDeadline, type PaceLimits } from '../base/deadline.ts'
 import {
   PeerRefusedError,
   PeerTimeoutError,
+  ProtocolNotServedError,
   PeerUnreachableError,
   StreamResetError,
 } from '../base/errors.ts'
@@ -27,6 +28,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import { MessageStream } from './message-stream.ts'
+import { versionError } from './peer-versions.ts'
 
 /** Exchanges with one peer at a time: enough to fill a line, few enough for a small box. */
 export const STREAMS_MAX = 4
@@ -176,8 +178,13 @@ export class PeerStreams {
       this.#away = undefined
       return new MessageStream(stream, clock)
     } catch (error) {
-      if (!signal.aborted) this.#missed(error)
-      throw error
+      if (signal.aborted) throw error
+      const why =
+        error instanceof ProtocolNotServedError
+          ? await versionError(this.peer, this.#parts, signal, error)
+          : error
+      this.#missed(why)
+      throw why
     }
   }
 

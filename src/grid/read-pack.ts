@@ -7,6 +7,9 @@
  * is right if the manifest's roots belong together, which its encoder checked; the AEAD of whatever
  * is read from the pack catches the rest.
  *
+ * Where the one who was asked stands still, the others are asked as well: one who answers nothing, or
+ * says that bytes follow and sends none, costs seconds and not half a minute each time.
+ *
  * A peer that gave wrong bytes for a share, or none, is not asked for that share again in this session
  * unless the pack cannot be read otherwise; wrong bytes are never forgiven.
  */
@@ -15,9 +18,11 @@ import { FormatError } from '../../protocol/errors.ts'
 import { leafCount, pieceSize, type PackId } from '../../protocol/manifest.ts'
 import { verifyLeaves } from '../../protocol/merkle.ts'
 import { READ_SIZE_MAX } from '../../protocol/messages.ts'
-import { PeerError, RecoveryError, type CairnError } from '../base/errors.ts'
+import { PeerError, PeerTimeoutError, RecoveryError, type CairnError } from '../base/errors.ts'
+import { hedge, type Way } from '../base/hedge.ts'
 import { mapPool } from '../base/pool.ts'
 import { decodePieces, type Piece } from '../codec/erasure.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { PeerId } from '../ports/network.ts'
 import { troubleAtPeer } from './ask-all.ts'
@@ -26,6 +31,9 @@ import type { PeerSession } from './peer-session.ts'
 
 /** Runs of leaves fetched at a time for one read; each is up to 1 MiB, k times that when rebuilt. */
 export const READ_WIDTH = 4
+
+/** Who has sent nothing for this long, ms, is not waited for alone; slow lines move all the same. */
+export const STILL_MS_MAX = 8_000
 
 /** Too few shares can be found right now; more may return with their peers. */
 export class NotEnoughSharesError extends RecoveryError {
@@ -60,6 +68,7 @@ export interface Segment {
 }
 
 export interface PackReaderParts {
+  readonly clock: Clock
   readonly log: Log
   readonly session: (peer: PeerId) => PeerSession
   /** Ask everybody anew who holds what, peers that were away a moment ago included. */
@@ -113,9 +122,9 @@ export class PackReader {
   ): Promise<Uint8Array> {
     const from =
       (where: PackLocation): Fetch =>
-      (share, wanted) =>
+      (share, wanted, _, moved) =>
         keep(`${where.id} ${share} ${wanted.first} ${wanted.count}`, () =>
-          this.#fetch(where, share, wanted, signal),
+          this.#fetch(where, share, wanted, signal, moved),
         )
     try {
       return await this.#leaves(location, shareNumber, run, from(location), signal)
@@ -136,9 +145,9 @@ export class PackReader {
     const bytes = new Uint8Array(length)
     // A run that is wanted for itself and to rebuild another is fetched once.
     const fetched = new Map<string, Promise<Uint8Array>>()
-    const fetch: Fetch = (shareNumber, run, within) => {
+    const fetch: Fetch = (shareNumber, run, within, moved) => {
       const key = `${shareNumber} ${run.first} ${run.count}`
-      const fetching = fetched.get(key) ?? this.#fetch(location, shareNumber, run, within)
+      const fetching = fetched.get(key) ?? this.#fetch(location, shareNumber, run, within, moved)
       fetched.set(key, fetching)
       return fetching
     }
@@ -161,12 +170,23 @@ export class PackReader {
     fetch: Fetch,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    try {
-      return await fetch(shareNumber, run, signal)
-    } catch (error) {
-      troubleAtPeer(error, signal)
-      return await this.#rebuild(location, shareNumber, run, fetch, signal)
+    let isStill = true
+    const asked: Way<Uint8Array> = async (moved) => {
+      try {
+        return await fetch(shareNumber, run, signal, moved)
+      } catch (error) {
+        throw troubleAtPeer(error, signal)
+      } finally {
+        isStill = false
+      }
     }
+    const rebuilt: Way<Uint8Array> = async () => {
+      const bytes = await this.#rebuild(location, shareNumber, run, fetch, signal)
+      if (isStill) this.#avoidAll(location, shareNumber)
+      return bytes
+    }
+    const ways = [asked, rebuilt].values()
+    return await hedge(this.#parts.clock, STILL_MS_MAX, ways, signal)
   }
 
   /** The same run of any k other shares gives back that of a data share. */
@@ -182,15 +202,26 @@ export class PackReader {
       .filter((other) => other !== shareNumber)
       .toSorted((a, b) => a - b)
     let cause: unknown
-    const fetchAny = async (_: unknown, within: AbortSignal): Promise<Piece[]> => {
+    function* waysFor(within: AbortSignal): Generator<Way<Piece[]>> {
       for (let next = others.shift(); next !== undefined; next = others.shift()) {
-        try {
-          return [{ index: next, bytes: await fetch(next, run, within) }]
-        } catch (error) {
-          cause = troubleAtPeer(error, within)
+        const index = next
+        yield async (moved) => {
+          try {
+            return [{ index, bytes: await fetch(index, run, within, moved) }]
+          } catch (error) {
+            throw (cause = troubleAtPeer(error, within))
+          }
         }
       }
-      return []
+    }
+    const fetchAny = async (_: unknown, within: AbortSignal): Promise<Piece[]> => {
+      if (others.length === 0) return []
+      try {
+        return await hedge(this.#parts.clock, STILL_MS_MAX, waysFor(within), within)
+      } catch (error) {
+        cause = troubleAtPeer(error, within)
+        return []
+      }
     }
     const places = Array.from({ length: manifest.needed })
     const pieces = (await mapPool(places, manifest.needed, fetchAny, signal)).flat()
@@ -209,11 +240,12 @@ export class PackReader {
     shareNumber: number,
     run: Run,
     signal: AbortSignal,
+    moved?: () => void,
   ): Promise<Uint8Array> {
     let cause: unknown
     for (const session of this.#holders(location, shareNumber)) {
       try {
-        return await readRun(session, location, shareNumber, run, signal)
+        return await readRun(session, location, shareNumber, run, signal, moved)
       } catch (error) {
         const trouble = troubleAtPeer(error, signal)
         this.#avoid(location.id, shareNumber, session.peer, trouble)
@@ -229,6 +261,14 @@ export class PackReader {
       .filter((peer) => !this.#avoided.has(holding(location.id, shareNumber, peer)))
       .map((peer) => this.#parts.session(peer))
       .toSorted((a, b) => Number(a.isAway) - Number(b.isAway) || a.load - b.load)
+  }
+
+  /** They may answer yet; until then others are asked first. */
+  #avoidAll(location: PackLocation, shareNumber: number): void {
+    for (const { peer } of this.#holders(location, shareNumber)) {
+      const error = new PeerTimeoutError(`${peer}: silent for ${STILL_MS_MAX} ms`)
+      this.#avoid(location.id, shareNumber, peer, error)
+    }
   }
 
   #avoid(pack: PackId, share: number, peer: PeerId, error: CairnError): void {
@@ -249,7 +289,12 @@ export class PackReader {
 /** Gives a run that is known under this name (pack, share, first leaf and count), or fetches it. */
 export type Keep = (name: string, fetch: () => Promise<Uint8Array>) => Promise<Uint8Array>
 
-type Fetch = (shareNumber: number, run: Run, signal: AbortSignal) => Promise<Uint8Array>
+type Fetch = (
+  shareNumber: number,
+  run: Run,
+  signal: AbortSignal,
+  moved: () => void,
+) => Promise<Uint8Array>
 
 /**
  * Leaves of one share from one peer, verified.
@@ -263,10 +308,12 @@ export async function readRun(
   shareNumber: number,
   run: Run,
   signal: AbortSignal,
+  moved?: () => void,
 ): Promise<Uint8Array> {
   const { leafSize } = manifest
   const size = Math.min(run.count * leafSize, pieceSize(manifest) - run.first * leafSize)
-  const { bytes, proof } = await session.read({ pack: id, shareNumber, ...run, size }, signal)
+  const range = { pack: id, shareNumber, ...run, size }
+  const { bytes, proof } = await session.read(range, signal, moved)
   const root = manifest.roots[shareNumber] ?? new Uint8Array(0)
   const shape = { root, shareNumber, pieceSize: pieceSize(manifest), leafSize }
   verifyLeaves(shape, run.first, bytes, proof)

@@ -116,6 +116,12 @@ export class RosterBook {
     return fitting(news, (bytes) => bytes.length).slice(0, STATEMENTS_MAX)
   }
 
+  /** @returns those that are news, each once; which of them hold is not looked at */
+  unknown(statements: readonly Uint8Array[]): Uint8Array[] {
+    const each = new Map(statements.map((bytes) => [toHex(bytes), bytes]))
+    return [...each.values()].filter((bytes) => !this.#roster.has(bytes))
+  }
+
   /** The time to put into a new statement about a peer, so that it counts. */
   issueTime(subject: PeerId): number {
     return this.#roster.issueTime(subject, this.#clock.now())

@@ -7,6 +7,7 @@ import { BadShares } from '../store/bad-shares.ts'
 import { Contents } from '../store/contents.ts'
 import { OlderDatabaseError, prepareDatabase } from '../store/database.ts'
 import { Entries } from '../store/entries.ts'
+import { Marks } from '../store/marks.ts'
 import { Moves } from '../store/moves.ts'
 import { Packs } from '../store/packs.ts'
 import { PeerRecords } from '../store/peer-records.ts'
@@ -33,6 +34,7 @@ export interface ClientStores {
   readonly moves: Moves
   readonly rebuilt: Rebuilt
   readonly receipts: Receipts
+  readonly marks: Marks
   readonly peerRecords: PeerRecords
   readonly badShares: BadShares
   readonly spool: Spool
@@ -68,6 +70,7 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     moves: new Moves(database),
     rebuilt: new Rebuilt(database),
     receipts: new Receipts(database),
+    marks: new Marks(settings),
     peerRecords: new PeerRecords(database),
     badShares: new BadShares(database, ports.clock),
     spool,

@@ -142,6 +142,12 @@ export interface ClientStatus {
     /** What is the matter with it, where it would take no share. */
     readonly lack?: PeerLack
   }[]
+  /** Contradictions between heads that were found and are kept, newest first. */
+  readonly evidence: readonly {
+    readonly kind: 'fork' | 'rollback'
+    readonly foundAt: number
+    readonly words: string
+  }[]
   /** What a person should hear about room at friends. */
   readonly warnings: readonly string[]
   readonly queue: { readonly files: number; readonly bytes: number }

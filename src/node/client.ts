@@ -18,6 +18,7 @@ import type {
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
+import { headsSummary, type HeadsSummary } from './heads.ts'
 import type { FriendList } from './friend-types.ts'
 import { listFriends } from './friend-list.ts'
 import { listDevices, revokeDevice, type DeviceList, type Revoked } from './devices.ts'
@@ -60,6 +61,7 @@ import type { WhyReport, WhyRequest } from './why-types.ts'
 export type * from './client-types.ts'
 export type * from './friend-types.ts'
 export type * from './maintenance-types.ts'
+export type { HeadsSummary } from './heads.ts'
 export type * from './upkeep-types.ts'
 export type * from './why-types.ts'
 export type { ClientPorts } from './client-ports.ts'
@@ -242,6 +244,11 @@ export class Client {
    */
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreSummary> {
     return translated(() => runRestore(this.#session, request, signal))
+  }
+
+  /** How every peer stands to the newest head, and what was found about that so far. */
+  heads(signal: AbortSignal): Promise<HeadsSummary> {
+    return translated(() => headsSummary(this.#session, signal))
   }
 
   /**

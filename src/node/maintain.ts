@@ -28,6 +28,7 @@ export interface MaintainParts {
  * @param work - says how the root changes; `undefined` where nothing is to be done
  * @throws {GridNotFoundError}
  * @throws {DeviceReplacedError}
+ * @throws {RollbackError} nothing was changed
  * @throws {TooFewPeersError}
  */
 export async function maintain(
@@ -39,6 +40,7 @@ export async function maintain(
   const { grid } = await session.link()
   await session.refresh(signal)
   session.assertInOffice()
+  session.assertNoRollback()
   const objects = session.objects(grid, signal, { isSpoolKept: true })
   const code = codeOf(session, grid)
   const maintenance = new Maintenance(

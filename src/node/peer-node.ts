@@ -12,6 +12,7 @@ import type { RepairCap } from '../../protocol/cap.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { GridId } from '../../protocol/roster.ts'
 import { linkSignals } from '../base/abort.ts'
+import { assertEntropy } from '../base/entropy.ts'
 import { assert } from '../base/assert.ts'
 import type { Look } from '../base/peer-record.ts'
 import { RosterBook } from '../grid/roster-book.ts'
@@ -76,15 +77,16 @@ export interface PeerNode {
   readonly roster: RosterBook
   readonly shareStore: ShareStore
   readonly headStore: HeadStore
-  /** Vaults this peer looks after. */
-  readonly helped: HelpedVaults
-  /** Absent where there was nobody to help at the start. */
-  readonly helper: HelperService | undefined
+  readonly service: PeerService
   readonly fairUse: FairUse
   /** Gives invite codes, and decides on who came with one. */
   readonly invites: InviteDesk
   /** Tells the other peers. */
   readonly spreader: Spreader
+  /** Vaults this peer looks after. */
+  readonly helped: HelpedVaults
+  /** Absent where there was nobody to help at the start. */
+  readonly helper: HelperService | undefined
   /** Resolves when the peer has stopped, as its signal asked; rejects if it broke. */
   readonly stopped: Promise<void>
 }
@@ -94,6 +96,7 @@ export interface PeerNode {
  *
  * @returns once it serves
  * @throws {VersionError} a newer Cairn wrote its accounts
+ * @throws {EntropyError}
  * @throws {DiskError}
  */
 export async function startPeer(
@@ -102,6 +105,7 @@ export async function startPeer(
   signal: AbortSignal,
 ): Promise<PeerNode> {
   const { disk, clock, random, log } = ports
+  assertEntropy(random)
   const peer = peerIdOf(options.key.publicKey)
   assert(ports.network.self === peer, 'the network was made for this key')
   const network = withLoopback(ports.network)
@@ -142,8 +146,8 @@ export async function startPeer(
   // Whoever started the peer may look at this only later.
   stopped.catch(() => undefined)
   log.info('peer started', { peer, capacity: options.capacity, held: shareStore.used() })
-  const helping = { helped, helper }
-  return { peer, roster, shareStore, headStore, ...helping, invites, spreader, fairUse, stopped }
+  const services = { service, invites, spreader, fairUse, helped, helper }
+  return { peer, roster, shareStore, headStore, ...services, stopped }
 }
 
 async function openRoster(

@@ -17,6 +17,7 @@ import { signRelease } from '../../protocol/release.ts'
 import { wordsToRoot } from '../../protocol/words.ts'
 import { assert } from '../base/assert.ts'
 import { withDatabaseErrors } from '../base/database-error.ts'
+import { assertEntropy } from '../base/entropy.ts'
 import { UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
@@ -35,6 +36,7 @@ import {
   openGridLink,
   type GridLink,
 } from './grid-link.ts'
+import { noteFirstHeads, witnessWords } from './heads.ts'
 import { newDevice } from './vault.ts'
 
 export interface RecoverRequest {
@@ -52,6 +54,8 @@ export interface RecoverRequest {
 
 export interface RecoverSummary {
   readonly vault: string
+  /** How old the newest head is, and who vouches for it, in words. */
+  readonly head: string
   readonly sequence: number
   readonly snapshots: number
   readonly peersAsked: number
@@ -65,6 +69,7 @@ export interface RecoverSummary {
  *
  * @throws {WrongWordsError}
  * @throws {VaultExistsError}
+ * @throws {EntropyError}
  * @throws {NotAdmittedError}
  * @throws {NoHeadError} no peer that answers knows the vault
  */
@@ -81,6 +86,7 @@ async function makeHome(
   request: RecoverRequest,
   signal: AbortSignal,
 ): Promise<RecoverSummary> {
+  assertEntropy(ports.random)
   const keys = deriveVaultKeys(wordsToRoot(request.words))
   await assertNoKeyring(ports.disk)
   const vault = vaultIdFromBytes(keys.vaultKey.publicKey)
@@ -91,7 +97,8 @@ async function makeHome(
   try {
     await link.grid.syncRoster(signal)
     const all = request.head !== undefined
-    const { answers, failures } = await link.grid.heads(vault, signal, { all })
+    const asked = await link.grid.heads(vault, signal, { all })
+    const { answers, failures } = asked
     const newest = newestHead(answers, vault)
     if (newest === undefined) {
       throw new NoHeadError(
@@ -122,14 +129,17 @@ async function makeHome(
     const isBack = chosen !== newest
     const untold = await holdOn(ports, keyring, { file: known, newest, packs, isBack }, signal)
     await createKeyring(ports.disk, keyring)
+    const { line, warnings } = witnessWords(newest, asked, ports.clock.now())
+    const contradictions = await noteFirstHeads(ports, vault, asked)
     return {
       vault,
+      head: line,
       sequence: chosen.head.sequence,
       snapshots: rows.length,
       peersAsked: answers.length + failures.length,
       peersAnswered: answers.length,
       newest: rows[0],
-      warnings: [...warningsOf(newest), ...warningOfUntold(untold)],
+      warnings: [...warnings, ...warningsOf(newest), ...contradictions, ...warningOfUntold(untold)],
     }
   } finally {
     await link.close()

@@ -7,10 +7,12 @@ import type { PeerStatus } from '../grid/grid.ts'
 import type { PeerId } from '../ports/network.ts'
 import { hindranceOf } from '../repair/explain.ts'
 import { readHealth } from '../repair/health-record.ts'
+import { Evidence } from '../store/evidence.ts'
 import { readGridFile } from '../store/grid-file.ts'
 import type { ClientStatus } from './client-types.ts'
 import { grantWarnings } from './grant-warnings.ts'
 import { friendsOf } from './friends.ts'
+import { wordsOf } from './heads.ts'
 import { helpersSeen } from './helpers-seen.ts'
 import { placedPacks, type PlacedState } from './placed-packs.ts'
 import type { VaultSession } from './vault-session.ts'
@@ -50,6 +52,11 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
     ...(file === undefined ? {} : { grid: file.grid }),
     sequence: published.current()?.sequence ?? 0,
     peers: states.map((state) => describePeer(state, friends.get(state.peer), now)),
+    evidence: (await new Evidence(ports.disk).all()).map((found) => ({
+      kind: found.kind,
+      foundAt: found.foundAt,
+      words: wordsOf(found),
+    })),
     queue: queue.totals('waiting'),
     spool: { packs: open.length, bytes: open.reduce((sum, { size }) => sum + size, 0) },
     settling: open.reduce((sum, { number, total }) => sum + total - packs.holders(number).size, 0),

@@ -7,15 +7,17 @@
 
 import { equal } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
-import { openHead } from '../../protocol/head.ts'
+import { openHead, SEQUENCE_JUMP_MAX } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { deriveReadKeys, type ReadKeys } from '../../protocol/keys.ts'
 import { decodeRoot, type Root } from '../../protocol/root.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
+import { assertEntropy } from '../base/entropy.ts'
 import { CairnError, FilesError, UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
 import { Lookout } from '../repair/lookout.ts'
+import { assertNoRollback, type HeadReport } from '../restore/head-report.ts'
 import { LocalState } from '../restore/local-state.ts'
 import {
   HeadOutOfReachError,
@@ -33,6 +35,7 @@ import { certificateOf, readKeyring, type Keyring } from '../store/keyring.ts'
 import type { ClientPorts } from './client-ports.ts'
 import { openStores, type ClientStores } from './client-stores.ts'
 import { GridNotFoundError, openGridLink, type GridLink } from './grid-link.ts'
+import { lackingPeers, noteHeads, tellHead } from './heads.ts'
 import { warningsOf } from './recover.ts'
 
 /** Another device took this one's place: peers take no more heads of it. */
@@ -64,6 +67,8 @@ export class VaultSession {
   #link: GridLink | undefined
   readonly #warnings: string[] = []
   #newestEpoch = 0
+  /** What peers showed at the last refresh. */
+  #heads: HeadReport | undefined
 
   private constructor(ports: ClientPorts, keyring: Keyring, stores: ClientStores) {
     this.ports = ports
@@ -78,10 +83,12 @@ export class VaultSession {
 
   /**
    * @throws {VaultNotFoundError}
+   * @throws {EntropyError}
    * @throws {LockedError} another process uses this home
    */
   static async open(ports: ClientPorts, signal: AbortSignal): Promise<VaultSession> {
     signal.throwIfAborted()
+    assertEntropy(ports.random)
     const keyring = await readKeyring(ports.disk)
     const stores = await openStores(ports, deriveReadKeys(keyring.readSecret))
     return new VaultSession(ports, keyring, stores)
@@ -143,11 +150,15 @@ export class VaultSession {
     const { grid } = await this.link()
     await this.#sendOrphan(grid, signal)
     // Who is there now, and where: friends come and move while this machine is off.
-    const [{ answers }] = await Promise.all([
+    const [asked] = await Promise.all([
       grid.heads(this.keyring.vault, signal),
       grid.syncRoster(signal),
     ])
     await this.lookout.hearOthers(grid, signal)
+    const { answers } = asked
+    const noted = await noteHeads(this, asked)
+    this.#heads = noted.report
+    this.#warnings.push(...noted.warnings)
     const pending = published.pending()
     const overtaking = pending && rivalOf(pending, answers, this.keyring.vault)
     const newest = overtaking ?? newestHead(answers, this.keyring.vault)
@@ -157,6 +168,27 @@ export class VaultSession {
       overtaking === undefined ? (pending?.sequence ?? 0) : 0,
     )
     await this.#assertInReach(known, newest)
+    await this.#tellHead(grid, newest, signal)
+    await this.#follow({ grid, newest, known, isPending: pending !== undefined }, signal)
+    this.#goAbove(answers)
+  }
+
+  /** Take over the newest head, unless it is known. */
+  async #follow(
+    {
+      grid,
+      newest,
+      known,
+      isPending,
+    }: {
+      readonly grid: GridLink['grid']
+      readonly newest: NewestHead | undefined
+      readonly known: number
+      readonly isPending: boolean
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { published } = this.stores
     const source = this.objects(grid, signal)
     const tree = new TreeReader({ source })
     const state = this.#localState(grid, source, tree)
@@ -181,11 +213,28 @@ export class VaultSession {
     await published.keepHead(newest.bytes)
     const root = await state.follow(newest.head, signal)
     // What waited to be sent leads nowhere now; what it held is found by the next scan.
-    if (pending !== undefined) await published.dropPendingHead()
+    if (isPending) await published.dropPendingHead()
     this.stores.releases.dropPlanned()
     this.stores.moves.clear()
     this.stores.rebuilt.dropPlanned()
     await state.rebuildEntries(root, signal)
+  }
+
+  /**
+   * A peer that took heads of a replaced device, a thief's perhaps, refuses lower sequences of ours for ever.
+   * So the order goes on above them, as far as all others allow a head to be ahead.
+   */
+  #goAbove(answers: readonly HeadAnswer[]): void {
+    const { published } = this.stores
+    const current = published.current()
+    if (current === undefined || published.pending() !== undefined) return
+    const { vault } = this.keyring
+    const { epoch } = certificateOf(this.keyring)
+    const heads = answers.flatMap((answer) => answer.heads.map(({ head }) => openHead(head)))
+    const replaced = heads.filter((head) => head.vault === vault && head.epoch < epoch)
+    const highest = Math.max(0, ...replaced.map((head) => head.sequence))
+    const sequence = Math.min(highest, current.sequence + SEQUENCE_JUMP_MAX - 1)
+    if (sequence > current.sequence) published.set('published', { ...current, sequence })
   }
 
   /**
@@ -200,6 +249,30 @@ export class VaultSession {
         'be listed and restored; to back up from here again, run "cairn recover" with the 24 words ' +
         'into a new home',
     )
+  }
+
+  /**
+   * As of the last refresh: nothing is taken away on the word of peers that went back behind their own.
+   *
+   * @throws {RollbackError}
+   */
+  assertNoRollback(): void {
+    if (this.#heads !== undefined) assertNoRollback(this.#heads)
+  }
+
+  /** Peers that were away when the newest head was published get it now. */
+  async #tellHead(
+    grid: GridLink['grid'],
+    newest: NewestHead | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.#heads === undefined) return
+    const kept = await this.stores.published.keptHead()
+    const isOurs =
+      kept !== undefined && (newest === undefined || isBeyond(openHead(kept), newest.head))
+    const bytes = isOurs ? kept : newest?.bytes
+    if (bytes === undefined) return
+    this.stores.marks.note(await tellHead(grid, bytes, lackingPeers(this.#heads), signal))
   }
 
   /** A head that was on its way when the backupdb was lost: all it names is safe, so it counts. */

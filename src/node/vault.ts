@@ -16,6 +16,7 @@ import {
 } from '../../protocol/keys.ts'
 import { SEED_SIZE } from '../../protocol/signing.ts'
 import { rootToWords } from '../../protocol/words.ts'
+import { assertEntropy } from '../base/entropy.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -36,11 +37,13 @@ interface VaultPorts {
 /**
  * @param keepWords - gives the words to the person, before anything rests on them
  * @throws {VaultExistsError}
+ * @throws {EntropyError}
  */
 export async function createVault(
   { clock, random, disk }: VaultPorts,
   keepWords: (words: readonly string[]) => Promise<void> = async () => undefined,
 ): Promise<{ words: string[] }> {
+  assertEntropy(random)
   await assertNoKeyring(disk)
   const root = random.bytes(ROOT_SIZE)
   const words = rootToWords(root)

@@ -23,6 +23,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { HeadStore, KeptHead } from '../store/head-store.ts'
 import type { ShareStore } from '../store/share-store.ts'
+import type { Allowances } from './allowances.ts'
 import { isOwner, type FairUse } from './fair-use.ts'
 import { ownerSeenBy } from './permissions.ts'
 import type { Sightings } from './sightings.ts'
@@ -37,6 +38,10 @@ export interface AnswerParts {
   readonly sightings: Sightings
 }
 
+interface Parts extends AnswerParts {
+  readonly allowances: Allowances
+}
+
 /** A response, and the bytes that follow it. */
 export interface Answer {
   readonly response: Response
@@ -45,7 +50,7 @@ export interface Answer {
 
 /** @throws {FormatError} for a request that cannot be met as it is */
 export async function answer(
-  parts: AnswerParts,
+  parts: Parts,
   member: Member,
   request: Exclude<Request, { type: 'put' | 'join' }>,
 ): Promise<Answer> {
@@ -78,9 +83,9 @@ export async function answer(
     case 'seen':
       return { response: seen(parts, request) }
     case 'news':
-      return { response: await hear(parts, request) }
+      return { response: await hear(parts, member, request) }
     default:
-      return { response: await exchangeRoster(parts, request) }
+      return { response: await exchangeRoster(parts, member, request) }
   }
 }
 
@@ -89,17 +94,18 @@ export function refuse(code: ErrorCode, message: string): Response {
 }
 
 async function status(parts: AnswerParts, member: Member): Promise<Response> {
-  const { capacity, free } = await parts.shareStore.space()
+  const { shareStore, fairUse } = parts
+  const { capacity, free } = await shareStore.space()
   const { role, vault, quota } = member
   const common = { type: 'status', capacity, free, now: parts.clock.now() } as const
   if (role === 'peer' || vault === undefined) return { ...common, used: 0 }
-  const used = parts.shareStore.used(vault)
-  const helpers = parts.shareStore.leases.helpers.of(vault).map(({ peer, heardAt }) => ({
+  const helpers = shareStore.leases.helpers.of(vault).map(({ peer, heardAt }) => ({
     peer: publicKeyOf(peer),
     at: Math.max(0, heardAt),
   }))
   const told = helpers.length === 0 ? {} : { helpers: helpers.slice(0, HELPERS_MAX) }
-  return { ...common, used, ...parts.fairUse.statusOf(vault, quota), ...told }
+  const used = shareStore.used(vault)
+  return { ...common, used, ...fairUse.statusOf(vault, quota), ...told }
 }
 
 async function have(
@@ -227,10 +233,13 @@ function seen({ roster, sightings }: AnswerParts, request: RequestOf<'seen'>): R
 }
 
 async function exchangeRoster(
-  { roster }: AnswerParts,
+  { roster, allowances }: Parts,
+  member: Member,
   request: RequestOf<'roster'>,
 ): Promise<Response> {
-  await roster.merge(request.statements)
+  // What is left out comes again with the next exchange.
+  const news = roster.unknown(request.statements)
+  await roster.merge(news.slice(0, allowances.statements(member.peer, news.length)))
   return { type: 'roster', statements: roster.statementsBeside(request.statements) }
 }
 
@@ -249,8 +258,15 @@ function holdings({ fairUse }: AnswerParts, member: Member): Response {
   return refuse('not-admitted', 'what is held for whom is shown to the owner of this peer')
 }
 
-async function hear({ roster }: AnswerParts, request: RequestOf<'news'>): Promise<Response> {
-  const count = await roster.merge(request.statements)
+async function hear(
+  { roster, allowances }: Parts,
+  member: Member,
+  request: RequestOf<'news'>,
+): Promise<Response> {
+  // What is left out comes with the next exchange of rosters.
+  const news = roster.unknown(request.statements)
+  const taken = news.slice(0, allowances.statements(member.peer, news.length))
+  const count = await roster.merge(taken)
   return { type: 'heard', count, digest: roster.digest() }
 }
 

@@ -10,10 +10,12 @@
 
 import { FormatError } from '../../protocol/errors.ts'
 import { vaultIdFromBytes, type VaultId } from '../../protocol/ids.ts'
+import { LEAF_SIZES } from '../../protocol/manifest.ts'
 import {
   decodeRequest,
   encodeResponse,
   PROTOCOL,
+  READ_SIZE_MAX,
   UnknownMessageError,
   type Request,
   type RequestOf,
@@ -21,17 +23,21 @@ import {
 } from '../../protocol/messages.ts'
 import type { Member } from '../../protocol/roster.ts'
 import { shareLayout } from '../../protocol/share.ts'
+import { VERSIONS_PROTOCOL } from '../../protocol/versions.ts'
 import { linkSignals, orAbort } from '../base/abort.ts'
 import { toDatabaseError } from '../base/database-error.ts'
 import type { PaceLimits } from '../base/deadline.ts'
 import { CairnError, DiskError, DiskFullError } from '../base/errors.ts'
+import { tellVersions } from '../grid/peer-versions.ts'
 import { MessageStream } from '../grid/message-stream.ts'
 import type { Log } from '../ports/log.ts'
 import type { ByteStream, Network, PeerId } from '../ports/network.ts'
 import type { NoRoom } from '../store/share-room.ts'
 import type { ShareUpload } from '../store/share-upload.ts'
+import { Allowances } from './allowances.ts'
 import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.ts'
 import type { InviteDesk } from './invite-desk.ts'
+import { Lanes, type Lane } from './lanes.ts'
 import { isAllowed } from './permissions.ts'
 import { RepairGrants } from './repair-grants.ts'
 
@@ -41,11 +47,22 @@ export const STREAMS_PER_PEER_MAX = 16
 /** Streams of all members together; each may hold 1 MiB of an answer. */
 export const STREAMS_MAX = 128
 
+/** Streams that each member gets even so, or eight who fill theirs would keep everybody else out. */
+export const STREAMS_PER_PEER_SURE = 4
+
 /** A stream without a request is closed after a minute, one whose request trickles soon after. */
 const REQUEST: PaceLimits = { idleMs: 60_000, totalMs: 90_000 }
 
 /** Bodies and answers move at 4 KiB/s on average once 30 s have passed. */
 const BODY: PaceLimits = { idleMs: 60_000, rateMin: 4096, graceMs: 30_000 }
+
+const BUSY = refuse('busy', 'you asked for more than your part here; come again later')
+
+/** What a guest asks for is looked at with care: as much work as a message of so many bytes. */
+const GUEST_COST = 160 * 1024
+
+/** A read names leaves; how large they are is known once their manifest is looked at. */
+const LEAF_SIZE_MAX = Math.max(...LEAF_SIZES)
 
 /** Work on our own disk may take as long as it takes; this only ends what hangs for good. */
 const ANSWER: PaceLimits = { idleMs: 60_000 }
@@ -58,6 +75,8 @@ export interface PeerServiceParts extends AnswerParts {
 
 export class PeerService {
   readonly #parts: PeerServiceParts
+  readonly #allowances: Allowances
+  readonly #lanes: Lanes
   readonly #grants: RepairGrants
   readonly #streams = new Map<PeerId, number>()
   #signal: AbortSignal = AbortSignal.abort(new Error('the service does not run yet'))
@@ -65,14 +84,29 @@ export class PeerService {
 
   constructor(parts: PeerServiceParts) {
     this.#parts = parts
+    const held = (vault: VaultId) => parts.shareStore.used(vault)
+    this.#allowances = new Allowances({ clock: parts.clock, held })
+    this.#lanes = new Lanes(parts.clock)
     this.#grants = new RepairGrants(parts)
+  }
+
+  /** Streams open now, of everybody. */
+  get streamCount(): number {
+    return [...this.#streams.values()].reduce((sum, each) => sum + each, 0)
+  }
+
+  /** Streams that a member has open now. */
+  streamsOf(peer: PeerId): number {
+    return this.#streams.get(peer) ?? 0
   }
 
   /** Take streams from now on; until `run` is called they are refused. */
   async start(): Promise<void> {
     if (this.#isServing) return
     this.#isServing = true
-    await this.#parts.network.serve(PROTOCOL, (stream) => this.#serve(stream))
+    const { network, clock } = this.#parts
+    await network.serve(PROTOCOL, (stream) => this.#serve(stream))
+    await network.serve(VERSIONS_PROTOCOL, (stream) => tellVersions(stream, clock, this.#signal))
   }
 
   /**
@@ -102,8 +136,8 @@ export class PeerService {
     if (!this.#mayConnect(remote)) return await this.#parts.network.hangUp(remote)
     const messages = new MessageStream(stream, this.#parts.clock)
     const count = this.#streams.get(remote) ?? 0
-    const total = [...this.#streams.values()].reduce((sum, each) => sum + each, 0)
-    if (count >= STREAMS_PER_PEER_MAX || total >= STREAMS_MAX) {
+    const isFull = this.streamCount >= STREAMS_MAX && count >= STREAMS_PER_PEER_SURE
+    if (count >= STREAMS_PER_PEER_MAX || isFull) {
       await this.#respond(messages, refuse('busy', 'too many streams'), signal)
       return await messages.end()
     }
@@ -142,7 +176,14 @@ export class PeerService {
     if (member === undefined) return await this.#answerGuest(messages, payload, signal)
     this.#parts.sightings.heard(member.peer)
     try {
+      const allowances = this.#allowances
+      if (!(await allowances.message(member.peer, payload.length, signal))) {
+        return await this.#respond(messages, BUSY, signal)
+      }
       const request = decodeRequest(payload)
+      if (!(await allowances.request(member, request, signal))) {
+        return await this.#respond(messages, BUSY, signal)
+      }
       if (request.type === 'join' || !isAllowed(member, request)) {
         const why = `a ${member.role} may not ask for ${request.type} here`
         return await this.#respond(messages, refuse('not-admitted', why), signal)
@@ -164,6 +205,9 @@ export class PeerService {
     const { invites } = this.#parts
     const { remote } = messages
     try {
+      if (!(await this.#allowances.message(remote, payload.length + GUEST_COST, signal))) {
+        return await this.#respond(messages, BUSY, signal)
+      }
       const request = invites.isGuest(remote) ? decodeRequest(payload) : undefined
       if (request?.type !== 'join') {
         await this.#respond(messages, refuse('not-admitted', 'not a member of this grid'), signal)
@@ -202,8 +246,20 @@ export class PeerService {
     signal: AbortSignal,
   ): Promise<boolean> {
     if (request.type === 'put') return await this.#put(messages, member, request, signal)
-    const { response, body } = await answer(this.#parts, member, request)
-    return await this.#respond(messages, response, signal, body)
+    const parts = { ...this.#parts, allowances: this.#allowances }
+    const isRead = request.type === 'read'
+    const size = isRead ? Math.min(READ_SIZE_MAX, request.count * LEAF_SIZE_MAX) : 0
+    const send = (lane: Lane) =>
+      this.#lanes.answer(lane, signal, async () => {
+        const { response, body } = await answer(parts, member, request)
+        if (isRead && lane === 'foreground')
+          this.#allowances.unread(member.peer, size - (body?.length ?? 0))
+        return await this.#respond(messages, response, signal, body, lane)
+      })
+    // A turn ends when the answer is on its way: one who reads slowly waits for himself.
+    if (!isRead) return await send('foreground')
+    const isGiven = await this.#allowances.read(member, size, signal, send)
+    return isGiven ?? (await this.#respond(messages, BUSY, signal))
   }
 
   async #put(
@@ -227,12 +283,13 @@ export class PeerService {
       return await this.#respond(messages, refusal, signal)
     }
     let refusal: Response | undefined
-    let outcome: Response
+    let outcome: Response | undefined
     try {
       await this.#respond(messages, { type: 'go' }, signal)
       refusal = await this.#receive(messages, upload, request.bodySize, signal)
       outcome = refusal ?? (await this.#commit(upload, messages.remote))
     } finally {
+      if (outcome?.type !== 'stored') this.#allowances.wasted(messages.remote, upload.received)
       await upload.close()
     }
     if (refusal !== undefined) return await this.#breakOff(messages, refusal, signal)
@@ -254,7 +311,10 @@ export class PeerService {
   ): Promise<Response | undefined> {
     return await messages.within(BODY, signal, async () => {
       try {
-        for await (const part of messages.receiveBody(size)) await upload.write(part)
+        for await (const part of messages.receiveBody(size)) {
+          this.#lanes.arrived(part.length)
+          await upload.write(part)
+        }
         return undefined
       } catch (error) {
         return this.#refusal(error, messages.remote)
@@ -285,10 +345,17 @@ export class PeerService {
     response: Response,
     signal: AbortSignal,
     body?: Uint8Array,
+    lane: Lane = 'foreground',
   ): Promise<true> {
     await messages.within(body === undefined ? ANSWER : BODY, signal, async () => {
       await messages.send(encodeResponse(response))
-      for await (const _ of messages.sendBody(body ?? new Uint8Array(0)));
+      let left = body?.length ?? 0
+      if (body === undefined || left === 0) return
+      await this.#lanes.begin(lane, signal)
+      for await (const size of messages.sendBody(body)) {
+        left -= size
+        if (left > 0) await this.#lanes.begin(lane, signal)
+      }
     })
     return true
   }

@@ -4,7 +4,7 @@
  *     device     everything for its own vault, and who was seen
  *     recovery   reads of its own vault, and roster statements
  *     peer       reads of every vault, to check and repair; it sees ciphertext; credits, and who was seen.
- *                With a vault's repair grant (repair-grants.ts) also that vault's lease, adoptions and shares
+ *                With a vault's repair grant (repair-grants.ts) also its lease, adoptions and shares
  *     invite     status and roster, to come in
  *
  * What a peer holds for whom is told to devices of its owner only: see answers.ts.

@@ -48,6 +48,7 @@ export interface Network {
    *
    * @param addresses - multiaddrs to try, best first; a trailing `/p2p/…` is allowed and checked
    * @throws {PeerUnreachableError} nobody answered there, or somebody else did
+   * @throws {ProtocolNotServedError} the peer answered, and does not serve the protocol
    * @throws the signal's reason once it aborts
    */
   dial(

@@ -26,7 +26,11 @@ export class HeadOutOfReachError extends RecoveryError {
 
 export interface HeadAnswer {
   readonly peer: PeerId
-  readonly heads: readonly { readonly head: Uint8Array }[]
+  readonly heads: readonly {
+    readonly head: Uint8Array
+    /** Its own, for that head. */
+    readonly receipt?: Uint8Array
+  }[]
 }
 
 export interface NewestHead {

@@ -58,7 +58,7 @@ const SECOND = `
 `
 
 /** Version 3: fair use. What was held before counts from the moment it is opened. */
-const THIRD = `
+const FAIR_USE = `
   -- Bytes held for each vault over time (byte-days.ts).
   CREATE TABLE byte_accounts (
     vault TEXT PRIMARY KEY,
@@ -103,7 +103,7 @@ const THIRD = `
  * Version 3 too: a provisional share goes some time after its vault did without it, and not before. What was
  * there waits for the vault's next word.
  */
-const THIRD_ALSO = `
+const FORGONE = `
   ALTER TABLE shares ADD COLUMN forgone_age INTEGER;  -- of this peer, ms; NULL: the vault may need it
   DROP INDEX shares_provisional;
   CREATE INDEX shares_provisional ON shares (vault) WHERE adopted_by IS NULL;
@@ -127,8 +127,8 @@ export function prepareAccounts(database: DatabaseSync): void {
   inTransaction(database, () => {
     if (version < 1) database.exec(FIRST)
     if (version < 2) database.exec(SECOND)
-    database.exec(THIRD)
-    database.exec(THIRD_ALSO)
+    database.exec(FORGONE)
+    database.exec(FAIR_USE)
     database.exec(`UPDATE accounts_schema SET version = ${SCHEMA_VERSION}`)
   })
 }

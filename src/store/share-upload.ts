@@ -48,6 +48,11 @@ export class ShareUpload {
     this.#block = new Uint8Array(0)
   }
 
+  /** Bytes of the piece that came so far. */
+  get received(): number {
+    return this.#received
+  }
+
   /**
    * Take the next bytes of the piece; they are copied.
    *

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { Socket } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -128,6 +128,31 @@ describe('Libp2pNetwork', () => {
     const served = outcomes.filter(({ status }) => status === 'fulfilled').length
     expect(served).toBeGreaterThanOrEqual(100)
     await collect((await client.dial(server.self, PROTOCOL, server.addresses(), never())).source)
+  })
+
+  it('W06: goes on with a transfer while strangers hold half-open connections', async () => {
+    const [server, client] = [await makeNode({}), await makeNode({ listen: [] })]
+    server.gate(() => true)
+    const bytes = noise(8 * 1024 * 1024)
+    await server.serve(PROTOCOL, async (stream) => {
+      for (let at = 0; at < bytes.length; at += 65_536)
+        await stream.write(bytes.subarray(at, at + 65_536))
+      await stream.end()
+    })
+    const stream = await client.dial(server.self, PROTOCOL, server.addresses(), never())
+    const collected = collect(stream.source)
+    const port = Number(/\/tcp\/(\d+)/.exec(server.addresses()[0] ?? '')?.[1])
+    const strangers = Array.from({ length: 400 }, () => {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => undefined)
+      return socket
+    })
+    onTestFinished(() => strangers.forEach((socket) => socket.destroy()))
+    const received = await collected
+    expect(received.length).toBe(bytes.length)
+    // What is open stays open; it is newcomers who wait for a place.
+    const again = await client.dial(server.self, PROTOCOL, [], never())
+    expect((await collect(again.source)).length).toBe(bytes.length)
   })
 
   it('gives plain arrays, whose slices are copies', async () => {

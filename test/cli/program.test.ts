@@ -16,6 +16,7 @@ const COMMANDS = [
   ['join'],
   ['backup'],
   ['snapshots'],
+  ['heads'],
   ['ls'],
   ['history'],
   ['pin'],

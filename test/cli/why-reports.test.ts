@@ -185,6 +185,7 @@ const status: ClientStatus = {
   spool: { packs: 0, bytes: 0 },
   settling: 0,
   placed: { whole: 1204, settling: 3, unsafe: 0 },
+  evidence: [],
   helpers: [],
   lastCheck: {
     checkedAt: NOW - 5 * DAY,

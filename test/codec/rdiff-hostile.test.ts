@@ -46,7 +46,7 @@ describe('a bad delta is an error', () => {
     ['with a literal of 2⁵² bytes that are missing', `${MAGIC}440010000000000000aabb`],
     ['that makes more than it may', `${MAGIC}4a000003e8 01ff 00`],
     ['that makes more than it may by literals', `${MAGIC}4a000003e7 02ffff 00`],
-  ])('%s', async ([, hex]) => {
+  ])('H12: %s', async ([, hex]) => {
     await expect(patch([fromHex(hex!.replaceAll(' ', ''))], 1000)).rejects.toThrow(BadDeltaError)
   })
 
@@ -84,7 +84,7 @@ describe('a bad delta is an error', () => {
     ])
   })
 
-  it('if the old file is shorter than it says', async () => {
+  it('H12: if the old file is shorter than it says', async () => {
     const base = { size: 1000, read: () => Promise.resolve(new Uint8Array(5)) }
     const delta = stream([fromHex(`${MAGIC}4500ff00`)])
     await expect(collect(applyDelta(base, delta, { sizeMax: 999 }))).rejects.toThrow(BadDeltaError)

@@ -16,7 +16,7 @@ import {
 import { HOME, noise, TestVault } from '../support/test-vault.ts'
 
 describe('a chain of which one delta is lost', () => {
-  it('is rebuilt around it from the file that is here; what needs the delta waits for it', () =>
+  it('H10: is rebuilt around it from the file that is here; what needs the delta waits for it', () =>
     tell(async (vault) => {
       const days = await diary(vault, 6)
       const bringBack = hide(vault, [(await packsOf(vault, 'delta'))[2]!])
@@ -39,7 +39,7 @@ describe('a chain of which one delta is lost', () => {
       await expectAll(vault, days)
     }))
 
-  it('is left as it is where the file is gone, and named; all others are rebuilt', () =>
+  it('H10: is left as it is where the file is gone, and named; all others are rebuilt', () =>
     tell(async (vault) => {
       const days = await diary(vault, 4)
       const bringBack = hide(vault, [(await packsOf(vault, 'delta'))[1]!])
@@ -70,7 +70,7 @@ describe('a chain of which one delta is lost', () => {
 })
 
 describe('a chain whose original is lost', () => {
-  it('has its newest version whole again from the file that is here', () =>
+  it('H10: has its newest version whole again from the file that is here', () =>
     tell(async (vault) => {
       const days = await diary(vault, 4)
       const bringBack = hide(vault, [(await packsOf(vault, 'data'))[0]!])

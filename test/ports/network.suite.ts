@@ -2,7 +2,11 @@
 
 import { describe, expect, it } from 'vitest'
 
-import { PeerUnreachableError, StreamResetError } from '../../src/base/errors.ts'
+import {
+  PeerUnreachableError,
+  ProtocolNotServedError,
+  StreamResetError,
+} from '../../src/base/errors.ts'
 import type { ByteStream, Network } from '../../src/ports/network.ts'
 import { collect, inRealTime, join, noise, same, text } from './story.ts'
 import type { RunStory } from './story.ts'
@@ -317,14 +321,14 @@ export function networkSuite(
     )
 
     it(
-      'a protocol nobody serves is refused',
+      'W13: a protocol nobody serves is told apart from all other trouble, at the dial',
       story(async ({ alice, bob }) => {
-        const dialing = alice.dial(bob.self, '/cairn/none', bob.addresses(), never())
-        const outcome = dialing.then((stream) => collect(stream.source))
-        await expect(outcome).rejects.toThrow(/./)
-        await expect(outcome).rejects.toSatisfy(
-          (error) => error instanceof PeerUnreachableError || error instanceof StreamResetError,
-        )
+        await bob.serve(PROTOCOL, async (stream) => send(stream, text('hello')))
+        for (const addresses of [bob.addresses(), []]) {
+          const dialing = alice.dial(bob.self, '/cairn/none', addresses, never())
+          await expect(dialing).rejects.toBeInstanceOf(ProtocolNotServedError)
+        }
+        expect(await exchange(alice, bob)).toEqual(text('hello'))
       }),
     )
 

@@ -83,7 +83,7 @@ describe('caps', () => {
     expect(() => decodeCap('a'.repeat(TYPED_TEXT_SIZE_MAX + 1))).toThrow(FormatError)
   })
 
-  it('of one type do not pass for another (K07)', () => {
+  it('K07: of one type do not pass for another', () => {
     for (const given of all) {
       expect(requireCap(encodeCap(given), given.type)).toEqual(given)
       for (const wanted of all) {
@@ -100,7 +100,7 @@ describe('caps', () => {
     expect(ledgerKeyOf({ ...read })).toEqual(ledgerKeyOf({ ...repair }))
   })
 
-  it('for repair and verification hold no key that reads, nor one it follows from (K08)', () => {
+  it('K08: for repair and verification hold no key that reads, nor one it follows from', () => {
     const secrets = [
       keys.readSecret,
       keys.vaultKey.seed,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { concat, utf8 } from '../../protocol/bytes.ts'
+import { concat, toHex, utf8 } from '../../protocol/bytes.ts'
 import { encodeCbor } from '../../protocol/cbor.ts'
 import { FormatError, VersionError } from '../../protocol/errors.ts'
 import { sha256 } from '../../protocol/hash.ts'
@@ -13,7 +13,9 @@ import {
   openReceipt,
   openRoot,
   sealLedger,
+  sealLedgerSafely,
   sealRoot,
+  sealRootSafely,
   SEQUENCE_JUMP_MAX,
   SEQUENCE_MAX,
   signHead,
@@ -62,25 +64,25 @@ describe('heads', () => {
     expect(bytes.length).toBeLessThanOrEqual(768)
   })
 
-  it('with any bit flipped are refused (H05)', () => {
+  it('H05: with any bit flipped are refused', () => {
     for (const changed of everyBitFlipped(bytes)) {
       expect(() => openHead(changed)).toThrow(FormatError)
     }
   })
 
-  it('cut anywhere, or with a byte more, are refused (H05)', () => {
+  it('H05: cut anywhere, or with a byte more, are refused', () => {
     for (let size = 0; size < bytes.length; size += 1) {
       expect(() => openHead(bytes.subarray(0, size))).toThrow(FormatError)
     }
     expect(() => openHead(concat(bytes, Uint8Array.of(0)))).toThrow(FormatError)
   })
 
-  it('signed by a key without a certificate are refused (H05)', () => {
+  it('H05: signed by a key without a certificate are refused', () => {
     expect(() => signHead(head(), person(77).key)).toThrow(FormatError)
     expect(() => openHead(forged(person(77)))).toThrow(WrongSignerError)
   })
 
-  it('signed for another purpose are refused (H05)', () => {
+  it('H05: signed for another purpose are refused', () => {
     expect(() => openHead(forged(device, 'cairnrc1'))).toThrow(WrongSignerError)
     expect(openHead(forged(device)).sequence).toBe(1)
   })
@@ -97,7 +99,7 @@ describe('heads', () => {
     expect(() => headBytes({ vault: vaultPapers(2).vault })).toThrow(FormatError)
   })
 
-  it('have a sequence from 1 to 2^43 − 1 (H04)', () => {
+  it('H04: have a sequence from 1 to 2^43 − 1', () => {
     const previous = sha256(utf8('before'))
     for (const sequence of [
       0,
@@ -153,7 +155,7 @@ describe('an order of heads', () => {
     expect(compareHeads(fifth, fifth)).toBe('same')
   })
 
-  it('does not go back (H01, H04)', () => {
+  it('H01 H04: does not go back', () => {
     expect(compareHeads(fifth, after(4))).toBe('stale')
     expect(compareHeads(after(SEQUENCE_MAX), fifth)).toBe('stale')
   })
@@ -182,7 +184,7 @@ describe('an order of heads', () => {
     expect(compareHeads(sixth, after(7, sixth.id))).toBe('stale')
   })
 
-  it('does not jump, so that nobody burns its range (H04)', () => {
+  it('H04: does not jump, so that nobody burns its range', () => {
     expect(compareHeads(fifth, after(5 + SEQUENCE_JUMP_MAX))).toBe('next')
     expect(compareHeads(fifth, after(5 + SEQUENCE_JUMP_MAX + 1))).toBe('jump')
     expect(compareHeads(fifth, after(SEQUENCE_MAX))).toBe('jump')
@@ -208,7 +210,7 @@ describe('what a head names', () => {
     expect(openLedger(opened, ledgerKey)).toEqual(pointer)
   })
 
-  it('does not open with another key: who may repair finds no root (K08)', () => {
+  it('K08: does not open with another key: who may repair finds no root', () => {
     expect(() => openRoot(opened, ledgerKey)).toThrow(SealedFieldError)
     expect(() => openLedger(opened, headKey)).toThrow(SealedFieldError)
     expect(() => openRoot(opened, contentSecret)).toThrow(SealedFieldError)
@@ -234,6 +236,24 @@ describe('what a head names', () => {
     }
   })
 
+  it('K04: has a nonce of its own, though the random generator gives the same bytes again', () => {
+    const chance = nonce
+    const other: Reference = { ...reference, offset: 35 }
+    const seals = [
+      sealRootSafely(reference, headKey, { vault, sequence: 7, chance }),
+      sealRootSafely(reference, headKey, { vault, sequence: 8, chance }),
+      sealRootSafely(other, headKey, { vault, sequence: 7, chance }),
+      sealRootSafely(reference, new Uint8Array(32).fill(1), { vault, sequence: 7, chance }),
+      sealLedgerSafely(pointer, headKey, { vault, sequence: 7, chance }),
+      sealLedgerSafely(pointer, headKey, { vault, sequence: 8, chance }),
+    ]
+    const nonces = seals.map((sealed) => toHex(sealed.subarray(0, 24)))
+    expect(new Set(nonces).size).toBe(seals.length)
+    const again = sealRootSafely(reference, headKey, { vault, sequence: 7, chance })
+    expect(again, 'the same field is the same bytes').toEqual(seals[0])
+    expect(openRoot({ vault, sequence: 7, root: again }, headKey)).toEqual(reference)
+  })
+
   it('needs a nonce of 24 bytes', () => {
     const short = { ...place, nonce: new Uint8Array(12) }
     expect(() => sealRoot(reference, headKey, short)).toThrow(FormatError)
@@ -255,13 +275,13 @@ describe('receipts', () => {
     expect(openReceipt(bytes)).toEqual(receipt)
   })
 
-  it('with any bit flipped are refused (H05)', () => {
+  it('H05: with any bit flipped are refused', () => {
     for (const changed of everyBitFlipped(bytes)) {
       expect(() => openReceipt(changed)).toThrow(FormatError)
     }
   })
 
-  it('are signed by nobody but their peer (H05)', () => {
+  it('H05: are signed by nobody but their peer', () => {
     expect(() => signReceipt(receipt, person(31).key)).toThrow(FormatError)
     const body = encodeCbor({
       ...receipt,

@@ -55,7 +55,7 @@ describe('invites', () => {
     expect(() => decodeInvite(text.slice(0, -9))).toThrow(BadChecksumError)
   })
 
-  it('are not caps (K07)', () => {
+  it('K07: are not caps', () => {
     const cap = encodeCap({ type: 'verify', packs: [packId(utf8('one'))] })
     expect(() => decodeInvite(cap)).toThrow(CapTooWeakError)
   })

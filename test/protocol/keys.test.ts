@@ -101,7 +101,7 @@ describe('signatures', () => {
     )
   })
 
-  it('do not hold with any bit flipped, nor cut, nor with the order of the group added (H05)', () => {
+  it('H05: do not hold with any bit flipped, nor cut, nor with the order of the group added', () => {
     const key = signingKeyFromSeed(new Uint8Array(32).fill(6))
     const signature = sign(key, 'cairn/test', utf8('words'))
     const others = [
@@ -167,7 +167,7 @@ describe('certificates', () => {
     })
   })
 
-  it('with any bit flipped are refused (H05)', () => {
+  it('H05: with any bit flipped are refused', () => {
     for (const changed of everyBitFlipped(certificate)) {
       expect(() => openCertificate(changed, vault)).toThrow(FormatError)
     }
@@ -177,7 +177,7 @@ describe('certificates', () => {
     expect(() => openCertificate(certificate, vaultPapers(2).vault)).toThrow(FormatError)
   })
 
-  it('signed by another key than the vault they name are refused (H05)', () => {
+  it('H05: signed by another key than the vault they name are refused', () => {
     const forged = issueCertificate(
       { seed: device.key.seed, publicKey: keys.vaultKey.publicKey },
       { device: deviceIdFromBytes(device.key.publicKey), epoch: 1, issuedAt: START },

@@ -70,7 +70,7 @@ describe('statements', () => {
     }
   })
 
-  it('are signed by their issuer and for this purpose (H05)', () => {
+  it('H05: are signed by their issuer and for this purpose', () => {
     expect(() => signStatement(statement, ann.key)).toThrow(FormatError)
     const body = bytes.subarray(72)
     for (const signature of [

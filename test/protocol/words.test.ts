@@ -26,7 +26,7 @@ describe('words', () => {
     expect(rootToWords(new Uint8Array(32).fill(0xff)).join(' ')).toBe(`${'zoo '.repeat(23)}vote`)
   })
 
-  it('are read however a person wrote them down (K02)', () => {
+  it('K02: are read however a person wrote them down', () => {
     const layouts = [
       words.join('  \t '),
       words.join('\n'),
@@ -49,7 +49,7 @@ describe('words', () => {
     expect(layouts.map(wordsToRoot)).toEqual(layouts.map(() => root))
   })
 
-  it('name the word that is not in the list, and what it may have been (K02)', () => {
+  it('K02: name the word that is not in the list, and what it may have been', () => {
     const error = failure(words.with(16, 'abandom').join(' '))
     expect(error).toMatchObject({ reason: 'unknown-word', position: 17, word: 'abandom' })
     expect(error.suggestions[0]).toBe('abandon')
@@ -72,19 +72,19 @@ describe('words', () => {
     expect(failure(words.with(0, 'x').join(' ')).suggestions).toEqual([])
   })
 
-  it('with one changed for another word of the list, mostly do not agree (K02)', () => {
+  it('K02: with one changed for another word of the list, mostly do not agree', () => {
     const error = failure(words.with(5, words[5] === 'zoo' ? 'able' : 'zoo').join(' '))
     expect(error).toMatchObject({ reason: 'checksum', position: undefined, suggestions: [] })
     expect(error.message).toMatch(/every word is known/)
     expect(error.cause).toBeUndefined()
   })
 
-  it('with two swapped mostly do not agree (K02)', () => {
+  it('K02: with two swapped mostly do not agree', () => {
     const swapped = words.with(2, words[3] ?? '').with(3, words[2] ?? '')
     expect(failure(swapped.join(' ')).reason).toBe('checksum')
   })
 
-  it('too few or too many are counted (K02)', () => {
+  it('K02: too few or too many are counted', () => {
     for (const count of [0, 1, 12, 23, 25, 48]) {
       const error = failure([...words, ...words].slice(0, count).join(' '))
       expect(error.reason).toBe('count')

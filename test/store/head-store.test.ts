@@ -100,6 +100,36 @@ describe('a head store', () => {
     })
   })
 
+  it('K12: takes nothing of a device that another replaced, after a restart and a power cut too', async () => {
+    for (let cutAt = 0; cutAt < 60; cutAt += 1) {
+      const isOver = await onMachine(async (open, machine) => {
+        const first = await open()
+        await first.publish(maker.head(1))
+        machine.diskTrouble.onStep = ({ index }) => (index === cutAt ? 'cut' : 'pass')
+        let isAcknowledged = false
+        const successor = maker.head(2, { previous: sha256(maker.head(1)), epoch: 2 })
+        const story = machine.run(async (ports) => {
+          const store = await openStore(ports)
+          isAcknowledged = (await store.publish(successor)).type === 'kept'
+        })
+        await story.catch(() => undefined)
+        machine.crash('power')
+        machine.diskTrouble.onStep = undefined
+        machine.boot()
+        const again = await open()
+        const isKept = sequencesOf(again).includes(2)
+        if (isAcknowledged) expect(isKept).toBe(true)
+        const revoked = [maker.head(2, { writtenAt: 9 }), maker.head(3), maker.head(900)]
+        for (const head of isKept ? revoked : []) {
+          expect(await again.publish(head)).toEqual({ type: 'stale-head' })
+        }
+        return isAcknowledged
+      }, cutAt)
+      if (isOver) return
+    }
+    throw new Error('one head takes fewer steps than that')
+  })
+
   it('takes nothing that vault and device did not sign', async () => {
     await onMachine(async (open) => {
       const store = await open()

@@ -104,7 +104,7 @@ describe('a keyring', () => {
     })
   })
 
-  it('that is absent is told from one that is damaged, and neither is written over', async () => {
+  it('K11: that is absent is told from one that is damaged, and neither is written over', async () => {
     await onMachine(async ({ disk }, { volume }) => {
       await expect(readKeyring(disk)).rejects.toBeInstanceOf(VaultNotFoundError)
       await createKeyring(disk, keyring)
@@ -112,6 +112,23 @@ describe('a keyring', () => {
       if (node instanceof VolumeFile) node.rot(800)
       await expect(readKeyring(disk)).rejects.toBeInstanceOf(KeyringDamagedError)
       await expect(createKeyring(disk, keyring)).rejects.toBeInstanceOf(VaultExistsError)
+    })
+  })
+
+  it('K11: cut short at any byte is damaged, stays as it is, and nothing takes its place', async () => {
+    await onMachine(async ({ disk }, machine) => {
+      await createKeyring(disk, keyring)
+      const whole = machine.volume.save()
+      const [file] = whole
+      for (let size = 0; size < (file?.bytes.length ?? 0); size += 7) {
+        const cut = { path: file?.path ?? '', bytes: file!.bytes.slice(0, size) }
+        machine.volume.become([cut])
+        await expect(readKeyring(disk)).rejects.toThrow(/damaged: move it aside/)
+        await expect(createKeyring(disk, keyring)).rejects.toBeInstanceOf(VaultExistsError)
+        expect(machine.volume.save()).toEqual([cut])
+      }
+      machine.volume.become(whole)
+      expect(await readKeyring(disk)).toEqual(keyring)
     })
   })
 

@@ -12,6 +12,7 @@ import {
   type BackupRequest,
   type BackupSummary,
   type ClientPorts,
+  type RecoverSummary,
   type RestoreSummary,
 } from '../../src/node/client.ts'
 import { Friends } from '../../sim/grid.ts'
@@ -157,11 +158,11 @@ export class TestVault {
    *
    * @param more.head - as that head left the vault
    */
-  async recoverElsewhere(more: { readonly head?: number } = {}): Promise<void> {
+  async recoverElsewhere(more: { readonly head?: number } = {}): Promise<RecoverSummary> {
     this.laptop.crash('power')
     this.#laptops += 1
     this.laptop = this.#newLaptop(`new laptop ${this.#laptops}`)
-    await this.laptop.run((ports, signal) =>
+    return await this.laptop.run((ports, signal) =>
       recover(
         clientPorts(ports),
         { words: this.words, invite: this.friends.invite, ...more },

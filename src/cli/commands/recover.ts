@@ -68,6 +68,7 @@ async function runRecover(context: Context, options: RecoverOptions): Promise<vo
       snapshots: summary.snapshots,
       peers_asked: summary.peersAsked,
       peers_answered: summary.peersAnswered,
+      head: summary.head,
       newest: summary.newest && snapshotFields(summary.newest),
     })
     const newest = summary.newest ? `, the newest of ${formatTime(summary.newest.startedAt)}` : ''
@@ -75,6 +76,7 @@ async function runRecover(context: Context, options: RecoverOptions): Promise<vo
       `recovered ${summary.snapshots} snapshots${newest}; ` +
         `${summary.peersAnswered} of ${summary.peersAsked} peers answered`,
     )
+    output.data(summary.head)
     output.say(
       `The vault is in ${home.data}. Next: cairn snapshots, cairn restore PATH --target DIR`,
     )

@@ -18,12 +18,13 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { signingKeyFromSeed, type SigningKey } from '../../../protocol/keys.ts'
 import { gridIdFromBytes, gridIdToBytes, type GridId } from '../../../protocol/roster.ts'
 import { UsageError } from '../../base/errors.ts'
-import { makePrivateFolder } from '../home.ts'
+import { NodeRandom } from '../../adapters/node-random.ts'
+import { assertEntropy } from '../../base/entropy.ts'
+import { assertPrivateFile, makePrivateFolder } from '../home.ts'
 
 /** A grid, and the words about it to begin with. */
 export interface Founding {
@@ -45,10 +46,15 @@ export class PeerStore {
     return new PeerStore(folder)
   }
 
-  /** @returns the peer's key, made at the first call */
+  /**
+   * @returns the peer's key, made at the first call
+   * @throws {KeysExposedError} others may read it
+   * @throws {EntropyError}
+   */
   key(): SigningKey {
+    assertPrivateFile(join(this.folder, 'key'))
     const known = this.#read('key')
-    const text = known ?? randomBytes(32).toString('hex')
+    const text = known ?? freshKey()
     if (!/^[0-9a-f]{64}\s*$/.test(text)) {
       throw new UsageError(`${join(this.folder, 'key')} is damaged: it should hold 64 hex digits`)
     }
@@ -139,4 +145,10 @@ export class PeerStore {
     closeSync(descriptor)
     renameSync(`${path}.new`, path)
   }
+}
+
+function freshKey(): string {
+  const random = new NodeRandom()
+  assertEntropy(random)
+  return Buffer.from(random.bytes(32)).toString('hex')
 }

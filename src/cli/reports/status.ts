@@ -6,7 +6,7 @@ import type { ClientStatus } from '../../node/client.ts'
 import { HELPER_SILENT_MS } from '../../node/run-status.ts'
 import { VERDICTS } from '../../repair/pack-health.ts'
 import { escapeLine, escapeText } from '../escape.ts'
-import { formatBytes, formatCount, formatItems, formatMoment } from '../format.ts'
+import { formatBytes, formatCount, formatItems, formatMoment, formatTime } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { describeLack, formatAge, overRecord, STANDING_WORD } from './friends.ts'
 import { VERDICT_WORDS } from './health.ts'
@@ -21,6 +21,7 @@ export function statusRecords(home: string, status: ClientStatus): JsonRecord[] 
     lastCheck,
     isCheckOverdue,
     helpers,
+    evidence,
     warnings: _,
     now: __,
     ...rest
@@ -53,11 +54,17 @@ export function statusRecords(home: string, status: ClientStatus): JsonRecord[] 
       last_helped: formatMoment(at),
       heard_by: heardBy,
     })),
+    ...evidence.map(({ kind, foundAt, words }) => ({
+      message_type: 'evidence',
+      kind,
+      found_at: formatMoment(foundAt),
+      words,
+    })),
   ]
 }
 
 export function statusLines(home: string, status: ClientStatus): string[] {
-  const { queue, spool, settling, placed, peers, now } = status
+  const { queue, spool, settling, placed, peers, evidence, now } = status
   const packs = [
     `${formatCount(placed.whole)} whole`,
     ...(placed.settling === 0 ? [] : [`${formatCount(placed.settling)} settling`]),
@@ -76,6 +83,9 @@ export function statusLines(home: string, status: ClientStatus): string[] {
     `checked   ${checkedWords(status)}`,
     `helped    ${helpedWords(status)}`,
     ...peers.map((peer) => describePeer(peer, now)),
+    ...evidence.map(
+      ({ words, foundAt }) => `evidence  ${formatTime(foundAt)}  ${escapeText(words)}`,
+    ),
   ]
 }
 
