@@ -119,6 +119,25 @@ describe('a pack of files of which some changed', () => {
       expect(fetched).toBeGreaterThan(0)
     }))
 
+  it('is right though files change while they are read', () =>
+    tell(async (vault) => {
+      letters(vault, 20, 'letters', 20 * KIB)
+      vault.write('film', noise(5_000 * KIB, 8))
+      await backUp(vault)
+      const { tree, filesTrouble } = vault.laptop
+      let edits = 0
+      filesTrouble.onStep = (_, path) => {
+        if (!tree.has(path) || tree.node(path).kind !== 'file') return
+        edits += 1
+        const node = tree.node(path)
+        tree.write(node, (edits * 7_919) % node.size, noise(1, edits))
+      }
+      const remade = await remakeAll(vault, { kind: 'data' })
+      filesTrouble.onStep = undefined
+      expect(edits).toBeGreaterThan(1)
+      expect(remade.reduce((sum, { fetched }) => sum + fetched, 0)).toBeGreaterThan(0)
+    }))
+
   it('takes a touched file for what it is', () =>
     tell(async (vault) => {
       letters(vault, 12)
@@ -158,6 +177,35 @@ describe('packs that were merged', () => {
         expect(fetched).toBeLessThanOrEqual(size + LEAF)
       }
       await sleepDays(vault, 1)
+    }))
+})
+
+describe('a walk over the tree', () => {
+  it('notes so many objects at most: of the packs that are asked for first', () =>
+    tell(async (vault) => {
+      letters(vault, 10)
+      await backUp(vault)
+      letters(vault, 10, 'more', 3 * KIB, 1)
+      await backUp(vault)
+      const noted = async (notedMax: number) => {
+        const found = await vault.laptop.run(async (ports, signal) => {
+          const session = await VaultSession.open(clientPorts(ports), signal)
+          try {
+            const { tree, node, root } = await session.openTree(signal)
+            const parts = { tree, node: node!, sequence: root!.sequence, log: ports.log }
+            const rows = session.stores.packs.encodedFrom(0).filter(({ kind }) => kind === 'data')
+            const wanted = new Map(rows.map((row) => [row.id!, [row]]))
+            return await findLocal(parts, wanted, signal, notedMax)
+          } finally {
+            await session.close()
+          }
+        })
+        return [...found.values()].map((objects) => objects.length)
+      }
+      expect(await noted(20)).toEqual([10, 10])
+      expect(await noted(19)).toEqual([10])
+      expect(await noted(10)).toEqual([10])
+      expect(await noted(7)).toEqual([7])
     }))
 })
 
