@@ -26,7 +26,9 @@ describe('fair use', () => {
     place.write('his/letter', noise(20_000, 2))
     const hers = await place.cairn(['backup', place.at('hers'), ...few], { home: 'ann' })
     expect(hers.code).toBe(0)
-    expect(hers.stderr).toMatch(/nas grants 97\.7 KiB and holds 20\d\.\d KiB more: new data is refused there from/)
+    expect(hers.stderr).toMatch(
+      /nas grants 97\.7 KiB and holds 20\d\.\d KiB more: new data is refused there from/,
+    )
     expect(hers.stderr).toContain('"cairn gc" gives their space back')
     await place.records(['backup', place.at('his'), ...few], { home: 'ben' })
 
@@ -44,7 +46,10 @@ describe('fair use', () => {
 
     const held = await place.records(['peer', 'list', '--store', place.at('nas')])
     expect(recordOf(held, 'lender')['vault']).toBe(ben)
-    expect(held.find((row) => row['vault'] === ann)).toMatchObject({ granted_by: 'floor', is_own: false })
+    expect(held.find((row) => row['vault'] === ann)).toMatchObject({
+      granted_by: 'floor',
+      is_own: false,
+    })
     const text = await place.cairn(['peer', 'list', '--store', place.at('nas')])
     expect(text.stdout).toContain('too much: refused from')
   }, 120_000)
