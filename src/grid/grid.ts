@@ -40,9 +40,6 @@ export type { Placement } from './place-pack.ts'
 export type { Survey } from './survey.ts'
 export { NotEnoughSharesError } from './read-pack.ts'
 
-/** News go to so many peers at once: a few hundred bytes each, and most of a grid. */
-const TELL_WIDTH = 64
-
 export class Grid {
   readonly #parts: GridParts
   readonly #sessions = new Map<PeerId, PeerSession>()
@@ -256,39 +253,6 @@ export class Grid {
     const sessions = () => this.#storage()
     const onRound = (round: Omit<Exchanged, 'news'>) => this.#look(round)
     return await exchangeRosters({ roster, sessions, onRound }, signal)
-  }
-
-  /**
-   * Tell statements to every peer, to all of them at once: nobody who is there waits for those who are not.
-   *
-   * @param more.only - these peers alone; one that was away a moment ago is not tried then
-   * @param more.except - not these
-   * @param more.onTold - called as soon as each of them heard
-   * @returns whom it was told, and how many of the statements were new to them
-   */
-  async tell(
-    statements: readonly Uint8Array[],
-    signal: AbortSignal,
-    more: {
-      readonly only?: readonly PeerId[]
-      readonly except?: ReadonlySet<PeerId>
-      readonly onTold?: (peer: PeerId) => void
-    } = {},
-  ): Promise<{
-    readonly answers: readonly { readonly peer: PeerId; readonly answer: number }[]
-    readonly failures: readonly PeerFailure[]
-  }> {
-    const { only, except, onTold } = more
-    const sessions = this.#storage().filter(
-      ({ peer }) => (only?.includes(peer) ?? true) && except?.has(peer) !== true,
-    )
-    if (only === undefined) for (const session of sessions) session.forgive()
-    const ask = async (session: PeerSession, within: AbortSignal) => {
-      const { count } = await session.news(statements, within)
-      onTold?.(session.peer)
-      return count
-    }
-    return await askAll(sessions, ask, signal, TELL_WIDTH)
   }
 
   /**

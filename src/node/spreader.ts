@@ -24,6 +24,7 @@ import type { Look } from '../base/peer-record.ts'
 import { delayMs, type RetryPlan } from '../base/retry.ts'
 import { Grid } from '../grid/grid.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
+import { tellPeers } from '../grid/tell.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Network, PeerId } from '../ports/network.ts'
@@ -100,7 +101,9 @@ export class Spreader {
     const peers = this.#otherPeers().filter((peer) => !except.has(peer))
     const told: PeerId[] = []
     const telling = withDeadline(clock, SAY_MS_MAX, signal, async (within) => {
-      await this.#grid.tell(statements, within, { except, onTold: (peer) => told.push(peer) })
+      const sessions = this.#grid.sessions(peers)
+      for (const session of sessions) session.forgive()
+      await tellPeers(sessions, statements, within, (peer) => told.push(peer))
     })
     await telling.catch((error: unknown) => {
       if (signal.aborted || !(error instanceof CairnError)) throw error
@@ -191,7 +194,7 @@ export class Spreader {
   async #tellSome(news: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
     let [told, knew] = [0, 0]
     for (const peer of shuffled(this.#parts.random, this.#otherPeers())) {
-      const { answers } = await this.#grid.tell(news, signal, { only: [peer] })
+      const { answers } = await tellPeers(this.#grid.sessions([peer]), news, signal)
       told += answers.length
       knew += answers.filter(({ answer }) => answer === 0).length
       if (knew >= KNEW_ENOUGH) break

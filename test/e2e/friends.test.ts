@@ -45,7 +45,13 @@ describe('friends', () => {
       await peer('dan', ['--code-from', await codeOf('cat', ['--yes'])])
 
       place.write('files/letter', 'dear friends')
-      const backup = await place.records(['backup', place.at('files'), '--code', '1-of-3', '--allow-few'])
+      const backup = await place.records([
+        'backup',
+        place.at('files'),
+        '--code',
+        '1-of-3',
+        '--allow-few',
+      ])
       expect(recordOf(backup, 'summary')).toMatchObject({ is_published: true })
 
       // Ben moves: another folder, the same peer, the same shares.
@@ -53,11 +59,25 @@ describe('friends', () => {
       expect((await ben.ended).code).toBe(0)
       place.write('passphrase', 'correct horse battery')
       const sealed = ['--passphrase-from', place.at('passphrase')]
-      await place.records(['peer', 'export', '--store', place.at('ben'), '--to', place.at('ben.txt'), ...sealed])
+      await place.records([
+        'peer',
+        'export',
+        '--store',
+        place.at('ben'),
+        '--to',
+        place.at('ben.txt'),
+        ...sealed,
+      ])
       expect(statSync(place.at('ben.txt')).mode & 0o777).toBe(0o600)
-      const [imported] = await place.records(
-        ['peer', 'import', '--from', place.at('ben.txt'), '--store', place.at('moved'), ...sealed],
-      )
+      const [imported] = await place.records([
+        'peer',
+        'import',
+        '--from',
+        place.at('ben.txt'),
+        '--store',
+        place.at('moved'),
+        ...sealed,
+      ])
       cpSync(place.at('ben/shares'), place.at('moved/shares'), { recursive: true })
       rmSync(place.at('ben'), { recursive: true })
       const moved = await peer('moved')
@@ -67,7 +87,9 @@ describe('friends', () => {
       const address = recordOf(jsonLines(cat.text()), 'peer_started')['addresses'] as string[]
       const words = ['--words-from', place.at('kit.txt')]
       await place.records(['recover', ...words, '--peer', address[0] ?? ''], { home: 'new' })
-      await place.records(['restore', place.at('files'), '--target', place.at('back')], { home: 'new' })
+      await place.records(['restore', place.at('files'), '--target', place.at('back')], {
+        home: 'new',
+      })
       expect(place.differences('files', 'back')).toEqual([])
     },
     TIMEOUT_MS,
@@ -90,7 +112,10 @@ describe('friends', () => {
       const yes = await shown('ben', 'yes')
       await yes.came.said('peer_started')
       expect(yes.asked.code).toBe(0)
-      expect(recordOf(jsonLines(yes.asked.stdout), 'invite_ended')).toMatchObject({ state: 'admitted', name: 'ben' })
+      expect(recordOf(jsonLines(yes.asked.stdout), 'invite_ended')).toMatchObject({
+        state: 'admitted',
+        name: 'ben',
+      })
       yes.came.child.kill('SIGTERM')
       const seen = recordOf(jsonLines((await yes.came.ended).stdout), 'join_words')['words']
       expect(seen).toEqual(yes.words)
@@ -130,7 +155,9 @@ describe('friends', () => {
 
       const dave = await place.cairn(['peer', 'remove', 'dave', '--yes', ...store('ann')])
       expect(dave).toMatchObject({ code: 2 })
-      const unsure = await place.cairn(['peer', 'remove', 'ben', ...store('ann')], { input: 'no\n' })
+      const unsure = await place.cairn(['peer', 'remove', 'ben', ...store('ann')], {
+        input: 'no\n',
+      })
       expect(unsure.stderr).toContain('Nothing was changed')
       const removed = await place.records(['peer', 'remove', 'ben', '--yes', ...store('ann')])
       expect(removed).toMatchObject([{ message_type: 'peer_removed', name: 'ben' }])
@@ -170,7 +197,13 @@ describe('a running peer', () => {
     await peer('ann')
     const path = place.at('ann/control')
     expect(statSync(path).mode & 0o777).toBe(0o600)
-    for (const nonsense of ['\n', '[]\n', '{"request":"toString"}\n', '{"request":"invite","quota":-1}\n', 'x'.repeat(70_000)]) {
+    for (const nonsense of [
+      '\n',
+      '[]\n',
+      '{"request":"toString"}\n',
+      '{"request":"invite","quota":-1}\n',
+      'x'.repeat(70_000),
+    ]) {
       expect(await say(path, nonsense)).toContain('error')
     }
     await codeOf('ann', ['--yes'])
@@ -179,11 +212,24 @@ describe('a running peer', () => {
 
 function peerArgs(name: string, more: readonly string[] = []): string[] {
   const listen = ['--listen', '/ip4/127.0.0.1/tcp/0', '--capacity', '1GB', '--reserve', '0B']
-  return ['peer', 'run', '--store', place.at(name), '--name', name.slice(0, 20), ...listen, ...more, '--json']
+  return [
+    'peer',
+    'run',
+    '--store',
+    place.at(name),
+    '--name',
+    name.slice(0, 20),
+    ...listen,
+    ...more,
+    '--json',
+  ]
 }
 
 /** A peer that serves. */
-async function peer(name: string, more: readonly string[] = []): Promise<Started & { text: () => string }> {
+async function peer(
+  name: string,
+  more: readonly string[] = [],
+): Promise<Started & { text: () => string }> {
   const started = place.start(peerArgs(name, more))
   let text = ''
   started.child.stdout?.on('data', (part: string) => (text += part))
@@ -194,7 +240,15 @@ async function peer(name: string, more: readonly string[] = []): Promise<Started
 /** @returns the file with a code that the peer gave */
 async function codeOf(name: string, more: readonly string[]): Promise<string> {
   const file = place.at(`code-${Math.trunc(performance.now() * 1000)}`)
-  await place.records(['invite', '--store', place.at(name), '--background', '--code-to', file, ...more])
+  await place.records([
+    'invite',
+    '--store',
+    place.at(name),
+    '--background',
+    '--code-to',
+    file,
+    ...more,
+  ])
   return file
 }
 
