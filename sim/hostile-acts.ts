@@ -321,7 +321,8 @@ async function jumpsAndForks(act: Act): Promise<void> {
 async function rosterFlood(act: Act): Promise<void> {
   const stream = await act.open()
   for (let count = act.random.between(1, 4); count > 0; count--) {
-    await stream.write(frame({ type: 'roster', statements: act.member.strangers(act.random, 200) }))
+    const type = act.random.chance(0.5) ? 'roster' : 'news'
+    await stream.write(frame({ type, statements: act.member.strangers(act.random, 200) }))
   }
   await stream.end()
   await drain(stream)

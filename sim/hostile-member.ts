@@ -98,6 +98,12 @@ export class HostileMember {
       { type: 'release', document: this.release() },
       { type: 'heads', vault, all: random.chance(0.5) },
       { type: 'roster', statements: this.strangers(random, 3) },
+      { type: 'news', statements: this.strangers(random, 3) },
+      { type: 'forgo', vault, head: random.below(2 ** 40) },
+      { type: 'account', vault },
+      { type: 'credits', credits: [random.bytes(300)], known: random.chance(0.5) ? null : [] },
+      { type: 'holdings' },
+      { type: 'seen', peers: [this.key.publicKey] },
     ]
   }
 
