@@ -28,7 +28,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Network, PeerId } from '../ports/network.ts'
 import { MessageStream } from './message-stream.ts'
-import { PeerVersionError, versionError } from './peer-versions.ts'
+import { versionError } from './peer-versions.ts'
 
 /** Exchanges with one peer at a time: enough to fill a line, few enough for a small box. */
 export const STREAMS_MAX = 4
@@ -202,20 +202,15 @@ export class PeerStreams {
 
   async #dialOnce(signal: AbortSignal): Promise<MessageStream> {
     const { network, clock, addresses } = this.#parts
-    try {
-      const stream = await withDeadline(
-        clock,
-        DIAL_MS_MAX,
-        signal,
-        (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
-        () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
-      )
-      this.#away = undefined
-      return new MessageStream(stream, clock)
-    } catch (error) {
-      if (!(error instanceof ProtocolNotServedError)) throw error
-      throw await versionError(this.peer, this.#parts, signal, error)
-    }
+    const stream = await withDeadline(
+      clock,
+      DIAL_MS_MAX,
+      signal,
+      (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
+      () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
+    )
+    this.#away = undefined
+    return new MessageStream(stream, clock)
   }
 
   #missed(cause: unknown): void {

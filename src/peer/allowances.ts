@@ -239,3 +239,9 @@ export function readLimits(role: Member['role'], held: number): BucketLimits {
   const burst = role === 'peer' ? READ_BURST_PEER : READ_BURST_MIN + READS_PER_DAY * held
   return { rate: burst / DAY_S, burst }
 }
+
+function workOf(request: Request): number {
+  const packs = 'packs' in request ? request.packs.length : 0
+  const credits = request.type === 'credits' ? request.credits.length : 0
+  return (WORK_OF[request.type] ?? 0) + packs / PACKS_PER_WORK + credits * WORK_OF_CREDIT
+}
