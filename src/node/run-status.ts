@@ -52,6 +52,11 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
     ...(file === undefined ? {} : { grid: file.grid }),
     sequence: published.current()?.sequence ?? 0,
     peers: states.map((state) => describePeer(state, friends.get(state.peer), now)),
+    evidence: (await new Evidence(ports.disk).all()).map((found) => ({
+      kind: found.kind,
+      foundAt: found.foundAt,
+      words: wordsOf(found),
+    })),
     queue: queue.totals('waiting'),
     spool: { packs: open.length, bytes: open.reduce((sum, { size }) => sum + size, 0) },
     settling: open.reduce((sum, { number, total }) => sum + total - packs.holders(number).size, 0),
