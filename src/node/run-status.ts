@@ -63,11 +63,6 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
     placed: countPlaced(session, friends),
     ...(lastCheck === undefined ? {} : { lastCheck }),
     helpers,
-    evidence: (await new Evidence(ports.disk).all()).map((found) => ({
-      kind: found.kind,
-      foundAt: found.foundAt,
-      words: wordsOf(found),
-    })),
     isCheckOverdue: !isHelped && now - since > CHECK_OVERDUE_MS,
     warnings: file === undefined ? [] : grantWarnings(states, (await session.link()).roster),
     now,
