@@ -163,6 +163,36 @@ describe('an audit', () => {
   })
 })
 
+describe('a month of audits', () => {
+  it('is less than 1 MB over the line for a pair of peers, both ways and all told', async () => {
+    const large = makePack(16_000_000, { needed: 3, total: 4, leafSize: 16_384 })
+    const test = new TestGrid({ peers: 5 })
+    await test.tell(async () => {
+      const grid = await test.client()
+      const { holders } = await grid.place(large, test.vault, new Map(), forever)
+      const world = new RepairWorld(test, grid, [large])
+      const peer = test.peer(holders.get(0))
+      let bytes = 0
+      test.world.trace.listen(({ node, event, fields }) => {
+        if (event !== 'net.arrive') return
+        const ends = [node, String(fields['from'])]
+        if (ends.includes('laptop') && ends.includes(peer.machine.name)) {
+          bytes += Number(fields['size'])
+        }
+      })
+      const share = { pack: large.id, shareNumber: 0, size: Math.ceil(16_000_000 / 3) }
+      const shares = new Map([[peer.id, [share]]])
+      // One at a time, as backups do it: each asks for the manifest anew.
+      for (let done = 0; done < 44; done += 1) {
+        const [audit] = await auditPeers(world.parts, { count: 1, shares, done }, forever)
+        expect(audit).toMatchObject({ verdict: 'good', passed: 1 })
+      }
+      expect(bytes).toBeGreaterThan(900_000)
+      expect(bytes).toBeLessThan(1_000_000)
+    })
+  })
+})
+
 interface Story {
   readonly test: TestGrid
   readonly world: RepairWorld

@@ -81,7 +81,8 @@ describe('a repair', () => {
       }
       lose(1, 2)
       const { report } = await repair()
-      expect(world.bad.all().map(({ shareNumber }) => shareNumber)).toEqual([0, 1])
+      expect(world.bad.all().map(({ shareNumber }) => shareNumber)).toContain(0)
+      expect(world.bad.all()).toHaveLength(2)
       await expectSound(test, report)
       // What they said they hold is missing now, and the next run makes it.
       const next = await repair()
