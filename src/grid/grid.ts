@@ -177,13 +177,26 @@ export class Grid {
     return await this.#reader.readRun(newest, run, keep, signal)
   }
 
-  /** Give a head to every peer. Receipts are verified. */
-  async publish(head: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
-    const { answers, failures } = await this.askEverybody(async (session, within) => {
+  /**
+   * Give a head to every peer. Receipts are verified.
+   *
+   * @param to - to these only
+   */
+  async publish(
+    head: Uint8Array,
+    signal: AbortSignal,
+    to?: readonly PeerId[],
+  ): Promise<PublishResult> {
+    const isAsked = (peer: PeerId) => to === undefined || to.includes(peer)
+    const sessions = this.#storage().filter(({ peer }) => isAsked(peer))
+    for (const session of sessions) session.forgive()
+    const give = async (session: PeerSession, within: AbortSignal) => {
       const receipt = await session.publish(head, within)
       checkReceipt(receipt, session.peer, head)
       return receipt
-    }, signal)
+    }
+    const { answers, failures } = await askAll(sessions, give, signal)
+    this.#look({ answered: answers.map(({ peer }) => peer), failures })
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
   }
 

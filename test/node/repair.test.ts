@@ -90,6 +90,31 @@ describe('ten friends, three of whom are enough', () => {
   })
 })
 
+describe('ten friends, two of whom are gone, and files of which some changed', () => {
+  it('cost the missing shares and what the files do not give any more, times 1.05', async () => {
+    const vault = new TestVault({ peers: 10 })
+    await vault.tell(async () => {
+      const size = 200 * KIB
+      for (let index = 0; index < 36; index += 1) vault.write(`${index}`, noise(size, index + 1))
+      await vault.backUp({ code: CODE })
+      const changed = [2, 5, 9, 14, 20, 21, 30]
+      for (const index of changed) vault.write(`${index}`, noise(size, index + 100))
+      await vault.calm()
+      const [first, second] = holdersIn(await check(vault))
+      for (const peer of [first, second]) vault.friends.lose(friendOf(vault, peer))
+      const { repaired, packs } = await repair(vault)
+      expect(packs.every(({ missing }) => missing.length === 0)).toBe(true)
+      const [data] = repaired.filter(({ before }) => before.pack.kind === 'data')
+      const { mended, before } = data!
+      const missing = before.missing.length * Math.ceil(before.pack.shape.size / CODE.needed)
+      expect(missing).toBeGreaterThan(0)
+      expect(mended?.means).toBe('files')
+      const bound = 1.05 * (missing + changed.length * size)
+      expect((mended?.bytesRead ?? 0) + (mended?.bytesSent ?? 0)).toBeLessThanOrEqual(bound)
+    })
+  })
+})
+
 describe('a recovered laptop', () => {
   it(
     'places the shares that the lost one had not placed yet',
