@@ -240,6 +240,8 @@ export class Machine {
         const address = this.#address
         const chance = random.fork(`network ${self}`)
         const made = new SimNetwork({ internet, host, self, life, random: chance, address })
+        // What is closed is nobody's, and would keep alive whoever used it.
+        for (const one of this.#networks) if (one.isOver) this.#networks.delete(one)
         this.#networks.add(made)
         return made
       },

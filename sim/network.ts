@@ -139,6 +139,11 @@ export class SimNetwork implements Network, Station {
     for (const connection of this.#connections.get(peer) ?? []) connection.close(this)
   }
 
+  /** Nothing more comes of it. */
+  get isOver(): boolean {
+    return this.#isClosed || this.life.isOver
+  }
+
   async close(): Promise<void> {
     await this.life.pass(0)
     this.#isClosed = true

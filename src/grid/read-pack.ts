@@ -11,7 +11,7 @@
  * says that bytes follow and sends none, costs seconds and not half a minute each time.
  *
  * A peer that gave wrong bytes for a share, or none, is not asked for that share again in this session
- * unless the pack cannot be read otherwise; wrong bytes are never forgiven.
+ * unless the pack cannot be read otherwise; wrong bytes are not forgiven.
  */
 
 import { FormatError } from '../../protocol/errors.ts'
@@ -31,6 +31,9 @@ import type { PeerSession } from './peer-session.ts'
 
 /** Runs of leaves fetched at a time for one read; each is up to 1 MiB, k times that when rebuilt. */
 export const READ_WIDTH = 4
+
+/** Remembered of who gave nothing good; beyond it the oldest are asked again. About a megabyte. */
+const AVOIDED_MAX = 8192
 
 /** Who has sent nothing for this long, ms, is not waited for alone; slow lines move all the same. */
 export const STILL_MS_MAX = 8_000
@@ -77,8 +80,8 @@ export interface PackReaderParts {
 
 export class PackReader {
   readonly #parts: PackReaderParts
-  /** Holders not to ask again for a share, and why. */
-  readonly #avoided = new Map<string, CairnError>()
+  /** Holders not to ask again for a share: they gave wrong bytes, or none. */
+  readonly #avoided = new Map<string, 'wrong' | 'none'>()
 
   constructor(parts: PackReaderParts) {
     this.#parts = parts
@@ -272,16 +275,20 @@ export class PackReader {
   }
 
   #avoid(pack: PackId, share: number, peer: PeerId, error: CairnError): void {
-    this.#avoided.set(holding(pack, share, peer), error)
+    // The error itself would keep alive all that its stack has in hand: megabytes, in a peer that runs for months.
+    const isWrong = error instanceof FormatError
+    this.#avoided.set(holding(pack, share, peer), isWrong ? 'wrong' : 'none')
+    const [oldest] = this.#avoided.size > AVOIDED_MAX ? this.#avoided.keys() : []
+    if (oldest !== undefined) this.#avoided.delete(oldest)
     const fields = { pack, share, peer, error: error.name, why: error.message }
-    if (error instanceof FormatError) this.#parts.log.warn('peer gave wrong bytes', fields)
+    if (isWrong) this.#parts.log.warn('peer gave wrong bytes', fields)
     else this.#parts.log.info('peer gave no bytes', fields)
   }
 
   /** Let those be asked again who were away or broke off. */
   #forgive(pack: PackId): void {
-    for (const [key, error] of this.#avoided) {
-      if (key.startsWith(`${pack} `) && !(error instanceof FormatError)) this.#avoided.delete(key)
+    for (const [key, what] of this.#avoided) {
+      if (key.startsWith(`${pack} `) && what === 'none') this.#avoided.delete(key)
     }
   }
 }
