@@ -359,18 +359,18 @@ export class Grid {
    */
   async #relearn(peer: PeerId, signal: AbortSignal): Promise<boolean> {
     const { roster, clock } = this.#parts
-    const before = roster.addresses(peer).join(' ')
     const now = clock.monotonic()
+    if (now - this.#relearntAt < RELEARN_EVERY_MS) return false
+    this.#relearntAt = now
+    const before = roster.addresses(peer).join(' ')
     const others = this.#storage().filter((one) => one.peer !== peer && !one.isAway)
-    if (others.length > 0 && now - this.#relearntAt >= RELEARN_EVERY_MS) {
-      this.#relearntAt = now
-      const [first] = others.toSorted((a, b) => a.load - b.load)
-      await askAll(
-        first === undefined ? [] : [first],
-        async (session, within) => roster.merge(await session.roster([], within)),
-        signal,
-      )
-    }
+    const [first] = others.toSorted((a, b) => a.load - b.load)
+    if (first === undefined) return false
+    await askAll(
+      [first],
+      async (session, within) => roster.merge(await session.roster([], within)),
+      signal,
+    )
     return roster.addresses(peer).join(' ') !== before
   }
 
