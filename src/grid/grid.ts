@@ -11,6 +11,8 @@ import { openHead, openReceipt } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { PACKS_MAX, type ResponseOf } from '../../protocol/messages.ts'
+import { orAbort } from '../base/abort.ts'
+import { withDeadline } from '../base/deadline.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -33,6 +35,9 @@ const LOCATIONS_MAX = 8192
 
 /** How often others are asked where a peer is that was not reached, ms. */
 const RELEARN_EVERY_MS = 30_000
+
+/** Who waits for that could ask another peer instead. */
+const RELEARN_MS_MAX = 5_000
 
 export interface GridParts {
   readonly network: Network
@@ -74,6 +79,8 @@ export class Grid {
   readonly #locations = new Map<PackId, PackLocation>()
   readonly #reader: PackReader
   #relearntAt = -Infinity
+  #relearning: Promise<void> | undefined
+  #asked: PeerId | undefined
 
   constructor(parts: GridParts) {
     this.#parts = parts
@@ -352,26 +359,36 @@ export class Grid {
       .map((peer) => this.#session(peer))
   }
 
-  /**
-   * Ask peers that are there where one is that is not: it may have moved.
-   *
-   * @returns whether the roster knows other addresses of it now
-   */
-  async #relearn(peer: PeerId, signal: AbortSignal): Promise<boolean> {
-    const { roster, clock } = this.#parts
-    const now = clock.monotonic()
-    if (now - this.#relearntAt < RELEARN_EVERY_MS) return false
-    this.#relearntAt = now
-    const before = roster.addresses(peer).join(' ')
-    const others = this.#storage().filter((one) => one.peer !== peer && !one.isAway)
-    const [first] = others.toSorted((a, b) => a.load - b.load)
-    if (first === undefined) return false
-    await askAll(
-      [first],
-      async (session, within) => roster.merge(await session.roster([], within)),
+  /** Ask a peer that is there where one is that is not: it may have moved. Who asks meanwhile waits along. */
+  async #relearn(peer: PeerId, signal: AbortSignal): Promise<void> {
+    const now = this.#parts.clock.monotonic()
+    // Whoever is asked may be away as well, and must not wait for itself.
+    if (peer === this.#asked) return
+    if (this.#relearning === undefined) {
+      if (now - this.#relearntAt < RELEARN_EVERY_MS) return
+      this.#relearntAt = now
+      this.#relearning = this.#askWhere(peer, signal).finally(() => (this.#relearning = undefined))
+    }
+    // Whoever began it may stop, which is nothing to the others.
+    await orAbort(
+      this.#relearning.catch(() => undefined),
       signal,
     )
-    return roster.addresses(peer).join(' ') !== before
+  }
+
+  async #askWhere(peer: PeerId, signal: AbortSignal): Promise<void> {
+    const { roster, clock } = this.#parts
+    const others = this.#storage().filter((one) => one.peer !== peer && !one.isAway)
+    const [first] = others.toSorted((a, b) => a.load - b.load)
+    if (first === undefined) return
+    this.#asked = first.peer
+    try {
+      await withDeadline(clock, RELEARN_MS_MAX, signal, async (within) => {
+        await roster.merge(await first.roster([], within))
+      })
+    } finally {
+      this.#asked = undefined
+    }
   }
 
   #session(peer: PeerId): PeerSession {
