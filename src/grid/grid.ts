@@ -8,6 +8,8 @@
 import type { VaultId } from '../../protocol/ids.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { SEEN_MAX } from '../../protocol/messages.ts'
+import { orAbort } from '../base/abort.ts'
+import { withDeadline } from '../base/deadline.ts'
 import type { EncodedPack } from '../codec/encode-pack.ts'
 import type { PeerId } from '../ports/network.ts'
 import { askAll, lookOf, type Answers, type PeerFailure } from './ask-all.ts'
@@ -43,6 +45,9 @@ export { NotEnoughSharesError } from './read-pack.ts'
 /** How often others are asked where a peer is that was not reached, ms. */
 const RELEARN_EVERY_MS = 30_000
 
+/** Who waits for that could ask another peer instead. */
+const RELEARN_MS_MAX = 5_000
+
 export class Grid {
   readonly #parts: GridParts
   readonly #sessions = new Map<PeerId, PeerSession>()
@@ -51,6 +56,8 @@ export class Grid {
   /** Single shares at single peers, for those who check and repair. */
   readonly shares: SharesAtPeers
   #relearntAt = -Infinity
+  #relearning: Promise<void> | undefined
+  #asked: PeerId | undefined
 
   constructor(parts: GridParts) {
     this.#parts = parts
@@ -378,26 +385,36 @@ export class Grid {
       .map((peer) => this.#session(peer))
   }
 
-  /**
-   * Ask peers that are there where one is that is not: it may have moved.
-   *
-   * @returns whether the roster knows other addresses of it now
-   */
-  async #relearn(peer: PeerId, signal: AbortSignal): Promise<boolean> {
-    const { roster, clock } = this.#parts
-    const before = roster.addresses(peer).join(' ')
-    const now = clock.monotonic()
-    const others = this.#storage().filter((one) => one.peer !== peer && !one.isAway)
-    if (others.length > 0 && now - this.#relearntAt >= RELEARN_EVERY_MS) {
+  /** Ask a peer that is there where one is that is not: it may have moved. Who asks meanwhile waits along. */
+  async #relearn(peer: PeerId, signal: AbortSignal): Promise<void> {
+    const now = this.#parts.clock.monotonic()
+    // Whoever is asked may be away as well, and must not wait for itself.
+    if (peer === this.#asked) return
+    if (this.#relearning === undefined) {
+      if (now - this.#relearntAt < RELEARN_EVERY_MS) return
       this.#relearntAt = now
-      const [first] = others.toSorted((a, b) => a.load - b.load)
-      await askAll(
-        first === undefined ? [] : [first],
-        async (session, within) => roster.merge(await session.roster([], within)),
-        signal,
-      )
+      this.#relearning = this.#askWhere(peer, signal).finally(() => (this.#relearning = undefined))
     }
-    return roster.addresses(peer).join(' ') !== before
+    // Whoever began it may stop, which is nothing to the others.
+    await orAbort(
+      this.#relearning.catch(() => undefined),
+      signal,
+    )
+  }
+
+  async #askWhere(peer: PeerId, signal: AbortSignal): Promise<void> {
+    const { roster, clock } = this.#parts
+    const others = this.#storage().filter((one) => one.peer !== peer && !one.isAway)
+    const [first] = others.toSorted((a, b) => a.load - b.load)
+    if (first === undefined) return
+    this.#asked = first.peer
+    try {
+      await withDeadline(clock, RELEARN_MS_MAX, signal, async (within) => {
+        await roster.merge(await first.roster([], within))
+      })
+    } finally {
+      this.#asked = undefined
+    }
   }
 
   #session(peer: PeerId): PeerSession {

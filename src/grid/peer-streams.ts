@@ -53,8 +53,8 @@ export interface PeerStreamsParts {
   readonly clock: Clock
   /** The newest addresses known of the peer. */
   readonly addresses: () => readonly string[]
-  /** Ask others where the peer is now. @returns whether it is somewhere else than was known */
-  readonly relearn?: (signal: AbortSignal) => Promise<boolean>
+  /** Ask others where the peer is now; `addresses` tells of it then. */
+  readonly relearn?: (signal: AbortSignal) => Promise<void>
 }
 
 interface KeptStream {
@@ -177,12 +177,15 @@ export class PeerStreams {
       const options = { cause: this.#away?.cause }
       throw new PeerUnreachableError(`${this.peer}: not reached a moment ago`, options)
     }
+    const tried = this.#addresses()
     try {
       return await this.#dialOnce(signal)
     } catch (error) {
       const why = await this.#whyNot(error, signal)
       // Who answered and speaks otherwise is nowhere else.
-      if (why !== error || (await this.#parts.relearn?.(signal)) !== true) throw why
+      if (why !== error) throw why
+      await this.#parts.relearn?.(signal)
+      if (this.#addresses() === tried) throw why
     }
     try {
       return await this.#dialOnce(signal)
