@@ -72,37 +72,42 @@ describe('a partition', () => {
     })
   }
 
-  it('N01: of nine days with a backup on each raises no storm: what is in danger is made again once', async () => {
-    const vault = new TestVault({ peers: 7 })
-    await vault.tell(async () => {
-      vault.write('before', noise(300 * KIB, 1))
-      await vault.backUp()
-      const first = sharesAt(vault.friends.all)
-      const here = vault.friends.all.slice(0, 4)
-      const hereFirst = sharesAt(here)
-      vault.world.internet.split(['friend4', 'friend5', 'friend6'])
-      const repaired: number[] = []
-      const day = async () => {
-        await passTime(vault, DAY_MS)
-        vault.write('daily', noise(KIB, 10 + repaired.length))
-        const summary = await vault.backUp()
-        expect(summary.published).toBe(true)
-        repaired.push(summary.repaired)
-        return summary
-      }
-      for (let count = 0; count < 9; count += 1) await day()
-      // Only packs of which fewer than H = 3 shares were seen in three days were in a hurry.
-      const inDanger = [...hereFirst.values()].filter((count) => count < 3).length
-      expect(repaired.filter((count) => count > 0)).toHaveLength(inDanger === 0 ? 0 : 1)
-      for (const [pack, count] of sharesAt(here)) {
-        if (first.has(pack)) expect(count, `of ${pack}`).toBeLessThanOrEqual(here.length)
-      }
-      vault.world.internet.heal()
-      expect(await day()).toMatchObject({ repaired: 0, settling: 0 })
-      expect(await day()).toMatchObject({ repaired: 0, settling: 0 })
-      expect(standings(await look(vault))).toEqual({ here: 7 })
-    })
-  })
+  it.each([1, 2, 3])(
+    'N01: of nine days with a backup on each raises no storm (seed %i): what is in danger is made again at most once',
+    async (seed) => {
+      const vault = new TestVault({ peers: 7, seed })
+      await vault.tell(async () => {
+        vault.write('before', noise(300 * KIB, 1))
+        await vault.backUp()
+        const first = sharesAt(vault.friends.all)
+        const here = vault.friends.all.slice(0, 4)
+        const hereFirst = sharesAt(here)
+        vault.world.internet.split(['friend4', 'friend5', 'friend6'])
+        const repaired: number[] = []
+        const day = async () => {
+          await passTime(vault, DAY_MS)
+          vault.write('daily', noise(KIB, 10 + repaired.length))
+          const summary = await vault.backUp()
+          expect(summary.published).toBe(true)
+          repaired.push(summary.repaired)
+          return summary
+        }
+        for (let count = 0; count < 9; count += 1) await day()
+        // Only packs of which fewer than H = 3 shares were seen in three days were in a hurry.
+        const inDanger = [...hereFirst.values()].filter((count) => count < 3).length
+        expect(repaired.filter((count) => count > 0).length).toBeLessThanOrEqual(
+          Math.min(inDanger, 1),
+        )
+        for (const [pack, count] of sharesAt(here)) {
+          if (first.has(pack)) expect(count, `of ${pack}`).toBeLessThanOrEqual(here.length)
+        }
+        vault.world.internet.heal()
+        expect(await day()).toMatchObject({ repaired: 0, settling: 0 })
+        expect(await day()).toMatchObject({ repaired: 0, settling: 0 })
+        expect(standings(await look(vault))).toEqual({ here: 7 })
+      })
+    },
+  )
 
   it('N01: of any part of the grid for a week gives nobody up', async () => {
     for (const seed of [1, 2, 3]) {
