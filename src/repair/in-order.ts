@@ -6,9 +6,19 @@
  * The longest subsequence that never descends, in O(n log n) (Schensted 1961). A few that contradict
  * many are left out, wherever they stand, and nothing else is.
  *
- * @returns indices, ascending; one such subsequence where several are equally long
+ * @returns indices, ascending; of several that are equally long one of high values: times on which
+ *   there is doubt are young rather than old
  */
 export function inOrder(values: readonly number[]): number[] {
+  // From the end, and upside down: there the best ends are the highest beginnings.
+  const mirrored = values.toReversed().map((value) => -value)
+  return lowInOrder(mirrored)
+    .toReversed()
+    .map((index) => values.length - 1 - index)
+}
+
+/** The same, of low values. */
+function lowInOrder(values: readonly number[]): number[] {
   /** For each length, the index at which the best subsequence of that length ends. */
   const ends: number[] = []
   const previous: (number | undefined)[] = []

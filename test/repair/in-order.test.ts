@@ -19,6 +19,12 @@ describe('what is in order', () => {
     expect(inOrder([1, 2, 99, 3, 4])).toEqual([0, 1, 3, 4])
     expect(inOrder([11, 12, 13, 2, 14])).toEqual([0, 1, 2, 4])
   })
+
+  it('leaves out the lower one where one word stands against another', () => {
+    expect(inOrder([11, 2, 12])).toEqual([0, 2])
+    expect(inOrder([11, 2])).toEqual([0])
+    expect(inOrder([11, 99, 12])).toEqual([0, 1])
+  })
 })
 
 /** The same by trying: for each value, the longest that ends in it. */
