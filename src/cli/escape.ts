@@ -27,7 +27,7 @@ export function escapeName(name: Uint8Array): string {
   return text
 }
 
-/** The same for text from elsewhere, such as a peer's name or an error message; newlines stay. */
+/** The same for whole messages, such as an error's, which have newlines of their own; they stay. */
 export function escapeText(text: string): string {
   let safe = ''
   for (const character of text.toWellFormed()) {
@@ -36,7 +36,10 @@ export function escapeText(text: string): string {
   return safe
 }
 
-/** The same on one line: a friend who calls himself by several lines must not write lines of ours. */
+/**
+ * The same for a part of a line that comes from elsewhere, a peer's name above all: a friend, or whoever
+ * holds an invite code, must not write lines of ours by calling himself by several.
+ */
 export function escapeLine(text: string): string {
   return escapeText(text).replaceAll('\n', '\\n')
 }

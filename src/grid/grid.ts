@@ -196,14 +196,12 @@ export class Grid {
   ): Promise<PublishResult> {
     const isAsked = (peer: PeerId) => to === undefined || to.includes(peer)
     const sessions = this.#storage().filter(({ peer }) => isAsked(peer))
-    for (const session of sessions) session.forgive()
     const give = async (session: PeerSession, within: AbortSignal) => {
       const receipt = await session.publish(head, within)
       checkReceipt(receipt, session.peer, head)
       return receipt
     }
-    const { answers, failures } = await askAll(sessions, give, signal)
-    this.#look({ answered: answers.map(({ peer }) => peer), failures })
+    const { answers, failures } = await this.#ask(sessions, give, signal)
     return { receipts: answers.map(({ peer, answer }) => ({ peer, receipt: answer })), failures }
   }
 
@@ -349,9 +347,16 @@ export class Grid {
     ask: (session: PeerSession, signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
   ): Promise<Answers<T>> {
-    const sessions = this.#storage()
+    return await this.#ask(this.#storage(), ask, signal)
+  }
+
+  async #ask<T>(
+    sessions: readonly PeerSession[],
+    question: (session: PeerSession, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Answers<T>> {
     for (const session of sessions) session.forgive()
-    const { answers, failures } = await askAll(sessions, ask, signal)
+    const { answers, failures } = await askAll(sessions, question, signal)
     this.#look({ answered: answers.map(({ peer }) => peer), failures })
     return { answers, failures }
   }

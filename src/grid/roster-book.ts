@@ -7,7 +7,12 @@ import { toHex } from '../../protocol/bytes.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { GridId } from '../../protocol/roster.ts'
 import { Roster, type Member } from '../../protocol/roster.ts'
-import { fitting, STATEMENT_SIZE_MAX, STATEMENTS_MAX } from '../../protocol/messages.ts'
+import {
+  escapeControls,
+  fitting,
+  STATEMENT_SIZE_MAX,
+  STATEMENTS_MAX,
+} from '../../protocol/messages.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -64,6 +69,11 @@ export class RosterBook {
 
   isAdmitted(peer: PeerId): boolean {
     return this.member(peer) !== undefined
+  }
+
+  /** @returns what people call the peer, for a sentence: on one line; its id, where nobody named it */
+  nameOf(peer: PeerId): string {
+    return escapeControls(this.member(peer)?.name ?? peer)
   }
 
   /** @returns multiaddrs, the best first; none for a stranger. Whoever leads to the peer is found, too. */

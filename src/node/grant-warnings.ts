@@ -9,7 +9,7 @@ import type { RosterBook } from '../grid/roster-book.ts'
 /** @returns a sentence for each friend where this vault is above its grant, and what would help */
 export function grantWarnings(
   states: readonly PeerStatus[],
-  roster: Pick<RosterBook, 'member'>,
+  roster: Pick<RosterBook, 'nameOf'>,
 ): string[] {
   const over = states.flatMap(({ peer, status }) =>
     status?.over === undefined ? [] : [{ peer, status, over: status.over }],
@@ -17,10 +17,9 @@ export function grantWarnings(
   if (over.length === 0) return []
   const most = Math.max(...over.map(({ over: { bytes } }) => bytes))
   const lines = over.map(({ peer, status, over: { bytes, until } }) => {
-    const name = roster.member(peer)?.name ?? peer
     const limit = formatBytes(status.grant ?? 0)
     const when = until <= status.now ? 'now' : `from ${dateOf(until)} on`
-    return `${name} grants ${limit} and holds ${formatBytes(bytes)} more: new data is refused there ${when}`
+    return `${roster.nameOf(peer)} grants ${limit} and holds ${formatBytes(bytes)} more: new data is refused there ${when}`
   })
   return [
     ...lines,

@@ -85,13 +85,12 @@ export async function upkeep(
 ): Promise<Upkeep> {
   const parts = await openRepair(session)
   const audits = await auditWhatIsDue(session, parts, signal)
-  const nameOf = (peer: string) =>
-    parts.grid.roster.storagePeers().find((member) => member.peer === peer)?.name ?? peer
+  const { roster } = parts.grid
   const warnings = audits.flatMap(({ peer, bad, verdict }) =>
     bad.length === 0
       ? []
       : [
-          `${nameOf(peer)} ${verdict === 'withholding' ? 'gives no bytes' : 'gave wrong bytes or none'} ` +
+          `${roster.nameOf(peer)} ${verdict === 'withholding' ? 'gives no bytes' : 'gave wrong bytes or none'} ` +
             `for ${bad.length === 1 ? 'a share' : `${bad.length} shares`} that it should hold`,
         ],
   )

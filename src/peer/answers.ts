@@ -252,14 +252,12 @@ async function dialBack(
 }
 
 async function exchangeRoster(
-  { roster, allowances }: ServiceParts,
+  parts: ServiceParts,
   member: Member,
   request: RequestOf<'roster'>,
 ): Promise<Response> {
-  // What is left out comes again with the next exchange.
-  const news = roster.unknown(request.statements)
-  await roster.merge(news.slice(0, allowances.statements(member.peer, news.length)))
-  return { type: 'roster', statements: roster.statementsBeside(request.statements) }
+  await takeNews(parts, member, request.statements)
+  return { type: 'roster', statements: parts.roster.statementsBeside(request.statements) }
 }
 
 async function account({ fairUse }: AnswerParts, request: RequestOf<'account'>): Promise<Response> {
@@ -278,15 +276,22 @@ function holdings({ fairUse }: AnswerParts, member: Member): Response {
 }
 
 async function hear(
-  { roster, allowances }: ServiceParts,
+  parts: ServiceParts,
   member: Member,
   request: RequestOf<'news'>,
 ): Promise<Response> {
-  // What is left out comes with the next exchange of rosters.
-  const news = roster.unknown(request.statements)
-  const taken = news.slice(0, allowances.statements(member.peer, news.length))
-  const count = await roster.merge(taken)
-  return { type: 'heard', count, digest: roster.digest() }
+  const count = await takeNews(parts, member, request.statements)
+  return { type: 'heard', count, digest: parts.roster.digest() }
+}
+
+/** As many as the member may tell; what is left out comes again with the next exchange of rosters. */
+async function takeNews(
+  { roster, allowances }: ServiceParts,
+  member: Member,
+  statements: readonly Uint8Array[],
+): Promise<number> {
+  const news = roster.unknown(statements)
+  return await roster.merge(news.slice(0, allowances.statements(member.peer, news.length)))
 }
 
 /** @returns the wire's word for bytes that are not what they should be */

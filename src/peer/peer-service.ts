@@ -2,8 +2,9 @@
  * Peer service: answers the members of a grid from this peer's stores.
  *
  * Strangers are refused by the network's gate before any of this runs, and once more at each request,
- * since a member may be removed meanwhile. Guests, who come with an invite code, may ask to come in. Every wait has a limit and every member has only so many
- * streams, so a hostile one slows nobody but itself.
+ * since a member may be removed meanwhile. Guests, who come with an invite code, may ask to come in.
+ * Every wait has a limit, and every member its part of streams, work and line, so a hostile one slows
+ * nobody but itself.
  *
  * Limits, order of writes and answers: docs/peer.md
  */

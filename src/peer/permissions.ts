@@ -18,14 +18,16 @@ import type { Request } from '../../protocol/messages.ts'
 import { openRelease } from '../../protocol/release.ts'
 import type { Member, Role } from '../../protocol/roster.ts'
 
-const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
+type RequestType = Request['type']
+
+/** To come in, and to learn who is there. */
+const TO_COME_IN: readonly RequestType[] = ['status', 'roster', 'news']
+
+const TO_READ: readonly RequestType[] = [...TO_COME_IN, 'have', 'read', 'heads']
+
+const ALLOWED: Readonly<Record<Role, ReadonlySet<RequestType>>> = {
   device: new Set([
-    'status',
-    'roster',
-    'news',
-    'have',
-    'read',
-    'heads',
+    ...TO_READ,
     'put',
     'adopt',
     'forgo',
@@ -37,27 +39,13 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Request['type']>>> = {
     'seen',
     'reach',
   ]),
-  recovery: new Set(['status', 'roster', 'news', 'have', 'read', 'heads']),
-  peer: new Set([
-    'status',
-    'roster',
-    'news',
-    'have',
-    'read',
-    'heads',
-    'credits',
-    'seen',
-    'reach',
-    'dial-back',
-    'put',
-    'adopt',
-    'renew',
-  ]),
-  invite: new Set(['status', 'roster', 'news']),
+  recovery: new Set(TO_READ),
+  peer: new Set([...TO_READ, 'credits', 'seen', 'reach', 'dial-back', 'put', 'adopt', 'renew']),
+  invite: new Set(TO_COME_IN),
 }
 
 /** What a peer may ask only with a repair grant, and a device needs none for. */
-const BY_GRANT: ReadonlySet<Request['type']> = new Set(['put', 'adopt', 'renew'])
+const BY_GRANT: ReadonlySet<RequestType> = new Set(['put', 'adopt', 'renew'])
 
 /**
  * Whether the member may ask this; of a repair grant only that it is there, where one is needed.

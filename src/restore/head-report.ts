@@ -5,14 +5,20 @@
  */
 
 import { equal, toHex } from '../../protocol/bytes.ts'
-import { openHead, type OpenedHead } from '../../protocol/head.ts'
+import type { OpenedHead } from '../../protocol/head.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import { openReceipt } from '../../protocol/receipt.ts'
-import { FormatError, RecoveryError } from '../base/errors.ts'
+import { RecoveryError } from '../base/errors.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { EvidenceCase } from '../store/evidence.ts'
 import type { Mark } from '../store/marks.ts'
-import { isBeyond, newestHead, type HeadAnswer, type NewestHead } from './newest-head.ts'
+import {
+  isBeyond,
+  newestHead,
+  tryOpenHead,
+  type HeadAnswer,
+  type NewestHead,
+} from './newest-head.ts'
 
 /** Every peer that answers shows an older head than was published: nothing is pruned on their word. */
 export class RollbackError extends RecoveryError {
@@ -86,7 +92,7 @@ interface Shown {
 export function judgeHeads(facts: HeadFacts): HeadReport {
   const { answers, silent, vault } = facts
   const newest = newestHead(answers, vault)
-  const known = facts.known === undefined ? undefined : tryOpen(facts.known, vault)
+  const known = facts.known === undefined ? undefined : tryOpenHead(facts.known, vault)
   const isKnownBeyond =
     known !== undefined && (newest === undefined || isBeyond(known, newest.head))
   const top = isKnownBeyond ? known : newest?.head
@@ -133,7 +139,7 @@ function judge(
   if (mark !== undefined && highest < signedFor) {
     const known = facts.known === undefined ? [] : [facts.known]
     const named = known.filter((bytes) =>
-      equal(tryOpen(bytes, facts.vault)?.id ?? NO_ID, mark.receipt.headId),
+      equal(tryOpenHead(bytes, facts.vault)?.id ?? NO_ID, mark.receipt.headId),
     )
     return {
       row: { ...common, verdict: 'rolled-back', ...lagOf(best, top) },
@@ -171,7 +177,7 @@ function receivedAtOf(best: Shown | undefined): { receivedAt?: number } {
 
 /** Heads that answers show for one place in the order of one epoch, where there are several. */
 function forksOf({ answers, vault, now, known }: HeadFacts): EvidenceCase[] {
-  const own = known === undefined ? undefined : tryOpen(known, vault)
+  const own = known === undefined ? undefined : tryOpenHead(known, vault)
   const all: Shown[] = answers.flatMap((answer) => shownBy(answer, vault))
   if (known !== undefined && own !== undefined) {
     all.push({ bytes: known, head: own, receipt: undefined })
@@ -201,17 +207,7 @@ function forksOf({ answers, vault, now, known }: HeadFacts): EvidenceCase[] {
 
 function shownBy({ heads }: HeadAnswer, vault: VaultId): Shown[] {
   return heads.flatMap(({ head: bytes, receipt }) => {
-    const head = tryOpen(bytes, vault)
+    const head = tryOpenHead(bytes, vault)
     return head === undefined ? [] : [{ bytes, head, receipt }]
   })
-}
-
-function tryOpen(bytes: Uint8Array, vault: VaultId): OpenedHead | undefined {
-  try {
-    const head = openHead(bytes)
-    return head.vault === vault ? head : undefined
-  } catch (error) {
-    if (error instanceof FormatError) return undefined
-    throw error
-  }
 }

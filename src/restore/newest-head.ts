@@ -52,7 +52,7 @@ export interface NewestHead {
 export function newestHead(answers: readonly HeadAnswer[], vault: VaultId): NewestHead | undefined {
   const shown = answers.flatMap(({ peer, heads }) =>
     heads.flatMap(({ head }) => {
-      const opened = tryOpen(head, vault)
+      const opened = tryOpenHead(head, vault)
       return opened === undefined ? [] : [{ peer, bytes: head, head: opened }]
     }),
   )
@@ -87,7 +87,8 @@ export function isBeyond(a: typeof NONE, b: typeof NONE): boolean {
   return a.epoch > b.epoch || (a.epoch === b.epoch && a.sequence > b.sequence)
 }
 
-function tryOpen(bytes: Uint8Array, vault: VaultId): OpenedHead | undefined {
+/** @returns `undefined` for what is no head, or another vault's */
+export function tryOpenHead(bytes: Uint8Array, vault: VaultId): OpenedHead | undefined {
   try {
     const head = openHead(bytes)
     return head.vault === vault ? head : undefined

@@ -57,7 +57,18 @@ const SECOND = `
   );
 `
 
-/** Version 3: fair use. What was held before counts from the moment it is opened. */
+/**
+ * Version 3, of shares: a provisional share goes some time after its vault did without it, and not before. What was
+ * there waits for the vault's next word.
+ */
+const FORGONE = `
+  ALTER TABLE shares ADD COLUMN forgone_age INTEGER;  -- of this peer, ms; NULL: the vault may need it
+  DROP INDEX shares_provisional;
+  CREATE INDEX shares_provisional ON shares (vault) WHERE adopted_by IS NULL;
+  CREATE INDEX shares_forgone ON shares (forgone_age) WHERE forgone_age IS NOT NULL;
+`
+
+/** Version 3, of fair use. What was held before counts from the moment it is opened. */
 const FAIR_USE = `
   -- Bytes held for each vault over time (byte-days.ts).
   CREATE TABLE byte_accounts (
@@ -97,17 +108,6 @@ const FAIR_USE = `
     document BLOB NOT NULL,
     PRIMARY KEY (vault, peer)
   ) WITHOUT ROWID;
-`
-
-/**
- * Version 3 too: a provisional share goes some time after its vault did without it, and not before. What was
- * there waits for the vault's next word.
- */
-const FORGONE = `
-  ALTER TABLE shares ADD COLUMN forgone_age INTEGER;  -- of this peer, ms; NULL: the vault may need it
-  DROP INDEX shares_provisional;
-  CREATE INDEX shares_provisional ON shares (vault) WHERE adopted_by IS NULL;
-  CREATE INDEX shares_forgone ON shares (forgone_age) WHERE forgone_age IS NOT NULL;
 `
 
 /**

@@ -5,7 +5,7 @@
 import { Command } from 'commander'
 import type { VaultDevice } from '../../node/client.ts'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { formatMoment, formatTime } from '../format.ts'
 import { wordsInKit } from '../kit.ts'
 import type { Output } from '../output.ts'
@@ -95,7 +95,7 @@ function describe({ device, name, isThis, isAdmitted, newest }: VaultDevice): st
   parts.push(
     newest === undefined ? 'no head' : `head ${newest.sequence} of ${formatTime(newest.writtenAt)}`,
   )
-  if (name !== undefined) parts.push(escapeText(name))
+  if (name !== undefined) parts.push(escapeLine(name))
   if (isThis) parts.push('(this one)')
   return parts.join('  ')
 }

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { UsageError } from '../../base/errors.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
-import { escapeName, escapeText } from '../escape.ts'
+import { escapeLine, escapeName } from '../escape.ts'
 import { formatItems } from '../format.ts'
 import { fractionOption, pathBytes } from '../options.ts'
 import {
@@ -80,5 +80,5 @@ async function history(
   for (const record of extractedRecords(folder, extracted)) output.json(record)
   for (const line of extractedLines(extracted)) output.data(line)
   const files = formatItems(extracted.files.length, 'version')
-  output.say(`${files} in ${escapeText(folder)}; to make them whole there: sh ${extracted.table}`)
+  output.say(`${files} in ${escapeLine(folder)}; to make them whole there: sh ${extracted.table}`)
 }

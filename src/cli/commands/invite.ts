@@ -7,7 +7,8 @@ import { Option, type Command } from 'commander'
 import { UsageError } from '../../base/errors.ts'
 import { askPerson, yesOrNo } from '../ask.ts'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
+import { showNewcomer } from '../join-words.ts'
 import { EXIT } from '../exit-code.ts'
 import { formatBytes, formatMoment, formatTime } from '../format.ts'
 import { askPeer, type Fields } from '../grid/peer-control.ts'
@@ -110,7 +111,13 @@ async function onEvent(
   if (typeof event['code'] === 'string') return created(context, output, options, event)
   if (event['state'] === 'open') return undefined
   output.json({ message_type: 'invite_used', ...withMoment(event) })
-  showNewcomer(output, event)
+  showNewcomer(output, {
+    name: typeof event['name'] === 'string' ? event['name'] : undefined,
+    isPeer: event['as'] === 'peer',
+    peer: String(event['peer']),
+    words: Array.isArray(event['words']) ? event['words'].map(String) : [],
+    isTriedByOthers: Number(event['tried_by_others']) > 0,
+  })
   if (event['is_automatic'] === true) return undefined
   const question = 'Does your friend see the same words? [yes/no] '
   for (;;) {
@@ -161,20 +168,6 @@ function created(
   return undefined
 }
 
-function showNewcomer(output: Output, event: Fields): void {
-  const name =
-    typeof event['name'] === 'string' ? escapeText(event['name']) : 'Somebody without a name'
-  const what = event['as'] === 'peer' ? 'wants to lend disk' : 'wants to back up'
-  const words = Array.isArray(event['words']) ? event['words'].join(' ') : ''
-  output.say(`${name} ${what}: ${String(event['peer'])}`)
-  output.say(`Both of you must see these words:\n\n    ${words}\n`)
-  if (Number(event['tried_by_others']) > 0) {
-    output.warn(
-      'somebody else came with the same code: if the words differ, it is they whom you see here',
-    )
-  }
-}
-
 const ENDS: Readonly<Record<string, string>> = {
   admitted: 'Your friend is in, and every peer that is online knows.',
   refused: 'The invite is over; nobody came in.',
@@ -194,7 +187,7 @@ function list(output: Output, { invites }: Fields): void {
   for (const each of Array.isArray(invites) ? (invites as Fields[]) : []) {
     output.json({ message_type: 'invite', ...withMoment(each) })
     const quota = typeof each['quota'] === 'number' ? formatBytes(each['quota']) : '–'
-    const name = typeof each['name'] === 'string' ? escapeText(each['name']) : ''
+    const name = typeof each['name'] === 'string' ? escapeLine(each['name']) : ''
     output.data(
       `${String(each['id']).slice(0, 8)}  ${String(each['state']).padEnd(8)}  ` +
         `until ${formatTime(Number(each['expires_at']))}  ${quota}  ${name}`.trimEnd(),

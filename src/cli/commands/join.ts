@@ -3,7 +3,7 @@
  */
 
 import type { Command } from 'commander'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { showJoinWords } from '../join-words.ts'
 import { nameOption, ownName } from '../options.ts'
@@ -44,7 +44,7 @@ async function join(context: Context, options: JoinOptions): Promise<void> {
       peers,
     })
     for (const peer of peers) {
-      const name = peer.name === undefined ? '' : `  ${escapeText(peer.name)}`
+      const name = peer.name === undefined ? '' : `  ${escapeLine(peer.name)}`
       output.data(`${peer.reachable ? 'up  ' : 'down'}  ${peer.peer}${name}`)
     }
     output.say(

@@ -5,7 +5,7 @@
 import type { Command } from 'commander'
 import type { VisibleEntry } from '../../history/visible.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
-import { escapeName, escapeText, pathFields } from '../escape.ts'
+import { escapeLine, escapeName, pathFields } from '../escape.ts'
 import { formatInstant, formatMode } from '../format.ts'
 import { pathBytes } from '../options.ts'
 import { echoSnapshot } from '../snapshot-fields.ts'
@@ -52,8 +52,8 @@ function describeEntry(path: Uint8Array, entry: VisibleEntry, isLong: boolean): 
   const name = escapeName(path) + mark
   if (!isLong) return name
   const { attributes } = entry.span
-  const owner = escapeText(attributes.userName ?? String(attributes.uid))
-  const group = escapeText(attributes.groupName ?? String(attributes.gid))
+  const owner = escapeLine(attributes.userName ?? String(attributes.uid))
+  const group = escapeLine(attributes.groupName ?? String(attributes.gid))
   const target = what.kind === 'symlink' ? ` -> ${escapeName(what.target)}` : ''
   return [
     formatMode(what.kind, attributes.mode),

@@ -8,7 +8,7 @@ import { AWAY_MS_MAX } from '../../../protocol/roster-statement.ts'
 import { UsageError } from '../../base/errors.ts'
 import { askPerson, yesOrNo } from '../ask.ts'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { formatCount, formatMoment, formatTime } from '../format.ts'
 import { askPeer, type Fields } from '../grid/peer-control.ts'
 import { durationOption } from '../options.ts'
@@ -124,7 +124,7 @@ function showLeaving(output: Output, event: Fields): undefined {
   output.say(`${held} (${String(peers_answered)} of ${String(peers_asked)} peers answered)`)
   for (const each of Array.isArray(event['vaults']) ? (event['vaults'] as Fields[]) : []) {
     const names = Array.isArray(each['names'])
-      ? each['names'].map((name) => escapeText(String(name)))
+      ? each['names'].map((name) => escapeLine(String(name)))
       : []
     const whose =
       names.length === 0 ? `vault ${String(each['vault']).slice(0, 16)}` : names.join(', ')
@@ -137,7 +137,7 @@ async function runRemove(context: Context, query: string, options: RemoveOptions
   const output = outputOf(context, options)
   const { members } = await ask(context, options, 'members', {})
   const member = findMember(members as Fields[], query)
-  const name = typeof member['name'] === 'string' ? `${escapeText(member['name'])}, ` : ''
+  const name = typeof member['name'] === 'string' ? `${escapeLine(member['name'])}, ` : ''
   if (options.yes !== true) {
     await confirmed(
       context,

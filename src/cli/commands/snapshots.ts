@@ -4,7 +4,7 @@
 
 import type { Command } from 'commander'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
-import { escapeName, escapeText } from '../escape.ts'
+import { escapeLine, escapeName } from '../escape.ts'
 import { formatBytes, formatCount, formatItems, formatTime } from '../format.ts'
 import { snapshotFields, type SnapshotRow } from '../snapshot-fields.ts'
 import { withClient } from '../with-client.ts'
@@ -29,13 +29,13 @@ export function snapshotsCommand(context: Context): Command {
 }
 
 function describeRow(row: SnapshotRow): string {
-  const marks = row.tags.map((tag) => `#${escapeText(tag)}`)
+  const marks = row.tags.map((tag) => `#${escapeLine(tag)}`)
   if (row.isPinned) marks.push('pinned')
   if (!row.isComplete) marks.push(`partial, ${formatCount(row.skipped)} left out`)
   return [
     String(row.sequence).padStart(4),
     formatTime(row.startedAt),
-    `${escapeText(row.host)}: ${formatItems(row.files, 'file')}`,
+    `${escapeLine(row.host)}: ${formatItems(row.files, 'file')}`,
     formatBytes(row.bytes),
     `+ ${formatBytes(row.added)}`,
     row.sources.map(escapeName).join(' '),

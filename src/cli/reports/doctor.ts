@@ -4,7 +4,7 @@
 
 import type { Diagnosis, PeerDiagnosis } from '../../node/doctor.ts'
 import type { Link, PeerId } from '../../ports/network.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 
 /** Gossip meets everybody at least once an hour; who was not met for longer is not. */
 const MET_SECONDS_MAX = 2 * 3_600
@@ -42,7 +42,7 @@ export function peerLines(diagnosis: Diagnosis): string[] {
     if (link !== undefined) parts.push(wayWords(diagnosis, link))
     if (roundTripMs !== undefined) parts.push(`${roundTripMs.toFixed(0)} ms`)
     if (peer.verdict === 'closed') parts.push(closedWords(diagnosis, peer))
-    if (error !== undefined) parts.push(escapeText(error))
+    if (error !== undefined) parts.push(escapeLine(error))
     return parts.join('  ')
   })
 }
@@ -177,7 +177,7 @@ export function pairLine(diagnosis: Diagnosis, { one, other, way, relay }: Pair)
 function nameOf({ peers, self }: Diagnosis, peer: PeerId): string {
   if (peer === self) return 'this peer'
   const name = peers.find((one) => one.peer === peer)?.name
-  return name === undefined ? `${peer.slice(0, 8)}…${peer.slice(-6)}` : escapeText(name)
+  return name === undefined ? `${peer.slice(0, 8)}…${peer.slice(-6)}` : escapeLine(name)
 }
 
 function trouble(words: string): Finding {

@@ -4,7 +4,7 @@
 
 import type { ForgetSummary } from '../../node/maintenance-types.ts'
 import type { Decision } from '../../repair/retention.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { formatItems, formatMoment, formatTime } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { snapshotFields } from '../snapshot-fields.ts'
@@ -71,7 +71,7 @@ function describeDecision({ row, isKept, reasons, time, isWitnessed }: Decision)
     isKept ? 'keep  ' : 'remove',
     String(row.sequence).padStart(4),
     `${formatTime(time)}${isWitnessed ? ' ' : '?'}`,
-    reasons.map(escapeText).join('; '),
+    reasons.map(escapeLine).join('; '),
   ].join('  ')
 }
 

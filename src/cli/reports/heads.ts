@@ -3,7 +3,7 @@
  */
 
 import type { HeadsSummary } from '../../node/client.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { formatItems, formatMoment, formatTime } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 
@@ -72,7 +72,7 @@ export function headsAdvice({ peers, evidence }: HeadsSummary): string | undefin
 
 function lineOf({ peer, name, verdict, sequence, receivedAt, lag, signedFor }: Row): string {
   const parts = [VERDICTS[verdict].padEnd(11), peer]
-  if (name !== undefined) parts.push(escapeText(name))
+  if (name !== undefined) parts.push(escapeLine(name))
   if (sequence !== undefined) parts.push(`head ${sequence}`)
   if (receivedAt !== undefined) parts.push(`since ${formatTime(receivedAt)} by their clock`)
   if (lag !== undefined) parts.push(`${lag} behind`)

@@ -15,7 +15,7 @@ import {
   type Verdict,
 } from '../../repair/pack-health.ts'
 import type { Held } from '../../repair/repair-parts.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatCount, formatItems } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
@@ -39,13 +39,13 @@ export function peerNames(peers: readonly Pick<CheckedPeer, 'peer' | 'name'>[]):
   const names = new Map(peers.map(({ peer, name }) => [peer, name]))
   return (peer) => {
     const name = names.get(peer)
-    return name === undefined ? `…${peer.slice(-8)}` : escapeText(name)
+    return name === undefined ? `…${peer.slice(-8)}` : escapeLine(name)
   }
 }
 
 /** Why a share is bad, without the names that stand beside it already. */
 export function whyWords({ peer, pack }: Held, why: string): string {
-  return escapeText(why.replace(`${peer}: `, '').replace(`${pack}: `, ''))
+  return escapeLine(why.replace(`${peer}: `, '').replace(`${pack}: `, ''))
 }
 
 /** @returns who answers, how many packs stand how, and for each group of troubled packs what would help */

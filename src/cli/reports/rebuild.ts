@@ -5,7 +5,7 @@
 import { versionName } from '../../history/version-name.ts'
 import type { RebuildSummary, RebuiltFile } from '../../node/maintenance-types.ts'
 
-import { escapeName, escapeText, pathFields } from '../escape.ts'
+import { escapeLine, escapeName, pathFields } from '../escape.ts'
 import { formatBytes, formatItems } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { chainFields } from './chain.ts'
@@ -84,7 +84,7 @@ function describeFile(file: RebuiltFile, isDryRun: boolean): string {
   const waits = !isDryRun && !file.isDone && plan.type !== 'leave' ? ' (not done yet)' : ''
   const chain = `${plan.before.length} → ${plan.after.length}`
   const moved = { up: plan.bytesUp, down: plan.bytesDown, freed: plan.bytesFreed }
-  return row(plan.type, moved, chain, `${escapeName(path)}: ${escapeText(plan.reason)}${waits}`)
+  return row(plan.type, moved, chain, `${escapeName(path)}: ${escapeLine(plan.reason)}${waits}`)
 }
 
 interface Moved {

@@ -5,7 +5,7 @@
 import type { RepairSummary } from '../../node/client.ts'
 import type { Means } from '../../repair/repair-plan.ts'
 import type { RepairedPack } from '../../repair/repair-worker.ts'
-import { escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatItems } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
@@ -49,7 +49,7 @@ export function repairLines(summary: RepairSummary): string[] {
   }
   for (const { before, error } of repaired) {
     if (error === undefined) continue
-    lines.push(`failed     pack …${before.pack.id.slice(-8)}: ${escapeText(error.message)}`)
+    lines.push(`failed     pack …${before.pack.id.slice(-8)}: ${escapeLine(error.message)}`)
   }
   // Who does not answer at all is told of above.
   const here = new Set(peers.filter(({ isHere }) => isHere).map(({ peer }) => peer))

@@ -5,7 +5,7 @@
 import type { ClientStatus } from '../../node/client.ts'
 import { HELPER_SILENT_MS } from '../../node/run-status.ts'
 import { VERDICTS } from '../../repair/pack-health.ts'
-import { escapeLine, escapeText } from '../escape.ts'
+import { escapeLine } from '../escape.ts'
 import { formatBytes, formatCount, formatItems, formatMoment, formatTime } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { describeLack, formatAge, overRecord, STANDING_WORD } from './friends.ts'
@@ -84,7 +84,7 @@ export function statusLines(home: string, status: ClientStatus): string[] {
     `helped    ${helpedWords(status)}`,
     ...peers.map((peer) => describePeer(peer, now)),
     ...evidence.map(
-      ({ words, foundAt }) => `evidence  ${formatTime(foundAt)}  ${escapeText(words)}`,
+      ({ words, foundAt }) => `evidence  ${formatTime(foundAt)}  ${escapeLine(words)}`,
     ),
   ]
 }
@@ -147,6 +147,6 @@ function describePeer(peer: PeerRow, now: number): string {
   if (peer.grant !== undefined) parts.push(`of ${formatBytes(peer.grant)} granted`)
   if (peer.released !== undefined) parts.push(`${formatBytes(peer.released)} of it to be deleted`)
   if (lack !== undefined && standing !== 'here') parts.push(describeLack(lack, now))
-  else if (error !== undefined) parts.push(escapeText(error))
+  else if (error !== undefined) parts.push(escapeLine(error))
   return parts.join('  ')
 }
