@@ -5,7 +5,7 @@
  *     STORE/control-path   a text file with the path of one in a private folder of the system's for temporary files
  */
 
-import { lstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -23,14 +23,9 @@ export function findControlPath(store: string): string {
  */
 export function prepareControlPath(store: string): string {
   const beside = join(store, 'control')
-  rmSync(beside, { force: true })
-  if (Buffer.byteLength(beside) <= PATH_SIZE_MAX) {
-    removeElsewhere(store)
-    return beside
-  }
-  const known = readElsewhere(store)
-  const path = known ?? join(mkdtempSync(join(tmpdir(), 'cairn-')), 'control')
-  rmSync(path, { force: true })
+  removeControlPath(store)
+  if (Buffer.byteLength(beside) <= PATH_SIZE_MAX) return beside
+  const path = join(mkdtempSync(join(tmpdir(), 'cairn-')), 'control')
   writeFileSync(join(store, 'control-path'), `${path}\n`, { mode: 0o600 })
   return path
 }
@@ -43,8 +38,22 @@ export function removeControlPath(store: string): void {
 
 function removeElsewhere(store: string): void {
   const path = readElsewhere(store)
-  if (path !== undefined) rmSync(dirname(path), { recursive: true, force: true })
+  if (path !== undefined) removeSocket(path)
   rmSync(join(store, 'control-path'), { force: true })
+}
+
+/** The socket, and its folder if that is empty then: a file's word is not enough to remove more. */
+function removeSocket(path: string): void {
+  try {
+    if (lstatSync(path).isSocket()) rmSync(path)
+  } catch {
+    // There is none any more.
+  }
+  try {
+    rmdirSync(dirname(path))
+  } catch {
+    // It holds something, or is gone.
+  }
 }
 
 /** Only a folder that is ours alone is believed: anybody may make one for temporary files. */
