@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { killPeer } from '../../src/cli/grid/peer-process.ts'
 import type { PeerStore } from '../../src/cli/grid/peer-store.ts'
@@ -21,6 +23,8 @@ describe('ten peers as processes, three of whom are enough', () => {
     expect(before).toMatchObject({ peers_here: 10, packs_lost: 0, shares_missing: 0 })
     expect(before['packs_whole']).toBe(before['packs_total'])
 
+    // Eight of ten hold the film. The fullest go first, so that shares of it are lost with them.
+    stores.sort((one, other) => bytesHeld(other) - bytesHeld(one))
     await kill(0, 3)
     const repaired = recordOf(await place.records(['repair']), 'summary')
     expect(repaired).toMatchObject({ peers_here: 7, happiness_min: 7, packs_unsafe: 0 })
@@ -42,4 +46,15 @@ describe('ten peers as processes, three of whom are enough', () => {
 
 async function kill(from: number, until: number): Promise<void> {
   await Promise.all(stores.slice(from, until).map(killPeer))
+}
+
+function bytesHeld({ folder }: PeerStore): number {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+  const sizes = files.map((file) => {
+    const { size } = statSync(join(file.parentPath, file.name), { throwIfNoEntry: false }) ?? {
+      size: 0,
+    }
+    return file.isFile() ? size : 0
+  })
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
