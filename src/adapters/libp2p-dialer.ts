@@ -15,8 +15,11 @@ import type { PeerId } from '../ports/network.ts'
 import type { Targets } from './libp2p-addresses.ts'
 import type { NodeParts } from './libp2p-node.ts'
 
-/** An address that does not answer is given up after this long, ms. */
-const ADDRESS_DIAL_MS_MAX = 8_000
+/** An address that nobody answers at is given up after this long, ms. */
+const ADDRESS_ANSWER_MS_MAX = 8_000
+
+/** Who answered has proven who it is within this, ms: a few round trips of a line that is full. */
+const ADDRESS_DIAL_MS_MAX = 30_000
 
 /** The next address is tried this much later than the one before, ms: RFC 8305 has 250. */
 const STAGGER_MS = 250
@@ -129,10 +132,16 @@ export class Dialer {
 
   async #dial(target: Multiaddr, signal: AbortSignal): Promise<Connection> {
     const timeout = AbortSignal.timeout(ADDRESS_DIAL_MS_MAX)
-    const limit = linkSignals(signal, timeout, this.#closed.signal)
+    const silence = new AbortController()
+    const timer = setTimeout(() => silence.abort(new Error('no answer')), ADDRESS_ANSWER_MS_MAX)
+    const limit = linkSignals(signal, timeout, silence.signal, this.#closed.signal)
     try {
-      return await this.#parts.transportManager.dial(target, { signal: limit.signal })
+      return await this.#parts.transportManager.dial(target, {
+        signal: limit.signal,
+        onProgress: ({ type }) => type.startsWith('upgrader:') && clearTimeout(timer),
+      })
     } finally {
+      clearTimeout(timer)
       limit.release()
     }
   }

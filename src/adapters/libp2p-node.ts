@@ -41,8 +41,14 @@ const CONNECTIONS_MAX = 512
  */
 const INBOUND_PER_HOST_AND_SECOND_MAX = 1000
 
-/** Connections that have not yet proven who they are; each has ten seconds to do so. */
+/** Connections that have not yet proven who they are; each has `PROOF_MS_MAX` to do so. */
 const INBOUND_PENDING_MAX = 256
+
+/**
+ * To prove who one is, and to agree on the protocol of a stream. Four round trips of a line whose other
+ * end is sending all it can: 5 s each. Libp2p's own is 10 s.
+ */
+const PROOF_MS_MAX = 20_000
 
 /**
  * Most bytes of a stream on their way to us. At 100 ms of round trip this carries 20 MB/s, and a peer
@@ -76,6 +82,12 @@ export interface NetworkOptions {
   readonly isNearby?: boolean
 }
 
+interface DialOptions {
+  readonly signal: AbortSignal
+  /** Told of each step by its name, as `upgrader:encrypt-outbound-connection`. */
+  readonly onProgress: (step: { readonly type: string }) => void
+}
+
 /** Parts of libp2p that its own modules are given, and ours beside them. */
 export interface NodeParts {
   readonly upgrader: Upgrader
@@ -84,7 +96,7 @@ export interface NodeParts {
     handle(protocol: string, handler: StreamHandler, options: StreamHandlerOptions): Promise<void>
   }
   readonly transportManager: {
-    dial(address: Multiaddr, options: { signal: AbortSignal }): Promise<Connection>
+    dial(address: Multiaddr, options: DialOptions): Promise<Connection>
   }
   readonly addressManager: MulticastDNSComponents['addressManager']
 }
@@ -131,6 +143,9 @@ export async function makeNode(
       maxConnections: CONNECTIONS_MAX,
       inboundConnectionThreshold: INBOUND_PER_HOST_AND_SECOND_MAX,
       maxIncomingPendingConnections: INBOUND_PENDING_MAX,
+      inboundUpgradeTimeout: PROOF_MS_MAX,
+      inboundStreamProtocolNegotiationTimeout: PROOF_MS_MAX,
+      outboundStreamProtocolNegotiationTimeout: PROOF_MS_MAX,
     },
     connectionMonitor: {
       pingInterval: PING_INTERVAL_MS,

@@ -34,7 +34,7 @@ import { versionError } from './peer-versions.ts'
 export const STREAMS_MAX = 4
 
 /** Reaching a peer, all its addresses together. */
-export const DIAL_MS_MAX = 15_000
+export const DIAL_MS_MAX = 30_000
 
 /** Silence in answer to a small question. */
 export const ANSWER_MS_MAX = 30_000
