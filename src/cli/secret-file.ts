@@ -8,6 +8,7 @@ import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { CapTooWeakError, requireCap, type RepairCap } from '../../protocol/cap.ts'
 import { openInviteText } from '../../protocol/invite-text.ts'
 import { FormatError, UsageError } from '../base/errors.ts'
+import { wordsInKit } from './kit.ts'
 import { systemWords } from './system-words.ts'
 
 /** Far above any kit or invite; keeps a wrong path (a disk image, a device) out of memory. */
@@ -40,6 +41,11 @@ export function readSecretFile(path: string, what: string): string {
     throw new UsageError(`cannot read ${what} from ${path}: ${reason(error)}`, { cause: error })
   }
   throw new UsageError(`${path} is too large to be ${what}`)
+}
+
+/** @returns the recovery words that a kit, or any file, holds; - reads standard input */
+export function readWordsFile(path: string): string {
+  return wordsInKit(readSecretFile(path, 'the recovery words'))
 }
 
 /**

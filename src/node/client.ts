@@ -21,6 +21,7 @@ import type {
 import type { FriendList } from './friend-types.ts'
 import { listFriends } from './friend-list.ts'
 import { listDevices, revokeDevice, type DeviceList, type Revoked } from './devices.ts'
+import { movePruneKey } from './prune-key.ts'
 import { headsSummary, type HeadsSummary } from './heads.ts'
 import { diagnose, type Diagnosis } from './doctor.ts'
 import { extractHistory, historyReport } from './history-report.ts'
@@ -231,6 +232,7 @@ export class Client {
    * Release what nothing needs any more, or take releases back.
    *
    * @throws {PruneKeyMissingError}
+   * @throws {PruneKeyAwayError}
    * @throws {OtherDeviceError}
    */
   gc(request: GcRequest, signal: AbortSignal): Promise<GcSummary> {
@@ -319,6 +321,15 @@ export class Client {
     signal: AbortSignal,
   ): Promise<Revoked> {
     return translated(() => revokeDevice(this.#session, request, signal))
+  }
+
+  /**
+   * Take the prune key off this computer, or bring it back.
+   *
+   * @throws {WrongWordsError}
+   */
+  movePruneKey(request: { readonly isHere: boolean; readonly words: string }): Promise<void> {
+    return translated(() => movePruneKey(this.#session, request))
   }
 
   /** How every peer stands to the newest head, and what was found about that so far. */

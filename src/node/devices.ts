@@ -5,20 +5,15 @@
  * it. What the device read before it keeps; nobody can take that back.
  */
 
-import {
-  deviceIdFromBytes,
-  deviceIdToBytes,
-  vaultIdFromBytes,
-  type DeviceId,
-} from '../../protocol/ids.ts'
+import { deviceIdFromBytes, deviceIdToBytes, type DeviceId } from '../../protocol/ids.ts'
 import { openHead, type OpenedHead } from '../../protocol/head.ts'
-import { deriveVaultKeys, peerIdOf, publicKeyOf, type PeerId } from '../../protocol/keys.ts'
+import { peerIdOf, publicKeyOf, type PeerId } from '../../protocol/keys.ts'
 import { signStatement } from '../../protocol/roster.ts'
-import { wordsToRoot } from '../../protocol/words.ts'
 import { UsageError } from '../base/errors.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import { readGridFile } from '../store/grid-file.ts'
 import { NotAdmittedError, openGridLink } from './grid-link.ts'
+import { keysFromWords } from './prune-key.ts'
 import type { VaultSession } from './vault-session.ts'
 
 export interface VaultDevice {
@@ -86,10 +81,7 @@ export async function revokeDevice(
   { id, words }: { readonly id: string; readonly words: string },
   signal: AbortSignal,
 ): Promise<Revoked> {
-  const keys = deriveVaultKeys(wordsToRoot(words))
-  if (vaultIdFromBytes(keys.vaultKey.publicKey) !== session.keyring.vault) {
-    throw new UsageError('These words are of another vault')
-  }
+  const keys = keysFromWords(words, session.keyring.vault)
   const device = chosen((await listDevices(session, signal)).devices, id)
   // The link below keeps the roster from now on.
   await session.unlink()

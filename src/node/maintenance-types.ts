@@ -71,6 +71,8 @@ export interface GcRequest {
   readonly isDryRun: boolean
   /** Take back every release that peers have not carried out yet. */
   readonly isCancel: boolean
+  /** The vault's 24 words, where its prune key is kept off this computer. */
+  readonly words?: string
   readonly onProgress?: (progress: Progress) => void
 }
 

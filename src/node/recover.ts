@@ -15,7 +15,6 @@ import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { PackId } from '../../protocol/manifest.ts'
 import { signRelease } from '../../protocol/release.ts'
 import { wordsToRoot } from '../../protocol/words.ts'
-import { assert } from '../base/assert.ts'
 import { withDatabaseErrors } from '../base/database-error.ts'
 import { assertEntropy } from '../base/entropy.ts'
 import { UsageError } from '../base/errors.ts'
@@ -25,7 +24,7 @@ import { snapshots } from '../history/snapshot-list.ts'
 import { LocalState } from '../restore/local-state.ts'
 import { NoHeadError, newestHead, type NewestHead } from '../restore/newest-head.ts'
 import { writeGridFile, type GridFile } from '../store/grid-file.ts'
-import { assertNoKeyring, createKeyring, type Keyring } from '../store/keyring.ts'
+import { assertNoKeyring, createKeyring } from '../store/keyring.ts'
 import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import { openStores } from './client-stores.ts'
 import {
@@ -37,7 +36,7 @@ import {
   type GridLink,
 } from './grid-link.ts'
 import { noteFirstHeads, witnessWords } from './heads.ts'
-import { newDevice } from './vault.ts'
+import { newDevice, type NewKeyring } from './vault.ts'
 
 export interface RecoverRequest {
   /** 24 words, in whatever layout they were written. */
@@ -155,7 +154,7 @@ async function makeHome(
  */
 async function holdOn(
   ports: ClientPorts,
-  { vault, device, pruneKey, pruneCertificate }: Keyring,
+  { vault, device, pruneKey, pruneCertificate }: NewKeyring,
   {
     file,
     newest,
@@ -169,7 +168,6 @@ async function holdOn(
   },
   signal: AbortSignal,
 ): Promise<number> {
-  assert(pruneCertificate !== undefined, 'a new device has a certificate for its prune key')
   const { sequence, id } = newest.head
   const document = signRelease(
     { vault, certificate: pruneCertificate, kind: 'cancel', head: { sequence, id }, packs: [] },

@@ -14,6 +14,7 @@ import { REBUILD_POLICY } from '../repair/policy.ts'
 import { REPAIR_POLICY } from '../repair/repair-policy.ts'
 import type { GridLink } from './grid-link.ts'
 import { codeOf } from './maintain.ts'
+import { prunerHere } from './prune-key.ts'
 import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
 import { upkeep, type Upkeep } from './run-repair.ts'
@@ -123,7 +124,8 @@ async function tidyUp(
 ): Promise<{ readonly files: number; readonly warnings: readonly string[] }> {
   try {
     const { grid } = await session.link()
-    await tellReleases(session, grid, signal)
+    const pruner = prunerHere(session)
+    if (pruner !== undefined) await tellReleases(session, grid, pruner, signal)
     const isDue = policy.isAutomatic && hasLongChains(session, policy, codeOf(session, grid))
     if (!isDue) return { files: 0, warnings: [] }
     const { budget } = policy

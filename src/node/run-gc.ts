@@ -25,13 +25,9 @@ import { GAP_SIZE } from '../store/published.ts'
 import { mergePacks, planMerge, planMoves, type Found, type OldPack } from './merge-packs.ts'
 import { maintain, type MaintainParts } from './maintain.ts'
 import type { GcRequest, GcSummary } from './maintenance-types.ts'
+import { prunerOf, type Pruner } from './prune-key.ts'
 import { noteOldLedgers } from './old-ledgers.ts'
 import type { VaultSession } from './vault-session.ts'
-
-/** This home has no certificate for its prune key: it was made by an earlier Cairn. */
-export class PruneKeyMissingError extends UsageError {
-  override readonly name = 'PruneKeyMissingError'
-}
 
 /** Another device of the vault publishes heads, and what it needs is not known here. */
 export class OtherDeviceError extends UsageError {
@@ -47,6 +43,7 @@ const NOTHING: Amount = { packs: 0, bytes: 0 }
 
 /**
  * @throws {PruneKeyMissingError}
+ * @throws {PruneKeyAwayError} only where something would change
  * @throws {OtherDeviceError}
  * @throws {GridNotFoundError}
  * @throws {DeviceReplacedError}
@@ -58,7 +55,7 @@ export async function runGc(
   signal: AbortSignal,
 ): Promise<GcSummary> {
   const { stores } = session
-  assertPruneKey(session)
+  const pruner = request.isDryRun ? undefined : prunerOf(session, request.words)
   const { grid } = await session.link()
   await assertAlone(session, grid, signal)
   let [released, gone, live, cancelled] = [NOTHING, NOTHING, NOTHING, NOTHING]
@@ -69,8 +66,8 @@ export async function runGc(
     if (request.isCancel) {
       const back = await stillHeld(session, grid, signal)
       cancelled = amountOf(back)
-      if (back.length === 0 || request.isDryRun) return undefined
-      await tell(session, grid, 'cancel', idsOf(back), signal)
+      if (back.length === 0 || pruner === undefined) return undefined
+      await tell(session, grid, pruner, 'cancel', idsOf(back), signal)
       return restoring(session, back)
     }
     if (!request.isDryRun) gone = await forgetGone(session, grid, signal)
@@ -92,7 +89,7 @@ export async function runGc(
   for (const target of targets) await stores.spool.uncache(target)
   // A peer that knows changes nothing; one that lost its accounts would keep the shares for good.
   if (!request.isDryRun) stores.releases.forgetTold()
-  const untold = request.isDryRun ? [] : await tellReleases(session, grid, signal)
+  const untold = pruner === undefined ? [] : await tellReleases(session, grid, pruner, signal)
   const inRelease = amountOf(stores.releases.all().map(({ pack }) => pack))
   warnings.unshift(...report.warnings)
   return { ...report, warnings, released, inRelease, merged, gone, live, cancelled, untold }
@@ -106,17 +103,17 @@ export async function runGc(
 export async function tellReleases(
   session: VaultSession,
   grid: Grid,
+  pruner: Pruner,
   signal: AbortSignal,
 ): Promise<PeerId[]> {
   const { releases, database } = session.stores
-  if (session.keyring.pruneCertificate === undefined) return []
   const peers = grid.roster.storagePeers().map(({ peer }) => peer)
   const untold = new Set(peers.flatMap((peer) => releases.untoldTo(peer)))
   const away = new Set<PeerId>()
   for (const sequence of [...untold].toSorted((a, b) => a - b)) {
     const rows = releases.toTell(sequence)
     const ids = idsOf(rows.map(({ pack }) => pack))
-    const answered = await tell(session, grid, 'release', ids, signal)
+    const answered = await tell(session, grid, pruner, 'release', ids, signal)
     inTransaction(database, () => {
       for (const peer of answered) releases.markTold(sequence, peer)
     })
@@ -129,34 +126,27 @@ export async function tellReleases(
 async function tell(
   { keyring, stores }: VaultSession,
   grid: Grid,
+  { key, certificate }: Pruner,
   kind: ReleaseKind,
   packs: readonly PackId[],
   signal: AbortSignal,
 ): Promise<Set<PeerId>> {
   const bytes = await stores.published.keptHead()
-  if (bytes === undefined || keyring.pruneCertificate === undefined) return new Set()
+  if (bytes === undefined) return new Set()
   const { sequence, id } = openHead(bytes)
   const documents: Uint8Array[] = []
   for (let from = 0; from < packs.length; from += RELEASE_PACKS_MAX) {
     const release = {
       vault: keyring.vault,
-      certificate: keyring.pruneCertificate,
+      certificate,
       kind,
       head: { sequence, id },
       packs: packs.slice(from, from + RELEASE_PACKS_MAX),
     }
-    documents.push(signRelease(release, keyring.pruneKey))
+    documents.push(signRelease(release, key))
   }
   const { answers } = await grid.release(documents, signal)
   return new Set(answers.map(({ peer }) => peer))
-}
-
-function assertPruneKey({ keyring }: VaultSession): void {
-  if (keyring.pruneCertificate !== undefined) return
-  throw new PruneKeyMissingError(
-    'This home cannot release anything: an earlier Cairn made it, without a certificate for its prune ' +
-      'key. Bring the vault back into a new home with "cairn recover" and the 24 words, then run this there',
-  )
 }
 
 /** What another device needs is not known here. One that was replaced needs nothing any more. */

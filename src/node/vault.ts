@@ -28,6 +28,9 @@ export class RepairKeyMissingError extends UsageError {
   override readonly name = 'RepairKeyMissingError'
 }
 
+/** What a device that was just made has. */
+export type NewKeyring = Keyring & Required<Pick<Keyring, 'pruneKey' | 'pruneCertificate'>>
+
 interface VaultPorts {
   readonly clock: Clock
   readonly random: Random
@@ -61,7 +64,7 @@ export function newDevice(
   keys: VaultKeys,
   epoch: number,
   { clock, random }: Pick<VaultPorts, 'clock' | 'random'>,
-): Keyring {
+): NewKeyring {
   const vault = vaultIdFromBytes(keys.vaultKey.publicKey)
   const device = signingKeyFromSeed(random.bytes(SEED_SIZE))
   // A key of its own for each device: whoever helped an earlier one has no part in it (ADR 46).

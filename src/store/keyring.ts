@@ -31,7 +31,8 @@ export interface Keyring {
   readonly certificate: Uint8Array
   readonly readSecret: Uint8Array
   readonly ledgerKey: Uint8Array
-  readonly pruneKey: SigningKey
+  /** Absent where its owner keeps it off this computer: it follows from the words. */
+  readonly pruneKey?: SigningKey
   /** Lets the prune key release for this vault; absent in keyrings of Cairns that released nothing. */
   readonly pruneCertificate?: Uint8Array
   /** What a helper is given; absent in keyrings of Cairns that had no helpers. */
@@ -68,7 +69,7 @@ const schema = z.strictObject({
   certificate: bytesField(1, 1_024),
   readSecret: bytesField(32, 32),
   ledgerKey: bytesField(32, 32),
-  pruneKey: bytesField(32, 32),
+  pruneKey: bytesField(32, 32).optional(),
   pruneCertificate: bytesField(1, 1_024).optional(),
   repair: z.strictObject({ key: bytesField(32, 32), certificate: bytesField(1, 1_024) }).optional(),
   recovery: z.string().max(128),
@@ -77,7 +78,12 @@ const schema = z.strictObject({
 /** @throws {VaultExistsError} */
 export async function createKeyring(disk: Disk, keyring: Keyring): Promise<void> {
   await assertNoKeyring(disk)
-  const { repair } = keyring
+  await replaceKeyring(disk, keyring)
+}
+
+/** Write over the keyring that is there, whole or not at all. */
+export async function replaceKeyring(disk: Disk, keyring: Keyring): Promise<void> {
+  const { pruneKey, repair } = keyring
   const bytes = encodeCbor({
     version: 1,
     vault: vaultIdToBytes(keyring.vault),
@@ -85,7 +91,7 @@ export async function createKeyring(disk: Disk, keyring: Keyring): Promise<void>
     certificate: keyring.certificate,
     readSecret: keyring.readSecret,
     ledgerKey: keyring.ledgerKey,
-    pruneKey: keyring.pruneKey.seed,
+    ...(pruneKey === undefined ? {} : { pruneKey: pruneKey.seed }),
     ...certificateField(keyring.pruneCertificate),
     ...(repair === undefined
       ? {}
@@ -120,7 +126,7 @@ export async function readKeyring(disk: Disk): Promise<Keyring> {
     certificate: stored.certificate,
     readSecret: stored.readSecret,
     ledgerKey: stored.ledgerKey,
-    pruneKey: signingKeyFromSeed(stored.pruneKey),
+    ...(stored.pruneKey === undefined ? {} : { pruneKey: signingKeyFromSeed(stored.pruneKey) }),
     ...certificateField(stored.pruneCertificate),
     ...(stored.repair === undefined
       ? {}

@@ -2,17 +2,16 @@
  * `cairn device`: the computers that a vault backs up from, and shutting one out.
  */
 
-import { Command } from 'commander'
+import { Argument, Command } from 'commander'
 import type { VaultDevice } from '../../node/client.ts'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
 import { escapeLine } from '../escape.ts'
 import { formatMoment, formatTime } from '../format.ts'
-import { wordsInKit } from '../kit.ts'
 import type { Output } from '../output.ts'
-import { readSecretFile } from '../secret-file.ts'
+import { readWordsFile } from '../secret-file.ts'
 import { withClient } from '../with-client.ts'
 
-interface RevokeOptions extends CommonOptions {
+interface WordsOptions extends CommonOptions {
   readonly wordsFrom: string
 }
 
@@ -22,6 +21,7 @@ export function deviceCommand(context: Context): Command {
     .helpOption('-h, --help', 'show this help')
     .addCommand(listCommand(context))
     .addCommand(revokeCommand(context))
+    .addCommand(pruneKeyCommand(context))
 }
 
 function listCommand(context: Context): Command {
@@ -52,11 +52,11 @@ function revokeCommand(context: Context): Command {
   })
     .argument('<device>', 'how its id begins, or its name')
     .requiredOption('--words-from <file>', 'the recovery kit; - reads standard input')
-    .action(async (id: string, options: RevokeOptions) => runRevoke(context, id, options))
+    .action(async (id: string, options: WordsOptions) => runRevoke(context, id, options))
 }
 
-async function runRevoke(context: Context, id: string, options: RevokeOptions): Promise<void> {
-  const words = wordsInKit(readSecretFile(options.wordsFrom, 'the recovery words'))
+async function runRevoke(context: Context, id: string, options: WordsOptions): Promise<void> {
+  const words = readWordsFile(options.wordsFrom)
   await withClient(context, options, async ({ client }) => {
     const output: Output = outputOf(context, options)
     const { device, told, missed } = await client.revokeDevice({ id, words }, context.signal)
@@ -73,6 +73,34 @@ async function runRevoke(context: Context, id: string, options: RevokeOptions): 
         : `${told.length} peers refuse it from now on; ${missed.length} will when they are back.`,
     )
   })
+}
+
+function pruneKeyCommand(context: Context): Command {
+  return makeCommand('prune-key', {
+    summary: 'keep the key that lets peers delete off this computer, or here again',
+    details:
+      'While it is away a thief of this computer, or whatever took it over, cannot ask peers to delete\n' +
+      'anything, and `cairn gc` needs the words. It follows from the 24 words, which are asked for in\n' +
+      'both directions: what cannot be brought back is not taken away.',
+    examples: [
+      'cairn device prune-key away --words-from kit.txt',
+      'cairn device prune-key here --words-from kit.txt',
+    ],
+  })
+    .addArgument(new Argument('<place>', 'where it is from now on').choices(['away', 'here']))
+    .requiredOption('--words-from <file>', 'the recovery kit; - reads standard input')
+    .action(async (place: 'away' | 'here', options: WordsOptions) => {
+      const words = readWordsFile(options.wordsFrom)
+      await withClient(context, options, async ({ client, output }) => {
+        await client.movePruneKey({ isHere: place === 'here', words })
+        output.json({ message_type: 'prune_key', place })
+        output.data(
+          place === 'away'
+            ? 'The prune key is off this computer: cairn gc needs --words-from from now on.'
+            : 'The prune key is on this computer.',
+        )
+      })
+    })
 }
 
 function deviceFields({ device, peer, name, isThis, isAdmitted, newest }: VaultDevice): object {

@@ -8,11 +8,10 @@ import { recover } from '../../node/client.ts'
 import { readConfig } from '../config.ts'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
 import { findHome } from '../home.ts'
-import { wordsInKit } from '../kit.ts'
 import { formatTime } from '../format.ts'
 import { countOption } from '../options.ts'
 import { openPorts } from '../ports.ts'
-import { readInviteFile, readSecretFile } from '../secret-file.ts'
+import { readInviteFile, readWordsFile } from '../secret-file.ts'
 import { snapshotFields } from '../snapshot-fields.ts'
 
 interface RecoverOptions extends CommonOptions {
@@ -49,7 +48,7 @@ async function runRecover(context: Context, options: RecoverOptions): Promise<vo
   if ((options.codeFrom === undefined) === (options.peer === undefined)) {
     throw new UsageError('give either --code-from FILE or --peer MULTIADDR')
   }
-  const words = wordsInKit(readSecretFile(options.wordsFrom, 'the recovery words'))
+  const words = readWordsFile(options.wordsFrom)
   const where =
     options.peer === undefined
       ? { invite: readInviteFile(options.codeFrom ?? '') }
