@@ -151,28 +151,6 @@ export function needsOfAll(packs: readonly PackHealth[]): Needs {
   }
 }
 
-/**
- * What would make it better, in words; nothing for a pack that is whole.
- *
- * @param nameOf - what a person calls the peer
- */
-export function fixes(health: PackHealth, nameOf: (peer: PeerId) => string): string[] {
-  return fixesFor(needsOf(health), nameOf)
-}
-
-export function fixesFor(
-  { placeable, friends, shares, back }: Needs,
-  nameOf: (peer: PeerId) => string,
-): string[] {
-  const names = back.map(nameOf).toSorted().join(', ')
-  return [
-    ...(placeable === 0 ? [] : [`"cairn repair": it places ${count(placeable, 'share')}`]),
-    ...(friends === 0 ? [] : [`${count(friends, 'more friend')} with disk to lend`]),
-    ...(shares === 0 ? [] : [`${count(shares, 'more share')}, wherever they come from`]),
-    ...(back.length === 0 ? [] : [`${names} back online`]),
-  ]
-}
-
 const NOBODY: HolderFacts = { standing: 'gone', isSeenLately: false }
 
 /** @param hoped - shares at peers that count no more for now, and may come back */
@@ -223,8 +201,4 @@ function domainsOf(friends: ReadonlyMap<PeerId, FriendFacts>): number {
 
 function range(until: number): number[] {
   return Array.from({ length: until }, (_, index) => index)
-}
-
-function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`
 }

@@ -57,7 +57,7 @@ describe('a report of a check', () => {
     expect(lines).toContain('packs      3, 2.6 KiB: 1 whole, 2 settling')
     expect(lines).toContain('shares     7 of 9 count, 1 of them at peers that do not answer')
     expect(lines).toContain('settling     2 packs with 2 of 3 shares, 1 bring each back: 1, 1')
-    expect(lines).toContain('             helps: "cairn repair": it places 2 shares')
+    expect(lines).toContain('             helps: cairn repair: it places 2 shares')
   })
 
   it('names wrong bytes by peer and share, once each name', () => {

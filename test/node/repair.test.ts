@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { MachineCrashed } from '../../sim/errors.ts'
 import type { Friend } from '../../sim/grid.ts'
-import { fixes } from '../../src/repair/pack-health.ts'
+import { needsOf } from '../../src/repair/pack-health.ts'
 import { KIB, usedBy } from '../support/chores.ts'
 import {
   check,
@@ -47,7 +47,7 @@ describe('ten friends, three of whom are enough', () => {
         const thin = summary.packs.filter(({ verdict }) => verdict === 'thin')
         expect(thin.length).toBeGreaterThan(0)
         for (const health of thin) {
-          expect(fixes(health, String)[0]).toBe('1 more friend with disk to lend')
+          expect(needsOf(health)).toMatchObject({ placeable: 0, friends: 1 })
         }
         // Shares of three holders were lost, at most, and two found a new home.
         const size = Math.ceil(summary.packs[0]!.pack.shape.size / 3)

@@ -4,9 +4,9 @@ import type { PackId } from '../../protocol/manifest.ts'
 import type { Standing } from '../../src/grid/standing.ts'
 import type { PeerId } from '../../src/ports/network.ts'
 import {
-  fixes,
   judgePack,
   margin,
+  needsOf,
   type FriendFacts,
   type Holding,
 } from '../../src/repair/pack-health.ts'
@@ -26,7 +26,7 @@ describe('a pack', () => {
   it('is whole with every share at a peer that answers', () => {
     const health = judge({})
     expect(health).toMatchObject({ verdict: 'whole', happiness: 8, happinessMax: 8, missing: [] })
-    expect(fixes(health, String)).toEqual([])
+    expect(needsOf(health)).toEqual({ placeable: 0, friends: 0, shares: 0, back: [] })
     expect(margin(health)).toBe(5)
   })
 
@@ -43,17 +43,14 @@ describe('a pack', () => {
     expect(health.takers).toEqual([peer(8), peer(9)])
     // One more share than there are peers for it: data comes first.
     expect(sharesToPlace(health)).toEqual([0, 1])
-    expect(fixes(health, nameOf)).toEqual([
-      '"cairn repair": it places 2 shares',
-      '1 more friend with disk to lend',
-      'peer 0, peer 1, peer 2 back online',
-    ])
+    const back = [peer(0), peer(1), peer(2)]
+    expect(needsOf(health)).toEqual({ placeable: 2, friends: 1, shares: 0, back })
   })
 
   it('is thin with shares missing and nobody left to take them', () => {
     const health = judge({ away: [0, 8, 9], standing: 'gone' })
     expect(health).toMatchObject({ verdict: 'thin', happiness: 7, happinessMax: 7, takers: [] })
-    expect(fixes(health, nameOf)[0]).toBe('1 more friend with disk to lend')
+    expect(needsOf(health)).toMatchObject({ placeable: 0, friends: 1 })
   })
 
   it('is unsafe below H failure domains, however many shares there are', () => {
@@ -67,10 +64,8 @@ describe('a pack', () => {
   it('is out of reach while those who are waited for have the rest', () => {
     const health = judge({ away: [0, 1, 2, 3, 4, 5], standing: 'quiet', isSeenLately: true })
     expect(health).toMatchObject({ verdict: 'out-of-reach' })
-    expect(fixes(health, nameOf)).toEqual([
-      '1 more share, wherever they come from',
-      'peer 0, peer 1, peer 2, peer 3, peer 4, peer 5 back online',
-    ])
+    const back = [0, 1, 2, 3, 4, 5].map(peer)
+    expect(needsOf(health)).toEqual({ placeable: 0, friends: 0, shares: 1, back })
   })
 
   it('is lost once they are given up', () => {
@@ -156,10 +151,6 @@ describe('what is due', () => {
 
 function peer(index: number): PeerId {
   return `peer ${index}` as PeerId
-}
-
-function nameOf(id: PeerId): string {
-  return id
 }
 
 /** Share i at peer i. */

@@ -7,10 +7,10 @@ import { STANDING_WORDS } from '../../grid/standing.ts'
 import type { PeerId } from '../../ports/network.ts'
 import { countVerdicts } from '../../repair/health-record.ts'
 import {
-  fixes,
-  fixesFor,
+  needsOf,
   needsOfAll,
   VERDICTS,
+  type Needs,
   type PackHealth,
   type Verdict,
 } from '../../repair/pack-health.ts'
@@ -124,7 +124,7 @@ export function packFields(health: PackHealth, nameOf: PeerNames) {
     shares_missing: missing,
     happiness,
     happiness_max: happinessMax,
-    fixes: fixes(health, nameOf),
+    fixes: helps(needsOf(health), nameOf),
   }
 }
 
@@ -174,9 +174,22 @@ function groupLines(packs: readonly PackHealth[], nameOf: PeerNames): string[] {
       return [
         `${VERDICT_WORDS[verdict].padEnd(12)} ${formatItems(group.length, 'pack')} with ${live.size} of ` +
           `${total} shares, ${needed} bring ${group.length === 1 ? 'it' : 'each'} back: ${named(group)}`,
-        ...fixesFor(needsOfAll(group), nameOf).map((help) => `             helps: ${help}`),
+        ...helps(needsOfAll(group), nameOf).map((help) => `             helps: ${help}`),
       ]
     })
+}
+
+/** @returns what would make packs better, the cheapest first */
+function helps({ placeable, friends, shares, back }: Needs, nameOf: PeerNames): string[] {
+  const names = back.map(nameOf).toSorted().join(', ')
+  return [
+    ...(placeable === 0 ? [] : [`cairn repair: it places ${formatItems(placeable, 'share')}`]),
+    ...(friends === 0
+      ? []
+      : [`${formatItems(friends, 'more friend')} with disk to lend: cairn invite`]),
+    ...(shares === 0 ? [] : [`${formatItems(shares, 'more share')}, wherever they come from`]),
+    ...(back.length === 0 ? [] : [`${names} back online`]),
+  ]
 }
 
 function rankOf([first]: readonly PackHealth[]): number {
