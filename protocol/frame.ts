@@ -85,13 +85,19 @@ export async function* decodeFrames(chunks: AsyncIterable<Uint8Array>): AsyncGen
  */
 export class FrameReader {
   readonly #chunks: AsyncIterator<Uint8Array>
+  readonly #onArrived: ((size: number) => void) | undefined
   /** What has arrived and was not taken yet, a view. */
   #rest: Uint8Array = new Uint8Array(0)
   /** Bytes of the open frame that were not taken yet. */
   #left = 0
 
-  constructor(chunks: AsyncIterable<Uint8Array>) {
+  /**
+   * @param chunks - the bytes of zero or more frames, split anywhere
+   * @param onArrived - told of the bytes of each chunk that is taken
+   */
+  constructor(chunks: AsyncIterable<Uint8Array>, onArrived?: (size: number) => void) {
     this.#chunks = chunks[Symbol.asyncIterator]()
+    this.#onArrived = onArrived
   }
 
   /**
@@ -100,6 +106,14 @@ export class FrameReader {
    * @returns the length of its payload, bytes; `undefined` if the stream ended
    */
   async open(): Promise<number | undefined> {
+    if (this.#rest.length === 0 && !(await this.#more())) return undefined
+    if (this.#rest.length < FRAME_HEADER_SIZE) return await this.#openInPieces()
+    this.#left = readLength(this.#rest)
+    this.#rest = this.#rest.subarray(FRAME_HEADER_SIZE)
+    return this.#left
+  }
+
+  async #openInPieces(): Promise<number | undefined> {
     const header = new Gatherer(FRAME_HEADER_SIZE)
     while (!header.isFull) {
       if (this.#rest.length === 0 && !(await this.#more())) {
@@ -129,6 +143,7 @@ export class FrameReader {
 
   /** Take the whole open frame. @returns an array of its own */
   async payload(): Promise<Uint8Array> {
+    if (this.#rest.length >= this.#left) return (await this.part()).slice()
     const payload = new Gatherer(this.#left)
     while (!payload.isFull) payload.take(await this.part())
     return payload.finish()
@@ -143,6 +158,7 @@ export class FrameReader {
     const { value, done } = await this.#chunks.next()
     if (done === true) return false
     this.#rest = value
+    this.#onArrived?.(value.length)
     return true
   }
 }

@@ -281,8 +281,12 @@ export type Response = Readonly<z.infer<typeof responseSchema>>
 export type RequestOf<Type extends Request['type']> = Extract<Request, { type: Type }>
 export type ResponseOf<Type extends Response['type']> = Extract<Response, { type: Type }>
 
-const REQUEST_TYPES = new Set<unknown>(requestSchema.options.map(typeOf))
-const RESPONSE_TYPES = new Set<unknown>(responseSchema.options.map(typeOf))
+const anyRequest = knownType(requestSchema, new Set(requestSchema.options.map(typeOf)), 'request')
+const anyResponse = knownType(
+  responseSchema,
+  new Set(responseSchema.options.map(typeOf)),
+  'response',
+)
 
 /** @throws {FormatError} naming the field that is out of bounds, or if the whole is too large for a frame */
 export function encodeRequest(request: Request): Uint8Array {
@@ -297,7 +301,7 @@ export function encodeRequest(request: Request): Uint8Array {
  * @throws {FormatError} naming the field at fault
  */
 export function decodeRequest(payload: Uint8Array): Request {
-  const request = decode(payload, requestSchema, REQUEST_TYPES, 'request')
+  const request = decodeCbor(payload, anyRequest, limits('request'))
   checkPut(request)
   return request
 }
@@ -317,7 +321,7 @@ export function encodeResponse(response: Response): Uint8Array {
  * @throws {FormatError} naming the field at fault
  */
 export function decodeResponse(payload: Uint8Array): Response {
-  const response = decode(payload, responseSchema, RESPONSE_TYPES, 'response')
+  const response = decodeCbor(payload, anyResponse, limits('response'))
   checkHave(response)
   return response
 }
@@ -346,20 +350,23 @@ export function escapeControls(message: string): string {
   )
 }
 
-function decode<T extends Request | Response>(
-  payload: Uint8Array,
+/** A message of a type that we know, checked; one of another type is told apart from a bad one. */
+function knownType<T extends Request | Response>(
   schema: z.ZodType<T>,
   types: ReadonlySet<unknown>,
   format: string,
-): T {
-  const known = z.unknown().transform((value) => {
+): z.ZodType<T> {
+  return z.unknown().transform((value) => {
     const type = typeOfMessage(value)
     if (type !== undefined && !types.has(type)) {
       throw new UnknownMessageError(`${format} of type ${escapeControls(type.slice(0, 32))}`)
     }
     return check(value, schema, format)
   })
-  return decodeCbor(payload, known, { format, sizeMax: PAYLOAD_SIZE_MAX })
+}
+
+function limits(format: string) {
+  return { format, sizeMax: PAYLOAD_SIZE_MAX }
 }
 
 function encode(message: Request | Response, format: string): Uint8Array {

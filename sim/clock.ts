@@ -47,6 +47,14 @@ export class SimClock implements Clock {
     return this.#elapsed
   }
 
+  after(ms: number, action: () => void): () => void {
+    const lateMs = LATE_MS_MIN + this.#random.unit()
+    const event = this.#scheduler.after(ms / this.#rate + lateMs, () => {
+      if (!this.#life.isOver) action()
+    })
+    return () => event.cancel()
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#life.isOver) return
@@ -54,13 +62,12 @@ export class SimClock implements Clock {
         reject(reasonOf(signal))
         return
       }
-      const lateMs = LATE_MS_MIN + this.#random.unit()
-      const wake = this.#scheduler.after(ms / this.#rate + lateMs, () => {
+      const cancel = this.after(ms, () => {
         signal?.removeEventListener('abort', onAbort)
-        if (!this.#life.isOver) resolve()
+        resolve()
       })
       const onAbort = (): void => {
-        wake.cancel()
+        cancel()
         if (signal !== undefined && !this.#life.isOver) reject(reasonOf(signal))
       }
       signal?.addEventListener('abort', onAbort, { once: true })

@@ -15,8 +15,12 @@ export interface Scheduled {
 interface Event {
   readonly at: number
   readonly order: number
+  /** None any more: it was called off, or has happened. */
   action: (() => void) | undefined
 }
+
+/** Fewer events that were called off are left where they are. */
+const OFF_MIN = 256
 
 /** Limits of one run, so that a run that goes in circles ends with a name. */
 export interface RunLimits {
@@ -38,7 +42,9 @@ const QUIET_ROUNDS = 16
 const FOREIGN_TURNS = 64
 
 export class SimScheduler {
-  readonly #heap: Event[] = []
+  #heap: Event[] = []
+  /** Events in the heap that were called off. */
+  #off = 0
   #elapsed = 0
   #order = 0
   #count = 0
@@ -69,11 +75,19 @@ export class SimScheduler {
   after(ms: number, action: () => void): Scheduled {
     const event: Event = { at: this.#elapsed + Math.max(0, ms), order: this.#order++, action }
     push(this.#heap, event)
-    return {
-      cancel() {
-        event.action = undefined
-      },
-    }
+    return { cancel: () => this.#cancel(event) }
+  }
+
+  #cancel(event: Event): void {
+    if (event.action === undefined) return
+    event.action = undefined
+    this.#off++
+    // Time limits are called off all the time, long before they are due.
+    if (this.#off < OFF_MIN || 2 * this.#off < this.#heap.length) return
+    const left = this.#heap.filter(({ action }) => action !== undefined)
+    // Sorted, an array is a heap.
+    this.#heap = left.toSorted((a, b) => a.at - b.at || a.order - b.order)
+    this.#off = 0
   }
 
   sleep(ms: number): Promise<void> {
@@ -127,7 +141,7 @@ export class SimScheduler {
   }
 
   get #hasEvents(): boolean {
-    return this.#heap.some((event) => event.action !== undefined)
+    return this.#heap.length > this.#off
   }
 
   /** @returns whether an event happened */
@@ -135,10 +149,15 @@ export class SimScheduler {
     for (;;) {
       const event = pop(this.#heap)
       if (event === undefined) return false
-      if (event.action === undefined) continue
+      const { action } = event
+      if (action === undefined) {
+        this.#off--
+        continue
+      }
+      event.action = undefined
       this.#elapsed = event.at
       this.#count++
-      event.action()
+      action()
       return true
     }
   }

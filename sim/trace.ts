@@ -8,6 +8,9 @@ import { createHash } from 'node:crypto'
 import type { LogFields } from '../src/ports/log.ts'
 import type { SimScheduler } from './scheduler.ts'
 
+/** Lines are hashed together, so many characters at a time. */
+const TEXT_MAX = 64 * 1024
+
 export interface TraceEvent {
   /** Virtual ms since the beginning. */
   readonly at: number
@@ -19,6 +22,8 @@ export interface TraceEvent {
 export class Trace {
   readonly #scheduler: SimScheduler
   readonly #hash = createHash('sha256')
+  /** Lines that are not hashed yet. */
+  #text = ''
   readonly #listeners: ((event: TraceEvent) => void)[] = []
 
   constructor(scheduler: SimScheduler) {
@@ -27,10 +32,8 @@ export class Trace {
 
   add(node: string, event: string, fields: LogFields = {}): void {
     const at = this.#scheduler.elapsed
-    const sorted = Object.keys(fields)
-      .toSorted()
-      .map((name) => [name, fields[name]])
-    this.#hash.update(`${JSON.stringify([at, node, event, sorted])}\n`)
+    this.#text += `${JSON.stringify([at, node, event, fields])}\n`
+    if (this.#text.length >= TEXT_MAX) this.#flush()
     for (const listener of this.#listeners) listener({ at, node, event, fields })
   }
 
@@ -39,8 +42,14 @@ export class Trace {
     this.#listeners.push(listener)
   }
 
+  #flush(): void {
+    this.#hash.update(this.#text)
+    this.#text = ''
+  }
+
   /** @returns hex of the digest so far */
   digest(): string {
+    this.#flush()
     return this.#hash.copy().digest('hex')
   }
 }

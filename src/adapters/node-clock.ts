@@ -14,29 +14,38 @@ export class NodeClock implements Clock {
     return performance.now()
   }
 
-  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted()
-    const wakeAt = this.monotonic() + ms
+  after(ms: number, action: () => void): () => void {
+    const dueAt = this.monotonic() + ms
+    let timer: NodeJS.Timeout | undefined
     // Timers may fire a little early, and long waits take several of them.
-    let left = ms
-    do {
-      await wait(Math.min(Math.ceil(left), TIMER_MS_MAX), signal)
-      left = wakeAt - this.monotonic()
-    } while (left > 0)
-  }
-}
-
-function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      clearTimeout(timer)
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason surfaces unchanged
-      reject(signal?.reason)
+    const wait = (left: number): void => {
+      timer = setTimeout(
+        () => {
+          const rest = dueAt - this.monotonic()
+          if (rest > 0) wait(rest)
+          else action()
+        },
+        Math.min(Math.ceil(left), TIMER_MS_MAX),
+      )
     }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort)
-      resolve()
-    }, ms)
-    signal?.addEventListener('abort', abort, { once: true })
-  })
+    wait(ms)
+    return () => clearTimeout(timer)
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason surfaces unchanged
+      const fail = (): void => reject(signal?.reason)
+      if (signal?.aborted === true) return fail()
+      const onAbort = (): void => {
+        cancel()
+        fail()
+      }
+      const cancel = this.after(ms, () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      })
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
+  }
 }

@@ -3,7 +3,7 @@
  */
 
 import type { Clock } from '../ports/clock.ts'
-import { linkSignals, orAbort } from './abort.ts'
+import { linkSignals, reasonOf } from './abort.ts'
 import { PeerTimeoutError } from './errors.ts'
 
 /**
@@ -22,8 +22,16 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   late: () => Error = () => new PeerTimeoutError(`no answer within ${ms} ms`),
 ): Promise<T> {
+  const worked = linkSignals(signal)
   const watchdog = new Watchdog(clock, { idleMs: ms }, signal, late)
-  return await watchdog.guard(work)
+  try {
+    return await watchdog.guard(() => work(worked.signal))
+  } catch (error) {
+    worked.abort(error)
+    throw error
+  } finally {
+    worked.release()
+  }
 }
 
 /** How slow is too slow. */
@@ -39,9 +47,9 @@ export interface PaceLimits {
 
 /**
  * Watches that something keeps moving: `touch` tells it so. Too long a silence, or too slow a pace
- * over the whole time, aborts the guarded work.
+ * over the whole time, ends the wait for the guarded work.
  *
- * One sleep is pending at a time however often it is touched.
+ * One timer is pending at a time however often it is touched.
  */
 export class Watchdog {
   readonly #clock: Clock
@@ -51,6 +59,7 @@ export class Watchdog {
   readonly #startedAt: number
   #touchedAt: number
   #size = 0
+  #hasEnded = false
 
   constructor(
     clock: Clock,
@@ -66,35 +75,54 @@ export class Watchdog {
     this.#touchedAt = this.#startedAt
   }
 
+  /** Whether the guarded work came to an end of its own. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
   /** Something moved; `size` bytes of it. */
   touch(size = 0): void {
     this.#touchedAt = this.#clock.monotonic()
     this.#size += size
   }
 
-  /** Run `work` under this watch, once. */
-  async guard<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const worked = linkSignals(this.#signal)
-    const watched = linkSignals(worked.signal)
-    // A watch that itself breaks (a signal's reason) has nobody to tell: the work has ended.
-    const watch = this.#watch(watched.signal, worked.abort).catch(() => undefined)
-    try {
-      worked.signal.throwIfAborted()
-      return await orAbort(work(worked.signal), worked.signal)
-    } finally {
-      watched.abort(new Error('the guarded work is over'))
-      worked.release()
-      await watch
-    }
-  }
-
-  async #watch(signal: AbortSignal, abort: (reason: unknown) => void): Promise<void> {
-    while (!signal.aborted) {
-      const dueAt = this.#dueAt()
-      const now = this.#clock.monotonic()
-      if (now >= dueAt) return abort(this.#late())
-      await this.#clock.sleep(dueAt - now, signal)
-    }
+  /**
+   * Run `work` under this watch, once. It goes on unheard when the call rejects.
+   *
+   * @throws what it is to be `late`
+   * @throws the outer signal's reason, unchanged, once it aborts
+   */
+  guard<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const signal = this.#signal
+      const onAbort = (): void => fail(reasonOf(signal))
+      let cancel = (): void => undefined
+      const end = (): void => {
+        cancel()
+        signal.removeEventListener('abort', onAbort)
+      }
+      const fail = (error: unknown): void => {
+        end()
+        reject(error)
+      }
+      const watch = (): void => {
+        const dueMs = this.#dueAt() - this.#clock.monotonic()
+        if (dueMs <= 0) return fail(this.#late())
+        cancel = this.#clock.after(dueMs, watch)
+      }
+      if (signal.aborted) return fail(reasonOf(signal))
+      signal.addEventListener('abort', onAbort)
+      watch()
+      const run = async (): Promise<T> => {
+        try {
+          return await work()
+        } finally {
+          this.#hasEnded = true
+          end()
+        }
+      }
+      run().then(resolve, reject)
+    })
   }
 
   /** When the work will be too slow if nothing more moves until then. */

@@ -30,7 +30,7 @@ export class MessageStream {
     this.remote = stream.remote
     this.#stream = stream
     this.#clock = clock
-    this.#frames = new FrameReader(this.#watched(stream.source))
+    this.#frames = new FrameReader(stream.source, (size) => this.#watchdog?.touch(size))
   }
 
   /**
@@ -45,11 +45,10 @@ export class MessageStream {
       new PeerTimeoutError(`${this.remote}: silent for ${limits.idleMs} ms, or too slow`)
     const watchdog = new Watchdog(this.#clock, limits, signal, late)
     this.#watchdog = watchdog
-    let isSettled = false
     try {
-      return await watchdog.guard(() => work().finally(() => (isSettled = true)))
+      return await watchdog.guard(work)
     } finally {
-      if (!isSettled) this.reset()
+      if (!watchdog.hasEnded) this.reset()
       this.#watchdog = undefined
     }
   }
@@ -115,12 +114,5 @@ export class MessageStream {
 
   reset(): void {
     this.#stream.reset()
-  }
-
-  async *#watched(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) {
-      this.#watchdog?.touch(chunk.length)
-      yield chunk
-    }
   }
 }

@@ -12,4 +12,11 @@ export interface Clock {
    * @throws the signal's reason, unchanged, once it aborts
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+
+  /**
+   * Have `action` happen once after `ms` milliseconds of monotonic time. It throws nothing.
+   *
+   * @returns calls it off; does nothing once it happened
+   */
+  after(ms: number, action: () => void): () => void
 }

@@ -44,9 +44,9 @@ describe('a watchdog', () => {
     await inVirtualTime(async (clock) => {
       const watchdog = new Watchdog(clock, { idleMs: 1000 }, forever)
       let touchedAt = 0
-      const guarded = watchdog.guard(async (signal) => {
+      const guarded = watchdog.guard(async () => {
         for (let step = 0; step < 10; step += 1) {
-          await clock.sleep(900, signal)
+          await clock.sleep(900)
           watchdog.touch()
           touchedAt = clock.monotonic()
         }
@@ -76,9 +76,9 @@ function expectNear(found: number, ms: number): void {
   expect(found).toBeLessThan(ms + 50)
 }
 
-async function trickle(clock: Clock, watchdog: Watchdog, signal: AbortSignal): Promise<never> {
+async function trickle(clock: Clock, watchdog: Watchdog): Promise<never> {
   for (;;) {
-    await clock.sleep(900, signal)
+    await clock.sleep(900)
     watchdog.touch(1)
   }
 }
@@ -86,11 +86,11 @@ async function trickle(clock: Clock, watchdog: Watchdog, signal: AbortSignal): P
 /** @returns when the watchdog ended the work */
 async function endOf(
   limits: PaceLimits,
-  work: (clock: Clock, watchdog: Watchdog, signal: AbortSignal) => Promise<never>,
+  work: (clock: Clock, watchdog: Watchdog) => Promise<never>,
 ): Promise<number> {
   return await inVirtualTime(async (clock) => {
     const watchdog = new Watchdog(clock, limits, forever)
-    const guarded = watchdog.guard((signal) => work(clock, watchdog, signal))
+    const guarded = watchdog.guard(() => work(clock, watchdog))
     await expect(guarded).rejects.toThrow(PeerTimeoutError)
     return clock.monotonic()
   })

@@ -85,6 +85,22 @@ export function clockSuite(name: string, makeWorld: () => ClockWorld | Promise<C
     )
 
     it(
+      'has things happen no sooner than asked, in the order of their times, unless they are called off',
+      story(async (clock) => {
+        const happened: [number, boolean][] = []
+        const before = clock.monotonic()
+        const note = (ms: number) => () => happened.push([ms, clock.monotonic() - before >= ms])
+        for (const ms of [60, 20, 40]) clock.after(ms, note(ms))
+        const callOff = clock.after(30, note(30))
+        const callOffLate = clock.after(0, note(0))
+        callOff()
+        await clock.sleep(80)
+        callOffLate()
+        expect(happened).toEqual([0, 20, 40, 60].map((ms) => [ms, true]))
+      }),
+    )
+
+    it(
       'sleeps longer than a 32-bit timer can count',
       story(async (clock) => {
         const controller = new AbortController()

@@ -78,6 +78,7 @@ function setUp() {
     now: () => clock.time,
     monotonic: () => 0,
     sleep: () => Promise.resolve(),
+    after: () => () => undefined,
   }
   const database = new DatabaseSync(':memory:')
   prepareAccounts(database)
