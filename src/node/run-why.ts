@@ -8,9 +8,10 @@
 import { UsageError } from '../base/errors.ts'
 import { checkPacks } from '../repair/check-packs.ts'
 import { countLacks, explain, type Explanation } from '../repair/explain.ts'
-import { VERDICTS, type Verdict } from '../repair/pack-health.ts'
+import { VERDICTS, type PackHealth, type Verdict } from '../repair/pack-health.ts'
 import type { PackFacts } from '../repair/pack-list.ts'
 import { toNames } from '../source/path.ts'
+import type { ClientStores } from './client-stores.ts'
 import { friendsOf } from './friends.ts'
 import { openRepair } from './open-repair.ts'
 import { PlacedPackList, placedPacks } from './placed-packs.ts'
@@ -42,7 +43,9 @@ export async function runWhy(
   const checked = all.length === 0 ? undefined : await checkPacks(parts, {}, signal)
   const friends = await friendsOf(session, checked?.look.answered ?? here)
   const now = ports.clock.now()
-  const explanations = (checked?.packs ?? []).map((health) => explain(health, friends, now))
+  const explanations = spooledAreHere(checked?.packs ?? [], stores).map((health) =>
+    explain(health, friends, now),
+  )
   const whole = placed.length - doubtful.length
   return {
     isAll: asked === undefined,
@@ -54,6 +57,16 @@ export async function runWhy(
     verdicts: countVerdicts(explanations, whole),
     now,
   }
+}
+
+/** What still lies whole in the spool is not lost, however few peers have of it: it waits to be sent. */
+function spooledAreHere(packs: readonly PackHealth[], stores: ClientStores): PackHealth[] {
+  const waiting = stores.packs.unpublished().filter(({ state }) => state !== 'complete')
+  const spooled = new Set(waiting.map(({ id }) => id))
+  return packs.map((health) => {
+    const isGone = health.verdict === 'lost' || health.verdict === 'out-of-reach'
+    return isGone && spooled.has(health.pack.id) ? { ...health, verdict: 'unsafe' } : health
+  })
 }
 
 /** @returns `undefined` for all packs that there are */

@@ -64,6 +64,20 @@ describe('why', () => {
     })
   })
 
+  it('takes what still lies here for unsafe, and not for lost, where no friend answers', async () => {
+    const vault = new TestVault({ peers: 5 })
+    await vault.tell(async () => {
+      vault.write('letters', noise(100 * KIB, 1))
+      await vault.backUp()
+      for (const friend of vault.friends.all) vault.friends.crash(friend)
+      vault.write('letters', noise(100 * KIB, 2))
+      expect((await vault.backUp()).published).toBe(false)
+      const report = await why(vault)
+      expect([...report.verdicts.keys()]).toEqual(['unsafe', 'whole'])
+      expect(whyLines(report).join('\n')).toContain('friend0, friend1, friend2 or 2 others back')
+    })
+  })
+
   it('tells a friend who is full from one who is away', async () => {
     const vault = new TestVault({ peers: 4 })
     await vault.tell(async () => {
