@@ -21,6 +21,9 @@ export interface SimNetworkParts {
 /** How long nobody answers before a dial gives an address up, ms. */
 const DIAL_MS = { min: 4_000, max: 10_000 } as const
 
+/** The other side's gate is closed to us. */
+const HUNG_UP = 'hung up on us'
+
 export class SimNetwork implements Network, Station {
   readonly self: PeerId
   readonly host: string
@@ -222,7 +225,8 @@ export class SimNetwork implements Network, Station {
     }
     signal.throwIfAborted()
     const why = failures.length === 0 ? 'no address is known' : failures.join('; ')
-    throw new PeerUnreachableError(`${peer}: ${why}`)
+    const isTurnedAway = failures.some((failure) => failure.endsWith(HUNG_UP))
+    throw new PeerUnreachableError(`${peer}: ${why}`, { isTurnedAway })
   }
 
   /** @returns the connection, or why there is none */
@@ -256,7 +260,7 @@ export class SimNetwork implements Network, Station {
     if (station.self !== peer || station.self === this.self) return `${address}: is somebody else`
     const isAdmitted = station.admits(this.self)
     this.#internet.note(this.host, 'net.connect', { to: station.host, isAdmitted })
-    return isAdmitted ? { station } : `${address}: hung up on us`
+    return isAdmitted ? { station } : `${address}: ${HUNG_UP}`
   }
 
   async #meetBehind(
@@ -275,7 +279,7 @@ export class SimNetwork implements Network, Station {
     }
     const isAdmitted = station.admits(this.self) && relay.admits(this.self)
     this.#internet.note(this.host, 'net.connect', { to: station.host, isAdmitted, via: relay.host })
-    return isAdmitted ? { station, via: relay } : `${address}: hung up on us`
+    return isAdmitted ? { station, via: relay } : `${address}: ${HUNG_UP}`
   }
 
   #tellChange(): void {

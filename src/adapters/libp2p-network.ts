@@ -41,6 +41,9 @@ const GONE: ReadonlySet<string> = new Set(['ConnectionClosedError', 'MuxerClosed
 /** What libp2p calls it that the other side knows no such protocol. */
 const NOT_SERVED = 'UnsupportedProtocolError'
 
+/** What it calls a stream that did not open in time. */
+const LATE: ReadonlySet<string> = new Set(['AbortError', 'TimeoutError'])
+
 /** Connections one peer may hold at once; a newer one replaces its oldest, which is likely dead. */
 const CONNECTIONS_PER_PEER_MAX = 8
 
@@ -235,7 +238,7 @@ class Libp2pNetwork implements Network {
       known.abort(new Error('replaced: the other side has left it'))
     }
     const connection = await this.#ways.connect(peer, addresses, signal)
-    const stream = await connection.newStream(protocol, { ...LIMITS, signal })
+    const stream = await openOnNew(peer, connection, protocol, signal)
     this.#ways.used(connection, addresses)
     return { stream, connection }
   }
@@ -273,6 +276,28 @@ async function openOn(
     throw error
   } finally {
     limit.release()
+  }
+}
+
+/**
+ * Open the first stream on a connection that was just made.
+ *
+ * @throws {PeerUnreachableError} the other side hung up, which its gate does without a word once it knows us
+ */
+async function openOnNew(
+  peer: PeerId,
+  connection: Connection,
+  protocol: string,
+  signal: AbortSignal,
+): Promise<Stream> {
+  try {
+    return await connection.newStream(protocol, { ...LIMITS, signal })
+  } catch (error) {
+    const name = error instanceof Error ? error.name : ''
+    if (signal.aborted || name === NOT_SERVED || LATE.has(name)) throw error
+    // On the way through a relay the line may have been cut by others.
+    const options = { cause: error, isTurnedAway: connection.direct }
+    throw new PeerUnreachableError(`${peer}: hung up on us`, options)
   }
 }
 

@@ -2,14 +2,19 @@
  * Not safe yet: fewer peers took their share than a head may rest on.
  */
 
-import { CairnError } from '../base/errors.ts'
+import { CairnError, PeerUnreachableError } from '../base/errors.ts'
 import { STANDING_WORDS, type Standing } from '../grid/standing.ts'
+import { TURNED_AWAY_WORDS } from '../grid/turned-away.ts'
 import type { PeerId } from '../ports/network.ts'
 
 /** What one peer said, or did not say. */
 export interface MissingPeer {
   readonly peer: PeerId
+  /** What friends call it, on one line. */
+  readonly name: string
   readonly reason: string
+  /** It hung up on us, as on a stranger. */
+  readonly isTurnedAway?: boolean
 }
 
 /** Structurally a grid `Placement`: what is needed of it here. */
@@ -18,6 +23,11 @@ interface PlacementFacts {
   readonly needed: number
   readonly failures: readonly { readonly peer: PeerId; readonly error: Error }[]
   readonly passedOver: readonly { readonly peer: PeerId; readonly standing: Standing }[]
+}
+
+/** Structurally a roster: what friends call each other. */
+interface Names {
+  nameOf(peer: PeerId): string
 }
 
 /** Nothing is lost: queue and spool are kept, and the next run goes on from here. */
@@ -32,36 +42,55 @@ export class NotSafeError extends CairnError {
     what: string,
     facts: { happiness: number; needed: number; missing: readonly MissingPeer[] },
   ) {
-    const peers = facts.missing.map(({ peer, reason }) => `  ${peer}: ${reason}`)
+    const { missing } = facts
+    const peers = missing.map(({ name, reason }) => `  ${name}: ${reason}`)
     const more = facts.needed - facts.happiness
+    const isTurnedAway = missing.length > 0 && missing.every((one) => one.isTurnedAway === true)
     super(
       [
         `Not safe yet: ${what} on ${facts.happiness} separate peers, ${facts.needed} are needed.`,
         ...(peers.length > 0 ? ['These peers did not take part:', ...peers] : []),
-        `Bring ${more} of them back online, have them make room, or invite ${more} more ` +
-          `${more === 1 ? 'peer' : 'peers'}; then run the same command again: the queue and the ` +
-          'spool are kept.',
+        isTurnedAway
+          ? `${TURNED_AWAY_WORDS} The queue and the spool are kept.`
+          : `Bring ${more} of them back online, have them make room, or invite ${more} more ` +
+            `${more === 1 ? 'peer' : 'peers'}; then run the same command again: the queue and the ` +
+            'spool are kept.',
       ].join('\n'),
     )
     this.happiness = facts.happiness
     this.needed = facts.needed
-    this.missing = facts.missing
+    this.missing = missing
   }
 
-  static ofPlacements(placements: readonly PlacementFacts[], packs: number): NotSafeError {
+  static ofPlacements(
+    placements: readonly PlacementFacts[],
+    packs: number,
+    roster: Names,
+  ): NotSafeError {
     const worst = placements.toSorted((a, b) => a.happiness - b.happiness)[0]
-    const missing = new Map<PeerId, string>()
+    const missing = new Map<PeerId, MissingPeer>()
     for (const { failures } of placements) {
-      for (const { peer, error } of failures)
-        missing.set(peer, error.message.replace(`${peer}: `, ''))
+      for (const failure of failures) missing.set(failure.peer, missingPeer(failure, roster))
     }
     for (const { passedOver } of placements) {
-      for (const { peer, standing } of passedOver) missing.set(peer, STANDING_WORDS[standing])
+      for (const { peer, standing } of passedOver) {
+        missing.set(peer, { peer, name: roster.nameOf(peer), reason: STANDING_WORDS[standing] })
+      }
     }
     return new NotSafeError(`${packs} ${packs === 1 ? 'pack lies' : 'packs lie'}`, {
       happiness: worst?.happiness ?? 0,
       needed: worst?.needed ?? 1,
-      missing: [...missing].map(([peer, reason]) => ({ peer, reason })),
+      missing: [...missing.values()],
     })
   }
+}
+
+export function missingPeer(
+  { peer, error }: { readonly peer: PeerId; readonly error: Error },
+  roster: Names,
+): MissingPeer {
+  const isTurnedAway = error instanceof PeerUnreachableError && error.isTurnedAway
+  const reason = error.message.replace(`${peer}: `, '')
+  const name = roster.nameOf(peer)
+  return { peer, name, reason, ...(isTurnedAway ? { isTurnedAway } : {}) }
 }

@@ -49,7 +49,7 @@ import { addExport, readExport } from './export.ts'
 import { followQueue } from './follow-queue.ts'
 import { writeLedger } from './ledger-writer.ts'
 import { MetadataSink } from './metadata-sink.ts'
-import { NotSafeError } from './not-safe.ts'
+import { missingPeer, NotSafeError } from './not-safe.ts'
 import { Packer } from './packer.ts'
 import { dropPlans, settlePlans, type PlansParts } from './plans.ts'
 import { recordedCtime } from './racy.ts'
@@ -209,7 +209,7 @@ export class Publisher {
       throw new NotSafeError('the head lies', {
         happiness: receipts.length,
         needed,
-        missing: failures.map(({ peer, error }) => ({ peer, reason: error.message })),
+        missing: failures.map((failure) => missingPeer(failure, grid.roster)),
       })
     }
     for (const { receipt } of receipts) {

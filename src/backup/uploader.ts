@@ -359,7 +359,7 @@ export class Uploader {
 
   #notSafe(unsafePacks: number): NotSafeError {
     const placements = [...this.#placements.values()].filter((placement) => !placement.safe)
-    return NotSafeError.ofPlacements(placements, unsafePacks)
+    return NotSafeError.ofPlacements(placements, unsafePacks, this.#parts.grid.roster)
   }
 
   #throwFailure(): void {

@@ -15,6 +15,13 @@ export class PeerError extends CairnError {
 /** Nobody answered at any known address, or it was somebody else. */
 export class PeerUnreachableError extends PeerError {
   override readonly name = 'PeerUnreachableError'
+  /** It was there, and hung up once it knew who we are: to it we are no member of its grid. */
+  readonly isTurnedAway: boolean
+
+  constructor(message: string, options: ErrorOptions & { readonly isTurnedAway?: boolean } = {}) {
+    super(message, options)
+    this.isTurnedAway = options.isTurnedAway ?? false
+  }
 }
 
 /** The peer is there, and does not serve the protocol that was asked for. */

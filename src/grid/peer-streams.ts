@@ -174,8 +174,11 @@ export class PeerStreams {
 
   async #dial(signal: AbortSignal): Promise<MessageStream> {
     if (this.isAway) {
-      const options = { cause: this.#away?.cause }
-      throw new PeerUnreachableError(`${this.peer}: not reached a moment ago`, options)
+      const cause = this.#away?.cause
+      const isTurnedAway = cause instanceof PeerUnreachableError && cause.isTurnedAway
+      const why = isTurnedAway ? 'hung up on us' : 'not reached'
+      const options = { cause, isTurnedAway }
+      throw new PeerUnreachableError(`${this.peer}: ${why} a moment ago`, options)
     }
     const tried = this.#addresses()
     try {

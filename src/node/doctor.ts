@@ -8,7 +8,7 @@
 
 import { peerIdOf } from '../../protocol/peer-id.ts'
 import type { ResponseOf } from '../../protocol/messages.ts'
-import { CairnError } from '../base/errors.ts'
+import { CairnError, PeerUnreachableError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
 import { ASK_WIDTH } from '../grid/ask-all.ts'
 import type { Grid } from '../grid/grid.ts'
@@ -44,6 +44,8 @@ export interface PeerDiagnosis extends Partial<Measured> {
   /** How we are connected with it; absent if we did not reach it. */
   readonly link?: Link
   readonly error?: string
+  /** It is there, and hangs up on us. */
+  readonly isTurnedAway?: true
   /** Whether it says that others can dial it. */
   readonly verdict?: Verdict
   /** Friends who lead others to it. */
@@ -98,7 +100,10 @@ export async function diagnose(
         ...(member.domain === undefined ? {} : { domain: member.domain }),
         ...answerOf(measured.answers, peer),
         ...(link === undefined ? {} : { link }),
-        ...(error === undefined ? {} : { error: error.message }),
+        ...(error === undefined ? {} : { error: error.message.replace(`${peer}: `, '') }),
+        ...(error instanceof PeerUnreachableError && error.isTurnedAway
+          ? { isTurnedAway: true }
+          : {}),
         ...(told === undefined ? {} : { verdict: told.verdict }),
         relays: (told?.relays ?? []).map(peerIdOf),
         links: (told?.links ?? []).map(toldLink),

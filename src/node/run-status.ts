@@ -2,8 +2,10 @@
 
 import { toHex } from '../../protocol/bytes.ts'
 import type { ResponseOf } from '../../protocol/messages.ts'
+import { PeerUnreachableError } from '../base/errors.ts'
 import { onlineShare } from '../base/peer-record.ts'
 import type { PeerStatus } from '../grid/grid.ts'
+import { TURNED_AWAY_WORDS } from '../grid/turned-away.ts'
 import type { PeerId } from '../ports/network.ts'
 import { hindranceOf } from '../repair/explain.ts'
 import { readHealth } from '../repair/health-record.ts'
@@ -64,9 +66,19 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
     ...(lastCheck === undefined ? {} : { lastCheck }),
     helpers,
     isCheckOverdue: !isHelped && now - since > CHECK_OVERDUE_MS,
-    warnings: file === undefined ? [] : grantWarnings(states, (await session.link()).roster),
+    warnings: [
+      ...(areTurnedAway(states) ? [TURNED_AWAY_WORDS] : []),
+      ...(file === undefined ? [] : grantWarnings(states, (await session.link()).roster)),
+    ],
     now,
   }
+}
+
+/** Whether some hang up on us, and nobody answers. */
+function areTurnedAway(states: readonly PeerStatus[]): boolean {
+  const isTurnedAway = ({ error }: PeerStatus) =>
+    error instanceof PeerUnreachableError && error.isTurnedAway
+  return states.every(({ status }) => status === undefined) && states.some(isTurnedAway)
 }
 
 async function askPeers(session: VaultSession, signal: AbortSignal): Promise<PeerStatus[]> {

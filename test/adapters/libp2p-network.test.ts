@@ -98,6 +98,19 @@ describe('Libp2pNetwork', () => {
     }
   })
 
+  it('says of a peer whose gate is closed that it hung up, and of nobody else', async () => {
+    const [shut, stranger] = [await makeNode({}), await makeNode({ listen: [] })]
+    const dial = (addresses: readonly string[]) =>
+      stranger.dial(shut.self, PROTOCOL, addresses, AbortSignal.timeout(10_000))
+    await expect(dial(shut.addresses())).rejects.toMatchObject({
+      message: `${shut.self}: hung up on us`,
+      isTurnedAway: true,
+    })
+    await expect(dial(['/ip4/127.0.0.1/tcp/1'])).rejects.toMatchObject({ isTurnedAway: false })
+    shut.gate(() => true)
+    await expect(dial(shut.addresses())).rejects.toMatchObject({ name: 'ProtocolNotServedError' })
+  })
+
   it('reaches a peer that only dials, over the connection it made', async () => {
     const [server, laptop] = [await makeNode({}), await makeNode({ listen: [] })]
     server.gate(() => true)

@@ -44,6 +44,13 @@ describe('the doctor', () => {
     ).toContain('forward a port')
   })
 
+  it('says that this computer may be shut out, where friends hang up on it', () => {
+    const away = { ...down(BEN), error: 'hung up on us', isTurnedAway: true as const }
+    const words = findings(of(open(ANNA, []), away)).map((finding) => finding.words)
+    expect(words[0]).toBe('ben is up, and hangs up on us.')
+    expect(words[1]).toContain('this computer was revoked or removed')
+  })
+
   it('tells a friend who is off from one whom others reach', () => {
     const off = of(open(ANNA, []), down(BEN))
     expect(findings(off)[0]?.words).toContain('ben is not reached by anybody')

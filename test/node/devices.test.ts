@@ -46,6 +46,8 @@ describe('devices of a vault', () => {
       vault.laptop = stolen
       vault.write('letter', 'all of it is lies')
       expect(await vault.backUp()).toMatchObject({ published: false })
+      const { warnings } = await vault.withClient((client, signal) => client.status(signal))
+      expect(warnings).toEqual([expect.stringContaining('this computer was revoked')])
       vault.laptop = own
       expect((await listed(vault)).devices[0]).toMatchObject({ isThis: true, newest: { epoch: 2 } })
     })

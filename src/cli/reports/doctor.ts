@@ -2,6 +2,7 @@
  * What the doctor says: who can reach whom, and what would help, in words.
  */
 
+import { TURNED_AWAY_WORDS } from '../../grid/turned-away.ts'
 import type { Diagnosis, PeerDiagnosis } from '../../node/doctor.ts'
 import type { Link, PeerId } from '../../ports/network.ts'
 import { escapeLine } from '../escape.ts'
@@ -106,6 +107,7 @@ function peerFindings(diagnosis: Diagnosis, peer: PeerDiagnosis): Finding[] {
 /** What may be the matter with a peer that we did not reach. */
 function unreached(diagnosis: Diagnosis, peer: PeerDiagnosis): Finding {
   const name = nameOf(diagnosis, peer.peer)
+  if (peer.isTurnedAway === true) return trouble(`${name} is up, and hangs up on us.`)
   const met = diagnosis.peers.filter(({ links }) =>
     links.some((link) => link.peer === peer.peer && link.age === 0),
   )
@@ -133,8 +135,9 @@ function pairFindings(diagnosis: Diagnosis): Finding[] {
   )
 }
 
-/** What friends say who were asked to dial us. */
+/** What friends think of us, and say who were asked to dial us. */
 function ownFindings({ peers }: Diagnosis): Finding[] {
+  if (peers.some(({ isTurnedAway }) => isTurnedAway === true)) return [trouble(TURNED_AWAY_WORDS)]
   const asked = peers.filter(({ dialsUs }) => dialsUs !== undefined)
   if (asked.length === 0) return []
   const count = asked.filter(({ dialsUs }) => dialsUs === true).length
