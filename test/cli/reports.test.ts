@@ -107,6 +107,15 @@ describe('forget', () => {
     expect(forgetAdvice(summary, true)).toContain('Nothing was changed')
   })
 
+  it('says of a head that too few peers have that nothing was removed yet', () => {
+    const notSafe = new NotSafeError('the head lies', { happiness: 2, needed: 3, missing: [] })
+    const waiting = { ...summary, published: false, notSafe }
+    expect(forgetLines(waiting, false).at(-1)).toBe(
+      '1 snapshot would be kept, 2 snapshots would be removed',
+    )
+    expect(forgetAdvice(waiting, false)).toBe('Nothing was removed yet.')
+  })
+
   it('has nothing to advise where nothing goes', () => {
     const all = { ...summary, decisions: decisions.slice(0, 1) }
     expect(forgetLines(all, false).at(-1)).toBe('nothing to remove: 1 snapshot kept')

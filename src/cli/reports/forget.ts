@@ -34,12 +34,13 @@ export function forgetLines(summary: ForgetSummary, isDryRun: boolean): string[]
   const { kept, removed } = sorted(summary)
   if (summary.decisions.length === 0) return ['There are no snapshots.']
   const isUnsure = summary.decisions.some(({ isWitnessed }) => !isWitnessed)
+  const isDone = !isDryRun && isPublished(summary)
   return [
     HEADING,
     ...summary.decisions.toReversed().map(describeDecision),
     ...(isUnsure ? ['? as the laptop’s clock or fewer than three peers said'] : []),
-    outcome(kept.length, removed.length, isDryRun),
-    ...(isDryRun || removed.length === 0 ? [] : whatWasDone(summary)),
+    outcome(kept.length, removed.length, isDone),
+    ...(isDone && removed.length > 0 ? whatWasDone(summary) : []),
   ]
 }
 
@@ -47,14 +48,20 @@ export function forgetLines(summary: ForgetSummary, isDryRun: boolean): string[]
 export function forgetAdvice(summary: ForgetSummary, isDryRun: boolean): string | undefined {
   const { removed } = sorted(summary)
   if (removed.length === 0) return undefined
+  if (!isDryRun && !isPublished(summary)) return 'Nothing was removed yet.'
   return isDryRun
     ? 'Nothing was changed. The same command without --dry-run removes them.'
     : 'Peers still hold what only these snapshots needed. To get the space back: cairn gc'
 }
 
-function outcome(kept: number, removed: number, isDryRun: boolean): string {
+/** Until enough peers have the head, all snapshots are there. */
+function isPublished({ notSafe, sequence, published }: ForgetSummary): boolean {
+  return notSafe === undefined && (sequence === undefined || published)
+}
+
+function outcome(kept: number, removed: number, isDone: boolean): string {
   if (removed === 0) return `nothing to remove: ${formatItems(kept, 'snapshot')} kept`
-  const [keep, remove] = isDryRun ? ['would be kept', 'would be removed'] : ['kept', 'removed']
+  const [keep, remove] = isDone ? ['kept', 'removed'] : ['would be kept', 'would be removed']
   return `${formatItems(kept, 'snapshot')} ${keep}, ${formatItems(removed, 'snapshot')} ${remove}`
 }
 
