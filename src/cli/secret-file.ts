@@ -4,7 +4,7 @@
  * Secrets are never taken from the command line, where every user of the machine could see them.
  */
 
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { CapTooWeakError, requireCap, type RepairCap } from '../../protocol/cap.ts'
 import { openInviteText } from '../../protocol/invite-text.ts'
 import { FormatError, UsageError } from '../base/errors.ts'
@@ -25,6 +25,16 @@ export function writeSecretFile(path: string, content: string | Uint8Array): voi
   else writeSync(descriptor, content)
   fsyncSync(descriptor)
   closeSync(descriptor)
+}
+
+/**
+ * See that a new file can be written there, before anything is done that cannot be taken back.
+ *
+ * @throws {UsageError} the name is taken, or the folder does not let us
+ */
+export function checkSecretFile(path: string): void {
+  closeSync(openNew(path))
+  rmSync(path)
 }
 
 /**

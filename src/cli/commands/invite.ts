@@ -15,7 +15,7 @@ import { askPeer, type Fields } from '../grid/peer-control.ts'
 import { durationOption, nameOption, sizeOption } from '../options.ts'
 import type { Output } from '../output.ts'
 import { qrLines } from '../qr.ts'
-import { writeSecretFile } from '../secret-file.ts'
+import { checkSecretFile, writeSecretFile } from '../secret-file.ts'
 
 const DAY_MS = 86_400_000
 const EXPIRES_MS_MAX = 30 * DAY_MS
@@ -89,6 +89,8 @@ async function runInvite(context: Context, options: InviteOptions): Promise<void
   if (options.background === true && options.yes !== true) {
     output.say('Your friend’s words must be confirmed later: cairn invite --wait ID')
   }
+  // Else the invite would stay open, and its code be lost.
+  if (options.codeTo !== undefined) checkSecretFile(resolve(context.workingFolder, options.codeTo))
   const { quota, name, domain } = options
   const result = await ask('invite', {
     expiresAt: Date.now() + options.expires,
@@ -124,6 +126,7 @@ async function onEvent(
     const answer = await askPerson(output, question, context.signal)
     const confirm = yesOrNo(answer)
     if (confirm !== undefined) return { confirm }
+    if (answer !== undefined) output.say('Answer with yes or no.')
     if (answer === undefined) {
       throw new UsageError(
         `Nobody answered. The invite waits: cairn invite --store ${options.store} --wait ${String(event['id'])}`,

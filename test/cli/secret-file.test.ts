@@ -1,0 +1,30 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+import { UsageError } from '../../src/base/errors.ts'
+import { checkSecretFile } from '../../src/cli/secret-file.ts'
+
+describe('a place for a new secret', () => {
+  it('is seen to be free, and left so', () => {
+    const path = join(folder(), 'code.txt')
+    checkSecretFile(path)
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('is refused where a file lies, or no folder is', () => {
+    const path = join(folder(), 'code.txt')
+    writeFileSync(path, 'of somebody else')
+    expect(() => checkSecretFile(path)).toThrow(UsageError)
+    expect(existsSync(path)).toBe(true)
+    expect(() => checkSecretFile(join(path, '..', 'none', 'code.txt'))).toThrow('cannot write')
+  })
+})
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'cairn-secret-'))
+  onTestFinished(() => rmSync(path, { recursive: true }))
+  return path
+}
