@@ -36,6 +36,7 @@ const BY_NAME: Readonly<Record<string, ExitCode>> = {
   NotSafeError: EXIT.notSafe,
   RetentionRefusedError: EXIT.refused,
   VaultNotFoundError: EXIT.notFound,
+  WrongPassphraseError: EXIT.wrongKey,
   WrongWordsError: EXIT.wrongKey,
 }
 

@@ -8,6 +8,7 @@ import { run } from '../../src/cli/program.ts'
 import { RetentionRefusedError } from '../../src/repair/retention.ts'
 import { VaultNotFoundError } from '../../src/store/keyring.ts'
 import { FormatError } from '../../protocol/errors.ts'
+import { WrongPassphraseError } from '../../protocol/peer-file.ts'
 import { Collector } from './collector.ts'
 
 const COMMANDS = [
@@ -98,6 +99,7 @@ describe('exit codes', () => {
     [new UsageError('x'), EXIT.usage],
     [new VaultNotFoundError(), EXIT.notFound],
     [new RetentionRefusedError('x'), EXIT.refused],
+    [new WrongPassphraseError('x'), EXIT.wrongKey],
     [new FormatError('x'), EXIT.error],
     [new TypeError('x'), EXIT.error],
   ])('%s', (error, code) => expect(exitCodeOf(error)).toBe(code))
