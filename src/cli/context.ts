@@ -40,7 +40,9 @@ export function makeCommand(
   name: string,
   about: { summary: string; details?: string; examples: readonly string[] },
 ): Command {
-  const text = about.details === undefined ? about.summary : `${about.summary}\n\n${about.details}`
+  const { summary, details } = about
+  // As wide as the terminal is: the line ends of the source would come on top of its own.
+  const text = details === undefined ? summary : `${summary}\n\n${details.replaceAll('\n', ' ')}`
   const examples = about.examples.map((example) => `  $ ${example}`).join('\n')
   return new Command(name)
     .summary(about.summary)

@@ -2,7 +2,7 @@
  * Program: all commands, and one run of one of them.
  */
 
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help, type Option } from 'commander'
 import { InterruptedError } from '../adapters/shutdown-signal.ts'
 import { UsageError } from '../base/errors.ts'
 import { outputOf, type Context } from './context.ts'
@@ -105,15 +105,20 @@ function configure(command: Command, context: Context): void {
     writeErr: (text) => void context.stderr.write(text),
     outputError: () => undefined,
   })
-  command.configureHelp({ showGlobalOptions: false })
+  command.configureHelp({ showGlobalOptions: false, optionDescription })
   for (const below of command.commands) configure(below, context)
+}
+
+/** An option that may be given several times, and was not, is no news. */
+function optionDescription(option: Option): string {
+  return Help.prototype.optionDescription(option).replace(' (default: [])', '')
 }
 
 /** @returns the error to show; `undefined` if commander showed the help in its place */
 function toldError(error: unknown, context: Context): unknown {
   if (error instanceof CommanderError) {
     if (error.code === 'commander.help') return undefined
-    const message = error.message.replace(/^error: /, '')
+    const message = error.message.replace(/^error: (?:command-)?/, '').replace(/\.$/, '')
     return new UsageError(`${message}. See the command's --help.`, { cause: error })
   }
   // Whatever failed while winding down, the reason is that somebody stopped us.

@@ -88,6 +88,20 @@ describe('the command line', () => {
     },
   )
 
+  it('ends what it says with one full stop, and one hint', async () => {
+    const { stderr } = await typed(['peer', 'vacation', '120d', '--store', '/a'])
+    expect(stderr.text).toBe(
+      "cairn: argument value '120d' is invalid for argument 'duration'. " +
+        "Expected days and hours, for instance 2d12h, up to 90d. See the command's --help.\n",
+    )
+  })
+
+  it('breaks lines of its help where the terminal ends, and tells no default that is none', async () => {
+    const { text } = (await typed(['peer', 'run', '--help'])).stdout
+    expect(text).toContain('joins the grid of --code-from or\nfounds one of its own;')
+    expect(text).not.toContain('[]')
+  })
+
   it('tells a mistake as JSON where JSON was asked for', async () => {
     const { stderr } = await typed(['backup', '--json', '--fast'])
     expect(stderr.records).toMatchObject([{ message_type: 'exit_error', code: 2 }])
