@@ -20,6 +20,8 @@ const BY_NAME: Readonly<Record<string, string>> = {
   PackNotFoundError: 'Try again when more peers are online; `cairn status` shows who answers now.',
   PeerUnreachableError:
     'Check that the peer is running and reachable; `cairn status` shows who answers now.',
+  TooFewPeersError:
+    '`cairn backup --allow-few` accepts that; `cairn invite`, at a friend’s peer, brings in another.',
   WrongWordsError: 'Check the words against the recovery kit and try again.',
 }
 

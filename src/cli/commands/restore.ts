@@ -5,6 +5,7 @@
 import type { Command } from 'commander'
 import { FormatError, RecoveryError } from '../../base/errors.ts'
 import type { FileFailure, RestoreSummary } from '../../node/client.ts'
+import { adviceFor } from '../advice.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
@@ -88,6 +89,8 @@ function report(output: Output, summary: RestoreSummary, durationMs: number): vo
   output.data(`fetched  ${formatBytes(summary.bytesFetched)} from peers`)
   if (summary.failures.length > 0) {
     output.say(`${formatItems(summary.failures.length, 'item')} could not be restored: see above`)
+    const advice = summary.failures.map(({ error }) => adviceFor(error)).find(Boolean)
+    if (advice !== undefined) output.say(advice)
   }
 }
 
