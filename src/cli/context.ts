@@ -17,6 +17,8 @@ export interface Context {
   now(): number
   /** How the command ended; commander's actions cannot return it. */
   exit: ExitCode
+  /** What goes on after an interruption, in a sentence, where it is not the same command. */
+  onInterrupted?: string
 }
 
 /** What every command accepts. */

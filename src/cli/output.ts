@@ -76,8 +76,11 @@ export class Output {
   }
 
   /** The error that ends the program: what happened, to what, and what to do next. */
-  failed(error: unknown, code: ExitCode = exitCodeOf(error)): void {
-    const advice = adviceFor(error)
+  failed(
+    error: unknown,
+    code: ExitCode = exitCodeOf(error),
+    advice: string | undefined = adviceFor(error),
+  ): void {
     if (this.isJson) {
       const record = {
         message_type: 'exit_error',

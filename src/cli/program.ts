@@ -73,7 +73,9 @@ export async function run(args: readonly string[], context: Context): Promise<Ex
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
     const told = toldError(error, context)
-    if (told !== undefined) outputOf(context, { json: isJson }).failed(told)
+    const advice = told instanceof InterruptedError ? context.onInterrupted : undefined
+    if (told !== undefined)
+      outputOf(context, { json: isJson }).failed(told, exitCodeOf(told), advice)
     return told === undefined ? EXIT.usage : exitCodeOf(told)
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { InterruptedError } from '../../src/adapters/shutdown-signal.ts'
 import { UsageError } from '../../src/base/errors.ts'
 import { Output } from '../../src/cli/output.ts'
 import { Collector } from './collector.ts'
@@ -62,6 +63,17 @@ describe('output as JSON', () => {
         path: '/a',
       },
       { message_type: 'exit_error', code: 2, name: 'UsageError', message: 'wrong' },
+    ])
+  })
+
+  it('says of an interruption that the same command goes on, or what else does', () => {
+    const { output, stderr } = make()
+    const stopped = new InterruptedError('SIGINT')
+    output.failed(stopped)
+    output.failed(stopped, 130, 'Wait with --wait.')
+    expect(stderr.text.split('\n').filter((_, index) => index % 2 === 1)).toEqual([
+      'Run the same command again: it resumes where this one stopped.',
+      'Wait with --wait.',
     ])
   })
 })

@@ -165,8 +165,7 @@ function created(
   if (options.background !== true) {
     output.say('Waiting for your friend. Ctrl-C stops the waiting, and the invite stays open.')
     const again = `cairn invite --store ${options.store} --wait ${String(id).slice(0, 8)}`
-    const stopped = () => output.say(`The invite is still open. To go on waiting: ${again}`)
-    context.signal.addEventListener('abort', stopped, { once: true })
+    context.onInterrupted = `The invite is still open. To go on waiting: ${again}`
   }
   return undefined
 }
