@@ -2,9 +2,9 @@
  * Not safe yet: fewer peers took their share than a head may rest on.
  */
 
-import { CairnError, PeerUnreachableError } from '../base/errors.ts'
+import { CairnError } from '../base/errors.ts'
 import { STANDING_WORDS, type Standing } from '../grid/standing.ts'
-import { TURNED_AWAY_WORDS } from '../grid/turned-away.ts'
+import { isTurnedAway, TURNED_AWAY_WORDS } from '../grid/turned-away.ts'
 import type { PeerId } from '../ports/network.ts'
 
 /** What one peer said, or did not say. */
@@ -45,12 +45,12 @@ export class NotSafeError extends CairnError {
     const { missing } = facts
     const peers = missing.map(({ name, reason }) => `  ${name}: ${reason}`)
     const more = facts.needed - facts.happiness
-    const isTurnedAway = missing.length > 0 && missing.every((one) => one.isTurnedAway === true)
+    const areAllClosed = missing.length > 0 && missing.every((one) => one.isTurnedAway === true)
     super(
       [
         `Not safe yet: ${what} on ${facts.happiness} separate peers, ${facts.needed} are needed.`,
         ...(peers.length > 0 ? ['These peers did not take part:', ...peers] : []),
-        isTurnedAway
+        areAllClosed
           ? `${TURNED_AWAY_WORDS} The queue and the spool are kept.`
           : `Bring ${more} of them back online, have them make room, or invite ${more} more ` +
             `${more === 1 ? 'peer' : 'peers'}; then run the same command again: the queue and the ` +
@@ -89,8 +89,7 @@ export function missingPeer(
   { peer, error }: { readonly peer: PeerId; readonly error: Error },
   roster: Names,
 ): MissingPeer {
-  const isTurnedAway = error instanceof PeerUnreachableError && error.isTurnedAway
   const reason = error.message.replace(`${peer}: `, '')
   const name = roster.nameOf(peer)
-  return { peer, name, reason, ...(isTurnedAway ? { isTurnedAway } : {}) }
+  return { peer, name, reason, ...(isTurnedAway(error) ? { isTurnedAway: true } : {}) }
 }

@@ -8,12 +8,13 @@
 
 import { peerIdOf } from '../../protocol/peer-id.ts'
 import type { ResponseOf } from '../../protocol/messages.ts'
-import { CairnError, PeerUnreachableError } from '../base/errors.ts'
+import { CairnError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
 import { ASK_WIDTH } from '../grid/ask-all.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { PeerSession } from '../grid/peer-session.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
+import { isTurnedAway } from '../grid/turned-away.ts'
 import type { Verdict } from '../peer/reach-book.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Link, Network, PeerId } from '../ports/network.ts'
@@ -101,9 +102,7 @@ export async function diagnose(
         ...answerOf(measured.answers, peer),
         ...(link === undefined ? {} : { link }),
         ...(error === undefined ? {} : { error: error.message.replace(`${peer}: `, '') }),
-        ...(error instanceof PeerUnreachableError && error.isTurnedAway
-          ? { isTurnedAway: true }
-          : {}),
+        ...(isTurnedAway(error) ? { isTurnedAway: true as const } : {}),
         ...(told === undefined ? {} : { verdict: told.verdict }),
         relays: (told?.relays ?? []).map(peerIdOf),
         links: (told?.links ?? []).map(toldLink),

@@ -2,10 +2,9 @@
 
 import { toHex } from '../../protocol/bytes.ts'
 import type { ResponseOf } from '../../protocol/messages.ts'
-import { PeerUnreachableError } from '../base/errors.ts'
 import { onlineShare } from '../base/peer-record.ts'
 import type { PeerStatus } from '../grid/grid.ts'
-import { TURNED_AWAY_WORDS } from '../grid/turned-away.ts'
+import { isTurnedAway, TURNED_AWAY_WORDS } from '../grid/turned-away.ts'
 import type { PeerId } from '../ports/network.ts'
 import { hindranceOf } from '../repair/explain.ts'
 import { readHealth } from '../repair/health-record.ts'
@@ -76,9 +75,8 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
 
 /** Whether some hang up on us, and nobody answers. */
 function areTurnedAway(states: readonly PeerStatus[]): boolean {
-  const isTurnedAway = ({ error }: PeerStatus) =>
-    error instanceof PeerUnreachableError && error.isTurnedAway
-  return states.every(({ status }) => status === undefined) && states.some(isTurnedAway)
+  if (states.some(({ status }) => status !== undefined)) return false
+  return states.some(({ error }) => isTurnedAway(error))
 }
 
 async function askPeers(session: VaultSession, signal: AbortSignal): Promise<PeerStatus[]> {

@@ -47,7 +47,7 @@ describe('the doctor', () => {
   it('says that this computer may be shut out, where friends hang up on it', () => {
     const away = { ...down(BEN), error: 'hung up on us', isTurnedAway: true as const }
     const words = findings(of(open(ANNA, []), away)).map((finding) => finding.words)
-    expect(words[0]).toBe('ben is up, and hangs up on us.')
+    expect(words[0]).toBe('ben is up, and turns us away.')
     expect(words[1]).toContain('this computer was revoked or removed')
   })
 

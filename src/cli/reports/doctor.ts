@@ -107,7 +107,7 @@ function peerFindings(diagnosis: Diagnosis, peer: PeerDiagnosis): Finding[] {
 /** What may be the matter with a peer that we did not reach. */
 function unreached(diagnosis: Diagnosis, peer: PeerDiagnosis): Finding {
   const name = nameOf(diagnosis, peer.peer)
-  if (peer.isTurnedAway === true) return trouble(`${name} is up, and hangs up on us.`)
+  if (peer.isTurnedAway === true) return trouble(`${name} is up, and turns us away.`)
   const met = diagnosis.peers.filter(({ links }) =>
     links.some((link) => link.peer === peer.peer && link.age === 0),
   )
