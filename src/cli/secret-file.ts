@@ -77,16 +77,18 @@ export function readInviteFile(path: string): string {
 /**
  * Read a repair cap.
  *
- * @throws {CapTooWeakError} when the file holds another kind of cap
- * @throws {UsageError} also when it holds something else
+ * @throws {UsageError} also when the file holds something else, such as another kind of cap
  */
 export function readRepairCapFile(path: string): RepairCap {
   const text = readSecretFile(path, 'the repair cap').trim()
   try {
     return requireCap(text, 'repair')
   } catch (error) {
-    if (!(error instanceof FormatError) || error instanceof CapTooWeakError) throw error
-    throw new UsageError(`${path} holds no repair cap: ${error.message}`, { cause: error })
+    if (!(error instanceof FormatError)) throw error
+    // Of what is no cap at all the codec asks for any.
+    const isOther = error instanceof CapTooWeakError
+    const { message } = isOther ? new CapTooWeakError(error.found, 'repair') : error
+    throw new UsageError(`${path} holds no repair cap: ${message}`, { cause: error })
   }
 }
 

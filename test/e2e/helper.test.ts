@@ -66,7 +66,7 @@ describe('a friend’s box that looks after a backup', () => {
     writeFileSync(file, text)
     const options = ['--capacity', '1GB', '--listen', '/ip4/127.0.0.1/tcp/0', '--help-repair', file]
     const ended = await place.cairn(['peer', 'run', '--store', place.at('store'), ...options])
-    expect(ended.code).toBe(1)
+    expect(ended.code).toBe(2)
     expect(ended.stderr).toContain('a cairn:repair: text is needed')
     expect(ended.stderr).not.toContain(text.slice(13, 40))
   })

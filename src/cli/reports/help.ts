@@ -3,7 +3,7 @@
 import type { VaultId } from '../../../protocol/ids.ts'
 import type { HelpReport } from '../../node/help-reports.ts'
 import { escapeLine } from '../escape.ts'
-import { formatBytes, formatCount, formatTime } from '../format.ts'
+import { formatBytes, formatCount, formatItems, formatTime } from '../format.ts'
 
 /** @returns one line */
 export function describeHelp(vault: VaultId, report: HelpReport | undefined): string {
@@ -26,16 +26,16 @@ function wordsOf(report: HelpReport | undefined): string[] {
       return [
         at,
         `snapshot ${outcome.sequence}`,
-        `kept alive at ${outcome.renewed} peers${outcome.missed > 0 ? `, ${outcome.missed} missed` : ''}`,
+        `kept alive at ${formatItems(outcome.renewed, 'peer')}${outcome.missed > 0 ? `, ${outcome.missed} missed` : ''}`,
         packsInWords(outcome.packs, outcome.verdicts),
         ...(outcome.placed === 0
           ? []
           : [
-              `${formatCount(outcome.placed)} shares made again (${formatBytes(outcome.bytesSent)} sent)`,
+              `${formatItems(outcome.placed, 'share')} made again (${formatBytes(outcome.bytesSent)} sent)`,
             ]),
         ...(outcome.badShares + outcome.dropped === 0
           ? []
-          : [`${formatCount(outcome.badShares + outcome.dropped)} shares found bad or gone`]),
+          : [`${formatItems(outcome.badShares + outcome.dropped, 'share')} found bad or gone`]),
       ]
   }
 }
