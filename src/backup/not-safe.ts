@@ -48,7 +48,8 @@ export class NotSafeError extends CairnError {
     const areAllClosed = missing.length > 0 && missing.every((one) => one.isTurnedAway === true)
     super(
       [
-        `Not safe yet: ${what} on ${facts.happiness} separate peers, ${facts.needed} are needed.`,
+        `Not safe yet: ${what} on ${facts.happiness} separate ` +
+          `${facts.happiness === 1 ? 'peer' : 'peers'}, ${facts.needed} are needed.`,
         ...(peers.length > 0 ? ['These peers did not take part:', ...peers] : []),
         areAllClosed
           ? `${TURNED_AWAY_WORDS} The queue and the spool are kept.`

@@ -18,7 +18,7 @@ describe('not safe', () => {
     const better = { happiness: 2, needed: 3, failures: failures.slice(0, 1), passedOver: [] }
     const error = NotSafeError.ofPlacements([better, worst], 2, roster)
     expect(error.message.split('\n')).toEqual([
-      'Not safe yet: 2 packs lie on 1 separate peers, 3 are needed.',
+      'Not safe yet: 2 packs lie on 1 separate peer, 3 are needed.',
       'These peers did not take part:',
       `  ${ben}: nobody answers`,
       '  Eve’s NAS: no room',

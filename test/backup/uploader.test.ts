@@ -70,7 +70,7 @@ describe('the uploader', () => {
         name: 'NotSafeError',
         happiness: 1,
         needed: 3,
-        message: expect.stringContaining('1 pack lies on 1 separate peers, 3 are needed'),
+        message: expect.stringContaining('1 pack lies on 1 separate peer, 3 are needed'),
       })
       expect([packs.holders(1).size, packs.get(1)?.state]).toEqual([4, 'sealed'])
     })

@@ -76,9 +76,9 @@ export function statusLines(home: string, status: ClientStatus): string[] {
     `vault     ${status.vault}`,
     `grid      ${status.grid ?? 'none: cairn join --code-from FILE'}`,
     `head      ${status.sequence}`,
-    `waiting   ${formatCount(queue.files)} files (${formatBytes(queue.bytes)}) to read, ` +
-      `${formatCount(spool.packs)} packs (${formatBytes(spool.bytes)}) to send, ` +
-      `${formatCount(settling)} shares settling`,
+    `waiting   ${formatItems(queue.files, 'file')} (${formatBytes(queue.bytes)}) to read, ` +
+      `${formatItems(spool.packs, 'pack')} (${formatBytes(spool.bytes)}) to send, ` +
+      `${formatItems(settling, 'share')} settling`,
     `packs     ${packs}${hint}`,
     `checked   ${checkedWords(status)}`,
     `helped    ${helpedWords(status)}`,
