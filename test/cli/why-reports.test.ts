@@ -19,7 +19,9 @@ describe('cairn why', () => {
   it('says in one line that all is whole', () => {
     const verdicts = new Map([['whole', 204] as const])
     const report: WhyReport = { ...empty, isAll: true, packsTotal: 204, verdicts }
-    expect(whyLines(report)).toEqual(['All 204 packs are whole: every share has its place.'])
+    expect(whyLines(report)).toEqual([
+      'All 204 packs are whole, as far as this computer knows; "cairn check" asks the peers.',
+    ])
     expect(whyLines({ ...empty, isAll: true })).toEqual(['Nothing was backed up yet.'])
   })
 

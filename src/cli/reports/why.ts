@@ -45,7 +45,7 @@ export function whyLines(report: WhyReport): string[] {
   if (whole === packsTotal) {
     const all =
       packsTotal === 1 ? 'The pack is whole' : `All ${formatCount(packsTotal)} packs are whole`
-    return [`${all}: every share has its place.`]
+    return [`${all}, as far as this computer knows; "cairn check" asks the peers.`]
   }
   const detailed = isAll && report.explanations.length > PACKS_SHOWN_MAX ? [] : shown(report)
   const fixes = fixesOf(report)
