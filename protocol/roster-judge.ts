@@ -100,11 +100,26 @@ class Judge implements Judgement {
     if (!this.#hasWordsLeft(statement)) return
     this.counted.add(filed.id)
     if (statement.type === 'remove') {
-      this.removedAt.set(statement.subject, time)
-      this.admissions.delete(statement.subject)
+      this.#remove(statement, time)
     } else if (time > (this.removedAt.get(statement.subject) ?? -1)) {
       this.#admit(filed, time)
     }
+  }
+
+  #remove(statement: Statement, time: number): void {
+    const { subject } = statement
+    const staying = ofOneKind(this.admissions.get(subject) ?? []).filter(
+      (admission) => !this.#reaches(statement, admission.statement),
+    )
+    this.removedAt.set(subject, time)
+    if (staying.length > 0) this.admissions.set(subject, staying)
+    else this.admissions.delete(subject)
+  }
+
+  /** A recovery identity's removal takes a device out of its own vault, and out of no other. */
+  #reaches({ issuer, subject, issuedAt }: Statement, admission: Statement): boolean {
+    if (issuer === subject || this.#isPeer(issuer, issuedAt)) return true
+    return this.#inForce(issuer, issuedAt).some(({ statement }) => isDeviceOf(statement, admission))
   }
 
   #admit({ id, statement }: Filed, time: number): void {
@@ -202,15 +217,35 @@ function isBefore(a: Due, b: Due): boolean {
 
 function mayAdmit(own: Statement, statement: Statement): boolean {
   if (own.role === 'invite') return statement.role !== 'invite'
-  return own.role === 'recovery' && statement.role === 'device' && statement.vault === own.vault
+  return isDeviceOf(own, statement)
 }
 
-/** A vault's recovery identity removes what is nothing else than a device of that vault. */
+/** A vault's recovery identity removes its devices, unless peers made something else of them. */
 function mayRemove(subject: readonly Admission[] = []): (own: Admission) => boolean {
   return (own) =>
-    own.statement.role === 'recovery' &&
-    subject.length > 0 &&
-    subject.every(
-      ({ statement }) => statement.role === 'device' && statement.vault === own.statement.vault,
+    subject.some(({ statement }) => isDeviceOf(own.statement, statement)) &&
+    ofOneKind(subject).every(
+      ({ statement, isDelegated }) => isDelegated || isDeviceOf(own.statement, statement),
     )
+}
+
+function isDeviceOf(recovery: Statement, { role, vault }: Statement): boolean {
+  return recovery.role === 'recovery' && role === 'device' && vault === recovery.vault
+}
+
+/**
+ * What a member is by these admissions of it. Whom a peer admitted, an invite or a recovery identity makes
+ * nothing else: their words count where they say the same role and vault.
+ */
+export function ofOneKind(admissions: readonly Admission[]): readonly Admission[] {
+  const said = admissions.filter(({ isDelegated }) => !isDelegated)
+  if (said.length === 0) return admissions
+  return admissions.filter(
+    ({ isDelegated, statement }) =>
+      !isDelegated || said.some((other) => isSameKind(statement, other.statement)),
+  )
+}
+
+function isSameKind(a: Statement, b: Statement): boolean {
+  return a.role === b.role && (a.role === 'peer' || a.vault === b.vault)
 }

@@ -13,7 +13,13 @@ import { sha256 } from './hash.ts'
 import type { VaultId } from './ids.ts'
 import { TIME_MAX } from './limits.ts'
 import { peerIdOf, type PeerId } from './peer-id.ts'
-import { judgeStatements, type Admission, type Filed, type Judgement } from './roster-judge.ts'
+import {
+  judgeStatements,
+  ofOneKind,
+  type Admission,
+  type Filed,
+  type Judgement,
+} from './roster-judge.ts'
 import {
   gridIdToBytes,
   isOwnNews,
@@ -125,9 +131,10 @@ export class Roster {
    * @returns what is known of `peer`, or undefined if it is not, or no longer, admitted
    */
   member(peer: PeerId, now: number): Member | undefined {
-    const admissions = (this.#judged().admissions.get(peer) ?? [])
-      .filter(({ statement }) => statement.expiresAt === undefined || now < statement.expiresAt)
-      .toSorted(byRank)
+    const inForce = (this.#judged().admissions.get(peer) ?? []).filter(
+      ({ statement }) => statement.expiresAt === undefined || now < statement.expiresAt,
+    )
+    const admissions = ofOneKind(inForce).toSorted(byRank)
     const isFounder = peer === this.founder && !this.#judged().removedAt.has(peer)
     if (admissions.length === 0 && !isFounder) return undefined
     return this.#describe(peer, admissions)

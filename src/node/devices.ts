@@ -102,7 +102,7 @@ export async function revokeDevice(
       issuedAt,
     } as const
     await roster.merge([signStatement(removal, keys.recoveryKey)])
-    if (roster.isAdmitted(subject)) {
+    if (roster.member(subject)?.vault === session.keyring.vault) {
       throw new NotAdmittedError(
         'The grid’s roster does not take the removal: it is full, or the vault was removed from it',
       )

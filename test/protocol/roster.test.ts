@@ -541,6 +541,63 @@ describe('a recovery identity', () => {
   })
 })
 
+describe('a recovery identity of another vault', () => {
+  const ofBob = vaultPapers(2)
+  const recoveryOf = ({ vault, recovery }: typeof ofAnn) =>
+    says(founder, recovery, { type: 'admit', role: 'recovery', vault, issuedAt: T })
+  const base = [
+    recoveryOf(ofAnn),
+    recoveryOf(ofBob),
+    admit(founder, cat),
+    admitDevice(founder, ofAnn.device, T + 1),
+  ]
+  const claim = (subject: Person, issuedAt = T) =>
+    admitDevice(ofBob.recovery, subject, issuedAt, {
+      vault: ofBob.vault,
+      quota: 1,
+      name: 'mine',
+      domain: 'a trap',
+      addresses: ['/trap'],
+    })
+
+  it('adds nothing to what a peer said of somebody', () => {
+    const claimed = rosterOf(...base, claim(cat), claim(ofAnn.device, T + 9))
+    for (const { peer } of [cat, ofAnn.device]) {
+      expect(claimed.member(peer, NOW)).toEqual(rosterOf(...base).member(peer, NOW))
+    }
+  })
+
+  it('keeps nobody from being removed by the recovery identity of their own vault', () => {
+    const byPeer = rosterOf(
+      ...base,
+      claim(ofAnn.device),
+      remove(ofAnn.recovery, ofAnn.device, T + DAY),
+    )
+    expect(byPeer.isAdmitted(ofAnn.device.peer, NOW)).toBe(false)
+    const byRecovery = rosterOf(
+      ...base,
+      admitDevice(ofAnn.recovery, dan, T + 1),
+      claim(dan, T + 2),
+      remove(ofAnn.recovery, dan, T + DAY),
+    )
+    expect(byRecovery.member(dan.peer, NOW)).toMatchObject({ vault: ofBob.vault })
+  })
+
+  it('removes nobody from their own vault', () => {
+    const roster = rosterOf(
+      ...base,
+      admitDevice(ofAnn.recovery, dan, T + 1),
+      claim(dan, T + 2),
+      claim(ofAnn.device, T + 2),
+      remove(ofBob.recovery, dan, T + DAY),
+      remove(ofBob.recovery, ofAnn.device, T + DAY),
+    )
+    for (const { peer } of [dan, ofAnn.device]) {
+      expect(roster.member(peer, NOW)).toMatchObject({ role: 'device', vault: ofAnn.vault })
+    }
+  })
+})
+
 describe('rosters of the same statements', () => {
   const people = [founder, ann, bob, cat, dan, ofAnn.recovery]
   const someone = fc.constantFrom(...people)

@@ -55,6 +55,12 @@ const byInvite = says(invite, cat, {
   issuedAt: T - DAY,
 })
 const recoveryIn = says(founder, recovery, { type: 'admit', role: 'recovery', vault, issuedAt: T })
+const other = vaultPapers(2)
+const otherRecoveryIn = says(founder, other.recovery, { type: 'admit', role: 'recovery', vault: other.vault, issuedAt: T })
+const claim = { type: 'admit', role: 'device', vault: other.vault, quota: 1, name: 'mine', domain: 'a trap', issuedAt: T + 50 } as const
+const claims = [says(other.recovery, ann, claim), says(other.recovery, bob, claim)]
+const deviceIn = says(founder, bob, { type: 'admit', role: 'device', vault, issuedAt: T + 10 })
+const deviceOut = says(recovery, bob, { type: 'remove', issuedAt: T + 60 })
 const annAway = says(ann, ann, { type: 'presence', issuedAt: T + 1, awayUntil: T + DAY })
 const annBack = says(ann, ann, { type: 'presence', issuedAt: T + 2 })
 const bobAway = says(bob, bob, { type: 'presence', issuedAt: T + 11, awayUntil: T + DAY, isLeaving: true })
@@ -110,6 +116,8 @@ export const scenarios: readonly Scenario[] = [
   set('members-by-an-invite-that-says-too-much', '64 of 70 admissions count', [inviteIn, ...Array.from({ length: 70 }, (_, index) => says(invite, person(60 + index), { type: 'admit', role: 'peer', issuedAt: T + 1 + index }))], T + 100),
   set('members-without-the-founder', 'it left', [annIn, says(founder, founder, { type: 'remove', issuedAt: T + 1 })]),
   set('members-by-a-recovery', 'a new device of the vault', [byRecovery, recoveryIn]),
+  set('members-that-another-vault-claims', 'peers said what they are', [annIn, deviceIn, recoveryIn, otherRecoveryIn, ...claims]),
+  set('members-after-a-claimed-device-was-removed', 'its own vault may', [annIn, deviceIn, recoveryIn, otherRecoveryIn, ...claims, deviceOut]),
 ]
 
 function one(name: string, expect: string, comment: string, bytes: Uint8Array): Scenario {
