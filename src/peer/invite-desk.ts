@@ -213,7 +213,7 @@ export class InviteDesk {
       this.#notify()
       return 'used'
     }
-    if (this.#isReplaced(wish)) return 'refused'
+    if (this.#isReplaced(wish) || this.#isAnothers(wish)) return 'refused'
     if (invite.state === 'open') {
       await this.#set(guest, { ...invite, state: 'waiting', wish: request.wish })
       this.#parts.log.info('somebody came with an invite', {
@@ -231,11 +231,29 @@ export class InviteDesk {
     return epoch < this.#parts.newestEpoch(wish.vault)
   }
 
+  /**
+   * Members are what they are: whoever has a code names keys, and has proven none of them. The same again
+   * does no harm.
+   */
+  #isAnothers(wish: Wish): boolean {
+    const { roster } = this.#parts
+    return subjectsOf(wish).some((subject) => {
+      const member = roster.member(subject)
+      if (member === undefined) return false
+      const role = subject === recoveryOf(wish) ? 'recovery' : wish.as
+      return member.role !== role || member.vault !== (wish.vault ?? member.vault)
+    })
+  }
+
   /** @returns false if there was nobody to admit */
   async #admit(guest: PeerId): Promise<boolean> {
     const statements = await this.#turns.run(async () => {
       const invite = this.#invites.get(guest)
       if (invite?.state !== 'waiting' || this.#isOver(invite)) return undefined
+      if (this.#isAnothers(wishOf(invite))) {
+        await this.#set(guest, { ...invite, state: 'refused' })
+        return undefined
+      }
       const signed = this.#admissions(invite)
       await this.#set(guest, { ...invite, state: 'admitted', statements: signed })
       this.#telling.add(guest)
@@ -266,7 +284,7 @@ export class InviteDesk {
   }
 
   #admissions(invite: KeptInvite): Uint8Array[] {
-    const wish = decodeWish(invite.wish ?? new Uint8Array(0))
+    const wish = wishOf(invite)
     if (wish.as === 'device') {
       const { vault } = wish
       const quota = invite.quota === undefined ? {} : { quota: invite.quota }
@@ -277,7 +295,10 @@ export class InviteDesk {
     }
     const { as: _, peer, ...said } = wish
     const domain = invite.domain === undefined ? {} : { domain: invite.domain }
-    return [this.#admission(peer, { role: 'peer', ...said, ...nameOf(invite, wish), ...domain })]
+    const name = invite.name === undefined ? {} : { name: invite.name }
+    // A member says itself what it is called and where it is.
+    const own = this.#parts.roster.isAdmitted(peer) ? {} : said
+    return [this.#admission(peer, { role: 'peer', ...own, ...name, ...domain })]
   }
 
   #admission(subject: PeerId, about: Partial<Statement>): Uint8Array {
@@ -389,6 +410,14 @@ function identityOf({ id }: KeptInvite): PeerId {
 
 function isFor(invite: KeptInvite, wish: Wish): boolean {
   return invite.wish !== undefined && isSameWish(decodeWish(invite.wish), wish)
+}
+
+function wishOf({ wish }: KeptInvite): Wish {
+  return decodeWish(wish ?? new Uint8Array(0))
+}
+
+function recoveryOf(wish: Wish): PeerId | undefined {
+  return wish.as === 'device' ? wish.recovery : undefined
 }
 
 function nameOf(invite: KeptInvite, wish: Wish): { readonly name?: string } {

@@ -2,8 +2,20 @@ import { describe, expect, it } from 'vitest'
 
 import { decodeInviteCode, codeIdentity, encodeInviteCode } from '../../protocol/invite-code.ts'
 import { deviceIdFromBytes } from '../../protocol/ids.ts'
-import { encodeWish, joinProof, joinWords, type DeviceWish } from '../../protocol/join.ts'
-import { issueCertificate, peerIdOf } from '../../protocol/keys.ts'
+import {
+  encodeWish,
+  joinProof,
+  joinWords,
+  type DeviceWish,
+  type Wish,
+} from '../../protocol/join.ts'
+import {
+  deriveVaultKeys,
+  issueCertificate,
+  peerIdOf,
+  publicKeyOf,
+  type PeerId,
+} from '../../protocol/keys.ts'
 import { PeerUnreachableError } from '../../src/base/errors.ts'
 import { PeerSession } from '../../src/grid/peer-session.ts'
 import { InviteExpiredError } from '../../src/node/grid-link.ts'
@@ -21,7 +33,7 @@ import {
   peerWish,
   seen,
 } from '../support/newcomer.ts'
-import { forever, TestGrid, type TestPeer } from '../support/test-grid.ts'
+import { forever, seedOf, TestGrid, type TestPeer } from '../support/test-grid.ts'
 
 interface Scene {
   readonly test: TestGrid
@@ -273,6 +285,66 @@ describe('an invite code', () => {
       const stolen = comeIn(house, code, deviceOf(test, 1))
       await expect(stolen.joined).rejects.toMatchObject({ state: 'refused' })
       await comeIn(house, code, deviceOf(test, 2)).joined
+    })
+  })
+})
+
+describe('a newcomer who names others for himself', () => {
+  const thief = deviceWish('thief')
+
+  it('is refused where they are members, and what they are does not change', async () => {
+    await scene(async ({ test, inviter, house }) => {
+      const laptop = peerIdOf(test.device.publicKey)
+      const [founder, , other] = test.peers
+      const keys = deriveVaultKeys(seedOf('vault of thief'))
+      const asDevice = (key: PeerId): DeviceWish => {
+        const device = deviceIdFromBytes(publicKeyOf(key))
+        const certificate = issueCertificate(keys.vaultKey, { device, epoch: 1, issuedAt: 1 })
+        return { ...thief, device: key, certificate }
+      }
+      const asPeer = { as: 'peer', addresses: ['/trap'], name: 'trap', domain: 'trap' } as const
+      const wishes: Wish[] = [
+        { ...asPeer, peer: laptop },
+        { ...asPeer, peer: other!.id, vault: thief.vault },
+        { ...asPeer, peer: inviter.id, vault: thief.vault },
+        asDevice(founder!.id),
+        asDevice(other!.id),
+        asDevice(laptop),
+        { ...thief, recovery: other!.id },
+      ]
+      const before = inviter.node.roster.members()
+      for (const wish of wishes) {
+        const { id, code } = await invite(inviter, { isAutomatic: true })
+        const coming = comeIn(house, code, wish)
+        await expect(coming.joined).rejects.toMatchObject({ state: 'refused' })
+        expect(inviter.node.invites.find(id)).toMatchObject({ state: 'open' })
+      }
+      expect(inviter.node.roster.members()).toEqual(before)
+    })
+  })
+
+  it('changes neither name, nor domain, nor addresses of a peer that is in', async () => {
+    await scene(async ({ test, inviter, house }) => {
+      const { peer, ...known } = inviter.node.roster.member(test.peers[2]!.id)!
+      const { code } = await invite(inviter, { isAutomatic: true })
+      const said = { name: 'trap', domain: 'trap', addresses: ['/trap'] }
+      await comeIn(house, code, { as: 'peer', peer, ...said }).joined
+      expect(inviter.node.roster.member(peer)).toEqual({ peer, ...known })
+    })
+  })
+
+  it('is refused where they came in while he waited', async () => {
+    await scene(async ({ test, inviter, house }) => {
+      const wish = { ...peerWish('Ann’s NAS', house), domain: 'trap' }
+      const { id, code } = await invite(inviter)
+      const coming = comeIn(house, code, { ...wish, vault: thief.vault })
+      await coming.words
+      const honest = await invite(inviter, { isAutomatic: true })
+      await comeIn(test.world.addMachine('Ann’s'), honest.code, wish).joined
+      const before = inviter.node.roster.member(wish.peer)
+      await inviter.node.invites.decide(id, true)
+      await expect(coming.joined).rejects.toMatchObject({ state: 'refused' })
+      expect(inviter.node.roster.member(wish.peer)).toEqual(before)
     })
   })
 })
