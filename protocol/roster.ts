@@ -121,9 +121,15 @@ export class Roster {
     return filed !== undefined && this.#hasUse(filed)
   }
 
-  /** @returns every statement, sorted, so that equal sets are equal lists */
+  /**
+   * @returns every statement, in an order that equal sets share: those that count come first, and fit
+   *   into a message whatever strangers say
+   */
   statements(): Uint8Array[] {
-    return [...this.#filed.values()].map((filed) => filed.bytes).toSorted(compare)
+    const [used, others]: [Uint8Array[], Uint8Array[]] = [[], []]
+    for (const filed of this.#filed.values())
+      (this.#hasUse(filed) ? used : others).push(filed.bytes)
+    return [...used.toSorted(compare), ...others.toSorted(compare)]
   }
 
   /**
