@@ -41,7 +41,8 @@ export const HEAD_KEPT_MS = 30 * DAY_MS
 
 /**
  * Heads of one vault: one an hour for two years. Beyond it, heads older than 30 days make room, oldest
- * first; a vault that publishes as many within 30 days is refused.
+ * first; a vault that publishes as many within 30 days is refused. A device that took another's place has
+ * as many of its own, or a thief of the old one could keep it out; a vault has twice as many at most.
  */
 export const HEADS_PER_VAULT_MAX = 17_520
 
@@ -82,20 +83,27 @@ export interface HeadStoreParts {
   readonly key: SigningKey
 }
 
+export interface HeadStoreOptions {
+  /** Heads of one vault; {@link HEADS_PER_VAULT_MAX} where not given. */
+  readonly perVaultMax?: number
+}
+
 export class HeadStore {
   readonly #parts: HeadStoreParts
+  readonly #perVaultMax: number
   /** Heads of each vault, oldest sequence first, in order of arrival within one. */
   readonly #entries = new Map<VaultId, Entry[]>()
   readonly #turns = new KeyedMutex()
   #count = 0
 
-  private constructor(parts: HeadStoreParts) {
+  private constructor(parts: HeadStoreParts, { perVaultMax }: HeadStoreOptions) {
     this.#parts = parts
+    this.#perVaultMax = perVaultMax ?? HEADS_PER_VAULT_MAX
   }
 
   /** Open the store: sweep unfinished files and read every head. A damaged file is set aside. */
-  static async open(parts: HeadStoreParts): Promise<HeadStore> {
-    const store = new HeadStore(parts)
+  static async open(parts: HeadStoreParts, options: HeadStoreOptions = {}): Promise<HeadStore> {
+    const store = new HeadStore(parts, options)
     for (const vault of await parts.disk.list(HEADS_FOLDER)) await store.#load(vault)
     return store
   }
@@ -116,7 +124,7 @@ export class HeadStore {
       const standing = standingOf(known, opened, this.#parts.clock.now())
       if (standing === 'stale') return { type: 'stale-head' }
       if (standing === 'jump') return { type: 'jump' }
-      if (!(await this.#makeRoom(opened.vault))) return { type: 'quota' }
+      if (!(await this.#makeRoom(opened))) return { type: 'quota' }
       const { receipt } = await this.#keep(bytes, opened)
       if (standing === 'next') return { type: 'kept', receipt }
       const fields = { vault: opened.vault, sequence: opened.sequence, head: toHex(opened.id) }
@@ -210,9 +218,10 @@ export class HeadStore {
   }
 
   /** @returns whether one more head has a place */
-  async #makeRoom(vault: VaultId): Promise<boolean> {
+  async #makeRoom({ vault, epoch }: OpenedHead): Promise<boolean> {
     const entries = this.#of(vault)
-    if (entries.length < HEADS_PER_VAULT_MAX) return true
+    const own = entries.filter(({ opened }) => opened.epoch >= epoch)
+    if (own.length < this.#perVaultMax && entries.length < 2 * this.#perVaultMax) return true
     const oldest = entries.find(
       ({ receivedAt }) => receivedAt < this.#parts.clock.now() - HEAD_KEPT_MS,
     )

@@ -5,7 +5,12 @@ import { openReceipt } from '../../protocol/head.ts'
 import { peerIdOf, signingKeyFromSeed } from '../../protocol/keys.ts'
 import { WrongSignerError } from '../../protocol/signed.ts'
 import { FormatError } from '../../protocol/errors.ts'
-import { FIRST_SEQUENCE_MAX, HeadStore } from '../../src/store/head-store.ts'
+import {
+  FIRST_SEQUENCE_MAX,
+  HEAD_KEPT_MS,
+  HeadStore,
+  type HeadStoreOptions,
+} from '../../src/store/head-store.ts'
 import type { Machine, MachinePorts } from '../../sim/machine.ts'
 import { VolumeFile } from '../../sim/volume.ts'
 import { World } from '../../sim/world.ts'
@@ -130,6 +135,25 @@ describe('a head store', () => {
     throw new Error('one head takes fewer steps than that')
   })
 
+  it('has room for a new device, however many heads a thief of the old one left', async () => {
+    await onMachine(async (_, { ports }) => {
+      const store = await openStore(ports, { perVaultMax: 4 })
+      const publish = async (sequence: number, more: Parameters<typeof maker.head>[1]) =>
+        (await store.publish(maker.head(sequence, more))).type
+      for (let writtenAt = 1; writtenAt <= 4; writtenAt += 1) await publish(1, { writtenAt })
+      expect(await publish(1, { writtenAt: 5 })).toBe('quota')
+      for (let sequence = 2; sequence <= 5; sequence += 1) {
+        expect(await publish(sequence, { epoch: 2 })).not.toBe('quota')
+      }
+      // No more than twice as many, whatever the epochs.
+      expect(await publish(6, { epoch: 2 })).toBe('quota')
+      expect(await publish(6, { epoch: 3 })).toBe('quota')
+      await ports.clock.sleep(HEAD_KEPT_MS + 1)
+      expect(await publish(6, { epoch: 3 })).not.toBe('quota')
+      expect(sequencesOf(store)).toHaveLength(8)
+    })
+  })
+
   it('takes nothing that vault and device did not sign', async () => {
     await onMachine(async (open) => {
       const store = await open()
@@ -218,6 +242,9 @@ async function onMachine<T>(
   return await world.run(() => story(() => openStore(machine.ports), machine))
 }
 
-function openStore({ disk, clock, log }: MachinePorts): Promise<HeadStore> {
-  return HeadStore.open({ disk, clock, log, key })
+function openStore(
+  { disk, clock, log }: MachinePorts,
+  options: HeadStoreOptions = {},
+): Promise<HeadStore> {
+  return HeadStore.open({ disk, clock, log, key }, options)
 }
