@@ -10,6 +10,7 @@ import pino from 'pino'
 import type { Logger } from 'pino'
 
 import type { Log, LogFields } from '../ports/log.ts'
+import { LogFile } from './log-file.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
@@ -21,7 +22,10 @@ export class PinoLog implements Log {
 
   /** @param options - `file`: append to this path, mode 0600, and not to stderr */
   constructor(options: { level: LogLevel; file?: string }) {
-    const destination = pino.destination({ dest: options.file ?? STDERR, mode: 0o600, sync: true })
+    const destination =
+      options.file === undefined
+        ? pino.destination({ dest: STDERR, sync: true })
+        : new LogFile(options.file)
     this.#pino = pino(
       {
         level: options.level,
