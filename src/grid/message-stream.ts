@@ -53,10 +53,15 @@ export class MessageStream {
     }
   }
 
-  /** Write one frame. */
-  async send(payload: Uint8Array): Promise<void> {
+  /**
+   * Write one frame.
+   *
+   * @param turn - waited for before every piece of half a body's frame
+   */
+  async send(payload: Uint8Array, turn?: () => Promise<void>): Promise<void> {
     for (const piece of encodeFramePieces(payload, WRITE_SIZE_MAX)) {
       const { length } = piece
+      await turn?.()
       await this.#stream.write(piece)
       this.#watchdog?.touch(length)
     }

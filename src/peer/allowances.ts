@@ -52,6 +52,9 @@ export const STATEMENTS: BucketLimits = { rate: 2048 / HOUR_S, burst: 2048 }
 /** Payload bytes that cost one unit of work to take apart. */
 const BYTES_PER_WORK = 8 * KIB
 
+/** Bytes of an answer that cost one unit: it is put together, checked, and fills the line. */
+const ANSWER_BYTES_PER_WORK = KIB
+
 /** Packs that one unit of work looks up. */
 const PACKS_PER_WORK = 32
 
@@ -122,6 +125,11 @@ export class Allowances {
     if (!(await this.#wait(work.take(cost, TURN_MS_MAX), signal))) return false
     // What came to nothing is paid for before more is taken.
     return request.type !== 'put' || (await this.#wait(waste.take(0, TURN_MS_MAX), signal))
+  }
+
+  /** An answer of so many bytes is on its way: whoever asks next waits until it is paid for. */
+  answered(peer: PeerId, size: number): void {
+    this.#allowance(peer).work.take(size / ANSWER_BYTES_PER_WORK)
   }
 
   /**

@@ -36,7 +36,13 @@ import type { ByteStream, Network, PeerId } from '../ports/network.ts'
 import type { NoRoom } from '../store/share-room.ts'
 import type { ShareUpload } from '../store/share-upload.ts'
 import { Allowances } from './allowances.ts'
-import { answer, codeOfFormatError, refuse, type AnswerParts } from './answers.ts'
+import {
+  answer,
+  codeOfFormatError,
+  refuse,
+  type AnswerParts,
+  type ServiceParts,
+} from './answers.ts'
 import type { InviteDesk } from './invite-desk.ts'
 import { Lanes, type Lane } from './lanes.ts'
 import { isAllowed } from './permissions.ts'
@@ -57,6 +63,9 @@ const REQUEST: PaceLimits = { idleMs: 60_000, totalMs: 90_000 }
 
 /** Bodies and answers move at 4 KiB/s on average once 30 s have passed. */
 const BODY: PaceLimits = { idleMs: 60_000, rateMin: 4096, graceMs: 30_000 }
+
+/** Bytes of an answer in words that goes at once: whoever stores or asks small things waits for nobody. */
+const SHORT_ANSWER_SIZE_MAX = 4096
 
 const BUSY = refuse('busy', 'you asked for more than your part here; come again later')
 
@@ -225,6 +234,10 @@ export class PeerService {
     }
   }
 
+  get #answerParts(): ServiceParts {
+    return { ...this.#parts, allowances: this.#allowances, reach: this.reach }
+  }
+
   #mayConnect(peer: PeerId): boolean {
     return this.#parts.roster.isAdmitted(peer) || this.#parts.invites.isGuest(peer)
   }
@@ -252,19 +265,35 @@ export class PeerService {
     signal: AbortSignal,
   ): Promise<boolean> {
     if (request.type === 'put') return await this.#put(messages, member, request, signal)
-    const parts = { ...this.#parts, allowances: this.#allowances, reach: this.reach }
-    const isRead = request.type === 'read'
-    const size = isRead ? Math.min(READ_SIZE_MAX, request.count * LEAF_SIZE_MAX) : 0
-    const send = (lane: Lane) =>
-      this.#lanes.answer(lane, signal, async () => {
-        const { response, body } = await answer(parts, member, request, signal)
-        if (isRead && lane === 'foreground')
-          this.#allowances.unread(member.peer, size - (body?.length ?? 0))
-        return await this.#respond(messages, response, signal, body, lane)
-      })
+    if (request.type !== 'read') return await this.#tell(messages, member, request, signal)
+    const size = Math.min(READ_SIZE_MAX, request.count * LEAF_SIZE_MAX)
     // A turn ends when the answer is on its way: one who reads slowly waits for himself.
-    if (!isRead) return await send('foreground')
-    const isGiven = await this.#allowances.read(member, size, signal, send)
+    const isGiven = await this.#allowances.read(member, size, signal, (lane) =>
+      this.#lanes.answer(lane, signal, async () => {
+        const { response, body } = await answer(this.#answerParts, member, request, signal)
+        if (lane === 'foreground') this.#allowances.unread(member.peer, size - (body?.length ?? 0))
+        return await this.#respond(messages, response, signal, body, lane)
+      }),
+    )
+    return isGiven ?? (await this.#respond(messages, BUSY, signal))
+  }
+
+  /** Answer in words. Long lists fill a line as leaves do, and go as those do. */
+  async #tell(
+    messages: MessageStream,
+    member: Member,
+    request: Exclude<Request, { type: 'join' | 'put' | 'read' }>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { response } = await answer(this.#answerParts, member, request, signal)
+    const payload = encodeResponse(response)
+    this.#allowances.answered(member.peer, payload.length)
+    if (payload.length <= SHORT_ANSWER_SIZE_MAX) return await this.#send(messages, payload, signal)
+    const isGiven = await this.#allowances.read(member, payload.length, signal, (lane) =>
+      this.#lanes.answer(lane, signal, () =>
+        this.#send(messages, payload, signal, () => this.#lanes.begin(lane, signal)),
+      ),
+    )
     return isGiven ?? (await this.#respond(messages, BUSY, signal))
   }
 
@@ -363,6 +392,16 @@ export class PeerService {
         if (left > 0) await this.#lanes.begin(lane, signal)
       }
     })
+    return true
+  }
+
+  async #send(
+    messages: MessageStream,
+    payload: Uint8Array,
+    signal: AbortSignal,
+    turn?: () => Promise<void>,
+  ): Promise<true> {
+    await messages.within(ANSWER, signal, () => messages.send(payload, turn))
     return true
   }
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { vaultIdFromBytes } from '../../protocol/ids.ts'
 import { deriveVaultKeys, peerIdOf, signingKeyFromSeed } from '../../protocol/keys.ts'
 import { packIdToBytes } from '../../protocol/manifest.ts'
-import { signStatement } from '../../protocol/roster.ts'
+import { signStatement, type GridId } from '../../protocol/roster.ts'
 import { Allowances, readLimits, STATEMENTS, WORK } from '../../src/peer/allowances.ts'
 import { BACKGROUND_RATE, Lanes } from '../../src/peer/lanes.ts'
 import { onMachine } from '../support/on-machine.ts'
@@ -95,8 +95,13 @@ describe('reads', () => {
   })
 
   it('of the same block for ever slow nobody who restores', async () => {
-    const withHostile = await restoreMs(true)
-    expect(withHostile / (await restoreMs(false))).toBeLessThan(1.4)
+    const withHostile = await restoreMs('block')
+    expect(withHostile / (await restoreMs())).toBeLessThan(1.4)
+  })
+
+  it('of long lists for ever slow nobody who restores', async () => {
+    const withHostile = await restoreMs('list')
+    expect(withHostile / (await restoreMs())).toBeLessThan(1.4)
   })
 })
 
@@ -134,7 +139,7 @@ describe('statements', () => {
 })
 
 /** How long a client takes to read 12 MB from one peer with a thin line, alone or beside somebody greedy. */
-async function restoreMs(isDisturbed: boolean): Promise<number> {
+async function restoreMs(greedyFor?: 'block' | 'list'): Promise<number> {
   const test = new TestGrid({ peers: 1 })
   const pack = makePack(24_000_000, { needed: 2, total: 3, leafSize: 16_384 })
   const theirs = makePack(1_000_000, { needed: 2, total: 3, leafSize: 16_384 }, 2)
@@ -153,11 +158,15 @@ async function restoreMs(isDisturbed: boolean): Promise<number> {
     const other = await wire.session(greedy)
     const piece = theirs.pieces[0]!
     await other.put({ vault, manifest: theirs.manifestBytes, shareNumber: 0, piece }, forever)
-    if (isDisturbed) {
-      const read = { type: 'read', pack: packIdToBytes(theirs.id), shareNumber: 0 } as const
+    if (greedyFor !== undefined) {
+      const block = { pack: packIdToBytes(theirs.id), shareNumber: 0, first: 0, count: 16 }
+      const request =
+        greedyFor === 'block'
+          ? frame({ type: 'read', ...block })
+          : frame({ type: 'roster', statements: [] })
+      await test.peers[0]!.node.roster.merge(strangers(test.id, 300))
       for (let count = 0; count < 15; count += 1) {
-        const stream = await wire.dial(greedy)
-        void readForEver(stream, frame({ ...read, first: 0, count: 16 }))
+        void readForEver(await wire.dial(greedy), request)
       }
       await clock.sleep(10 * SECOND_MS)
     }
@@ -172,6 +181,17 @@ async function restoreMs(isDisturbed: boolean): Promise<number> {
     ms = clock.monotonic() - from
   })
   return ms
+}
+
+/** What somebody says who is nobody's friend: together more than one message carries. */
+function strangers(grid: GridId, count: number): Uint8Array[] {
+  const addresses = Array.from({ length: 16 }, (_, index) => `/${index}`.padEnd(256, '-'))
+  return Array.from({ length: count }, (_, index) => {
+    const key = signingKeyFromSeed(seedOf(`stranger ${index}`))
+    const subject = peerIdOf(key.publicKey)
+    const own = { version: 1, grid, type: 'addresses', subject, issuer: subject } as const
+    return signStatement({ ...own, issuedAt: 1, addresses }, key)
+  })
 }
 
 async function readForEver(
