@@ -25,6 +25,7 @@ import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
 import { RECEIPT_SIZE_MAX } from '../../protocol/receipt.ts'
 import { z } from 'zod'
 
+import { DiskError } from '../base/errors.ts'
 import { KeyedMutex } from '../base/mutex.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -33,6 +34,10 @@ import { makeDurableFolder } from './durable-folder.ts'
 import { withFile } from './share-files.ts'
 
 const HEADS_FOLDER = 'heads'
+/** Our own names: whatever else a person, or their system, put beside them stays. */
+const VAULT_NAME = /^[0-9a-f]{64}$/
+const HEAD_NAME = /^\d{14}-[0-9a-f]{32}\.head$/
+const PART_NAME = /^\d{14}-[0-9a-f]{32}\.head\.\d+\.part$/
 const PART_SUFFIX = '.part'
 const DAY_MS = 24 * 3600_000
 
@@ -101,10 +106,14 @@ export class HeadStore {
     this.#perVaultMax = perVaultMax ?? HEADS_PER_VAULT_MAX
   }
 
-  /** Open the store: sweep unfinished files and read every head. A damaged file is set aside. */
+  /**
+   * Open the store: sweep unfinished files and read every head. A damaged file is set aside; one that
+   * the disk does not give is left out until the next time.
+   */
   static async open(parts: HeadStoreParts, options: HeadStoreOptions = {}): Promise<HeadStore> {
     const store = new HeadStore(parts, options)
-    for (const vault of await parts.disk.list(HEADS_FOLDER)) await store.#load(vault)
+    const vaults = await parts.disk.list(HEADS_FOLDER)
+    for (const vault of vaults.filter((name) => VAULT_NAME.test(name))) await store.#load(vault)
     return store
   }
 
@@ -239,11 +248,15 @@ export class HeadStore {
     const folder = `${HEADS_FOLDER}/${vault}`
     for (const name of await disk.list(folder)) {
       const path = `${folder}/${name}`
-      if (name.endsWith(PART_SUFFIX)) await disk.remove(path)
-      if (!name.endsWith('.head')) continue
+      if (PART_NAME.test(name)) await disk.remove(path)
+      if (!HEAD_NAME.test(name)) continue
       try {
         this.#enter(await this.#read(path))
       } catch (error) {
+        if (error instanceof DiskError) {
+          log.error('head unreadable', { path, why: error.message })
+          continue
+        }
         if (!(error instanceof FormatError)) throw error
         log.error('head set aside', { path, error: error.name })
         await disk.rename(path, `${path}.bad`)

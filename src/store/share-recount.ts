@@ -20,7 +20,6 @@ import {
   BAD_SUFFIX,
   keyOfName,
   keyText,
-  PART_SUFFIX,
   pathOf,
   readHeader,
   SHARES_FOLDER,
@@ -29,6 +28,10 @@ import {
 
 /** Sequence noted for shares whose adoption is not known: before every head. */
 export const ADOPTED_UNKNOWN = 0
+
+/** Our own names: whatever else a person, or their system, put beside them stays. */
+const BUCKET_NAME = /^[a-z2-7]{2}$/
+const PART_NAME = /^[a-z2-7]{1,80}-\d{1,3}\.share\.\d+\.part$/
 
 export interface RecountParts {
   readonly disk: Disk
@@ -64,10 +67,11 @@ async function* sweep(disk: Disk): AsyncGenerator<ShareKey> {
   for (const owner of await disk.list(SHARES_FOLDER)) {
     const vault = vaultOf(owner)
     if (vault === undefined) continue
-    for (const bucket of await disk.list(`${SHARES_FOLDER}/${vault}`)) {
+    const buckets = await disk.list(`${SHARES_FOLDER}/${vault}`)
+    for (const bucket of buckets.filter((name) => BUCKET_NAME.test(name))) {
       const folder = `${SHARES_FOLDER}/${vault}/${bucket}`
       for (const name of await disk.list(folder)) {
-        if (name.endsWith(PART_SUFFIX)) await disk.remove(`${folder}/${name}`)
+        if (PART_NAME.test(name)) await disk.remove(`${folder}/${name}`)
         const key = keyOfName(vault, name)
         if (key !== undefined && pathOf(key) === `${folder}/${name}`) yield key
       }

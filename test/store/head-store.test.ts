@@ -1,3 +1,6 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { describe, expect, it } from 'vitest'
 
 import { sha256 } from '../../protocol/hash.ts'
@@ -5,6 +8,10 @@ import { openReceipt } from '../../protocol/head.ts'
 import { peerIdOf, signingKeyFromSeed } from '../../protocol/keys.ts'
 import { WrongSignerError } from '../../protocol/signed.ts'
 import { FormatError } from '../../protocol/errors.ts'
+import { NodeClock } from '../../src/adapters/node-clock.ts'
+import { NodeDisk } from '../../src/adapters/node-disk.ts'
+import { PinoLog } from '../../src/adapters/pino-log.ts'
+import { DiskError } from '../../src/base/errors.ts'
 import {
   FIRST_SEQUENCE_MAX,
   HEAD_KEPT_MS,
@@ -14,6 +21,7 @@ import {
 import type { Machine, MachinePorts } from '../../sim/machine.ts'
 import { VolumeFile } from '../../sim/volume.ts'
 import { World } from '../../sim/world.ts'
+import { makeFolder } from '../adapters/folder.ts'
 import { seedOf, TestGrid } from '../support/test-grid.ts'
 
 const key = signingKeyFromSeed(seedOf('a peer'))
@@ -184,6 +192,35 @@ describe('a head store', () => {
       machine.boot()
       expect(sequencesOf(await open())).toEqual([2])
       expect((await machine.ports.disk.list(`heads/${vault}`))[0]).toBe(`${first}.bad`)
+    })
+  })
+
+  it('opens whatever else lies beside the heads, and leaves it there', async () => {
+    const root = makeFolder()
+    const disk = await NodeDisk.open(root)
+    const parts = { disk, clock: new NodeClock(), log: new PinoLog({ level: 'silent' }), key }
+    const open = () => HeadStore.open(parts)
+    await (await open()).publish(maker.head(1))
+    const foreign = ['heads/.DS_Store', `heads/${vault}/.DS_Store`, `heads/${vault}/my notes.part`]
+    for (const path of foreign) writeFileSync(join(root, path), '')
+    mkdirSync(join(root, 'heads', 'lost+found'))
+    expect(sequencesOf(await open())).toEqual([1])
+    for (const path of foreign) expect(existsSync(join(root, path))).toBe(true)
+  })
+
+  it('opens without a head that the disk does not give just now, and has it again later', async () => {
+    await onMachine(async (open, machine) => {
+      const first = await open()
+      await first.publish(maker.head(1))
+      await first.publish(maker.head(2, { previous: sha256(maker.head(1)) }))
+      let reads = 0
+      machine.diskTrouble.onStep = ({ operation }) => {
+        if (operation === 'read') reads += 1
+        return operation === 'read' && reads === 1 ? new DiskError('input/output error') : 'pass'
+      }
+      expect(sequencesOf(await open())).toEqual([2])
+      machine.diskTrouble.onStep = undefined
+      expect(sequencesOf(await open())).toEqual([2, 1])
     })
   })
 

@@ -1,9 +1,16 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
 import { describe, expect, it } from 'vitest'
 
 import { vaultIdFromBytes } from '../../protocol/ids.ts'
 import { BadBlockError, verifyLeaves } from '../../protocol/merkle.ts'
 import { VersionError } from '../../protocol/errors.ts'
 import { shareLayout } from '../../protocol/share.ts'
+import { NodeClock } from '../../src/adapters/node-clock.ts'
+import { NodeDisk } from '../../src/adapters/node-disk.ts'
+import { PinoLog } from '../../src/adapters/pino-log.ts'
 import { DiskError, DiskFullError } from '../../src/base/errors.ts'
 import { ShareStore, type ShareStoreOptions } from '../../src/store/share-store.ts'
 import { ShareUpload } from '../../src/store/share-upload.ts'
@@ -12,6 +19,7 @@ import type { DiskStep } from '../../sim/disk.ts'
 import type { Machine, MachinePorts } from '../../sim/machine.ts'
 import { VolumeFile } from '../../sim/volume.ts'
 import { World } from '../../sim/world.ts'
+import { makeFolder } from '../adapters/folder.ts'
 import { makePack, seedOf } from '../support/test-grid.ts'
 
 const vault = vaultIdFromBytes(seedOf('a vault'))
@@ -266,6 +274,24 @@ describe('the accounts of shares', () => {
       expect(await filesOf(machine)).toEqual([expect.stringMatching(/-1\.share\.bad$/)])
       expect(await put(again, 1)).toBe('stored')
     })
+  })
+
+  it('agree with the files whatever else lies beside those, which stays there', async () => {
+    const root = makeFolder()
+    const disk = await NodeDisk.open(root)
+    const parts = { disk, clock: new NodeClock(), log: new PinoLog({ level: 'silent' }) }
+    const open = () =>
+      ShareStore.open(
+        { ...parts, database: new DatabaseSync(':memory:') },
+        { capacity: 1e6, reserve: 0 },
+      )
+    await put(await open(), 0)
+    const bucket = `shares/${vault}/${pack.id.slice(-2)}`
+    const foreign = ['shares', `shares/${vault}`, bucket].map((folder) => `${folder}/.DS_Store`)
+    for (const path of foreign) writeFileSync(join(root, path), '')
+    writeFileSync(join(root, bucket, 'My notes.part'), '')
+    expect((await open()).have(pack.id)).toEqual([0])
+    for (const path of foreign) expect(existsSync(join(root, path))).toBe(true)
   })
 
   it('that cannot be written fail the put, and leave no share behind that nobody counts', async () => {
