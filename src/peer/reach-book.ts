@@ -121,11 +121,22 @@ export class ReachBook {
   }
 }
 
+/** IPv4 that means something in one home or machine only, or is no one peer's. */
+const HOME4 =
+  /^(0|127|10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])|22[4-9]|2[3-5]\d)\./
+
+/** As systems read it in one way only: without zeros in front. */
+const PLAIN4 = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/
+
+/** IPv6 of everybody's internet, which has one way to begin; 2002 may lead to any IPv4. */
+const OUTSIDE6 = /^(?!2002:)[23][\da-f]{3}:/i
+
 /** Whether only machines of the same home, or the same machine, can mean anything by this address. */
 export function isHome(address: string): boolean {
-  return /^\/(ip4\/(0|127|10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.|ip6\/(::1?\/|::ffff:|f[cd]|fe[89ab]))/i.test(
-    address,
-  )
+  const [, family, host = ''] = address.split('/')
+  if (family === 'ip4') return !PLAIN4.test(host) || HOME4.test(host)
+  if (family === 'ip6') return !OUTSIDE6.test(host)
+  return family === 'ip6zone'
 }
 
 function rank({ way }: Link): number {
