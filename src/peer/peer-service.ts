@@ -249,13 +249,19 @@ export class PeerService {
   #renewLease(member: Member, request: Request): void {
     const helped = this.#grants.vaultOf(request)
     const vault = helped ?? (member.role === 'device' ? member.vault : undefined)
-    if (vault === undefined) return
+    if (vault === undefined || (helped !== undefined && !this.#isKnown(vault))) return
     try {
       this.#parts.shareStore.renewLease(vault, helped === undefined ? undefined : member.peer)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#parts.log.error('lease not renewed', { vault, why: error.message })
     }
+  }
+
+  /** Anybody makes vaults, and grants of them: a lease is kept for those that keep something, or have a device. */
+  #isKnown(vault: VaultId): boolean {
+    const { shareStore, roster } = this.#parts
+    return shareStore.used(vault) > 0 || roster.quota(vault) !== 0
   }
 
   async #answer(

@@ -6,6 +6,7 @@ import {
   peerIdOf,
   signingKeyFromSeed,
   type SigningKey,
+  type VaultKeys,
 } from '../../protocol/keys.ts'
 import { PeerSession } from '../../src/grid/peer-session.ts'
 import { grantFor } from '../support/repair-caps.ts'
@@ -62,6 +63,24 @@ describe('a vault whose owner is offline', () => {
       await pass(test, peer, 200)
       expect(await wantRoom(test)).toBe('full')
       expect(peer.node.shareStore.have(pack.id)).toEqual([0])
+    })
+  })
+})
+
+describe('a vault that a helper makes up', () => {
+  it('leaves nothing behind where it keeps nothing, and has nobody in the grid', async () => {
+    await withPeer(async ({ test, peer }) => {
+      const session = await sessionOf(test, helper)
+      const issuedAt = test.laptop.ports.clock.now()
+      const asked = { peer: peerIdOf(helper.publicKey), issuedAt }
+      const keys = deriveVaultKeys(seedOf('a vault of nobody'))
+      await session.renew(grantFor({ ...asked, keys }), forever)
+      await session.renew(grantFor({ ...asked, keys: test.keys }), forever)
+      const { leases } = peer.node.shareStore
+      const leaseOf = ({ vaultKey }: VaultKeys) => leases.get(vaultIdFromBytes(vaultKey.publicKey))
+      expect(leaseOf(keys)).toBeUndefined()
+      expect(leases.helpers.of(vaultIdFromBytes(keys.vaultKey.publicKey))).toEqual([])
+      expect(leaseOf(test.keys)).toBeDefined()
     })
   })
 })
