@@ -1,5 +1,6 @@
 /** Opening SQLite databases, so that a commit is durable and damage has a name. */
 
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 import { toDatabaseError } from '../base/database-error.ts'
@@ -21,6 +22,7 @@ const BUSY_MS_MAX = 5_000
 export function openDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
+    makePrivate(path)
     database = new DatabaseSync(path, { timeout: BUSY_MS_MAX })
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     const verdict = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
@@ -29,5 +31,14 @@ export function openDatabase(path: string): DatabaseSync {
   } catch (error) {
     database?.close()
     throw toDatabaseError(path, error)
+  }
+}
+
+/** SQLite would let others read what it makes; its journals get the mode of the file that is there. */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', 0o600))
+  } catch {
+    // It is there, or SQLite tells what stands in the way.
   }
 }

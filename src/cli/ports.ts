@@ -13,6 +13,7 @@ import { NodeRandom } from '../adapters/node-random.ts'
 import { openDatabase } from '../adapters/open-database.ts'
 import { PinoLog } from '../adapters/pino-log.ts'
 import { WorkerCompute } from '../adapters/worker-compute.ts'
+import { DatabaseDamagedError } from '../base/errors.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { ClientPorts } from '../node/client-ports.ts'
 import type { HelperPorts } from '../node/open-helper.ts'
@@ -58,7 +59,7 @@ export async function openPorts(home: Home, config: Config): Promise<OpenPorts> 
       databases.push(database)
       return database
     },
-    setDatabaseAside: (name) => setAside(join(home.data, name)),
+    setDatabaseAside: (name) => void setAside(join(home.data, name)),
     close: async () => {
       await compute.stop()
       for (const database of databases) if (database.isOpen) database.close()
@@ -78,7 +79,7 @@ export function helperPorts(folder: string): HelperPorts & { close(): Promise<vo
       databases.push(database)
       return database
     },
-    setDatabaseAside: (name) => setAside(pathOf(name)),
+    setDatabaseAside: (name) => void setAside(pathOf(name)),
     compute: () => (compute ??= new WorkerCompute<typeof codecs>({ table: CODECS, threads: 1 })),
     close: async () => {
       await compute?.stop()
@@ -87,14 +88,35 @@ export function helperPorts(folder: string): HelperPorts & { close(): Promise<vo
   }
 }
 
-/** Keep a damaged database for whoever wants to look at it, under the first free name. */
-function setAside(path: string): void {
+/**
+ * Open a peer's accounts. Damaged ones are set aside, since the share files tell most of what they held.
+ *
+ * @param onAside - told where the damaged ones are
+ */
+export function openAccounts(folder: string, onAside: (path: string) => void): DatabaseSync {
+  const path = join(folder, 'accounts.db')
+  try {
+    return openDatabase(path)
+  } catch (error) {
+    if (!(error instanceof DatabaseDamagedError)) throw error
+    onAside(setAside(path))
+    return openDatabase(path)
+  }
+}
+
+/**
+ * Keep a damaged database for whoever wants to look at it, under the first free name.
+ *
+ * @returns its path
+ */
+function setAside(path: string): string {
   let aside = `${path}.damaged`
   for (let number = 2; existsSync(aside); number++) aside = `${path}.damaged-${number}`
   // What SQLite left in its journals belongs to the damaged file.
   for (const suffix of ['', '-wal', '-shm']) {
     if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix)
   }
+  return aside
 }
 
 /** Libp2p is loaded only by commands that talk to somebody: it takes longer than most commands do. */

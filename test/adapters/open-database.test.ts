@@ -1,4 +1,12 @@
-import { openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -17,6 +25,16 @@ describe('a database', () => {
     const again = openDatabase(path)
     expect(again.prepare('SELECT x FROM t').get()?.['x']).toBe(7)
     again.close()
+  })
+
+  it.runIf(process.platform !== 'win32')('is read by its owner alone, with all beside it', () => {
+    const folder = makeFolder()
+    const database = openDatabase(join(folder, 'queue.db'))
+    database.exec('CREATE TABLE t (x); INSERT INTO t VALUES (7)')
+    const names = readdirSync(folder)
+    expect(names).toContain('queue.db-wal')
+    for (const name of names) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600)
+    database.close()
   })
 
   it('is durable at each commit, lets readers in, and minds its foreign keys', () => {

@@ -8,7 +8,6 @@ import { HomeLock } from '../../adapters/home-lock.ts'
 import { NodeClock } from '../../adapters/node-clock.ts'
 import { NodeDisk } from '../../adapters/node-disk.ts'
 import { NodeRandom } from '../../adapters/node-random.ts'
-import { openDatabase } from '../../adapters/open-database.ts'
 import { PinoLog } from '../../adapters/pino-log.ts'
 import type { RepairCap } from '../../../protocol/cap.ts'
 import { peerIdOf, type SigningKey } from '../../../protocol/keys.ts'
@@ -28,7 +27,7 @@ import { PeerStore, type Founding } from '../grid/peer-store.ts'
 import { showJoinWords } from '../join-words.ts'
 import { collect, nameOption, ownName, sizeOption, vaultOption } from '../options.ts'
 import type { Output } from '../output.ts'
-import { helperPorts, openNetwork } from '../ports.ts'
+import { helperPorts, openAccounts, openNetwork } from '../ports.ts'
 import { readInviteFile, readRepairCapFile } from '../secret-file.ts'
 import { untilAborted } from './grid.ts'
 import { helpsCommand } from './peer-helps.ts'
@@ -176,7 +175,11 @@ async function serve(
     }),
   }
   const grid = await gridOf(context, output, store, { ports, key, options })
-  const database = openDatabase(join(store.folder, 'accounts.db'))
+  const database = openAccounts(store.folder, (path) => {
+    output.warn(
+      `the accounts were damaged and are now ${path}: they are made again from the shares. Look at the disk`,
+    )
+  })
   const helper = helperPorts(store.folder)
   try {
     const { capacity, reserve, domain, vault, floor } = options
