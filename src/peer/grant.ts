@@ -72,8 +72,8 @@ export function heldForOthers(facts: GrantFacts): number {
   return own.reduce((sum, peer) => {
     const words = credits.filter((credit) => credit.peer === peer && counts(credit, facts))
     const believed = words.reduce((bytes, credit) => bytes + believedOf(credit, facts), 0)
-    // Nobody holds more than he lends.
-    return sum + Math.min(believed, ...words.map(({ capacity }) => capacity))
+    // Nobody holds more than he lends; what he lent long ago is shown by old words, and by who means him ill.
+    return sum + Math.min(believed, Math.max(0, ...words.map(({ capacity }) => capacity)))
   }, 0)
 }
 
@@ -85,5 +85,5 @@ function counts(credit: CreditFacts, { vault, age }: GrantFacts): boolean {
 }
 
 function believedOf(credit: CreditFacts, { keptHere }: GrantFacts): number {
-  return Math.min(credit.bytes, WORD_RATE * keptHere(credit.vault))
+  return Math.min(credit.bytes, credit.capacity, WORD_RATE * keptHere(credit.vault))
 }

@@ -87,6 +87,15 @@ describe('a grant', () => {
     expect(grantFor({ ...facts, credits }).held).toBe(25 * GB)
   })
 
+  it('is not lowered by a word that shows what a peer lent long ago', () => {
+    const [first, ...others] = facts.credits
+    const old = { ...first!, capacity: GB }
+    expect(grantFor({ ...facts, credits: [old, ...others] }).held).toBe(21 * GB)
+    expect(
+      grantFor({ ...facts, credits: [...facts.credits, { ...old, vault: vaultOf('eve') }] }).held,
+    ).toBe(31 * GB)
+  })
+
   it('counts a vault’s word up to twice what it keeps here itself', () => {
     const credits = [word(ben, ada, 900 * GB)]
     expect(grantFor({ ...facts, credits }).held).toBe(WORD_RATE * 20 * GB)
