@@ -22,6 +22,7 @@ import { FormatError, UsageError } from '../../base/errors.ts'
 import { GridNotFoundError } from '../../node/grid-link.ts'
 import { loadRoster } from '../../store/roster-store.ts'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
+import { escapeLine } from '../escape.ts'
 import { PeerStore } from '../grid/peer-store.ts'
 import { readSecretFile, writeSecretFile } from '../secret-file.ts'
 
@@ -140,7 +141,7 @@ async function runImport(context: Context, options: ImportOptions): Promise<void
   })
   output.data(`${peer} is in ${store.folder}`)
   output.say(
-    `Copy the old store's folders "shares" and "heads" into it, then: cairn peer run --store ${store.folder} --capacity SIZE --listen ${file.listen[0] ?? 'MULTIADDR'}`,
+    `Copy the old store's folders "shares" and "heads" into it, then: cairn peer run --store ${store.folder} --capacity SIZE --listen ${escapeLine(file.listen[0] ?? 'MULTIADDR')}`,
   )
   output.warn('never run the old peer again: two with one identity mislead everybody')
 }
