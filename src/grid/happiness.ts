@@ -12,8 +12,30 @@
  * @returns the largest number of pairs (place, share) in which no place and no share occurs twice
  */
 export function happiness<Place>(places: ReadonlyMap<Place, Iterable<number>>): number {
+  return match(places).size
+}
+
+/**
+ * The shares that count where one place stands for one share: who says that it has all of them stands for
+ * one, and the others are missing until somebody else has them.
+ *
+ * @param holders - share number → places that hold it
+ * @returns as many shares as find a place of their own, each with all its holders
+ */
+export function onPlacesOfTheirOwn<Place>(
+  holders: ReadonlyMap<number, readonly Place[]>,
+): Map<number, readonly Place[]> {
+  const places = new Map<Place, number[]>()
+  for (const [share, holding] of holders) {
+    for (const place of holding) places.set(place, [...(places.get(place) ?? []), share])
+  }
+  const matched = match(places)
+  return new Map([...holders].filter(([share]) => matched.has(share)))
+}
+
+/** @returns a maximum matching: share number → index of its place */
+function match<Place>(places: ReadonlyMap<Place, Iterable<number>>): Map<number, number> {
   const holdings = [...places.values()].map((shares) => [...shares])
-  /** For each share: the index of the place it is matched with. */
   const matched = new Map<number, number>()
 
   const augment = (place: number, tried: Set<number>): boolean => {
@@ -29,5 +51,6 @@ export function happiness<Place>(places: ReadonlyMap<Place, Iterable<number>>): 
     return false
   }
 
-  return holdings.filter((_, place) => augment(place, new Set())).length
+  for (const place of holdings.keys()) augment(place, new Set())
+  return matched
 }

@@ -13,6 +13,7 @@ import { AWAY_MS_MAX } from '../../protocol/roster-statement.ts'
 import { onlineShare, type PeerRecord } from '../base/peer-record.ts'
 import type { PeerId } from '../ports/network.ts'
 import { safeCount, type Code } from './code.ts'
+import { onPlacesOfTheirOwn } from './happiness.ts'
 
 const DAY_MS = 86_400_000
 
@@ -148,7 +149,7 @@ export function holdersThatCount(
 ): Map<number, readonly PeerId[]> {
   const held = narrow(holders, (peer) => countsAsHeld(factsOf(peer).standing))
   const seen = narrow(held, (peer) => factsOf(peer).isSeenLately)
-  return seen.size < safeCount(code) ? seen : held
+  return onPlacesOfTheirOwn(seen).size < safeCount(code) ? seen : held
 }
 
 function narrow(

@@ -5,6 +5,7 @@
  */
 
 import { safeCount } from '../grid/code.ts'
+import { onPlacesOfTheirOwn } from '../grid/happiness.ts'
 import { holdersThatCount } from '../grid/standing.ts'
 import type { PeerId } from '../ports/network.ts'
 import { ClientPackList } from '../repair/client-packs.ts'
@@ -79,7 +80,7 @@ function stateOf(
   const counting = holdersThatCount(shape, held, (peer) => friends.get(peer) ?? NOBODY)
   const domains = new Set([...counting.values()].flat().map((peer) => friends.get(peer)?.domain))
   if (domains.size < safeCount(shape)) return 'unsafe'
-  return counting.size === shape.total ? 'whole' : 'settling'
+  return onPlacesOfTheirOwn(counting).size === shape.total ? 'whole' : 'settling'
 }
 
 function nameOf({ pack, shareNumber, peer }: BadShare): string {

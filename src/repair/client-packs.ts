@@ -120,11 +120,14 @@ export class ClientHolderBook implements HolderBook {
           const held = { pack: pack.id, shareNumber, peer }
           if (packs.isAdopted(own, shareNumber)) dropped.push(held)
         }
-        for (const [share, [first]] of holders) {
+        for (const [share, peers] of holders) {
           const known = after.get(share)
           // Rather somebody who answers than somebody who is only believed to hold it.
-          const isKept = known !== undefined && isAnswered.has(known)
-          if (!isKept && first !== undefined) after.set(share, first)
+          if (known !== undefined && isAnswered.has(known)) continue
+          // Who says that it holds several stands for one of them.
+          const others = new Set(after.values())
+          const found = peers.find((peer) => !others.has(peer))
+          if (found !== undefined) after.set(share, found)
         }
         if (!isSame(before, after)) packs.setHolders(own, after)
       }

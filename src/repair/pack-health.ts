@@ -6,7 +6,7 @@
  */
 
 import { safeCount } from '../grid/code.ts'
-import { happiness } from '../grid/happiness.ts'
+import { happiness, onPlacesOfTheirOwn } from '../grid/happiness.ts'
 import { holdersThatCount, isCounted, mayTakeShares, type HolderFacts } from '../grid/standing.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PackShape, ShapedPack } from './pack-list.ts'
@@ -59,7 +59,7 @@ export interface PackHealth {
   readonly verdict: Verdict
   /** What it was judged by. */
   readonly held: PackHolders
-  /** Share number → holders that count. */
+  /** Share number → holders that count; a peer that says it holds several stands for one of them. */
   readonly live: ReadonlyMap<number, readonly PeerId[]>
   /** Share number → holders that said so just now, those included that leave or that count no more. */
   readonly readable: ReadonlyMap<number, readonly PeerId[]>
@@ -85,7 +85,8 @@ export function judgePack(
   const { shape } = pack
   const known = pick(held.holders, shape, ({ peer }) => friends.has(peer))
   const readable = pick(held.holders, shape, ({ peer, isSeen }) => isSeen && friends.has(peer))
-  const live = holdersThatCount(shape, known, (peer) => friends.get(peer) ?? NOBODY)
+  const counted = holdersThatCount(shape, known, (peer) => friends.get(peer) ?? NOBODY)
+  const live = onPlacesOfTheirOwn(counted)
   const missing = range(shape.total).filter((share) => !live.has(share))
   const holding = new Set([...known.values()].flat())
   const takers = [...friends]
@@ -100,7 +101,7 @@ export function judgePack(
     readable,
     missing,
     takers,
-    happiness: happinessOf(live, friends),
+    happiness: happinessOf(counted, friends),
     happinessMax: Math.min(shape.total, domainsOf(friends)),
     safeCount: safeCount(shape),
     silent: [...holding].filter((peer) => friends.get(peer)?.isHere !== true),
@@ -113,7 +114,9 @@ export function judgePack(
 
 /** How many shares may go before the pack is lost; below 0 it is. */
 export function margin({ live, readable, pack: { shape } }: PackHealth): number {
-  return new Set([...live.keys(), ...readable.keys()]).size - shape.needed
+  const found = new Map(live)
+  for (const [share, peers] of readable) found.set(share, [...(found.get(share) ?? []), ...peers])
+  return onPlacesOfTheirOwn(found).size - shape.needed
 }
 
 /** What would make packs better. */

@@ -161,6 +161,15 @@ describe('the shares of a pack', () => {
     expect([...holdersThatCount(code, oneEach(8), silentFrom(4)).keys()]).toEqual([0, 1, 2, 3])
   })
 
+  it('do not wait for the silent where one peer says that it has all', () => {
+    const facts = (peer: PeerId) => ({ standing: 'quiet', isSeenLately: Number(peer) < 4 }) as const
+    const holders = new Map(
+      [...oneEach(8)].map(([share, peers]) => [share, [...new Set(['0' as PeerId, ...peers])]]),
+    )
+    const seen = [...holdersThatCount(code, holders, facts).values()].flat()
+    expect(new Set(seen)).toEqual(new Set(['0', '1', '2', '3']))
+  })
+
   it('count at any of several holders', () => {
     const holders = new Map([[0, ['0', '7'] as PeerId[]]])
     const facts = factsBy(['here', 'here', 'here', 'here', 'here', 'here', 'here', 'gone'])

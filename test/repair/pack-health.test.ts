@@ -131,6 +131,21 @@ describe('a pack', () => {
     for (let share = 0; share < 8; share += 1) holders.set(share, [{ peer: peer(0), isSeen: true }])
     const health = judgePack(pack, { holders, barred: new Set() }, facts({}))
     expect(health).toMatchObject({ verdict: 'unsafe', happiness: 1, safeCount: 5 })
+    expect(health.missing).toHaveLength(7)
+  })
+
+  it('S10: counts one share of a peer that says it has all, so that the lost ones are made again', () => {
+    const friends = facts({ away: [5, 6, 7], standing: 'gone' })
+    const holders = new Map(
+      [...placed([5, 6, 7])].map(([share, held]) => [
+        share,
+        share === 0 ? held : [{ peer: peer(0), isSeen: true }, ...held],
+      ]),
+    )
+    const health = judgePack(pack, { holders, barred: new Set() }, friends)
+    expect(health).toMatchObject({ verdict: 'settling', happiness: 5, missing: [5, 6, 7] })
+    expect(packsDue([health])).toEqual([health])
+    expect(margin(health)).toBe(2)
   })
 })
 

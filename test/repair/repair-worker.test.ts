@@ -6,7 +6,7 @@ import type { Grid } from '../../src/grid/grid.ts'
 import { NotEnoughSharesError } from '../../src/grid/grid.ts'
 import type { PackSource } from '../../src/repair/pack-source.ts'
 import { RepairWorker, type RepairReport } from '../../src/repair/repair-worker.ts'
-import { becomeLiar, honestLeaves, RepairWorld } from '../support/repair-world.ts'
+import { becomeLiar, honestLeaves, NOT_FOUND, RepairWorld } from '../support/repair-world.ts'
 import { digestOf, forever, makePack, TestGrid, type GridOptions } from '../support/test-grid.ts'
 
 type Pack = ReturnType<typeof makePack>
@@ -88,6 +88,21 @@ describe('a repair', () => {
       const next = await repair()
       await expectSound(test, next.report)
       expect(next.report.packs[0]?.before.missing).toEqual([0, 1])
+    })
+  })
+
+  it('is kept from nothing by one who says that it holds every share', async () => {
+    await tell({}, async ({ lose, repair, test, holders }) => {
+      const every = Array.from({ length: CODE.total }, (_, share) => share)
+      const liar = test.peer(holders.get(0))
+      await becomeLiar(test, liar, new Map([[pack, every]]), (range) =>
+        range.shareNumber === 0 ? honestLeaves(pack, range) : NOT_FOUND,
+      )
+      lose(2, 1)
+      const { report } = await repair()
+      expect(report.packs[0]?.before).toMatchObject({ verdict: 'settling', missing: [1, 2] })
+      expect([...(report.packs[0]?.mended?.placed.keys() ?? [])]).toEqual([1, 2])
+      await expectSound(test, report)
     })
   })
 
