@@ -5,7 +5,7 @@
  * An audit asks a peer for a few leaves a month. This is for a person who wants to know.
  */
 
-import { leafCount, pieceSize, type Manifest } from '../../protocol/manifest.ts'
+import { leafCount, pieceSize, type Manifest, type PackId } from '../../protocol/manifest.ts'
 import { READ_SIZE_MAX } from '../../protocol/messages.ts'
 import { mapPool } from '../base/pool.ts'
 import { ASK_WIDTH, troubleAtPeer } from '../grid/ask-all.ts'
@@ -65,7 +65,9 @@ export async function verifyShares(
     )
     const pieces = some.flatMap(({ pack, readable: holders }) => {
       const location = located.get(pack.id)
-      return location === undefined ? [] : piecesOf({ ...location, holders })
+      if (location !== undefined) return piecesOf({ ...location, holders })
+      run.lacksManifest(pack.id, holders)
+      return []
     })
     await run.read(drawPieces(pieces, options.sample, total, bytesOf(readable), parts.random))
   }
@@ -87,6 +89,16 @@ class Run {
     this.#options = options
     this.#total = total
     this.#signal = signal
+  }
+
+  /** Nobody gives the manifest any more, without which no share of the pack can be told right from wrong. */
+  lacksManifest(pack: PackId, holders: PackLocation['holders']): void {
+    for (const [shareNumber, peers] of holders) {
+      for (const peer of peers) {
+        const held = { pack, shareNumber, peer }
+        this.#unread.set(keyOf(held), held)
+      }
+    }
   }
 
   /** All peers at a time, each at its own pace. */

@@ -5,6 +5,7 @@ import type { Extent } from '../../protocol/extents.ts'
 import type { Grid } from '../../src/grid/grid.ts'
 import { NotEnoughSharesError } from '../../src/grid/grid.ts'
 import type { PackSource } from '../../src/repair/pack-source.ts'
+import { verifyShares } from '../../src/repair/verify-shares.ts'
 import { RepairWorker, type RepairReport } from '../../src/repair/repair-worker.ts'
 import { becomeLiar, honestLeaves, NOT_FOUND, RepairWorld } from '../support/repair-world.ts'
 import { digestOf, forever, makePack, TestGrid, type GridOptions } from '../support/test-grid.ts'
@@ -251,6 +252,19 @@ describe('a repair', () => {
 })
 
 describe('a check', () => {
+  it('that verifies tells of every share that it could not read', async () => {
+    await tell({}, async ({ lose, test }) => {
+      const reader = await test.client(test.keys.recoveryKey)
+      await reader.syncRoster(forever)
+      const { parts } = new RepairWorld(test, reader, [pack])
+      const checked = await new RepairWorker(parts).check({}, forever)
+      expect(checked.packs).toMatchObject([{ verdict: 'whole' }])
+      lose(CODE.total)
+      const report = await verifyShares(parts, checked, { sample: 'all' }, forever)
+      expect(report).toMatchObject({ sharesGood: 0, bad: [], unread: { length: CODE.total } })
+    })
+  })
+
   it('of 100,000 shares at ten peers is a hundred questions of 39 KB', async () => {
     const test = new TestGrid({ peers: 10 })
     await test.tell(async () => {
