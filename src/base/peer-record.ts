@@ -40,6 +40,9 @@ export interface PeerRecord {
   /** The last failed audit, and the one before it. */
   readonly failedAt?: number
   readonly failedBeforeAt?: number
+  /** Time over which it answered and no audit brought anything good, and when the last of those was. */
+  readonly nothingMs: number
+  readonly nothingAt?: number
   /** Why it took no share when it was last asked to, and when that was; absent once it took one. */
   readonly refusal?: Refusal
   readonly refusedAt?: number
@@ -75,6 +78,7 @@ export function newRecord(peer: PeerId, now: number): PeerRecord {
     looks: 0,
     auditsPassed: 0,
     auditsFailed: 0,
+    nothingMs: 0,
   }
 }
 
@@ -102,11 +106,20 @@ export function afterWords(record: PeerRecord, ageMs: number): PeerRecord {
   return { ...record, unheardMs: Math.min(record.unheardMs, Math.max(0, ageMs)) }
 }
 
-export function afterAudit(record: PeerRecord, now: number, isGood: boolean): PeerRecord {
-  if (isGood) return { ...record, auditsPassed: record.auditsPassed + 1 }
-  const { failedAt } = record
+/** What one audit brought of a peer that answers: right bytes, wrong ones or none of what it must have, a refusal. */
+export type AuditOutcome = 'good' | 'failed' | 'refused'
+
+export function afterAudit(record: PeerRecord, now: number, outcome: AuditOutcome): PeerRecord {
+  if (outcome === 'good') {
+    const { nothingAt: _, ...rest } = record
+    return { ...rest, nothingMs: 0, auditsPassed: record.auditsPassed + 1 }
+  }
+  const { failedAt, nothingAt = now } = record
+  const passed = Math.min(LOOK_GAP_MS_MAX, Math.max(0, now - nothingAt))
+  const empty = { ...record, nothingMs: record.nothingMs + passed, nothingAt: now }
+  if (outcome === 'refused') return empty
   return {
-    ...record,
+    ...empty,
     auditsFailed: record.auditsFailed + 1,
     failedAt: now,
     ...(failedAt === undefined ? {} : { failedBeforeAt: failedAt }),

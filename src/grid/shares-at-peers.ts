@@ -79,6 +79,16 @@ export class SharesAtPeers {
   }
 
   /**
+   * Ask one peer whether it holds any of these packs, as a survey does: without their manifests.
+   *
+   * @returns false too where it does not answer
+   */
+  async claims(peer: PeerId, packs: readonly PackId[], signal: AbortSignal): Promise<boolean> {
+    const { holdings } = await surveyPacks([this.#sessions.of(peer)], packs, signal)
+    return holdings.size > 0
+  }
+
+  /**
    * Read leaves of one share, up to 1 MiB, in the same message as any read.
    *
    * @returns verified bytes

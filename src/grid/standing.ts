@@ -42,6 +42,9 @@ export const VACATION_MS_MAX = AWAY_MS_MAX
 /** Two failed audits within so long, and a peer gets no new shares: once may be a bad sector. */
 export const UNTRUSTED_MS = 30 * DAY_MS
 
+/** Nothing good came of any audit for so long, though it answered: what it says it holds counts no more. */
+export const NOTHING_MS_MAX = 7 * DAY_MS
+
 /** A pack with fewer than H shares seen within so long does not wait for the others. */
 export const SEEN_LATELY_MS = 3 * DAY_MS
 
@@ -54,7 +57,7 @@ export const STANDING_WORDS: Readonly<Record<Standing, string>> = {
   vacation: 'away for a while, as it said',
   leaving: 'about to leave the grid',
   gone: 'given up, after weeks of silence',
-  untrusted: 'failed two audits',
+  untrusted: 'failed audits',
 }
 
 /** What a peer said of itself; a roster's `Member` has it. */
@@ -130,9 +133,19 @@ export function isSeenLately(record: PeerRecord | undefined): boolean {
   return record === undefined || record.unheardMs < SEEN_LATELY_MS
 }
 
+/**
+ * Whether it answers, and none of its audits brought anything good for a week: its word is worth nothing. Once
+ * nothing lies there any more that could be asked for, it gets another chance after a month.
+ */
+export function givesNothing(record: PeerRecord | undefined, now: number): boolean {
+  const { nothingMs = 0, nothingAt = 0 } = record ?? {}
+  return nothingMs >= NOTHING_MS_MAX && now - nothingAt < UNTRUSTED_MS
+}
+
 /** What is to be known of a holder, to tell whether its shares count. */
 export interface HolderFacts {
   readonly standing: Standing
+  readonly givesNothing?: boolean
   readonly isSeenLately: boolean
 }
 
@@ -147,7 +160,10 @@ export function holdersThatCount(
   holders: ReadonlyMap<number, readonly PeerId[]>,
   factsOf: (peer: PeerId) => HolderFacts,
 ): Map<number, readonly PeerId[]> {
-  const held = narrow(holders, (peer) => countsAsHeld(factsOf(peer).standing))
+  const held = narrow(holders, (peer) => {
+    const facts = factsOf(peer)
+    return countsAsHeld(facts.standing) && facts.givesNothing !== true
+  })
   const seen = narrow(held, (peer) => factsOf(peer).isSeenLately)
   return onPlacesOfTheirOwn(seen).size < safeCount(code) ? seen : held
 }
@@ -165,6 +181,7 @@ function isGivenUp(record: PeerRecord | undefined): boolean {
 }
 
 function isUntrusted(record: PeerRecord | undefined, now: number): boolean {
+  if (givesNothing(record, now)) return true
   const { failedBeforeAt } = record ?? {}
   return failedBeforeAt !== undefined && now - failedBeforeAt < UNTRUSTED_MS
 }

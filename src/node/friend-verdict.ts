@@ -5,7 +5,7 @@
 import type { Member } from '../../protocol/roster.ts'
 import type { PeerRecord } from '../base/peer-record.ts'
 import { formatBytes } from '../base/size-words.ts'
-import { UNTRUSTED_MS, type Standing } from '../grid/standing.ts'
+import { givesNothing, UNTRUSTED_MS, type Standing } from '../grid/standing.ts'
 
 const DAY_MS = 86_400_000
 
@@ -44,6 +44,8 @@ export function verdictOf({
     case 'vacation':
       return `on vacation for ${inDays((member.awayUntil ?? now) - now)} more`
     case 'untrusted':
+      if (givesNothing(record, now))
+        return 'answers, and gave nothing good for a week: what it holds does not count'
       return `failed ${failuresOf(record, now)} audits within a month: gets no new shares`
     case 'quiet':
       return `silent for ${inDays(record?.silentMs ?? 0)}`

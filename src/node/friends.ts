@@ -1,6 +1,6 @@
 /** Friends: the storage peers of the grid with all that is known of them here. */
 
-import { isSeenLately } from '../grid/standing.ts'
+import { givesNothing, isSeenLately } from '../grid/standing.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { VaultSession } from './vault-session.ts'
 import type { WhyFriend } from './why-types.ts'
@@ -20,6 +20,7 @@ export async function friendsOf(
         domain: roster.domain(peer),
         standing: session.lookout.standing(peer),
         isSeenLately: isSeenLately(record),
+        givesNothing: givesNothing(record, session.ports.clock.now()),
         isHere: answered.has(peer),
         ...(record === undefined ? {} : { record }),
         ...(name === undefined ? {} : { name }),

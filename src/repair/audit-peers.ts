@@ -10,7 +10,7 @@ import { FormatError } from '../../protocol/errors.ts'
 import { decodeManifest, pieceSize, type Manifest, type PackId } from '../../protocol/manifest.ts'
 import { PeerRefusedError, type CairnError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
-import { ASK_WIDTH, troubleAtPeer } from '../grid/ask-all.ts'
+import { ASK_WIDTH, isSilence, troubleAtPeer } from '../grid/ask-all.ts'
 import type { FoundManifest } from '../grid/survey.ts'
 import type { PeerId } from '../ports/network.ts'
 import { drawAudits, leavesOf, type AuditDraw, type AuditedShare } from './draw-audits.ts'
@@ -35,7 +35,7 @@ export interface AuditRequest {
  * - `good`: every answer was right.
  * - `failed`: wrong bytes, or none of a share that it said it holds.
  * - `withholding`: it is there and says that it holds a share, and gives no bytes of it.
- * - `away`: it did not answer; that says nothing.
+ * - `away`: it did not answer, or had trouble of its own; that says nothing before a week of it.
  * - `nothing`: it holds nothing that could be asked for.
  */
 export type AuditVerdict = 'good' | 'failed' | 'withholding' | 'away' | 'nothing'
@@ -137,7 +137,11 @@ class Audit {
       shares.forgive(this.#peer)
       return await shares.manifests(this.#peer, packs, this.#signal)
     } catch (error) {
-      troubleAtPeer(error, this.#signal)
+      const trouble = troubleAtPeer(error, this.#signal)
+      shares.forgive(this.#peer)
+      // Silence may be for manifests alone, which a survey does not ask for.
+      const isThere = !isSilence(trouble) || (await shares.claims(this.#peer, packs, this.#signal))
+      if (isThere) this.#refused()
       return undefined
     }
   }
@@ -155,7 +159,7 @@ class Audit {
     const trouble = await this.#read(draw, decodeManifest(said.manifest))
     if (trouble === undefined) {
       this.#passed += 1
-      this.#parts.friends.noteAudit(this.#peer, true)
+      this.#parts.friends.noteAudit(this.#peer, 'good')
       return true
     }
     if (isShareBad(trouble)) {
@@ -163,9 +167,13 @@ class Audit {
       this.#fail(held, trouble.message)
       return true
     }
-    // Busy, or with trouble of its own, or it was we who asked for nonsense.
-    if (trouble instanceof PeerRefusedError) return false
+    // Busy, or with trouble of its own, or it was we who asked for nonsense; for a week it is not.
+    if (trouble instanceof PeerRefusedError) {
+      this.#refused()
+      return false
+    }
     if (!(await this.#says(pack, shareNumber))) return false
+    this.#refused()
     // A slow line is no proof of anything, so it does not count against the friend; the share does.
     this.#parts.bad.note(held)
     this.#note(held, `it answers, and gives no bytes: ${trouble.message}`)
@@ -205,9 +213,14 @@ class Audit {
     }
   }
 
+  /** It is there, and gave nothing. */
+  #refused(): void {
+    this.#parts.friends.noteAudit(this.#peer, 'refused')
+  }
+
   #fail(held: Held, why: string): void {
     this.#failed += 1
-    this.#parts.friends.noteAudit(this.#peer, false)
+    this.#parts.friends.noteAudit(this.#peer, 'failed')
     this.#note(held, why)
   }
 

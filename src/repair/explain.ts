@@ -6,7 +6,7 @@
  */
 
 import type { PeerRecord } from '../base/peer-record.ts'
-import { isCounted, patienceMs, UNTRUSTED_MS } from '../grid/standing.ts'
+import { givesNothing, isCounted, patienceMs, UNTRUSTED_MS } from '../grid/standing.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { FriendFacts, PackHealth } from './pack-health.ts'
 
@@ -125,6 +125,7 @@ export function hindranceOf(
     case 'gone':
       return { ...lack, why: 'gone', ...silence }
     case 'untrusted': {
+      if (givesNothing(record, now)) return { ...lack, why: 'untrusted' }
       const { failedAt: since = now, failedBeforeAt = now } = record ?? {}
       return { ...lack, why: 'untrusted', since, until: failedBeforeAt + UNTRUSTED_MS }
     }

@@ -2,6 +2,7 @@
  * Friends as the lookout sees them: how everybody who lends disk stands, for those who judge packs.
  */
 
+import type { AuditOutcome } from '../base/peer-record.ts'
 import type { RosterBook } from '../grid/roster-book.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Lookout } from './lookout.ts'
@@ -26,7 +27,7 @@ export class LookoutFriends implements Friends {
     )
   }
 
-  noteAudit(peer: PeerId, isGood: boolean): void {
-    this.#lookout.audited(peer, isGood)
+  noteAudit(peer: PeerId, outcome: AuditOutcome): void {
+    this.#lookout.audited(peer, outcome)
   }
 }

@@ -7,9 +7,10 @@
 
 import { DiskError } from '../base/errors.ts'
 import { toDatabaseError } from '../base/database-error.ts'
-import type { Look, PeerRecord, Refusal } from '../base/peer-record.ts'
+import type { AuditOutcome, Look, PeerRecord, Refusal } from '../base/peer-record.ts'
 import type { Grid, GridParts } from '../grid/grid.ts'
 import {
+  givesNothing,
   isOnVacation,
   isSeenLately,
   mayBeVouchedFor,
@@ -58,7 +59,12 @@ export class Lookout {
 
   /** What is to be known of a holder, to tell whether its shares count. */
   facts(peer: PeerId): HolderFacts {
-    return { standing: this.standing(peer), isSeenLately: isSeenLately(this.record(peer)) }
+    const record = this.record(peer)
+    return {
+      standing: this.standing(peer),
+      isSeenLately: isSeenLately(record),
+      givesNothing: givesNothing(record, this.#parts.clock.now()),
+    }
   }
 
   look(look: Look): void {
@@ -79,9 +85,9 @@ export class Lookout {
     })
   }
 
-  audited(peer: PeerId, isGood: boolean): void {
+  audited(peer: PeerId, outcome: AuditOutcome): void {
     const { clock, records } = this.#parts
-    this.#write(() => records.noteAudit(peer, clock.now(), isGood))
+    this.#write(() => records.noteAudit(peer, clock.now(), outcome))
   }
 
   /**

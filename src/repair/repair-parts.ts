@@ -5,7 +5,7 @@
 
 import type { PackId } from '../../protocol/manifest.ts'
 import type { VaultId } from '../../protocol/ids.ts'
-import type { Look } from '../base/peer-record.ts'
+import type { AuditOutcome, Look } from '../base/peer-record.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { Grid } from '../grid/grid.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -25,7 +25,7 @@ export interface Friends {
    * @param answered - those who answered just now
    */
   facts(answered: ReadonlySet<PeerId>): ReadonlyMap<PeerId, FriendFacts>
-  noteAudit(peer: PeerId, isGood: boolean): void
+  noteAudit(peer: PeerId, outcome: AuditOutcome): void
 }
 
 /** One share at one peer. */

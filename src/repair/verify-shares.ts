@@ -142,7 +142,7 @@ class Run {
       }
       this.#bad.set(key, { held, why: trouble.message })
       bad.note(held)
-      friends.noteAudit(peer, false)
+      friends.noteAudit(peer, 'failed')
       log.warn('a share is bad', { pack, share: shareNumber, peer, why: trouble.message })
     } finally {
       this.#bytesRead += size

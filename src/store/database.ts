@@ -137,7 +137,9 @@ const SCHEMA = `
     audits_passed INTEGER NOT NULL, audits_failed INTEGER NOT NULL,
     failed_at INTEGER, failed_before_at INTEGER,
     -- why it took no share when it was last asked to
-    refusal TEXT, refused_at INTEGER
+    refusal TEXT, refused_at INTEGER,
+    -- how long it answered and no audit brought anything good
+    nothing_ms INTEGER NOT NULL DEFAULT 0, nothing_at INTEGER
   ) WITHOUT ROWID;
 
   -- Shares that a peer says it holds and gave wrong bytes for, or none.
@@ -155,7 +157,7 @@ const SCHEMA = `
  */
 export function prepareDatabase(database: DatabaseSync): void {
   const row = database.prepare('PRAGMA user_version').get() as { user_version: number }
-  if (row.user_version === SCHEMA_VERSION) return
+  if (row.user_version === SCHEMA_VERSION) return addColumns(database)
   if (row.user_version > SCHEMA_VERSION) {
     throw new NewerDatabaseError(
       `The backupdb has schema ${row.user_version}, this Cairn knows ${SCHEMA_VERSION}: update Cairn`,
@@ -167,6 +169,16 @@ export function prepareDatabase(database: DatabaseSync): void {
   inTransaction(database, () => {
     database.exec(SCHEMA)
     database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+  })
+}
+
+/** Columns that came later: a database without them goes on as it is, and an earlier Cairn passes them over. */
+function addColumns(database: DatabaseSync): void {
+  const columns = database.prepare('PRAGMA table_info(peer_records)').all()
+  if (columns.some(({ name }) => name === 'nothing_ms')) return
+  inTransaction(database, () => {
+    database.exec('ALTER TABLE peer_records ADD COLUMN nothing_ms INTEGER NOT NULL DEFAULT 0')
+    database.exec('ALTER TABLE peer_records ADD COLUMN nothing_at INTEGER')
   })
 }
 

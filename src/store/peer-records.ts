@@ -13,6 +13,7 @@ import {
   afterPut,
   afterWords,
   newRecord,
+  type AuditOutcome,
   type Look,
   type PeerRecord,
   type Refusal,
@@ -34,6 +35,8 @@ interface RecordColumns {
   audits_failed: number
   failed_at: number | null
   failed_before_at: number | null
+  nothing_ms: number
+  nothing_at: number | null
   refusal: Refusal | null
   refused_at: number | null
 }
@@ -76,8 +79,8 @@ export class PeerRecords {
     this.#change(peer, now, (record) => afterWords(record, ageMs))
   }
 
-  noteAudit(peer: PeerId, now: number, isGood: boolean): void {
-    this.#change(peer, now, (record) => afterAudit(record, now, isGood))
+  noteAudit(peer: PeerId, now: number, outcome: AuditOutcome): void {
+    this.#change(peer, now, (record) => afterAudit(record, now, outcome))
   }
 
   /** @param refusal - why the peer took no share; `undefined` where it took one */
@@ -102,8 +105,9 @@ export class PeerRecords {
       this.#database,
       `INSERT OR REPLACE INTO peer_records
          (peer, first_at, seen_at, looked_at, silent_ms, unheard_ms, watched_ms, online_ms, looks,
-          audits_passed, audits_failed, failed_at, failed_before_at, refusal, refused_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          audits_passed, audits_failed, failed_at, failed_before_at, nothing_ms, nothing_at, refusal,
+          refused_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       record.peer,
       record.firstAt,
@@ -118,6 +122,8 @@ export class PeerRecords {
       record.auditsFailed,
       record.failedAt ?? null,
       record.failedBeforeAt ?? null,
+      record.nothingMs,
+      record.nothingAt ?? null,
       record.refusal ?? null,
       record.refusedAt ?? null,
     )
@@ -136,6 +142,8 @@ function toRecord(row: RecordColumns): PeerRecord {
     looks: row.looks,
     auditsPassed: row.audits_passed,
     auditsFailed: row.audits_failed,
+    nothingMs: row.nothing_ms,
+    ...(row.nothing_at === null ? {} : { nothingAt: row.nothing_at }),
     ...(row.seen_at === null ? {} : { seenAt: row.seen_at }),
     ...(row.failed_at === null ? {} : { failedAt: row.failed_at }),
     ...(row.failed_before_at === null ? {} : { failedBeforeAt: row.failed_before_at }),

@@ -110,10 +110,23 @@ describe('a peer record', () => {
   it('remembers audits, and when the last two of them failed', () => {
     let record = newRecord(PEER, START)
     for (const isGood of [true, false, true, false]) {
-      record = afterAudit(record, START + record.auditsPassed * DAY, isGood)
+      record = afterAudit(record, START + record.auditsPassed * DAY, isGood ? 'good' : 'failed')
     }
     expect(record).toMatchObject({ auditsPassed: 2, auditsFailed: 2 })
     expect(record).toMatchObject({ failedAt: START + 2 * DAY, failedBeforeAt: START + DAY })
+  })
+
+  it('counts for how long no audit brought anything good, two days at most from one to the next', () => {
+    let record = afterAudit(newRecord(PEER, START), START, 'refused')
+    expect(record).toMatchObject({ nothingMs: 0, auditsFailed: 0 })
+    record = afterAudit(record, START + DAY, 'refused')
+    record = afterAudit(record, START + 60 * DAY, 'failed')
+    expect(record).toMatchObject({ nothingMs: 3 * DAY, auditsFailed: 1 })
+    record = afterAudit(record, START - DAY, 'refused')
+    expect(record.nothingMs).toBe(3 * DAY)
+    record = afterAudit(record, START, 'good')
+    expect(record).toMatchObject({ nothingMs: 0, auditsPassed: 1 })
+    expect(record).not.toHaveProperty('nothingAt')
   })
 
   it('remembers why a peer took no share, until it takes one', () => {

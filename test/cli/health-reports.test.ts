@@ -118,7 +118,7 @@ describe('a report of audits', () => {
       'anna         every block was right: 44 blocks of 976.6 KiB passed',
       '…2D3KooW1    wrong bytes, or none, for what it should hold: 0 blocks of 0 B passed',
       `             share 1 of pack …${packA.slice(-8)}: wrong root`,
-      'carl         does not answer; that is not held against it',
+      'carl         no answer, or trouble of its own; for a week that is not held against it',
       'dora         holds nothing for this vault',
     ])
     expect(auditExit(summary)).toBe(EXIT.incomplete)

@@ -6,6 +6,7 @@ import {
   GIVE_UP_LAPTOP_MS,
   GIVE_UP_NAS_MS,
   giveUpMs,
+  givesNothing,
   holdersThatCount,
   isSeenLately,
   mayBeVouchedFor,
@@ -168,6 +169,17 @@ describe('the shares of a pack', () => {
     )
     const seen = [...holdersThatCount(code, holders, facts).values()].flat()
     expect(new Set(seen)).toEqual(new Set(['0', '1', '2', '3']))
+  })
+
+  it('count nowhere where a peer answers and gives nothing good for a week', () => {
+    const record = { ...newRecord(PEER, START), nothingMs: 7 * DAY - 1, nothingAt: START }
+    expect([givesNothing(record, START), standingOf(record, {}, START)]).toEqual([false, 'here'])
+    const empty = { ...record, nothingMs: 7 * DAY }
+    expect([givesNothing(empty, START), standingOf(empty, {}, START)]).toEqual([true, 'untrusted'])
+    expect(givesNothing(empty, START + 30 * DAY)).toBe(false)
+    const facts = (peer: PeerId) =>
+      ({ standing: 'here', isSeenLately: true, givesNothing: Number(peer) < 2 }) as const
+    expect([...holdersThatCount(code, oneEach(8), facts).keys()]).toEqual([2, 3, 4, 5, 6, 7])
   })
 
   it('count at any of several holders', () => {

@@ -11,6 +11,7 @@ import {
   honestLeaves,
   NOT_FOUND,
   RepairWorld,
+  type ManifestAnswer,
   type ReadAnswer,
 } from '../support/repair-world.ts'
 import { forever, makePack, TestGrid, type TestPeer } from '../support/test-grid.ts'
@@ -98,6 +99,8 @@ describe('an audit', () => {
           bad: [],
         })
       }
+      // For a week of it there is a clock.
+      expect(world.refusals).toEqual(Array(15).fill(liar.id))
       // It was stored there and is not claimed any more: that is told, and read from nobody.
       const { asked } = await lie(() => 'honest', [])
       const shares = new Map([[liar.id, [{ pack: pack.id, shareNumber: 0, size: 250_000 }]]])
@@ -108,6 +111,17 @@ describe('an audit', () => {
     })
   })
 
+  it('of a peer that answers what it holds and keeps the manifests back notes that it gave nothing', async () => {
+    await tell(async ({ world, audit, lie, liar }) => {
+      for (const keeps of ['refuses', 'is silent'] as const) {
+        await lie(() => 'honest', [0], keeps)
+        const audits = await audit(3, { only: liar.id })
+        expect(audits).toMatchObject([{ verdict: 'away', unanswered: 3, bad: [] }])
+      }
+      expect(world.refusals).toEqual([liar.id, liar.id])
+    })
+  })
+
   it('of a peer that is away says nothing', async () => {
     await tell(async ({ world, test, audit, liar }) => {
       liar.machine.crash('power')
@@ -115,6 +129,7 @@ describe('an audit', () => {
       const audits = await auditPeers(world.parts, { count: 3, shares }, forever)
       expect(audits).toMatchObject([{ verdict: 'away', unanswered: 3, bad: [] }])
       expect(world.audits.get(liar.id)).toBeUndefined()
+      expect(world.refusals).toEqual([])
       expect((await audit(3)).filter(({ verdict }) => verdict === 'good')).toHaveLength(3)
       await test.laptop.ports.clock.sleep(1)
     })
@@ -205,6 +220,7 @@ interface Story {
   readonly lie: (
     onRead: Parameters<typeof becomeLiar>[3],
     shares?: readonly number[],
+    manifests?: ManifestAnswer,
   ) => ReturnType<typeof becomeLiar>
 }
 
@@ -230,7 +246,8 @@ async function tell(story: (parts: Story) => Promise<void>): Promise<void> {
         const shares = new Map(peers.map((peer) => [peer, held.get(peer) ?? []]))
         return auditPeers(world.parts, { count, shares, ...more }, forever)
       },
-      lie: (onRead, shares = [0]) => becomeLiar(test, liar, holds(shares), onRead),
+      lie: (onRead, shares = [0], manifests = 'honest') =>
+        becomeLiar(test, liar, holds(shares), onRead, manifests),
     })
   })
 }

@@ -23,7 +23,11 @@ describe('a lookout', () => {
         'quiet',
         'here',
       ])
-      expect(lookout.facts(ben)).toEqual({ standing: 'quiet', isSeenLately: true })
+      expect(lookout.facts(ben)).toEqual({
+        standing: 'quiet',
+        isSeenLately: true,
+        givesNothing: false,
+      })
     })
   })
 

@@ -8,6 +8,7 @@ import {
   inTransaction,
   prepareDatabase,
 } from '../../src/store/database.ts'
+import { PeerRecords } from '../../src/store/peer-records.ts'
 import { Settings } from '../../src/store/settings.ts'
 import { memoryDatabase } from '../support/memory-database.ts'
 
@@ -34,6 +35,16 @@ describe('the backupdb', () => {
     const bytes = database.serialize()
     expect(() => prepareDatabase(database)).toThrow(OlderDatabaseError)
     expect(database.serialize()).toEqual(bytes)
+  })
+
+  it('of before a column goes on as it is, with the column', () => {
+    const database = memoryDatabase()
+    database.exec('ALTER TABLE peer_records DROP COLUMN nothing_ms')
+    database.exec('ALTER TABLE peer_records DROP COLUMN nothing_at')
+    database.exec(`INSERT INTO peer_records (peer, first_at, looked_at, silent_ms, unheard_ms, watched_ms,
+      online_ms, looks, audits_passed, audits_failed) VALUES ('ann', 1, 2, 3, 4, 5, 6, 7, 8, 9)`)
+    prepareDatabase(database)
+    expect(new PeerRecords(database).all()).toMatchObject([{ auditsFailed: 9, nothingMs: 0 }])
   })
 
   it('is made whole or not at all', () => {

@@ -45,8 +45,9 @@ export class RepairWorld {
   readonly standings: Map<PeerId, Standing>
   readonly bad = new MemoryBad()
   readonly book = new MemoryBook()
-  /** Outcomes that were noted, by peer. */
+  /** Outcomes that were noted, by peer: good ones and failed ones. */
   readonly audits = new Map<PeerId, boolean[]>()
+  readonly refusals: PeerId[] = []
 
   constructor(
     test: TestGrid,
@@ -66,8 +67,9 @@ export class RepairWorld {
             return [peer, { standing, isSeenLately: isHere, domain, isHere }]
           }),
         ),
-      noteAudit: (peer, isGood) => {
-        this.audits.set(peer, [...(this.audits.get(peer) ?? []), isGood])
+      noteAudit: (peer, outcome) => {
+        if (outcome === 'refused') this.refusals.push(peer)
+        else this.audits.set(peer, [...(this.audits.get(peer) ?? []), outcome === 'good'])
       },
     }
     const list: PackList = {
@@ -159,6 +161,9 @@ export type ReadAnswer =
   | { readonly proof: readonly Uint8Array[]; readonly bytes: Uint8Array }
   | Extract<Response, { type: 'error' }>
 
+/** What a liar makes of a question for manifests. */
+export type ManifestAnswer = 'honest' | 'refuses' | 'is silent'
+
 export interface Liar {
   readonly asked: { have: number; read: number }
 }
@@ -176,6 +181,7 @@ export async function becomeLiar(
   peer: TestPeer,
   holds: ReadonlyMap<EncodedPack, readonly number[]>,
   onRead: (request: Read, pack: EncodedPack, grid: Grid) => ReadAnswer | Promise<ReadAnswer>,
+  manifests: ManifestAnswer = 'honest',
 ): Promise<Liar> {
   const asked = { have: 0, read: 0 }
   const packs = new Map([...holds.keys()].map((pack) => [pack.id, pack]))
@@ -192,6 +198,11 @@ export async function becomeLiar(
         const request = decodeRequest(payload)
         if (request.type === 'have') {
           asked.have += 1
+          if (request.manifests && manifests === 'is silent') return
+          if (request.manifests && manifests === 'refuses') {
+            await say(stream, { type: 'error', code: 'internal', message: 'not today' })
+            continue
+          }
           await say(stream, haveOf(request, packs, holds))
         } else if (request.type === 'read') {
           asked.read += 1

@@ -14,7 +14,7 @@ const VERDICT_WORDS: Readonly<Record<AuditVerdict, string>> = {
   good: 'every block was right',
   failed: 'wrong bytes, or none, for what it should hold',
   withholding: 'it is there, and gives no bytes',
-  away: 'does not answer; that is not held against it',
+  away: 'no answer, or trouble of its own; for a week that is not held against it',
   nothing: 'holds nothing for this vault',
 }
 

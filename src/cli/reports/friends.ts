@@ -56,7 +56,9 @@ export function describeLack({ why, since, until }: PeerLack, now: number): stri
     case 'gone':
       return `given up${since === undefined ? '' : `, silent for ${ago}`}; its shares count again if it comes back`
     case 'untrusted':
-      return `failed two audits${until === undefined ? '' : `; no new shares there until ${formatDay(until)}`}`
+      return until === undefined
+        ? 'answers, and no audit brought anything good for a week: what it holds does not count'
+        : `failed two audits; no new shares there until ${formatDay(until)}`
     case 'full':
       return `has no room left${asked}`
     case 'quota':
