@@ -88,6 +88,15 @@ export class RosterBook {
     return domain === undefined ? `peer ${peer}` : `domain ${domain}`
   }
 
+  /** Whether a peer shares a home with a member: it is lent by the same vault, or stands where one of those does. */
+  isAtHome(peer: PeerId, self: PeerId): boolean {
+    const vault = this.member(self)?.vault
+    const isOwn = (one: PeerId) =>
+      one === self || (vault !== undefined && this.member(one)?.vault === vault)
+    const own = this.storagePeers().filter((one) => isOwn(one.peer))
+    return isOwn(peer) || own.some((one) => this.domain(one.peer) === this.domain(peer))
+  }
+
   /**
    * Bytes that a vault may keep at each peer, as its devices were admitted.
    *

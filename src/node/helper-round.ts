@@ -74,6 +74,7 @@ export async function helpOnce(
     log,
     records,
     presence: (peer) => roster.member(peer) ?? {},
+    isAtHome: (peer) => roster.isAtHome(peer, network.self),
   })
   const repair = grantMaker(helped, network.self, clock)
   const common = { network, clock, log, roster, repair, hasSelf: true }

@@ -77,7 +77,10 @@ export class VaultSession {
     this.stores = stores
     const { clock, log } = ports
     const presence = (peer: PeerId) => this.#link?.roster.member(peer) ?? {}
-    this.lookout = new Lookout({ clock, log, records: stores.peerRecords, presence })
+    const isAtHome = (peer: PeerId) =>
+      this.#link?.roster.isAtHome(peer, this.#link.network.self) === true
+    const records = stores.peerRecords
+    this.lookout = new Lookout({ clock, log, records, presence, isAtHome })
     if (stores.setAside !== undefined) this.#warnings.push(SET_ASIDE[stores.setAside])
   }
 

@@ -30,6 +30,8 @@ export interface LookoutParts {
   readonly records: PeerRecords
   /** What a peer said of itself, as the roster has it. */
   readonly presence: (peer: PeerId) => Presence
+  /** Whether it shares our line: that we hear it does not say that we are online. */
+  readonly isAtHome?: (peer: PeerId) => boolean
 }
 
 export class Lookout {
@@ -71,7 +73,20 @@ export class Lookout {
     const { clock, records, presence } = this.#parts
     const now = clock.now()
     const isExcused = (peer: PeerId) => isOnVacation(records.get(peer), presence(peer), now)
-    this.#write(() => records.note(now, look, isExcused))
+    this.#write(() => {
+      for (const part of this.#partsOf(look)) records.note(now, part, isExcused)
+    })
+  }
+
+  /** Where nobody but our own home answers, everybody else was not looked for: then we are offline. */
+  #partsOf(look: Look): readonly Look[] {
+    const { isAtHome = () => false } = this.#parts
+    if (!look.answered.every(isAtHome)) return [look]
+    const [near, far] = [look.silent.filter(isAtHome), look.silent.filter((one) => !isAtHome(one))]
+    return [
+      { answered: look.answered, silent: near },
+      { answered: [], silent: far },
+    ]
   }
 
   puts(puts: ReadonlyMap<PeerId, Refusal | undefined>): void {

@@ -44,6 +44,32 @@ describe('a lookout', () => {
     }, presence)
   })
 
+  it('counts no silence of friends where only our own machine at home answers', async () => {
+    const watch = async (home: readonly PeerId[]) => {
+      let found: readonly string[] = []
+      await watching(
+        async ({ lookout, sleep }) => {
+          lookout.look({ answered: [ann, ben, cleo], silent: [] })
+          for (let day = 1; day <= 22; day += 1) {
+            await sleep(DAY)
+            lookout.look({ answered: [ann], silent: [ben, cleo] })
+          }
+          found = [ann, ben, cleo].map((peer) => lookout.standing(peer))
+        },
+        new Map(),
+        home,
+      )
+      return found
+    }
+    expect(await watch([])).toEqual(['here', 'gone', 'gone'])
+    expect(await watch([ann])).toEqual(['here', 'here', 'here'])
+    expect(await watch([ann, cleo]), 'of a second machine at home it counts').toEqual([
+      'here',
+      'here',
+      'gone',
+    ])
+  })
+
   it('remembers refusals, and writes nothing where there is no news', async () => {
     await watching(({ lookout, records }) => {
       lookout.puts(new Map([[ann, 'full'] as const, [ben, undefined] as const]))
@@ -111,11 +137,13 @@ interface Watching {
 async function watching(
   story: (watching: Watching) => Promise<void>,
   presence: ReadonlyMap<PeerId, Presence> = new Map(),
+  home: readonly PeerId[] = [],
 ): Promise<void> {
   await onMachine(async ({ clock, log }) => {
     const records = new PeerRecords(memoryDatabase())
     const presenceOf = (peer: PeerId) => presence.get(peer) ?? {}
-    const lookout = new Lookout({ clock, log, records, presence: presenceOf })
+    const isAtHome = (peer: PeerId) => home.includes(peer)
+    const lookout = new Lookout({ clock, log, records, presence: presenceOf, isAtHome })
     await story({
       lookout,
       records,
