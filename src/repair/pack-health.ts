@@ -107,7 +107,7 @@ export function judgePack(
     silent: [...holding].filter((peer) => friends.get(peer)?.isHere !== true),
   }
   const hoped = [...known].filter(([, peers]) =>
-    peers.some((peer) => friends.get(peer)?.isWaitedFor === true),
+    peers.some((peer) => mayComeBack(friends.get(peer))),
   )
   return { ...health, verdict: verdictOf(health, new Set(hoped.map(([share]) => share))) }
 }
@@ -155,6 +155,11 @@ export function needsOfAll(packs: readonly PackHealth[]): Needs {
 }
 
 const NOBODY: HolderFacts = { standing: 'gone', isSeenLately: false }
+
+/** A pack that cannot wait does without who was not seen of late; that one may come back all the same. */
+function mayComeBack(facts: FriendFacts | undefined): boolean {
+  return facts !== undefined && (facts.isWaitedFor ?? facts.standing !== 'gone')
+}
 
 /** @param hoped - shares at peers that count no more for now, and may come back */
 function verdictOf(health: Omit<PackHealth, 'verdict'>, hoped: ReadonlySet<number>): Verdict {

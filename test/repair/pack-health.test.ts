@@ -68,6 +68,14 @@ describe('a pack', () => {
     expect(needsOf(health)).toEqual({ placeable: 0, friends: 0, shares: 1, back })
   })
 
+  it('is out of reach, and not lost, where they were not seen of late and are waited for still', () => {
+    const away = [0, 1, 2, 3, 4, 5]
+    for (const standing of ['quiet', 'vacation', 'here'] as const) {
+      const health = judge({ away, standing, isSeenLately: false })
+      expect(health).toMatchObject({ verdict: 'out-of-reach', missing: away })
+    }
+  })
+
   it('is lost once they are given up', () => {
     const health = judge({ away: [0, 1, 2, 3, 4, 5], standing: 'gone' })
     expect(health).toMatchObject({ verdict: 'lost' })
