@@ -25,7 +25,7 @@ export function isRacy(ctime: FileTime, seenAt: number): boolean {
 }
 
 /** A change time for the record that the file's own next status cannot equal: it is read again. */
-function beforeRacy(ctime: FileTime): FileTime {
+export function beforeRacy(ctime: FileTime): FileTime {
   return { seconds: ctime.seconds - 1, nanoseconds: 999_999_999 }
 }
 

@@ -6,6 +6,7 @@ import { keepHealth } from '../repair/health-record.ts'
 import { verifyShares } from '../repair/verify-shares.ts'
 import { toPath } from '../source/path.ts'
 import { affectedFiles } from './affected-files.ts'
+import { keepAgain } from './keep-again.ts'
 import { checkedPeers, openRepair } from './open-repair.ts'
 import type { CheckRequest, CheckSummary } from './upkeep-types.ts'
 import type { VaultSession } from './vault-session.ts'
@@ -40,9 +41,7 @@ export async function runCheck(
   if (checked.look.answered.length > 0) {
     keepHealth(stores.settings, checked.packs, ports.clock.now())
   }
-  const lost = checked.packs.filter(({ verdict }) => verdict === 'lost')
-  const numbers = new Set(lost.flatMap(({ pack }) => pack.numbers))
-  const affected = numbers.size === 0 ? [] : await affectedBy(session, numbers, signal)
+  const affected = await seeToLost(session, lostNumbers(checked.packs), signal)
   return {
     peers: checkedPeers(session, parts, checked),
     packs: checked.packs,
@@ -51,6 +50,28 @@ export async function runCheck(
     affected,
     warnings: session.takeWarnings(),
   }
+}
+
+/**
+ * Let the next backup keep again what rests on lost packs.
+ *
+ * @returns files of the newest snapshot that do
+ */
+export async function seeToLost(
+  session: VaultSession,
+  lost: ReadonlySet<number>,
+  signal: AbortSignal,
+): Promise<CheckSummary['affected']> {
+  if (lost.size === 0) return []
+  const affected = await affectedBy(session, lost, signal)
+  keepAgain(session, lost, affected)
+  return affected
+}
+
+/** Packs that are lost, by the numbers that lie in them. */
+export function lostNumbers(packs: CheckSummary['packs']): Set<number> {
+  const lost = packs.filter(({ verdict }) => verdict === 'lost')
+  return new Set(lost.flatMap(({ pack }) => pack.numbers))
 }
 
 async function affectedBy(

@@ -8,8 +8,10 @@ import type { RepairParts } from '../repair/repair-parts.ts'
 import { CHECK_EVERY_MS, nextCheckAt, type RepairPolicy } from '../repair/repair-policy.ts'
 import { RepairWorker } from '../repair/repair-worker.ts'
 import type { CheckedPacks } from '../repair/check-packs.ts'
+import { isNews } from './keep-again.ts'
 import { checkedPeers, openRepair } from './open-repair.ts'
 import { auditWhatIsDue } from './run-audit.ts'
+import { lostNumbers, seeToLost } from './run-check.ts'
 import type { RepairRequest, RepairSummary } from './upkeep-types.ts'
 import type { VaultSession } from './vault-session.ts'
 
@@ -105,6 +107,8 @@ export async function upkeep(
   const { budget, countMax } = policy
   const report = await worker.repair(checked, { budget, countMax }, signal)
   keepHealth(settings, report.health, clock.now())
+  const lost = lostNumbers(report.health)
+  if (isNews(session, lost)) await seeToLost(session, lost, signal)
   // What the budget did not reach has its turn at the next backup.
   const isOver = packsDue(report.health).length === 0 || report.bytesSent === 0
   if (isOver) settings.set(CHECK_DUE_AT, Math.max(0, nextCheckAt(clock.now(), random)))
@@ -144,5 +148,8 @@ function warningsOf(packs: RepairSummary['packs']): string[] {
   const lost = packs.filter(({ verdict }) => verdict === 'lost').length
   if (lost === 0) return []
   const some = lost === 1 ? 'A pack is' : `${lost} packs are`
-  return [`${some} lost, as far as anybody answers: "cairn check" tells which files that concerns`]
+  return [
+    `${some} lost, as far as anybody answers: "cairn check" tells which files that concerns. ` +
+      'What is still here of them the next backup keeps again',
+  ]
 }

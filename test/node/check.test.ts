@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { toText } from '../../sim/file-tree.ts'
 import { KIB, hide, packsOf } from '../support/chores.ts'
 import { audit, check, CODE, days, friendOf, holdersIn, repair } from '../support/health.ts'
+import { REPAIR_POLICY } from '../../src/repair/repair-policy.ts'
 import { noise, TestVault } from '../support/test-vault.ts'
 
 const LONG = 240_000
@@ -50,6 +51,36 @@ describe('a check', () => {
       await vault.calm()
       expect((await check(vault)).packs.every(({ verdict }) => verdict === 'whole')).toBe(true)
       expect((await vault.restore()).summary.failures).toEqual([])
+    })
+  })
+
+  it('S07: of a lost pack lets the next backup keep again what is still here, changed, copied or not', async () => {
+    await tell(async (vault) => {
+      const [lost] = await packsOf(vault, 'data')
+      hideAllBut(vault, lost!, 2)
+      expect((await check(vault)).affected).toHaveLength(2)
+      const photo = noise(600 * KIB, 1)
+      vault.write('photos/copy', photo)
+      photo.set(noise(100, 9), 1_000)
+      vault.write('photos/one', photo)
+      await vault.backUp({ code: CODE, repair: { ...REPAIR_POLICY, isAutomatic: false } })
+      const picture = vault.picture()
+      expect(await vault.differences('latest', picture)).toEqual([])
+      // Older snapshots need it still, and nothing else does.
+      const { packs, affected } = await check(vault)
+      expect(packs.filter(({ verdict }) => verdict === 'lost')).toHaveLength(1)
+      expect(affected.filter(({ isOldOnly }) => !isOldOnly)).toEqual([])
+    })
+  })
+
+  it('S07: by itself, after a backup, does the same', async () => {
+    await tell(async (vault) => {
+      const [lost] = await packsOf(vault, 'data')
+      hideAllBut(vault, lost!, 2)
+      vault.write('photos/one', noise(600 * KIB, 2))
+      await days(vault, 4)
+      const picture = vault.picture()
+      expect(await vault.differences('latest', picture)).toEqual([])
     })
   })
 

@@ -83,7 +83,8 @@ export function tellAffected(output: Output, { affected, packs }: CheckSummary):
   }
   const files = affected.filter(({ isOldOnly }) => !isOldOnly).length
   output.say(
-    `${formatItems(files, 'file')} of the newest snapshot may not come back whole; all others do`,
+    `${formatItems(files, 'file')} of the newest snapshot may not come back whole; all others of it do. ` +
+      'The next backup keeps them again where they are still here',
   )
 }
 
