@@ -2,6 +2,7 @@
  * Grid types: what a grid is made of, and what it answers.
  */
 
+import type { PackId } from '../../protocol/manifest.ts'
 import type { ResponseOf } from '../../protocol/messages.ts'
 import type { Look, Refusal } from '../base/peer-record.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -23,10 +24,19 @@ export interface GridParts {
   readonly onLook?: (look: Look) => void
   /** Told of every placing: which peers took a share (`undefined`), and why others did not. */
   readonly onPuts?: (puts: ReadonlyMap<PeerId, Refusal | undefined>) => void
+  /** Told of a reader who was given wrong bytes for a share. */
+  readonly onWrong?: (share: ShareAt) => void
   /** Where we are a helper and none of the vault's devices: the repair grant to show now. */
   readonly repair?: () => Uint8Array
   /** Whether we hold shares ourselves, and can be asked like any other: see src/node/loopback.ts. */
   readonly hasSelf?: boolean
+}
+
+/** One share at one peer. */
+export interface ShareAt {
+  readonly pack: PackId
+  readonly shareNumber: number
+  readonly peer: PeerId
 }
 
 export interface PublishResult {

@@ -72,6 +72,7 @@ export class Grid {
       clock: parts.clock,
       log: parts.log,
       session: (peer) => this.#session(peer),
+      onWrong: (share) => parts.onWrong?.(share),
       locateAgain: (location, signal) => this.#locateAgain(location, signal),
     })
   }

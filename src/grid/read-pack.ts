@@ -26,6 +26,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { PeerId } from '../ports/network.ts'
 import { troubleAtPeer } from './ask-all.ts'
+import type { ShareAt } from './grid-types.ts'
 import type { PackLocation } from './locate-packs.ts'
 import type { PeerSession } from './peer-session.ts'
 
@@ -74,6 +75,8 @@ export interface PackReaderParts {
   readonly clock: Clock
   readonly log: Log
   readonly session: (peer: PeerId) => PeerSession
+  /** Told of wrong bytes, once for each share at each peer. */
+  readonly onWrong?: (share: ShareAt) => void
   /** Ask everybody anew who holds what, peers that were away a moment ago included. */
   readonly locateAgain: (location: PackLocation, signal: AbortSignal) => Promise<PackLocation>
 }
@@ -281,8 +284,10 @@ export class PackReader {
     const [oldest] = this.#avoided.size > AVOIDED_MAX ? this.#avoided.keys() : []
     if (oldest !== undefined) this.#avoided.delete(oldest)
     const fields = { pack, share, peer, error: error.name, why: error.message }
-    if (isWrong) this.#parts.log.warn('peer gave wrong bytes', fields)
-    else this.#parts.log.info('peer gave no bytes', fields)
+    if (isWrong) {
+      this.#parts.onWrong?.({ pack, shareNumber: share, peer })
+      this.#parts.log.warn('peer gave wrong bytes', fields)
+    } else this.#parts.log.info('peer gave no bytes', fields)
   }
 
   /** Let those be asked again who were away or broke off. */

@@ -41,7 +41,7 @@ export interface GridLink {
 export type GridLinkPorts = Pick<ClientPorts, 'clock' | 'log' | 'disk' | 'network'>
 
 /** Who keeps account of the peers, where anybody does: src/repair/lookout.ts. */
-export type GridWatch = Pick<GridParts, 'standings' | 'onLook' | 'onPuts'>
+export type GridWatch = Pick<GridParts, 'standings' | 'onLook' | 'onPuts' | 'onWrong'>
 
 /** @param save - keeps the roster whenever it grew */
 export async function openGridLink(

@@ -12,8 +12,9 @@ import type { VaultId } from '../../protocol/ids.ts'
 import { deriveReadKeys, type ReadKeys } from '../../protocol/keys.ts'
 import { decodeRoot, type Root } from '../../protocol/root.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
+import { toDatabaseError } from '../base/database-error.ts'
 import { assertEntropy } from '../base/entropy.ts'
-import { CairnError, FilesError, UsageError } from '../base/errors.ts'
+import { CairnError, DiskError, FilesError, UsageError } from '../base/errors.ts'
 import { TreeReader } from '../history/tree-reader.ts'
 import { VaultObjects } from '../history/vault-objects.ts'
 import { Lookout } from '../repair/lookout.ts'
@@ -26,6 +27,7 @@ import {
   type HeadAnswer,
   type NewestHead,
 } from '../restore/newest-head.ts'
+import type { ShareAt } from '../grid/grid-types.ts'
 import type { PeerId } from '../ports/network.ts'
 import { fromKey, join, toNames, toPath } from '../source/path.ts'
 import type { EntryRow } from '../store/entries.ts'
@@ -66,6 +68,8 @@ export class VaultSession {
   readonly lookout: Lookout
   #link: GridLink | undefined
   readonly #warnings: string[] = []
+  /** Peers that gave wrong bytes, and for how many shares: not told yet. */
+  readonly #wrong = new Map<PeerId, number>()
   #newestEpoch = 0
   /** What peers showed at the last refresh. */
   #heads: HeadReport | undefined
@@ -116,8 +120,26 @@ export class VaultSession {
     }
     const { ports, keyring, lookout } = this
     const { seed } = keyring.device
-    this.#link = await openGridLink(ports, seed, file, undefined, lookout.gridParts)
+    const onWrong = (share: ShareAt) => this.#noteWrong(share)
+    const watch = { ...lookout.gridParts, onWrong }
+    this.#link = await openGridLink(ports, seed, file, undefined, watch)
     return this.#link
+  }
+
+  /** Who gives a reader wrong bytes is told of, and what it holds there counts as lost: as an audit would do it. */
+  #noteWrong(share: ShareAt): void {
+    const { badShares } = this.stores
+    try {
+      if (badShares.has(share)) return
+      badShares.note(share)
+    } catch (cause) {
+      const error = toDatabaseError('backupdb', cause)
+      if (!(error instanceof DiskError)) throw error
+      // A full disk must not stop what is being read.
+      this.ports.log.warn('bad share not noted', { error: error.name, why: error.message })
+    }
+    this.lookout.audited(share.peer, 'failed')
+    this.#wrong.set(share.peer, (this.#wrong.get(share.peer) ?? 0) + 1)
   }
 
   /** Leave the network; the next need opens it anew. */
@@ -352,7 +374,13 @@ export class VaultSession {
 
   /** @returns what the person should hear and has not heard yet */
   takeWarnings(): string[] {
-    return this.#warnings.splice(0)
+    const wrong = [...this.#wrong].map(([peer, count]) => {
+      const shares = count === 1 ? 'a share' : `${count} shares`
+      const name = this.#link?.roster.nameOf(peer) ?? peer
+      return `${name} gave wrong bytes for ${shares}: others were asked, and it counts as lost there`
+    })
+    this.#wrong.clear()
+    return [...this.#warnings.splice(0), ...wrong]
   }
 }
 

@@ -93,6 +93,29 @@ describe('a reader whose peer answers with', () => {
     })
   }
 
+  it('other bytes tells who gave them, once, and nothing of who is silent', async () => {
+    for (const [name, isWrong] of [
+      ['S01: one wrong bit', true],
+      ['that it has nothing', false],
+      ['nothing at all', false],
+    ] as const) {
+      const test = new TestGrid({ peers: 5 })
+      await test.tell(async () => {
+        const told: unknown[] = []
+        const onWrong = (share: unknown) => told.push(share)
+        const grid = await test.client(undefined, undefined, { onWrong })
+        const liar = test.peers[4]!
+        await placeBeside(test, grid, liar)
+        await makeLiar(liar, lies[name]!)
+        const location = (await grid.have([pack.id], forever)).get(pack.id)!
+        await grid.read(location, 0, 300_000, forever)
+        await grid.read(location, 5000, 100_000, forever)
+        const wrong = { pack: pack.id, shareNumber: 0, peer: liar.id }
+        expect(told).toEqual(isWrong ? [wrong] : [])
+      })
+    }
+  })
+
   it('lies in place of manifests and shares: uses what the others say', async () => {
     const test = new TestGrid({ peers: 5 })
     await test.tell(async () => {

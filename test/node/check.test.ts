@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
 
-import { toText } from '../../sim/file-tree.ts'
+import { toBytes, toText } from '../../sim/file-tree.ts'
+import { takePicture } from '../../sim/oracle.ts'
+import { Client, type ClientPorts } from '../../src/node/client.ts'
+import type { ByteStream, PeerId } from '../../src/ports/network.ts'
 import { KIB, hide, packsOf } from '../support/chores.ts'
 import { audit, check, CODE, days, friendOf, holdersIn, repair } from '../support/health.ts'
 import { REPAIR_POLICY } from '../../src/repair/repair-policy.ts'
-import { noise, TestVault } from '../support/test-vault.ts'
+import { clientPorts, HOME, noise, TestVault } from '../support/test-vault.ts'
 
 const LONG = 240_000
 
@@ -170,6 +173,34 @@ describe('a check', () => {
   })
 })
 
+describe('a restore', () => {
+  it('names the friend who gives wrong bytes, goes on with the others, and has the share made again', async () => {
+    await tell(async (vault) => {
+      const before = await check(vault)
+      const [liar] = holdersIn(before)
+      const picture = vault.picture()
+      const { summary, health } = await vault.laptop.run(async (ports, signal) => {
+        const client = await Client.open(lyingBy(clientPorts(ports), liar!), signal)
+        try {
+          const request = { at: await client.at('latest', signal), paths: [toBytes(HOME)] }
+          const target = toBytes('/restore/1')
+          const restored = await client.restore({ ...request, target }, signal)
+          return { summary: restored, health: await client.check({}, signal) }
+        } finally {
+          await client.close()
+        }
+      })
+      expect(takePicture(vault.laptop.tree, `/restore/1${HOME}`)).toEqual(picture)
+      expect(summary.failures).toEqual([])
+      expect(summary.warnings).toEqual([
+        expect.stringMatching(/^friend\d+ gave wrong bytes for (a share|\d+ shares): /),
+      ])
+      expect(health.packs[0]).toMatchObject({ verdict: 'settling', missing: [0] })
+      expect((await repair(vault)).packs[0]).toMatchObject({ verdict: 'whole' })
+    })
+  })
+})
+
 describe('an audit', () => {
   it('names a friend whose disk rots, and after two it gets no new shares', async () => {
     await tell(async (vault) => {
@@ -215,6 +246,42 @@ describe('an audit', () => {
     LONG,
   )
 })
+
+/** A bit of all that one peer sends in bulk arrives turned around. */
+function lyingBy(ports: ClientPorts, liar: PeerId): ClientPorts {
+  const network: ClientPorts['network'] = async (seed) => {
+    const real = await ports.network(seed)
+    return new Proxy(real, {
+      get(target, name) {
+        if (name !== 'dial') return bound(target, name)
+        return async (...args: Parameters<typeof real.dial>) => {
+          const stream = await target.dial(...args)
+          return stream.remote === liar ? turned(stream) : stream
+        }
+      },
+    })
+  }
+  return { ...ports, network }
+}
+
+function turned(stream: ByteStream): ByteStream {
+  async function* source() {
+    for await (const chunk of stream.source) {
+      const bytes = chunk.slice()
+      if (bytes.length > 1_000) bytes[bytes.length - 1]! ^= 1
+      yield bytes
+    }
+  }
+  const wrong = source()
+  return new Proxy(stream, {
+    get: (target, name) => (name === 'source' ? wrong : bound(target, name)),
+  })
+}
+
+function bound(target: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name, target)
+  return typeof value === 'function' ? (value.bind(target) as unknown) : value
+}
 
 async function tell(story: (vault: TestVault) => Promise<void>): Promise<void> {
   const vault = new TestVault({ peers: 10 })

@@ -116,7 +116,7 @@ export class TestGrid {
   async client(
     key: SigningKey = this.device,
     machine: Machine = this.laptop,
-    watch: Pick<GridParts, 'standings' | 'onLook' | 'onPuts'> = {},
+    watch: Pick<GridParts, 'standings' | 'onLook' | 'onPuts' | 'onWrong'> = {},
   ): Promise<Grid> {
     const { clock, log, network } = machine.ports
     const roster = new RosterBook({
