@@ -58,7 +58,10 @@ export function auditRecords({ audits }: AuditSummary): JsonRecord[] {
 }
 
 export function auditExit({ audits }: AuditSummary): ExitCode {
-  return audits.some(({ bad }) => bad.length > 0) ? EXIT.incomplete : EXIT.ok
+  const asked = audits.filter(({ verdict }) => verdict !== 'nothing')
+  // What nobody answered is no audit.
+  const isMute = asked.length > 0 && asked.every(({ verdict }) => verdict === 'away')
+  return isMute || audits.some(({ bad }) => bad.length > 0) ? EXIT.incomplete : EXIT.ok
 }
 
 function countsOf(passed: number, bytes: number): string {
