@@ -7,10 +7,11 @@
 
 import { openReceipt } from '../../protocol/receipt.ts'
 import type { VaultId } from '../../protocol/ids.ts'
-import { DiskError } from '../base/errors.ts'
+import { DiskError, FormatError } from '../base/errors.ts'
 import { askAll } from '../grid/ask-all.ts'
 import { checkReceipt } from '../grid/check-heads.ts'
 import type { Grid, HeadAnswer, PeerFailure } from '../grid/grid.ts'
+import type { RosterBook } from '../grid/roster-book.ts'
 import type { PeerSession } from '../grid/peer-session.ts'
 import type { PeerId } from '../ports/network.ts'
 import { judgeHeads, type HeadReport, type PeerHeads } from '../restore/head-report.ts'
@@ -40,9 +41,11 @@ export interface HeadsSummary {
  * @returns the report, and what the person should hear now: only what was not found before
  */
 export async function noteHeads(
-  { ports, stores, keyring }: VaultSession,
+  session: VaultSession,
   { answers, failures }: HeadsAnswers,
 ): Promise<{ readonly report: HeadReport; readonly warnings: readonly string[] }> {
+  const { ports, stores, keyring } = session
+  const { roster } = await session.link()
   const { marks, published } = stores
   const report = judgeHeads({
     vault: keyring.vault,
@@ -53,18 +56,32 @@ export async function noteHeads(
     now: ports.clock.now(),
   })
   marks.note(answers.flatMap(({ heads }) => heads.map(({ receipt }) => receipt)))
-  return { report, warnings: await keepCases(ports, report.cases) }
+  const found = await keepCases(ports, report.cases)
+  return { report, warnings: [...wordsOfNonsense(failures, roster), ...found] }
+}
+
+/** Who answered, and with heads that nobody of the vault signed, or nothing that is a head: that is not silence. */
+function wordsOfNonsense(
+  failures: readonly PeerFailure[],
+  roster: Pick<RosterBook, 'nameOf'>,
+): string[] {
+  const liars = failures.filter(({ error }) => error instanceof FormatError)
+  return liars.map(
+    ({ peer }) =>
+      `${roster.nameOf(peer)} answered with heads that cannot be believed: it lies, or its disk is damaged`,
+  )
 }
 
 /** As `noteHeads`, where this machine knows nothing of the vault yet. */
 export async function noteFirstHeads(
   ports: Pick<ClientPorts, 'disk' | 'log' | 'clock'>,
   vault: VaultId,
-  { answers }: HeadsAnswers,
+  { answers, failures }: HeadsAnswers,
+  roster: Pick<RosterBook, 'nameOf'>,
 ): Promise<readonly string[]> {
   const now = ports.clock.now()
   const { cases } = judgeHeads({ vault, answers, silent: [], marks: new Map(), now })
-  return keepCases(ports, cases)
+  return [...wordsOfNonsense(failures, roster), ...(await keepCases(ports, cases))]
 }
 
 /** @returns words for each that is news */

@@ -129,7 +129,7 @@ async function makeHome(
     const untold = await holdOn(ports, keyring, { file: known, newest, packs, isBack }, signal)
     await createKeyring(ports.disk, keyring)
     const { line, warnings } = witnessWords(newest, asked, ports.clock.now())
-    const contradictions = await noteFirstHeads(ports, vault, asked)
+    const contradictions = await noteFirstHeads(ports, vault, asked, link.roster)
     return {
       vault,
       head: line,

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 
 import { toBytes, toText } from '../../sim/file-tree.ts'
 import { takePicture } from '../../sim/oracle.ts'
-import { Client, type ClientPorts } from '../../src/node/client.ts'
-import type { ByteStream, PeerId } from '../../src/ports/network.ts'
+import { Client } from '../../src/node/client.ts'
 import { KIB, hide, packsOf } from '../support/chores.ts'
 import { audit, check, CODE, days, friendOf, holdersIn, repair } from '../support/health.ts'
+import { lyingBy } from '../support/lying-network.ts'
 import { REPAIR_POLICY } from '../../src/repair/repair-policy.ts'
 import { clientPorts, HOME, noise, TestVault } from '../support/test-vault.ts'
 
@@ -246,42 +246,6 @@ describe('an audit', () => {
     LONG,
   )
 })
-
-/** A bit of all that one peer sends in bulk arrives turned around. */
-function lyingBy(ports: ClientPorts, liar: PeerId): ClientPorts {
-  const network: ClientPorts['network'] = async (seed) => {
-    const real = await ports.network(seed)
-    return new Proxy(real, {
-      get(target, name) {
-        if (name !== 'dial') return bound(target, name)
-        return async (...args: Parameters<typeof real.dial>) => {
-          const stream = await target.dial(...args)
-          return stream.remote === liar ? turned(stream) : stream
-        }
-      },
-    })
-  }
-  return { ...ports, network }
-}
-
-function turned(stream: ByteStream): ByteStream {
-  async function* source() {
-    for await (const chunk of stream.source) {
-      const bytes = chunk.slice()
-      if (bytes.length > 1_000) bytes[bytes.length - 1]! ^= 1
-      yield bytes
-    }
-  }
-  const wrong = source()
-  return new Proxy(stream, {
-    get: (target, name) => (name === 'source' ? wrong : bound(target, name)),
-  })
-}
-
-function bound(target: object, name: string | symbol): unknown {
-  const value: unknown = Reflect.get(target, name, target)
-  return typeof value === 'function' ? (value.bind(target) as unknown) : value
-}
 
 async function tell(story: (vault: TestVault) => Promise<void>): Promise<void> {
   const vault = new TestVault({ peers: 10 })

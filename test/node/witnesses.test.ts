@@ -2,13 +2,16 @@
 
 import { describe, expect, it } from 'vitest'
 import { openHead } from '../../protocol/head.ts'
+import { peerIdOf } from '../../protocol/keys.ts'
+import { Client, recover } from '../../src/node/client.ts'
 import { RollbackError } from '../../src/restore/head-report.ts'
 import { MachineCrashed } from '../../sim/errors.ts'
-import type { SavedState } from '../../sim/machine.ts'
+import type { MachinePorts, SavedState } from '../../sim/machine.ts'
 import type { Friend } from '../../sim/grid.ts'
 import { backUp, forget, gc, sleepDays, usedBy } from '../support/chores.ts'
 import { forkHead } from '../support/forks.ts'
-import { TestVault, noise } from '../support/test-vault.ts'
+import { lyingBy } from '../support/lying-network.ts'
+import { clientPorts, TestVault, noise } from '../support/test-vault.ts'
 
 const KIB = 1024
 
@@ -39,6 +42,30 @@ describe('friends who show an old head', () => {
       const summary = await vault.backUp()
       expect(summary.sequence).toBe(4)
       expect(second.sequence).toBe(2)
+    }))
+
+  it('or none that can be believed, are named: by who backs up, and by who recovers', () =>
+    inVault(async (vault) => {
+      await backUp(vault)
+      const [liar] = vault.friends.all.toReversed()
+      const peer = peerIdOf(liar!.key.publicKey)
+      const lying = (ports: MachinePorts) => lyingBy(clientPorts(ports), peer, 300)
+      const named = expect.stringMatching(/friend\d+ answered with heads that cannot be believed/)
+      const { warnings } = await vault.laptop.run(async (ports, signal) => {
+        const client = await Client.open(lying(ports), signal)
+        try {
+          return await client.check({}, signal)
+        } finally {
+          await client.close()
+        }
+      })
+      expect(warnings).toContainEqual(named)
+      const elsewhere = vault.world.addMachine('elsewhere', { isReachable: false })
+      const recovered = await elsewhere.run((ports, signal) =>
+        recover(lying(ports), { words: vault.words, invite: vault.friends.invite }, signal),
+      )
+      expect(recovered.sequence).toBe(1)
+      expect(recovered.warnings).toContainEqual(named)
     }))
 
   it('H01: are outvoted by one who shows the newest, and then a forget goes on', () =>
