@@ -75,6 +75,8 @@ class Judge implements Judgement {
   readonly removedAt = new Map<PeerId, number>()
   readonly counted = new Set<string>()
   readonly #founder: PeerId
+  /** When each was last removed by somebody else. */
+  readonly #sentAwayAt = new Map<PeerId, number>()
   /** Sorted, the next last. */
   readonly #due: Due[] = []
   /** Statements whose issuer has no right to them yet, by issuer. */
@@ -101,7 +103,7 @@ class Judge implements Judgement {
     this.counted.add(filed.id)
     if (statement.type === 'remove') {
       this.#remove(statement, time)
-    } else if (time > (this.removedAt.get(statement.subject) ?? -1)) {
+    } else if (time > (this.removedAt.get(statement.subject) ?? -1) && this.#mayReturn(statement)) {
       this.#admit(filed, time)
     }
   }
@@ -112,6 +114,7 @@ class Judge implements Judgement {
       (admission) => !this.#reaches(statement, admission.statement),
     )
     this.removedAt.set(subject, time)
+    if (statement.issuer !== subject) this.#sentAwayAt.set(subject, time)
     if (staying.length > 0) this.admissions.set(subject, staying)
     else this.admissions.delete(subject)
   }
@@ -120,6 +123,15 @@ class Judge implements Judgement {
   #reaches({ issuer, subject, issuedAt }: Statement, admission: Statement): boolean {
     if (issuer === subject || this.#isPeer(issuer, issuedAt)) return true
     return this.#inForce(issuer, issuedAt).some(({ statement }) => isDeviceOf(statement, admission))
+  }
+
+  /** Whom others removed does not come back by an invite from before. */
+  #mayReturn({ issuer, subject, issuedAt }: Statement): boolean {
+    const sentAwayAt = this.#sentAwayAt.get(subject)
+    if (sentAwayAt === undefined || this.#isPeer(issuer, issuedAt)) return true
+    return this.#inForce(issuer, issuedAt).some(
+      ({ statement, time }) => statement.role !== 'invite' || time > sentAwayAt,
+    )
   }
 
   #admit({ id, statement }: Filed, time: number): void {

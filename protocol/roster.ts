@@ -75,6 +75,8 @@ export class Roster {
   readonly #newest = new Map<string, string>()
   #judgement: Judgement | undefined
   #digest: Uint8Array | undefined
+  /** Members who were asked for since the roster last changed. */
+  readonly #members = new Map<PeerId, Member>()
 
   /** @throws {FormatError} unless `grid` is a grid id */
   constructor(grid: GridId) {
@@ -137,6 +139,16 @@ export class Roster {
    * @returns what is known of `peer`, or undefined if it is not, or no longer, admitted
    */
   member(peer: PeerId, now: number): Member | undefined {
+    const all = this.#judged().admissions.get(peer) ?? []
+    const isKept = all.length > 0 && all.every(({ statement }) => statement.expiresAt === undefined)
+    if (!isKept) return this.#find(peer, now)
+    // Asked for with every message.
+    const known = this.#members.get(peer) ?? this.#find(peer, now)
+    if (known !== undefined) this.#members.set(peer, known)
+    return known
+  }
+
+  #find(peer: PeerId, now: number): Member | undefined {
     const inForce = (this.#judged().admissions.get(peer) ?? []).filter(
       ({ statement }) => statement.expiresAt === undefined || now < statement.expiresAt,
     )
@@ -260,6 +272,7 @@ export class Roster {
   #changed(): void {
     this.#judgement = undefined
     this.#digest = undefined
+    this.#members.clear()
   }
 
   #judged(): Judgement {

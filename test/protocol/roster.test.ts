@@ -436,6 +436,17 @@ describe('an invite', () => {
     expiresAt: T + 7 * DAY,
   })
 
+  it('brings back nobody whom others removed since it was made; whoever left by itself it does', () => {
+    const base = [invitation, admitDevice(invite, ann, T + 1)]
+    const again = admitDevice(invite, ann, T + 9)
+    const sentAway = rosterOf(...base, remove(founder, ann, T + 5), again)
+    expect(sentAway.isAdmitted(ann.peer, NOW)).toBe(false)
+    const left = rosterOf(...base, remove(ann, ann, T + 5), again)
+    expect(left.isAdmitted(ann.peer, NOW)).toBe(true)
+    const byPeer = rosterOf(...base, remove(founder, ann, T + 5), admitDevice(founder, ann, T + 9))
+    expect(byPeer.isAdmitted(ann.peer, NOW)).toBe(true)
+  })
+
   it('admits devices, recovery identities and peers, but no further invites', () => {
     const roster = rosterOf(
       invitation,

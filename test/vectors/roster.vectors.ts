@@ -54,6 +54,11 @@ const byInvite = says(invite, cat, {
   quota: 1e12,
   issuedAt: T - DAY,
 })
+const deviceOfInvite = says(invite, cat, { type: 'admit', role: 'device', vault, issuedAt: T + 1 })
+const sentAway = says(founder, cat, { type: 'remove', issuedAt: T + 5 })
+const backByInvite = says(invite, cat, { type: 'admit', role: 'device', vault, issuedAt: T + 9 })
+const inviteLater = says(founder, bob, { type: 'admit', role: 'invite', issuedAt: T + 6, expiresAt: T + DAY })
+const backByLater = says(bob, cat, { type: 'admit', role: 'device', vault, issuedAt: T + 9 })
 const recoveryIn = says(founder, recovery, { type: 'admit', role: 'recovery', vault, issuedAt: T })
 const other = vaultPapers(2)
 const otherRecoveryIn = says(founder, other.recovery, { type: 'admit', role: 'recovery', vault: other.vault, issuedAt: T })
@@ -116,6 +121,8 @@ export const scenarios: readonly Scenario[] = [
   set('members-by-an-invite-that-says-too-much', '64 of 70 admissions count', [inviteIn, ...Array.from({ length: 70 }, (_, index) => says(invite, person(60 + index), { type: 'admit', role: 'peer', issuedAt: T + 1 + index }))], T + 100),
   set('members-without-the-founder', 'it left', [annIn, says(founder, founder, { type: 'remove', issuedAt: T + 1 })]),
   set('members-by-a-recovery', 'a new device of the vault', [byRecovery, recoveryIn]),
+  set('members-sent-away-before-their-invite', 'an invite from before brings nobody back', [inviteIn, deviceOfInvite, sentAway, backByInvite]),
+  set('members-sent-away-and-asked-anew', 'an invite from after does', [inviteIn, deviceOfInvite, sentAway, inviteLater, backByLater]),
   set('members-that-another-vault-claims', 'peers said what they are', [annIn, deviceIn, recoveryIn, otherRecoveryIn, ...claims]),
   set('members-after-a-claimed-device-was-removed', 'its own vault may', [annIn, deviceIn, recoveryIn, otherRecoveryIn, ...claims, deviceOut]),
 ]
