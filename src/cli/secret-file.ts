@@ -9,6 +9,7 @@ import { CapTooWeakError, requireCap, type RepairCap } from '../../protocol/cap.
 import { openInviteText } from '../../protocol/invite-text.ts'
 import { FormatError, UsageError } from '../base/errors.ts'
 import { wordsInKit } from './kit.ts'
+import { syncFolderOf } from './sync-folder.ts'
 import { systemWords } from './system-words.ts'
 
 /** Far above any kit or invite; keeps a wrong path (a disk image, a device) out of memory. */
@@ -25,6 +26,7 @@ export function writeSecretFile(path: string, content: string | Uint8Array): voi
   else writeSync(descriptor, content)
   fsyncSync(descriptor)
   closeSync(descriptor)
+  syncFolderOf(path)
 }
 
 /**

@@ -28,7 +28,7 @@ import { VERSIONS_PROTOCOL } from '../../protocol/versions.ts'
 import { linkSignals, orAbort } from '../base/abort.ts'
 import { toDatabaseError } from '../base/database-error.ts'
 import type { PaceLimits } from '../base/deadline.ts'
-import { CairnError, DiskError, DiskFullError } from '../base/errors.ts'
+import { CairnError, DiskError, DiskFullError, StreamResetError } from '../base/errors.ts'
 import { tellVersions } from '../grid/peer-versions.ts'
 import { MessageStream } from '../grid/message-stream.ts'
 import type { Log } from '../ports/log.ts'
@@ -426,7 +426,9 @@ export class PeerService {
     if (this.#signal.aborted) return
     const name = error instanceof Error ? error.name : 'unknown'
     const fields = { peer: remote, error: name, why: error instanceof Error ? error.message : '' }
-    if (error instanceof CairnError) this.#parts.log.info('stream ended badly', fields)
+    // Whoever is done with a stream may just break it.
+    if (error instanceof StreamResetError) this.#parts.log.debug('stream broke', fields)
+    else if (error instanceof CairnError) this.#parts.log.info('stream ended badly', fields)
     else this.#parts.log.error('stream failed', fields)
   }
 }

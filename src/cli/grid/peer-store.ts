@@ -25,6 +25,7 @@ import { UsageError } from '../../base/errors.ts'
 import { NodeRandom } from '../../adapters/node-random.ts'
 import { assertEntropy } from '../../base/entropy.ts'
 import { assertPrivateFile, makePrivateFolder } from '../home.ts'
+import { syncFolderOf } from '../sync-folder.ts'
 
 /** A grid, and the words about it to begin with. */
 export interface Founding {
@@ -144,6 +145,7 @@ export class PeerStore {
     fsyncSync(descriptor)
     closeSync(descriptor)
     renameSync(`${path}.new`, path)
+    syncFolderOf(path)
   }
 }
 
