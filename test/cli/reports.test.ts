@@ -242,6 +242,14 @@ describe('gc', () => {
     expect(gcAdvice(summary, false)).toContain('gc --cancel')
   })
 
+  it('says of packs that wait for a safe head that they wait', () => {
+    const waiting = { ...summary, published: false }
+    expect(gcLines(waiting, false)).toContain(
+      'pending   2 packs, 4.0 KiB that nothing needs: released once the head that says so is safe',
+    )
+    expect(gcLines(waiting, true).join('\n')).not.toContain('pending')
+  })
+
   it('is short where there was nothing to do', () => {
     const idle: GcSummary = {
       ...nothing,

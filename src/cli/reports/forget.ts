@@ -8,7 +8,7 @@ import { escapeLine } from '../escape.ts'
 import { formatItems, formatMoment, formatTime } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { snapshotFields } from '../snapshot-fields.ts'
-import { maintainedFields, trafficLines } from './maintained.ts'
+import { isStated, maintainedFields, trafficLines } from './maintained.ts'
 
 const HEADING = '          id  received              why'
 
@@ -34,7 +34,7 @@ export function forgetLines(summary: ForgetSummary, isDryRun: boolean): string[]
   const { kept, removed } = sorted(summary)
   if (summary.decisions.length === 0) return ['There are no snapshots.']
   const isUnsure = summary.decisions.some(({ isWitnessed }) => !isWitnessed)
-  const isDone = !isDryRun && isPublished(summary)
+  const isDone = !isDryRun && isStated(summary)
   return [
     HEADING,
     ...summary.decisions.toReversed().map(describeDecision),
@@ -48,15 +48,10 @@ export function forgetLines(summary: ForgetSummary, isDryRun: boolean): string[]
 export function forgetAdvice(summary: ForgetSummary, isDryRun: boolean): string | undefined {
   const { removed } = sorted(summary)
   if (removed.length === 0) return undefined
-  if (!isDryRun && !isPublished(summary)) return 'Nothing was removed yet.'
+  if (!isDryRun && !isStated(summary)) return 'Nothing was removed yet.'
   return isDryRun
     ? 'Nothing was changed. The same command without --dry-run removes them.'
     : 'Peers still hold what only these snapshots needed. To get the space back: cairn gc'
-}
-
-/** Until enough peers have the head, all snapshots are there. */
-function isPublished({ notSafe, sequence, published }: ForgetSummary): boolean {
-  return notSafe === undefined && (sequence === undefined || published)
 }
 
 function outcome(kept: number, removed: number, isDone: boolean): string {

@@ -5,7 +5,7 @@
 import type { GcSummary } from '../../node/maintenance-types.ts'
 import { formatBytes, formatItems } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
-import { maintainedFields, trafficLines } from './maintained.ts'
+import { isStated, maintainedFields, trafficLines } from './maintained.ts'
 
 interface Packs {
   readonly packs: number
@@ -40,7 +40,13 @@ export function gcLines(summary: GcSummary, isDryRun: boolean): string[] {
     )
   }
   if (cancelled.packs > 0) lines.push(`cancelled ${size(cancelled)}: peers keep them`)
-  if (live.packs > 0) lines.push(`released  ${size(released)} that nothing needs any more`)
+  if (live.packs > 0) {
+    lines.push(
+      isDryRun || isStated(summary)
+        ? `released  ${size(released)} that nothing needs any more`
+        : `pending   ${size(released)} that nothing needs: released once the head that says so is safe`,
+    )
+  }
   lines.push(`waiting   ${size(inRelease)} in release in all`)
   if (gone.packs > 0) lines.push(`gone      ${size(gone)}: the space is back`)
   if (untold.length > 0) {

@@ -32,9 +32,13 @@ export function tellNotSafe(output: Output, summary: Maintained): void {
   if (summary.notSafe !== undefined) output.failed(summary.notSafe)
 }
 
+/** @returns whether enough peers have the head that says what was done, if it took one: until then all is as before */
+export function isStated({ notSafe, sequence, published }: Maintained): boolean {
+  return notSafe === undefined && (sequence === undefined || published)
+}
+
 /** @param isIncomplete - something was left out, and named */
 export function exitCodeAfter(summary: Maintained, isIncomplete = false): ExitCode {
-  if (summary.notSafe !== undefined) return EXIT.notSafe
-  if (summary.sequence !== undefined && !summary.published) return EXIT.notSafe
+  if (!isStated(summary)) return EXIT.notSafe
   return isIncomplete ? EXIT.incomplete : EXIT.ok
 }
