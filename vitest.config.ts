@@ -1,12 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({
+/** What takes long by its nature, a run for every disk step or many seeds, is `npm run soak`. */
+const SOAK = 'test/**/*.soak.test.ts'
+
+export default defineConfig(({ mode }) => ({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: mode === 'soak' ? [SOAK] : ['test/**/*.test.ts'],
+    exclude: mode === 'soak' ? [] : [SOAK],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     execArgv: ['--disable-warning=ExperimentalWarning'],
   },
-})
+}))

@@ -2,17 +2,8 @@ import { describe, expect, it } from 'vitest'
 
 import { MachineCrashed } from '../../sim/errors.ts'
 import { toBytes } from '../../sim/file-tree.ts'
-import {
-  KIB,
-  backUp,
-  expectAll,
-  forget,
-  gc,
-  isCutAt,
-  sleepDays,
-  usedBy,
-  type Day,
-} from '../support/chores.ts'
+import { KIB, backUp, expectAll, forget, gc, sleepDays, usedBy } from '../support/chores.ts'
+import { everyThird, letters, packRows, packsOf } from '../support/merging.ts'
 import { HOME, noise, TestVault } from '../support/test-vault.ts'
 
 /** Months of a grid, or a run for every disk step: more than the usual minute where the machine is busy, ms. */
@@ -23,7 +14,7 @@ describe('merging packs', () => {
     'makes few of many small ones, and every snapshot stays as it was',
     () =>
       tell(async (vault) => {
-        const days = await diary(vault, 30)
+        const days = await letters(vault, 30)
         const planned = await gc(vault, { isDryRun: true })
         const summary = await gc(vault)
         expect(summary.merged.packs).toBeGreaterThan(30)
@@ -51,7 +42,7 @@ describe('merging packs', () => {
 
   it('goes on from a recovered machine, which knows no kinds of packs', () =>
     tell(async (vault) => {
-      const days = await diary(vault, 12)
+      const days = await letters(vault, 12)
       await vault.recoverElsewhere()
       const summary = await gc(vault)
       expect(summary.merged.packs).toBeGreaterThan(12)
@@ -60,7 +51,7 @@ describe('merging packs', () => {
       // What was known of the packs is lost with the database, and comes from the ledger.
       vault.laptop.databases.setAside('backupdb')
       await expectAll(vault, days)
-      days.push(...(await diary(vault, 2, 12)))
+      days.push(...(await letters(vault, 2, 12)))
       await expectAll(vault, days)
     }))
 
@@ -70,7 +61,7 @@ describe('merging packs', () => {
       vault.write('letters/long', noise(40 * KIB, 5))
       await backUp(vault)
       vault.remove('letters/long')
-      const days = await diary(vault, 10)
+      const days = await letters(vault, 10)
       await forget(vault, { last: 10 })
       const { merged } = await gc(vault)
       expect(merged.packs).toBeGreaterThan(10)
@@ -90,10 +81,10 @@ describe('merging packs', () => {
     'takes merged packs along later, when most of them is dead',
     () =>
       tell(async (vault) => {
-        await diary(vault, 16)
+        await letters(vault, 16)
         expect((await gc(vault)).merged.packs).toBeGreaterThan(16)
         const first = await movedNumbers(vault)
-        const days = await diary(vault, 12, 16)
+        const days = await letters(vault, 12, 16)
         await forget(vault, { last: 12 })
         expect((await gc(vault)).merged.packs).toBeGreaterThan(8)
         const second = await movedNumbers(vault)
@@ -111,7 +102,7 @@ describe('merging packs', () => {
 
   it('can be taken back: peers keep the old packs, and older heads read in full', () =>
     tell(async (vault) => {
-      const days = await diary(vault, 10)
+      const days = await letters(vault, 10)
       const { released } = await gc(vault)
       const { cancelled, inRelease, published } = await gc(vault, { isCancel: true })
       expect([cancelled, inRelease.packs, published]).toEqual([released, 0, true])
@@ -123,47 +114,22 @@ describe('merging packs', () => {
 
   it('leaves the heads of the last 30 days whole', () =>
     tell(async (vault) => {
-      const days = await diary(vault, 10)
+      const days = await letters(vault, 10)
       await gc(vault)
       await sleepDays(vault, 28)
       await vault.recoverElsewhere({ head: days.at(-1)!.sequence })
       await expectAll(vault, days)
       // The first backup goes on from there, and takes back what was released.
-      days.push(...(await diary(vault, 1, 10)))
+      days.push(...(await letters(vault, 1, 10)))
       await sleepDays(vault, 60)
       await expectAll(vault, days)
     }))
 })
 
 describe('a gc that merges and whose power is cut', () => {
-  it(
-    'at any disk step: the next one does it, and nothing is lost',
-    async () => {
-      const vault = new TestVault({ seed: 5, peers: 3 })
-      await vault.tell(async () => {
-        const days = await diary(vault, 9)
-        let merges = 0
-        for (let step = 1, isCut = true; isCut; step += 3) {
-          if ((await gc(vault, { isDryRun: true })).merged.packs === 0) {
-            merges += 1
-            days.push(...(await diary(vault, 8, days.length)))
-          }
-          isCut = await isCutAt(vault, step, () => gc(vault))
-          if (step % 4 === 0 || !isCut) await expectAll(vault, days.slice(-1))
-        }
-        expect(merges).toBeGreaterThan(0)
-        await gc(vault)
-        await expectAll(vault, everyThird(days))
-        await vault.recoverElsewhere()
-        await expectAll(vault, everyThird(days))
-      })
-    },
-    LONG,
-  )
-
   it('leaves nothing that the next backup would send', () =>
     tell(async (vault) => {
-      const days = await diary(vault, 10)
+      const days = await letters(vault, 10)
       let renames = 0
       vault.laptop.diskTrouble.onStep = ({ operation, path }) => {
         if (operation === 'rename' && path.startsWith('spool/')) renames += 1
@@ -181,36 +147,7 @@ describe('a gc that merges and whose power is cut', () => {
       expect((await gc(vault)).merged.packs).toBeGreaterThan(10)
       await expectAll(vault, days)
     }))
-
-  it('may lose the last commits of its database, or the whole of it', async () => {
-    const vault = new TestVault({ seed: 12 })
-    await vault.tell(async () => {
-      const days = await diary(vault, 9)
-      vault.laptop.databases.faults = { losesCommits: 0.4, losesAll: 0.2, damages: 0.2 }
-      for (let step = 5; step < 60; step += 6) {
-        vault.laptop.databases.picture()
-        await isCutAt(vault, step, () => gc(vault))
-        days.push(...(await diary(vault, 1, days.length)))
-        await expectAll(vault, days.slice(-2))
-      }
-      await gc(vault)
-      await expectAll(vault, days)
-    })
-  })
 })
-
-/** A file of which something small changes every day, beside some that are new. */
-async function diary(vault: TestVault, count: number, from = 0): Promise<Day[]> {
-  const content = noise(100 * KIB, from)
-  const days: Day[] = []
-  for (let day = from; day < from + count; day += 1) {
-    content.set(noise(200, day + 100), (day * 7_919) % (90 * KIB))
-    vault.write('diary', content)
-    vault.write(`letters/${day % 7}/${day}`, `Dear day ${day}`)
-    days.push(await backUp(vault))
-  }
-  return days
-}
 
 /** Where the newest version's objects lie. */
 async function objectsOf(vault: TestVault, path: string) {
@@ -226,36 +163,6 @@ async function movedNumbers(vault: TestVault): Promise<Map<number, string>> {
   const rows = await packRows(vault)
   const moved = rows.filter(({ extents }) => extents !== null)
   return new Map(moved.map(({ number, id }) => [number, Buffer.from(id).toString('hex')]))
-}
-
-async function packsOf(vault: TestVault): Promise<{ whole: number; unpublished: number }> {
-  const rows = await packRows(vault)
-  const whole = rows.filter(({ extents, kind }) => extents === null && kind !== 'ledger')
-  return {
-    whole: whole.length,
-    unpublished: rows.filter((row) => row.is_published === 0).length,
-  }
-}
-
-interface Row {
-  readonly number: number
-  readonly kind: string
-  readonly id: Uint8Array
-  readonly extents: Uint8Array | null
-  readonly is_published: number
-}
-
-function packRows(vault: TestVault): Promise<Row[]> {
-  return vault.laptop.run(({ openDatabase }) => {
-    const database = openDatabase('backupdb')
-    const rows = database.prepare('SELECT * FROM packs').all() as unknown as Row[]
-    database.close()
-    return Promise.resolve(rows)
-  })
-}
-
-function everyThird(days: readonly Day[]): Day[] {
-  return days.filter((_, index) => (days.length - 1 - index) % 3 === 0)
 }
 
 function tell(story: (vault: TestVault) => Promise<void>): Promise<void> {
