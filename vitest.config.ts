@@ -7,6 +7,7 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: mode === 'soak' ? [SOAK] : ['test/**/*.test.ts'],
     exclude: mode === 'soak' ? [] : [SOAK],
+    globalSetup: ['test/e2e/build-program.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -15,7 +15,14 @@ import { removeTree } from '../../src/cli/demo/remove-tree.ts'
 import { killPeer } from '../../src/cli/grid/peer-process.ts'
 import { PeerStore } from '../../src/cli/grid/peer-store.ts'
 
+/** What npm installs as `cairn`. */
 export const LAUNCHER = fileURLToPath(new URL('../../src/cli/launch.mjs', import.meta.url))
+
+/** The program that it starts, as build-program.ts made it: Node's arguments. */
+export const PROGRAM: readonly string[] = [
+  '--disable-warning=ExperimentalWarning',
+  fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url)),
+]
 
 export interface Ended {
   readonly code: number | null
@@ -58,7 +65,7 @@ export class Place {
 
   /** Start a command; `ended` tells how it went. */
   start(args: readonly string[], options: RunOptions = {}): Started {
-    const child = spawn(process.execPath, [LAUNCHER, ...args], {
+    const child = spawn(process.execPath, [...PROGRAM, ...args], {
       cwd: options.cwd ?? this.folder,
       env: { ...process.env, CAIRN_HOME: this.at(options.home ?? 'home'), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],

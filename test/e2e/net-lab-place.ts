@@ -8,7 +8,7 @@ import process from 'node:process'
 
 import type { LabMachine, NetLab } from '../../bench/relay/net-lab.ts'
 import { askPeer } from '../../src/cli/grid/peer-control.ts'
-import { jsonLines, LAUNCHER, type Ended, type Place } from './cairn.ts'
+import { jsonLines, PROGRAM, type Ended, type Place } from './cairn.ts'
 
 /** Whatever is waited for comes within this, ms, or never; on a machine that is idle, in a few seconds. */
 const WAIT_MS_MAX = 90_000
@@ -122,7 +122,7 @@ export class LabPlace {
 
   #start(machine: LabMachine, home: string, args: readonly string[]): ChildProcess {
     mkdirSync(this.place.at(home), { recursive: true })
-    return machine.start([process.execPath, LAUNCHER, ...args], {
+    return machine.start([process.execPath, ...PROGRAM, ...args], {
       cwd: this.place.folder,
       env: { ...process.env, CAIRN_HOME: this.place.at(home) },
     })
