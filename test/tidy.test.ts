@@ -22,6 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/history'],
   ['src/source'],
   ['src/backup', 'src/restore', 'src/repair', 'src/peer'],
+  ['src/durability'],
   ['src/node'],
   ['src/adapters', 'sim'],
   ['src/cli', 'src/web'],
