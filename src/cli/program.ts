@@ -36,6 +36,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   status: async (context) => (await import('./commands/status.ts')).statusCommand(context),
   cap: async (context) => (await import('./commands/cap.ts')).capCommand(context),
   why: async (context) => (await import('./commands/why.ts')).whyCommand(context),
+  'what-if': async (context) => (await import('./commands/what-if.ts')).whatIfCommand(context),
   heads: async (context) => (await import('./commands/heads.ts')).headsCommand(context),
   doctor: async (context) => (await import('./commands/doctor.ts')).doctorCommand(context),
   peer: async (context) => (await import('./commands/peer.ts')).peerCommand(context),

@@ -60,21 +60,35 @@ export interface Tally {
   readonly read: number
   /** Silences that were taken for losses, a year. */
   readonly falseAlarms: number
-  /** For each run: whether anything was lost, and whether the wait on some day was longer than a day, or none. */
-  readonly isLost: Uint8Array
-  readonly isBeyondDay: Uint8Array
-  readonly isBeyondNow: Uint8Array
+  /** For each run: the part of packs lost; whether the wait on some day was longer than a day; whether there was one. */
+  readonly wrong: Readonly<Record<Measure, Float32Array>>
 }
 
+/** What may go wrong with a version: it is lost, or a restore takes more than a day, or has to wait at all. */
 export type Measure = 'loss' | 'day' | 'now'
+
+/** How often it went wrong. */
+export interface Wrong {
+  /** The sum over the runs: of parts of packs lost, or of runs. */
+  readonly sum: number
+  /** Runs in which it went wrong at all. */
+  readonly runs: number
+}
 
 /** One change, tried. */
 export interface Trial {
   readonly change: Change
   readonly tally: Tally
   /** Runs of the same numbers without the change: how often it went wrong in these. */
-  readonly before: Readonly<Record<Measure, number>>
-  readonly after: Readonly<Record<Measure, number>>
+  readonly before: Readonly<Record<Measure, Wrong>>
+  readonly after: Readonly<Record<Measure, Wrong>>
+}
+
+export interface Best {
+  readonly measure: Measure
+  readonly trial: Trial
+  /** The best of those that take no more storage; absent where that is the same or none shows. */
+  readonly frugal?: Trial
 }
 
 export interface WhatIfReport {
@@ -84,7 +98,7 @@ export interface WhatIfReport {
   readonly closed: Tally
   readonly trials: readonly Trial[]
   /** The trial that helps most, and by which measure; `undefined` where none shows. */
-  readonly best: { readonly trial: Trial; readonly measure: Measure } | undefined
+  readonly best: Best | undefined
   /** Where it applies: the probability that one pack is lost within the years, if friends leave one by one. */
   readonly closedForm: number | undefined
 }
@@ -118,7 +132,7 @@ export function* whatIf(request: WhatIfRequest): Generator<WhatIfProgress, WhatI
       after: wrongs(changed, changeRuns),
     })
   }
-  const best = bestOf(tally, trials)
+  const best = bestOf(plan.code, tally, trials)
   return { request, tally, closed, trials, best, closedForm: closedFormOf(plan, lost) }
 }
 
@@ -133,8 +147,11 @@ function* tallyOf(
   const years = Math.ceil(plan.years)
   const lostRuns = new Int32Array(years + 1)
   const lostPart = new Float64Array(years + 1)
-  const isLost = new Uint8Array(runs)
-  const [isBeyondDay, isBeyondNow] = [new Uint8Array(runs), new Uint8Array(runs)]
+  const wrong = {
+    loss: new Float32Array(runs),
+    day: new Float32Array(runs),
+    now: new Float32Array(runs),
+  }
   const today = { runs, beyondNow: 0, beyondDay: 0, beyondWeek: 0 }
   const someday = { ...today }
   const streams = new Streams(1)
@@ -147,13 +164,13 @@ function* tallyOf(
       const hours = presence.hoursToRestore(2 * run + moment, WEEK_HOURS)
       note(moment === 0 ? today : someday, hours)
       if (moment === 0) return
-      isBeyondNow[run] = hours > 0 ? 1 : 0
-      isBeyondDay[run] = hours > DAY_HOURS ? 1 : 0
+      wrong.now[run] = hours > 0 ? 1 : 0
+      wrong.day[run] = hours > DAY_HOURS ? 1 : 0
     })
     shares += engine.sharesMade
     jobs += engine.jobs
     falseAlarms += engine.falseAlarms
-    isLost[run] = engine.losses > 0 ? 1 : 0
+    wrong.loss[run] = engine.losses / engine.book.packs
     for (let year = 0; year <= years; year += 1) {
       const day = Math.min(year, plan.years) * YEAR_DAYS
       let gone = 0
@@ -175,9 +192,7 @@ function* tallyOf(
     made: (shares * packSize * perYear) / plan.code.needed,
     read: jobs * packSize * perYear,
     falseAlarms: falseAlarms * perYear,
-    isLost,
-    isBeyondDay,
-    isBeyondNow,
+    wrong,
   }
 }
 
@@ -187,38 +202,42 @@ function note(waits: { -readonly [key in keyof Waits]: Waits[key] }, hours: numb
   if (hours > WEEK_HOURS) waits.beyondWeek += 1
 }
 
-/** In how many of the first runs it went wrong. */
-function wrongs(tally: Tally, runs: number): Record<Measure, number> {
-  const count = (flags: Uint8Array) => flags.subarray(0, runs).reduce((sum, each) => sum + each, 0)
-  return {
-    loss: count(tally.isLost),
-    day: count(tally.isBeyondDay),
-    now: count(tally.isBeyondNow),
+/** How often it went wrong in the first runs. */
+function wrongs({ wrong }: Tally, runs: number): Record<Measure, Wrong> {
+  const count = (parts: Float32Array) => {
+    const first = parts.subarray(0, runs)
+    return {
+      sum: first.reduce((sum, each) => sum + each, 0),
+      runs: first.reduce((sum, each) => sum + (each > 0 ? 1 : 0), 0),
+    }
   }
+  return { loss: count(wrong.loss), day: count(wrong.day), now: count(wrong.now) }
 }
 
-const FLAGS = { loss: 'isLost', day: 'isBeyondDay', now: 'isBeyondNow' } as const
-
 /** By losses where the runs show any; else by how long a restore waits. */
-function bestOf(base: Tally, trials: readonly Trial[]): WhatIfReport['best'] {
+function bestOf(code: Code, base: Tally, trials: readonly Trial[]): Best | undefined {
   for (const measure of ['loss', 'day', 'now'] as const) {
-    if ((trials[0]?.before[measure] ?? 0) < COUNT_MIN) continue
+    if ((trials[0]?.before[measure].runs ?? 0) < COUNT_MIN) continue
     const helping = trials.filter(({ tally }) => zOf(base, tally, measure) >= Z_MIN)
-    const [trial] = helping.toSorted((a, b) => a.after[measure] - b.after[measure])
-    if (trial !== undefined) return { trial, measure }
+    const sorted = helping.toSorted((a, b) => a.after[measure].sum - b.after[measure].sum)
+    const [trial] = sorted
+    if (trial === undefined) continue
+    const frugal = sorted.find(({ change }) => expansionOf(change.plan.code) <= expansionOf(code))
+    return { measure, trial, ...(frugal === undefined || frugal === trial ? {} : { frugal }) }
   }
   return undefined
 }
 
-/** Of runs that went otherwise with the change: how far they are from as many for the worse as for the better. */
+/** The mean of what each run went better by, in its standard deviations. */
 function zOf(base: Tally, changed: Tally, measure: Measure): number {
-  const [one, other] = [base[FLAGS[measure]], changed[FLAGS[measure]]]
-  let [better, worse] = [0, 0]
+  const [one, other] = [base.wrong[measure], changed.wrong[measure]]
+  let [sum, squares] = [0, 0]
   for (let run = 0; run < changed.runs; run += 1) {
-    if (one[run]! > other[run]!) better += 1
-    if (one[run]! < other[run]!) worse += 1
+    const better = one[run]! - other[run]!
+    sum += better
+    squares += better * better
   }
-  return better === worse ? 0 : (better - worse) / Math.sqrt(better + worse)
+  return sum === 0 ? 0 : sum / Math.sqrt(squares)
 }
 
 /** Friends who leave one by one, each replaced: the time of a repair is the patience with a friend and a day. */

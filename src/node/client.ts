@@ -46,6 +46,7 @@ import { runRebuild } from './run-rebuild.ts'
 import { runRepair } from './run-repair.ts'
 import { listSnapshot, runRestore } from './run-restore.ts'
 import { runStatus } from './run-status.ts'
+import { knownGroup, type KnownGroup } from './run-what-if.ts'
 import { runWhy } from './run-why.ts'
 import type {
   AuditRequest,
@@ -66,6 +67,7 @@ export type * from './maintenance-types.ts'
 export type * from './upkeep-types.ts'
 export type * from './why-types.ts'
 export type { HeadsSummary } from './heads.ts'
+export type { KnownFriend, KnownGroup } from './run-what-if.ts'
 export type { ClientPorts } from './client-ports.ts'
 export type { DeviceList, Revoked, VaultDevice } from './devices.ts'
 export { createVault, RepairKeyMissingError } from './vault.ts'
@@ -348,6 +350,15 @@ export class Client {
    */
   why(request: WhyRequest, signal: AbortSignal): Promise<WhyReport> {
     return translated(() => runWhy(this.#session, request, signal))
+  }
+
+  /**
+   * The group as this machine knows it; nobody is asked.
+   *
+   * @throws {GridNotFoundError}
+   */
+  group(): Promise<KnownGroup> {
+    return translated(() => knownGroup(this.#session))
   }
 }
 

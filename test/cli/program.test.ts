@@ -18,6 +18,7 @@ const COMMANDS = [
   ['backup'],
   ['snapshots'],
   ['heads'],
+  ['what-if'],
   ['ls'],
   ['history'],
   ['pin'],
