@@ -1,7 +1,7 @@
 /** The engine against the oracles: share by share, what closed forms and others' simulations say. */
 
 import { describe, expect, it } from 'vitest'
-import { bulkRepair, repairTraffic } from '../../src/durability/closed-forms.ts'
+import { bulkRepair, repairTraffic, unavailability } from '../../src/durability/closed-forms.ts'
 import { Engine } from '../../src/durability/engine.ts'
 import { flat, hoursOf, KINDS, laptopOnWorkday, peerOf } from '../../src/durability/kinds.ts'
 import { Presence } from '../../src/durability/presence.ts'
@@ -103,7 +103,7 @@ describe('losses and repair', () => {
 
   it('lose as many packs at one blow as in common_shock.csv', () => {
     for (const row of oracle('common_shock').filter(({ k }) => k !== '29')) {
-      const packs = 2_000
+      const packs = 1_000
       const code = codeOf(row)
       const world: World = {
         ...staticWorld(code, alike(packs * code.total, STEADY)),
@@ -224,6 +224,32 @@ describe('a world', () => {
       one.run(run)
       other.run(run)
       expect(other.lostAt).toEqual(one.lostAt)
+    }
+  })
+
+  it('loses a closed group’s packs when fewer than k friends are left, if nobody is ever away', () => {
+    const years = 2
+    for (const count of [5, 6, 8]) {
+      const closed: World = {
+        ...world,
+        peers: alike(count, { ...STEADY, giveUpDays: 3 }),
+        code: { needed: 2, total: 4 },
+        packs: 5,
+        lifetimes: [{ mean: 3 * YEAR_DAYS, shape: 1 }],
+        replacedDays: Infinity,
+        years,
+      }
+      const engine = new Engine(closed)
+      const runs = 2_000
+      let lost = 0
+      for (let run = 0; run < runs; run += 1) {
+        engine.run(run)
+        if (engine.losses > 0) lost += 1
+      }
+      const expected = unavailability({ needed: 2, total: count }, Math.exp(-years / 3))
+      // Three days of patience and a day's check are no time for two more to leave, nearly.
+      const near = Z_MAX * sigmaOf(expected, runs) + 0.01
+      expect(Math.abs(lost / runs - expected)).toBeLessThan(near)
     }
   })
 

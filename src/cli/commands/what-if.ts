@@ -228,7 +228,10 @@ function lostOf({ group, ids }: Subject, names: readonly string[]): number[] {
     const found = group.flatMap((_, index) => (isMeant(index) ? [index] : []))
     const [only] = found
     if (only !== undefined && found.length === 1) return only
-    const all = group.map((peer) => peer.name).join(', ')
+    const all = group
+      .map((peer) => peer.name)
+      .toSorted((a, b) => (a < b ? -1 : 1))
+      .join(', ')
     throw new UsageError(
       found.length === 0
         ? `No friend is called ${name}; there are ${all}`

@@ -328,14 +328,21 @@ function waitRecord(begun: string, { runs, beyondNow, beyondDay, beyondWeek }: W
   }
 }
 
+/** Of something seen 0, 1, 2 … times: as often it may be expected at most, with 95 % (Poisson). */
+const UPPER = [3, 4.74, 6.3, 7.75, 9.15] as const
+
 /**
- * How often it went wrong, as fine as so many runs tell; where it never did, what they rule out with 95 %.
+ * How often it went wrong, as fine as so many runs tell; where it hardly ever did, what they rule out with 95 %.
  *
  * @param count - of runs, or a sum of parts
  * @param seen - runs in which anything went wrong
  */
 export function lossWords(count: number, runs: number, seen = count): string {
-  if (seen === 0) return `better than 1 in ${formatCount(floored(runs / 3))}`
+  const bound = UPPER[seen]
+  if (bound !== undefined && seen < runs / 50) {
+    const part = seen === 0 ? 1 : count / seen
+    return `better than 1 in ${formatCount(floored(runs / (bound * part)))}`
+  }
   const chance = count / runs
   if (chance < 0.02) return `about 1 in ${formatCount(rounded(runs / count, seen < 30 ? 1 : 2))}`
   if (count >= runs) return 'always'
@@ -347,6 +354,8 @@ export function lossWords(count: number, runs: number, seen = count): string {
 export function successWords(missed: number, runs: number): string {
   if (missed === 0) return `always in ${formatItems(runs, 'run')}`
   if (missed === runs) return 'never'
+  if (missed < UPPER.length)
+    return `in ${formatCount(runs - missed)} of ${formatItems(runs, 'run')}`
   const chance = missed / runs
   if (chance < 0.02)
     return `all but 1 in ${formatCount(rounded(runs / missed, missed < 30 ? 1 : 2))}`
