@@ -195,26 +195,35 @@ export class ShareBook {
   }
 
   /**
-   * A peer was not seen for days.
+   * A peer was not seen for days. A pack of which fewer shares count than it has is due already.
    *
    * @param bearable - a pack with more such holders is told
    */
   miss(peer: number, bearable: number): void {
     this.#isMissed[peer] = 1
-    const count = this.#read(peer)
-    for (let index = 0; index < count; index += 1) {
-      const pack = this.#list[index]! >>> INDEX_BITS
-      const missed = this.missed[pack]! + 1
-      this.missed[pack] = missed
-      if (missed > bearable || this.counting[pack]! < this.total) this.#listener.isWorse(pack)
+    // Friends are missed and seen far more often than anything else happens: their lists are read in place.
+    let filled = this.#filled[peer]!
+    for (let chunk = this.#first[peer]!; chunk !== NONE; chunk = this.#next[chunk]!) {
+      const from = chunk * this.#chunk
+      for (let at = from; at < from + filled; at += 1) {
+        const pack = this.#copies[at]! >>> INDEX_BITS
+        const missed = this.missed[pack]! + 1
+        this.missed[pack] = missed
+        if (missed > bearable) this.#listener.isWorse(pack)
+      }
+      filled = this.#chunk
     }
   }
 
   /** A peer that was missed is seen again, or is given up. */
   #unmiss(peer: number): void {
-    const count = this.#read(peer)
-    for (let index = 0; index < count; index += 1) {
-      this.missed[this.#list[index]! >>> INDEX_BITS]! -= 1
+    let filled = this.#filled[peer]!
+    for (let chunk = this.#first[peer]!; chunk !== NONE; chunk = this.#next[chunk]!) {
+      const from = chunk * this.#chunk
+      for (let at = from; at < from + filled; at += 1) {
+        this.missed[this.#copies[at]! >>> INDEX_BITS]! -= 1
+      }
+      filled = this.#chunk
     }
   }
 
@@ -265,19 +274,23 @@ export class ShareBook {
 
   /** Kill, give up and empty in one go, for who is known to be gone at once; each share has one holder then. */
   remove(peer: number): void {
-    const count = this.#read(peer)
-    this.#release(peer)
-    for (let index = 0; index < count; index += 1) {
-      const copy = this.#list[index]!
-      const pack = copy >>> INDEX_BITS
-      const share = pack * this.total + (copy & INDEX_MASK)
-      this.#holder[share] = -1 - peer
-      this.#countingHolders[share] = 0
-      this.#livingHolders[share] = 0
-      this.counting[pack]! -= 1
-      const before = this.living[pack]!--
-      this.#listener.livingChanged(pack, before)
+    let filled = this.#filled[peer]!
+    for (let chunk = this.#first[peer]!; chunk !== NONE; chunk = this.#next[chunk]!) {
+      const from = chunk * this.#chunk
+      for (let at = from; at < from + filled; at += 1) {
+        const copy = this.#copies[at]!
+        const pack = copy >>> INDEX_BITS
+        const share = pack * this.total + (copy & INDEX_MASK)
+        this.#holder[share] = -1 - peer
+        this.#countingHolders[share] = 0
+        this.#livingHolders[share] = 0
+        this.counting[pack]! -= 1
+        const before = this.living[pack]!--
+        this.#listener.livingChanged(pack, before)
+      }
+      filled = this.#chunk
     }
+    this.#release(peer)
   }
 
   /** Write `stamp` for each peer that has a share of the pack, and for its house. */
