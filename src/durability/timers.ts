@@ -25,6 +25,7 @@ export class Timers {
   readonly #pagesPerTime: number
   /** The page that is open, counted from the beginning of time. */
   #page = 0
+  #before = NONE
   #count = 0
 
   /** @param spacing - the time between two events, about: a page is as wide */
@@ -94,7 +95,10 @@ export class Timers {
       if (found !== NONE && this.#pageOf(this.#at[found]!) <= this.#page) {
         const time = this.#at[found]!
         if (time > until) break
-        this.clear(found)
+        if (this.#before === NONE) this.#pages[this.#page & this.#mask] = this.#next[found]!
+        else this.#next[this.#before] = this.#next[found]!
+        this.#at[found] = Infinity
+        this.#count -= 1
         this.now = time
         return found
       }
@@ -115,16 +119,20 @@ export class Timers {
     return Math.floor(time * this.#pagesPerTime)
   }
 
+  /** @returns the first of a page, whatever its year; `#before` is what lies before it there */
   #firstOf(from: number): number {
     const at = this.#at
     let found = NONE
     let best = Infinity
+    let before = NONE
     for (let timer = from; timer !== NONE; timer = this.#next[timer]!) {
       const time = at[timer]!
       if (time < best || (time === best && timer < found)) {
         best = time
         found = timer
+        this.#before = before
       }
+      before = timer
     }
     return found
   }
