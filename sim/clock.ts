@@ -49,10 +49,14 @@ export class SimClock implements Clock {
 
   after(ms: number, action: () => void): () => void {
     const lateMs = LATE_MS_MIN + this.#random.unit()
+    let isOff = false
     const event = this.#scheduler.after(ms / this.#rate + lateMs, () => {
-      if (!this.#life.isOver) action()
+      this.#life.happen(() => isOff || action())
     })
-    return () => event.cancel()
+    return () => {
+      isOff = true
+      event.cancel()
+    }
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -36,7 +36,7 @@ type Edit = keyof typeof LIKELINESS
 
 export class Diary {
   readonly #tree: FileTree
-  readonly #random: SimRandom
+  #random: SimRandom
   readonly #home: string
   /** Contents of pictures that were removed. */
   readonly #drawer = new Map<string, Uint8Array>()
@@ -58,6 +58,11 @@ export class Diary {
   /** Paths of the files that live for long, absolute. */
   get longLived(): readonly string[] {
     return ['accounts.db', 'events.log', 'novel.txt'].map((name) => `${this.#home}/${name}`)
+  }
+
+  /** From now on chance is that of this generator. */
+  drawFrom(random: SimRandom): void {
+    this.#random = random
   }
 
   edits(count: number): void {

@@ -23,6 +23,11 @@ const CAPACITY = 2 ** 30
 
 const YEAR_MS = 365 * 24 * 3600_000
 
+export interface FriendOptions extends MachineOptions {
+  /** What is lost together, as everybody is told; a home of its own where absent. */
+  readonly domain?: string | undefined
+}
+
 export interface Friend {
   readonly name: string
   readonly machine: Machine
@@ -46,20 +51,25 @@ export class Friends {
   readonly #statements: Uint8Array[]
   /** What peers died of other than crashes: always a bug. */
   readonly #failures: Error[] = []
+  /** Told what a peer died of. @returns whether there is a reason for it */
+  isExpected: (friend: Friend, error: Error) => boolean = () => false
 
   constructor(
     world: World,
     names: readonly string[],
-    describe: (random: SimRandom) => MachineOptions,
+    describe: (random: SimRandom, name: string) => FriendOptions,
     each: (index: number) => Partial<PeerOptions> = () => ({}),
   ) {
     this.#world = world
     this.#each = each
+    const domains = new Map<string, string>()
     this.#all = names.map((name) => {
       const random = world.random.fork(`friend ${name}`)
+      const options = describe(random.fork('machine'), name)
+      domains.set(name, options.domain ?? `home of ${name}`)
       return {
         name,
-        machine: world.addMachine(name, describe(random.fork('machine'))),
+        machine: world.addMachine(name, options),
         key: signingKeyFromSeed(random.fork('key').bytes(32)),
         isLost: false,
         help: [],
@@ -70,7 +80,7 @@ export class Friends {
       this.all.map(({ name, key, machine }) => ({
         key,
         name,
-        domain: `home of ${name}`,
+        domain: domains.get(name) ?? '',
         addresses: machine.address === undefined ? [] : [machine.address],
       })),
       {
@@ -89,11 +99,11 @@ export class Friends {
   }
 
   /** Somebody joins: the founder's word, told to everybody who serves now. */
-  async add(name: string): Promise<Friend> {
+  async add(name: string, options: FriendOptions = {}): Promise<Friend> {
     const [founder] = this.#all
     assert(founder !== undefined, 'a grid has a founder')
     const random = this.#world.random.fork(`friend ${name}`)
-    const machine = this.#world.addMachine(name)
+    const machine = this.#world.addMachine(name, options)
     const key = signingKeyFromSeed(random.fork('key').bytes(32))
     const friend: Friend = { name, machine, key, isLost: false, help: [], node: undefined }
     const statement = signStatement(
@@ -106,7 +116,7 @@ export class Friends {
         issuer: peerIdOf(founder.key.publicKey),
         issuedAt: Math.floor(this.#world.scheduler.now),
         name,
-        domain: `home of ${name}`,
+        domain: options.domain ?? `home of ${name}`,
         addresses: machine.address === undefined ? [] : [machine.address],
       },
       founder.key,
@@ -168,7 +178,8 @@ export class Friends {
       )
     })
     program.result.catch((error: unknown) => {
-      if (!(error instanceof MachineCrashed)) this.#failures.push(error as Error)
+      if (error instanceof MachineCrashed || this.isExpected(friend, error as Error)) return
+      this.#failures.push(error as Error)
     })
   }
 

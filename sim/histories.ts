@@ -8,9 +8,11 @@
  * What must hold at every moment, and what in the calm at the end: docs/simulation.md, "Histories".
  */
 
-import { REBUILD_POLICY } from '../src/repair/policy.ts'
+import { REBUILD_POLICY, type RebuildPolicy } from '../src/repair/policy.ts'
+import type { RetentionPolicy } from '../src/repair/retention.ts'
 import { Diary } from './diary.ts'
 import { StoryError } from './errors.ts'
+import { toBytes } from './file-tree.ts'
 import { Friends } from './grid.ts'
 import type { SavedState } from './machine.ts'
 import { Mishaps } from './mishaps.ts'
@@ -133,10 +135,10 @@ class Histories {
     this.#upkeep = new Upkeep({
       world,
       owner: this.#owner,
-      diary: this.#diary,
       mishaps: this.#mishaps,
       witness: () => this.#theWitness,
       say,
+      boot: () => this.#boot(),
     })
   }
 
@@ -158,9 +160,9 @@ class Histories {
 
   async #tellDay(): Promise<void> {
     this.#diary.edits(this.#random.between(0, 8))
-    await this.#upkeep.backUp(this.#upkeep.drawRebuildPolicy())
+    await this.#upkeep.backUp({ rebuild: this.#drawRebuildPolicy() })
     if (this.#random.chance(0.25)) await this.#maintain()
-    if (this.#random.chance(0.15)) await this.#upkeep.checkSome()
+    if (this.#random.chance(0.15)) await this.#checkSome()
     if (this.#random.chance(0.05)) await this.#misfortune()
     await this.#mishaps.passDay()
     this.#mishaps.threatenSweep()
@@ -178,12 +180,62 @@ class Histories {
       pin: 2,
       repair: 3,
     })
-    if (what === 'rebuild') await this.#upkeep.rebuild()
-    if (what === 'forget') await this.#upkeep.forget(this.#upkeep.drawRetention())
+    if (what === 'rebuild') await this.#rebuild()
+    if (what === 'forget') await this.#upkeep.forget(this.#drawRetention())
     if (what === 'gc') await this.#upkeep.gc(false)
     if (what === 'cancel') await this.#upkeep.gc(true)
-    if (what === 'pin') await this.#upkeep.pin()
-    if (what === 'repair') await this.#upkeep.repair()
+    if (what === 'pin') await this.#pin()
+    if (what === 'repair') await this.#repair()
+  }
+
+  async #rebuild(): Promise<void> {
+    const path = this.#random.pick([...this.#diary.longLived, this.#owner.person.home])
+    const policy = { ...this.#drawRebuildPolicy(), isAutomatic: true }
+    const budget = this.#random.chance(0.3) ? { budget: this.#random.between(1000, 200_000) } : {}
+    await this.#upkeep.rebuild({ paths: [toBytes(path)], policy, ...budget })
+  }
+
+  async #pin(): Promise<void> {
+    const { remembered } = this.#owner
+    if (remembered.length === 0) return
+    await this.#upkeep.pin(this.#random.pick(remembered), this.#random.chance(0.4))
+  }
+
+  async #repair(): Promise<void> {
+    const budget = this.#random.chance(0.3) ? { budget: 100_000 } : {}
+    await this.#upkeep.repair({ isPatient: this.#random.chance(0.5), ...budget })
+  }
+
+  async #checkSome(): Promise<void> {
+    const { remembered } = this.#owner
+    if (remembered.length > 0) await this.#upkeep.checkSome(this.#random.pick(remembered))
+  }
+
+  async #boot(): Promise<void> {
+    await this.#sleep(this.#random.between(1, 20) * MINUTE_MS)
+    this.#owner.machine.boot()
+  }
+
+  #drawRebuildPolicy(): RebuildPolicy {
+    return {
+      ...REBUILD_POLICY,
+      isAutomatic: this.#random.chance(0.9),
+      lengthMax: this.#random.between(3, 16),
+      fetchRatioMax: this.#random.pick([1, 1.05, 1.5, 2]),
+      budget: this.#random.pick([500_000_000, 500_000_000, 150_000, 20_000]),
+    }
+  }
+
+  #drawRetention(): RetentionPolicy {
+    const last = this.#random.between(1, 8)
+    const days = this.#random.between(5, 60)
+    return this.#random.pick<RetentionPolicy>([
+      { last: last + 5 },
+      { last: 1, daily: 7, weekly: 4, monthly: 6 },
+      { last, within: { years: 0, months: 0, days, hours: 0 } },
+      { last, weekly: -1 },
+      { last, tags: [[`run ${this.#random.between(1, 100)}`]] },
+    ])
   }
 
   async #misfortune(): Promise<void> {
@@ -257,7 +309,7 @@ class Histories {
     await this.#mishaps.calmDown()
     const policy = { ...REBUILD_POLICY, lengthMax: 6 }
     await this.#backUpInCalm(policy)
-    await this.#upkeep.repair()
+    await this.#upkeep.repair({ isPatient: this.#random.chance(0.5) })
     await this.#look()
     await this.#checkAll()
     const parts = { owner: this.#owner, witness: this.#theWitness, diary: this.#diary }
@@ -299,7 +351,7 @@ class Histories {
     for (let day = 0; day < 120; day += 2) {
       if (day < 60) {
         this.#diary.edits(3)
-        await this.#upkeep.backUp(policy)
+        await this.#upkeep.backUp({ rebuild: policy })
         if (day % 10 === 0) {
           await this.#upkeep.forget({ last: 3 })
           await this.#upkeep.gc(false)
@@ -321,7 +373,7 @@ class Histories {
   async #backUpInCalm(policy = REBUILD_POLICY): Promise<void> {
     for (let run = 1; ; run++) {
       await this.#sleep(MINUTE_MS)
-      const summary = await this.#upkeep.backUp(policy)
+      const summary = await this.#upkeep.backUp({ rebuild: policy })
       if (summary?.published === true) return
       if (run === CALM_RUNS_MAX) throw new StoryError('the calm does not settle')
       await this.#sleep(HOUR_MS)

@@ -7,10 +7,11 @@
 
 import type { LogFields } from '../src/ports/log.ts'
 import type { PeerId } from '../src/ports/network.ts'
+import { Connection, RELAY_LIMIT } from './connection.ts'
 import type { Life } from './life.ts'
 import type { SimRandom } from './random.ts'
 import type { SimScheduler } from './scheduler.ts'
-import { StreamEnd, type StreamEndParts, type Wire } from './stream.ts'
+import type { StreamEnd } from './stream.ts'
 import type { Trace } from './trace.ts'
 
 /** A machine's line to the rest of the world. */
@@ -23,9 +24,6 @@ export interface Line {
 }
 
 const DEFAULT_LINE: Line = { latencyMs: 8, upload: 4_000_000, download: 12_000_000 }
-
-/** Why there is no stream, where the other side is there and lets us in. */
-export const NOT_SERVED = 'does not serve this protocol'
 
 /** How long an end goes on before it takes a silent connection for dead, ms. */
 const SILENCE_MS = { min: 15_000, max: 120_000 } as const
@@ -53,9 +51,23 @@ interface Host {
   readonly line: Line
   /** When the bytes handed to the line so far have left, virtual ms. */
   uploadFreeAt: number
-  /** Hosts that nothing sent from here arrives at. */
-  readonly blocked: Set<string>
+  /** Hosts that nothing sent from here arrives at, each with the number of reasons. */
+  readonly blocked: Map<string, number>
+  /** What it allows those whom it leads to each other. */
+  relay: RelayLimits
 }
+
+/** What a friend who leads others to each other allows them. */
+export interface RelayLimits {
+  /** Friends it leads others to, at most. */
+  readonly places: number
+  /** Bytes over one connection, both ways together; then it ends. */
+  readonly bytes: number
+  /** How long a connection may last, ms. */
+  readonly ms: number
+}
+
+const NO_LIMITS: RelayLimits = { places: Infinity, bytes: Infinity, ms: Infinity }
 
 export class Internet {
   readonly scheduler: SimScheduler
@@ -75,8 +87,18 @@ export class Internet {
     this.#hosts.set(name, {
       line: { ...DEFAULT_LINE, ...line },
       uploadFreeAt: 0,
-      blocked: new Set(),
+      blocked: new Map(),
+      relay: NO_LIMITS,
     })
+  }
+
+  /** From now on this host leads others to each other within limits only. */
+  limitRelay(host: string, limits: RelayLimits): void {
+    this.#host(host).relay = limits
+  }
+
+  relayLimits(host: string): RelayLimits {
+    return this.#host(host).relay
   }
 
   line(host: string): Line {
@@ -117,6 +139,8 @@ export class Internet {
     this.#connections.add(connection)
     for (const side of [dialer, listener]) side.connected(connection)
     if (connection.isSilent) this.#doubt(connection)
+    const { ms } = via === undefined ? NO_LIMITS : this.relayLimits(via.host)
+    if (ms < Infinity) this.scheduler.after(ms, () => connection.breakBoth(RELAY_LIMIT))
     return connection
   }
 
@@ -146,10 +170,24 @@ export class Internet {
 
   /** Nothing sent from one host arrives at the other; the way back may be open. */
   block(from: string, to: string): void {
-    if (!this.reaches(from, to)) return
-    this.#host(from).blocked.add(to)
+    const { blocked } = this.#host(from)
+    const reasons = blocked.get(to) ?? 0
+    blocked.set(to, reasons + 1)
+    if (reasons > 0) return
     for (const connection of this.#connections) {
       if (connection.joins(from, to)) this.#doubt(connection)
+    }
+  }
+
+  /** One reason less why nothing passes this way; after the last one, what waited arrives. */
+  unblock(from: string, to: string): void {
+    const { blocked } = this.#host(from)
+    const reasons = blocked.get(to) ?? 0
+    if (reasons > 1) blocked.set(to, reasons - 1)
+    else blocked.delete(to)
+    if (reasons !== 1) return
+    for (const connection of this.#connections) {
+      if (connection.joins(from, to)) connection.release()
     }
   }
 
@@ -245,186 +283,5 @@ export class Internet {
     const host = this.#hosts.get(name)
     if (host === undefined) throw new Error(`no host ${name}`)
     return host
-  }
-}
-
-/** One direction of a connection: ordered, and held up while the way is blocked. */
-class Lane implements Wire {
-  readonly #internet: Internet
-  readonly #connection: Connection
-  readonly #from: Station
-  readonly #to: Station
-  #lastAt = 0
-  readonly #held: (() => void)[] = []
-
-  constructor(internet: Internet, connection: Connection, from: Station, to: Station) {
-    this.#internet = internet
-    this.#connection = connection
-    this.#from = from
-    this.#to = to
-  }
-
-  get isHolding(): boolean {
-    return this.#held.length > 0
-  }
-
-  send(size: number, deliver: () => void): void {
-    const { scheduler } = this.#internet
-    const ms = this.#internet.travelMs(this.#from.host, this.#to.host, size)
-    this.#lastAt = Math.max(this.#lastAt, scheduler.elapsed + ms)
-    scheduler.after(this.#lastAt - scheduler.elapsed, () => {
-      const isOpen = this.#connection.reaches(this.#from, this.#to)
-      if (isOpen && !this.isHolding) this.#deliver(size, deliver)
-      else this.#held.push(() => this.#deliver(size, deliver))
-    })
-  }
-
-  release(): void {
-    for (const deliver of this.#held.splice(0)) deliver()
-  }
-
-  #deliver(size: number, deliver: () => void): void {
-    if (!this.#connection.isAlive(this.#from) && !this.#connection.isAlive(this.#to)) return
-    this.#internet.note(this.#to.host, 'net.arrive', { from: this.#from.host, size })
-    deliver()
-  }
-}
-
-interface Opening {
-  readonly side: Station
-  readonly answer: (stream: StreamEnd | string) => void
-}
-
-/** A connection between two programs, as each of them sees it. */
-export class Connection {
-  readonly sides: readonly [Station, Station]
-  /** Who leads the one to the other, if somebody does. */
-  readonly via: Station | undefined
-  readonly #internet: Internet
-  readonly #random: SimRandom
-  readonly #lanes: readonly [Lane, Lane]
-  readonly #alive = new Set<Station>()
-  readonly #streams = new Map<StreamEnd, Station>()
-  readonly #openings = new Map<StreamEnd, Opening>()
-
-  constructor(internet: Internet, dialer: Station, listener: Station, via?: Station) {
-    this.#internet = internet
-    this.sides = [dialer, listener]
-    this.via = via
-    this.#random = internet.draw(`${dialer.host} ${listener.host}`)
-    this.#lanes = [
-      new Lane(internet, this, dialer, listener),
-      new Lane(internet, this, listener, dialer),
-    ]
-    this.#alive.add(dialer).add(listener)
-  }
-
-  isAlive(side: Station): boolean {
-    return this.#alive.has(side) && !side.life.isOver
-  }
-
-  /** One side has broken it, or has lost its memory. */
-  get isHalfDead(): boolean {
-    return this.sides.some((side) => !this.isAlive(side))
-  }
-
-  /** Nothing can come through any more. */
-  get isSilent(): boolean {
-    const [dialer, listener] = this.sides
-    return this.isHalfDead || !this.reaches(dialer, listener) || !this.reaches(listener, dialer)
-  }
-
-  /** Whether what one side sends arrives. */
-  reaches(from: Station, to: Station): boolean {
-    const { via } = this
-    if (via === undefined) return this.#internet.reaches(from.host, to.host)
-    return this.#internet.reaches(from.host, via.host) && this.#internet.reaches(via.host, to.host)
-  }
-
-  joins(a: string, b: string): boolean {
-    const hosts = this.sides.map(({ host }) => host)
-    if (this.via === undefined) return hosts.includes(a) && hosts.includes(b) && a !== b
-    // Either half of the way.
-    const isHalf = (one: string, other: string) => one === this.via?.host && hosts.includes(other)
-    return isHalf(a, b) || isHalf(b, a)
-  }
-
-  /** @returns the side that is not on this host, if the other one is */
-  across(host: string): Station | undefined {
-    const [dialer, listener] = this.sides
-    if (dialer.host === host) return listener
-    return listener.host === host ? dialer : undefined
-  }
-
-  other(side: Station): Station {
-    const [dialer, listener] = this.sides
-    return side === dialer ? listener : dialer
-  }
-
-  /**
-   * Open a stream from one side to the other.
-   *
-   * @param answer - told once: the stream, or why there is none
-   */
-  open(from: Station, protocol: string, answer: (stream: StreamEnd | string) => void): void {
-    const to = this.other(from)
-    const lane = this.#lane(from)
-    const back = this.#lane(to)
-    const [near, far] = StreamEnd.pair(this.#end(from, lane), this.#end(to, back))
-    this.#openings.set(near, { side: from, answer })
-
-    lane.send(protocol.length, () => {
-      if (!this.isAlive(to)) return this.breakSide(from, 'the other side is gone')
-      const isAdmitted = to.admits(from.self)
-      const isTaken = isAdmitted && to.accept(protocol, far)
-      if (isTaken) this.#streams.set(far, to)
-      this.#internet.note(to.host, 'net.open', { from: from.host, protocol, isTaken })
-      back.send(0, () => {
-        if (!this.#openings.delete(near)) return
-        if (isTaken) this.#streams.set(near, from)
-        answer(isTaken ? near : isAdmitted ? NOT_SERVED : 'does not let us in')
-      })
-    })
-  }
-
-  /** One side hangs up; the other hears of it. */
-  close(side: Station): void {
-    if (!this.isAlive(side)) return
-    const other = this.other(side)
-    this.#lane(side).send(0, () => this.breakSide(other, 'the other side hung up'))
-    this.breakSide(side, 'this side hung up')
-  }
-
-  breakBoth(why: string): void {
-    for (const side of this.sides) this.breakSide(side, why)
-  }
-
-  breakSide(side: Station, why: string): void {
-    if (!this.#alive.delete(side)) return
-    this.#internet.note(side.host, 'net.broken', { with: this.other(side).host, why })
-    for (const [stream, owner] of this.#streams) if (owner === side) stream.break(why)
-    for (const [stream, opening] of this.#openings) {
-      if (opening.side === side && this.#openings.delete(stream)) opening.answer(why)
-    }
-    if (!side.life.isOver) side.disconnected(this)
-    if (this.#alive.size === 0) this.#internet.forget(this)
-  }
-
-  release(): void {
-    for (const lane of this.#lanes) lane.release()
-  }
-
-  #end(side: Station, wire: Wire): StreamEndParts {
-    return {
-      remote: this.other(side).self,
-      wire,
-      life: side.life,
-      random: this.#random,
-      onClosed: (end) => this.#streams.delete(end),
-    }
-  }
-
-  #lane(from: Station): Lane {
-    return this.#lanes[from === this.sides[0] ? 0 : 1]
   }
 }

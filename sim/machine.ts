@@ -154,9 +154,9 @@ export class Machine {
     const isPowerCut = kind === 'power'
     this.#life.end()
     const losses = this.databases.crash(isPowerCut)
-    if (isPowerCut) this.volume.cutPower()
+    const torn = isPowerCut ? this.volume.cutPower() : 0
     this.#world.internet.vanish(this.name, isPowerCut)
-    this.#world.trace.add(this.name, 'machine.crash', { kind, losses: losses.join(', ') })
+    this.#world.trace.add(this.name, 'machine.crash', { kind, losses: losses.join(', '), torn })
     const error = new MachineCrashed(this.name)
     for (const reject of this.#onCrash.splice(0)) reject(error)
   }

@@ -3,7 +3,8 @@
 import { reasonOf } from '../src/base/abort.ts'
 import { PeerUnreachableError, ProtocolNotServedError } from '../src/base/errors.ts'
 import type { ByteStream, Link, Network, PeerId } from '../src/ports/network.ts'
-import { NOT_SERVED, type Connection, type Internet, type Station } from './internet.ts'
+import { NOT_SERVED, type Connection } from './connection.ts'
+import type { Internet, Station } from './internet.ts'
 import type { Life } from './life.ts'
 import type { SimRandom } from './random.ts'
 import type { StreamEnd } from './stream.ts'
@@ -155,6 +156,9 @@ export class SimNetwork implements Network, Station {
 
   lead(station: Station): boolean {
     if (this.#address === undefined || !this.#isAdmitted(station.self)) return false
+    for (const [peer, one] of this.#places) if (one.life.isOver) this.#places.delete(peer)
+    const { places } = this.#internet.relayLimits(this.host)
+    if (!this.#places.has(station.self) && this.#places.size >= places) return false
     this.#places.set(station.self, station)
     return true
   }

@@ -187,14 +187,16 @@ export class Owner {
    * Restore one remembered snapshot and compare it.
    *
    * @param isWhole - whether everything must come back; else what does come back must be right
+   * @param mayBeGone - whether it is well if it is not even listed
    */
-  async checkRestore(sequence: number, isWhole: boolean): Promise<void> {
+  async checkRestore(sequence: number, isWhole: boolean, mayBeGone = false): Promise<void> {
     const target = `/restore/${++this.#restores}`
     this.machine.tree.make(toBytes(target), 'folder', 0o700)
     try {
       await this.#withClient(async (client, signal) => {
         const rows = await client.snapshots(signal)
         const row = rows.find((one) => one.sequence === sequence)
+        if (row === undefined && mayBeGone) return
         if (row === undefined) throw new StoryError(`snapshot ${sequence} is gone`)
         const { root } = this.#memories.get(sequence)
         const paths = [toBytes(root)]

@@ -74,7 +74,7 @@ const LIKELINESS: Readonly<Record<Edit, number>> = {
 
 export class Person {
   readonly #tree: FileTree
-  readonly #random: SimRandom
+  #random: SimRandom
   readonly #home: string
   #count = 0
 
@@ -104,6 +104,17 @@ export class Person {
   /** @returns a folder below the home, or the home itself */
   someFolder(): string {
     return this.#pick((node) => node.kind === 'folder') ?? this.#home
+  }
+
+  /** From now on chance is that of this generator. */
+  drawFrom(random: SimRandom): void {
+    this.#random = random
+  }
+
+  /** Give a folder another name or place, or take it away with all in it. */
+  changeFolder(how: 'rename' | 'remove'): string {
+    if (how === 'remove') return this.#removeFolder()
+    return this.#rename((node) => node.kind === 'folder')
   }
 
   edits(count: number): void {
@@ -240,8 +251,8 @@ export class Person {
     return `link ${shown(path)} to ${shown(target)}`
   }
 
-  #rename(): string {
-    const path = this.#pick((_, one) => one !== this.#home)
+  #rename(isWanted: (node: FileNode) => boolean = () => true): string {
+    const path = this.#pick((node, one) => one !== this.#home && isWanted(node))
     const target = this.#newPath()
     if (path === undefined || target.startsWith(`${path}/`)) return this.#write()
     this.#tree.rename(toBytes(path), toBytes(target))

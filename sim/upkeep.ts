@@ -1,32 +1,48 @@
 /**
  * Upkeep: the runs of a client over the months, each with what may befall it.
  *
- * A run is told in one line. It may fail for reasons that pass, and in the calm for none.
+ * A run is told in one line. It may fail for reasons that pass, and in the calm for none. What is done and
+ * how is said by whoever tells the story; nothing is drawn here.
  */
 
 import { PeerError, RecoveryError } from '../src/base/errors.ts'
-import type { BackupSummary } from '../src/node/client.ts'
-import { REBUILD_POLICY, type RebuildPolicy } from '../src/repair/policy.ts'
+import type {
+  BackupSummary,
+  CheckSummary,
+  RebuildRequest,
+  RepairRequest,
+  RepairSummary,
+} from '../src/node/client.ts'
+import type { RebuildPolicy } from '../src/repair/policy.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
-import type { Diary } from './diary.ts'
 import { MachineCrashed, StoryError } from './errors.ts'
-import { toBytes } from './file-tree.ts'
 import type { Mishaps } from './mishaps.ts'
 import type { Owner } from './owner.ts'
-import type { SimRandom } from './random.ts'
 import type { Witness } from './witness.ts'
 import type { World } from './world.ts'
 
-const MINUTE_MS = 60_000
-const DAY_MS = 24 * 60 * MINUTE_MS
+const DAY_MS = 24 * 3600_000
 
 export interface UpkeepParts {
   readonly world: World
   readonly owner: Owner
-  readonly diary: Diary
-  readonly mishaps: Mishaps
+  /** What befalls runs. */
+  readonly mishaps: Pick<Mishaps, 'threaten' | 'relent' | 'learn'>
   readonly witness: () => Witness
   readonly say: (line: string) => void
+  /** Start the machine again after a crash, or wait until somebody does. */
+  readonly boot: () => Promise<void>
+  /** @returns whether there is a reason for an error beyond those that always may come */
+  readonly isExpected?: (error: unknown) => boolean
+}
+
+/** How a backup is made. */
+export interface BackupHow {
+  readonly rebuild: RebuildPolicy
+  /** Whether the person goes on working meanwhile. */
+  readonly isBusy?: boolean
+  /** Below the home, or the home itself if absent. */
+  readonly folder?: string | undefined
 }
 
 export class Upkeep {
@@ -43,27 +59,29 @@ export class Upkeep {
   isBehind = false
   /** Nothing goes wrong any more, so nothing may fail. */
   isCalm = false
+  /** Whether nothing was destroyed beyond what a pack can miss. */
+  isExact = true
   readonly #parts: UpkeepParts
-  readonly #random: SimRandom
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts
-    this.#random = parts.world.random.fork('upkeep')
   }
 
-  async backUp(rebuild: RebuildPolicy): Promise<BackupSummary | undefined> {
+  async backUp(how: BackupHow): Promise<BackupSummary | undefined> {
+    const { rebuild, isBusy = false, folder } = how
     const summary = await this.#run('backup', () =>
-      this.#parts.owner.backUp(false, undefined, { isTagged: true, rebuild }),
+      this.#parts.owner.backUp(isBusy, folder, { isTagged: true, rebuild }),
     )
     if (summary === undefined) return undefined
-    const { sequence, published, filesNew, filesChanged, deltas, rebuilt } = summary
+    const { sequence, published, filesNew, filesChanged, deltas, rebuilt, repaired } = summary
     this.counts.rebuilt += rebuilt
+    this.counts.repaired += repaired
     const files = `${filesNew} new, ${filesChanged} changed, ${deltas} as deltas, ${rebuilt} rebuilt`
     this.#parts.say(
       published ? `snapshot ${sequence}: ${files}` : `snapshot ${sequence} waits: ${files}`,
     )
     for (const warning of summary.warnings) this.#parts.say(`warning: ${warning}`)
-    if (published) await this.#takeStock()
+    if (published && this.isExact) await this.#takeStock()
     return summary
   }
 
@@ -77,24 +95,22 @@ export class Upkeep {
     }
   }
 
-  async rebuild(): Promise<void> {
-    const path = this.#random.pick([...this.#parts.diary.longLived, this.#parts.owner.person.home])
-    const policy = { ...this.drawRebuildPolicy(), isAutomatic: true }
-    const budget = this.#random.chance(0.3) ? { budget: this.#random.between(1000, 200_000) } : {}
+  async rebuild(request: Pick<RebuildRequest, 'paths' | 'policy' | 'budget'>): Promise<void> {
     const summary = await this.#run('rebuild', () =>
       this.#parts.owner.ask((client, signal) =>
-        client.rebuild({ paths: [toBytes(path)], policy, isDryRun: false, ...budget }, signal),
+        client.rebuild({ ...request, isDryRun: false }, signal),
       ),
     )
     if (summary === undefined) return
     const done = summary.files.filter(({ isDone }) => isDone)
     this.counts.rebuilt += done.length
     const plans = done.map(({ plan }) => plan.type).join(', ')
-    this.#parts.say(`rebuild of ${path}: ${done.length} of ${summary.files.length} (${plans})`)
+    const where = request.paths.map((path) => Buffer.from(path).toString()).join(' ')
+    this.#parts.say(`rebuild of ${where}: ${done.length} of ${summary.files.length} (${plans})`)
     const [failure] = summary.failures
     if (failure !== undefined) this.excuse(failure.error, 'a file is not rebuilt')
     const degraded = done.find((file) => file.degraded.length > 0)
-    if (degraded !== undefined) throw new StoryError('a rebuild gave versions up')
+    if (degraded !== undefined && this.isExact) throw new StoryError('a rebuild gave versions up')
   }
 
   async forget(policy: RetentionPolicy): Promise<void> {
@@ -146,11 +162,7 @@ export class Upkeep {
     this.#parts.say(isCancel ? `gc --cancel: ${cancelled.packs} taken back` : `gc: ${packs}${told}`)
   }
 
-  async pin(): Promise<void> {
-    const { remembered } = this.#parts.owner
-    if (remembered.length === 0) return
-    const sequence = this.#random.pick(remembered)
-    const isPinned = this.#random.chance(0.4)
+  async pin(sequence: number, isPinned: boolean): Promise<void> {
     const summary = await this.#run('pin', () =>
       this.#parts.owner.ask((client, signal) => client.pin([String(sequence)], isPinned, signal)),
     )
@@ -158,32 +170,60 @@ export class Upkeep {
   }
 
   /** Ask who holds what and make what is missing. In the calm nothing may be missing that has a home. */
-  async repair(): Promise<void> {
-    const isPatient = this.#random.chance(0.5)
-    const budget = !this.isCalm && this.#random.chance(0.3) ? { budget: 100_000 } : {}
+  async repair(
+    request: Pick<RepairRequest, 'isPatient' | 'budget'>,
+  ): Promise<RepairSummary | undefined> {
     const summary = await this.#run('repair', () =>
       this.#parts.owner.ask((client, signal) =>
-        client.repair({ isDryRun: false, isPatient, ...budget }, signal),
+        client.repair({ isDryRun: false, ...request }, signal),
       ),
     )
-    if (summary === undefined) return
+    if (summary === undefined) return undefined
     const { packs, repaired, bytesRead, bytesSent } = summary
     const shares = repaired.reduce((sum, { mended }) => sum + (mended?.placed.size ?? 0), 0)
     this.counts.repaired += shares
     this.#parts.say(
       `repair of ${packs.length} packs: ${shares} shares made, ${bytesRead} bytes read, ${bytesSent} sent`,
     )
-    if (!this.isCalm) return
+    if (!this.isCalm || !this.isExact) return summary
     const hurt = packs.find(({ verdict }) => verdict !== 'whole' && verdict !== 'thin')
     if (hurt !== undefined) throw new StoryError(`pack ${hurt.pack.id} is ${hurt.verdict}`)
+    return summary
+  }
+
+  /** Ask everybody what they hold; read shares too, all of them, if asked for. */
+  async check(isThorough: boolean): Promise<CheckSummary | undefined> {
+    const summary = await this.#run('check', () =>
+      this.#parts.owner.ask((client, signal) =>
+        client.check(isThorough ? { verify: 'all' } : {}, signal),
+      ),
+    )
+    if (summary === undefined) return undefined
+    const { packs, dropped, affected } = summary
+    const hurt = packs.filter(({ verdict }) => verdict !== 'whole').length
+    this.#parts.say(
+      `check of ${packs.length} packs: ${hurt} are not whole, ${dropped.length} shares dropped, ` +
+        `${affected.length} files affected`,
+    )
+    return summary
+  }
+
+  async audit(count: number): Promise<void> {
+    const summary = await this.#run('audit', () =>
+      this.#parts.owner.ask((client, signal) => client.audit({ count }, signal)),
+    )
+    if (summary === undefined) return
+    const passed = summary.audits.reduce((sum, audit) => sum + audit.passed, 0)
+    const bad = summary.audits.reduce((sum, audit) => sum + audit.bad.length, 0)
+    this.#parts.say(`audit of ${summary.audits.length} friends: ${passed} passed, ${bad} bad`)
   }
 
   /** Restore something in the middle of trouble: it may fail, it may not be wrong. */
-  async checkSome(): Promise<void> {
+  async checkSome(sequence: number): Promise<void> {
     // A client asks for news when it backs up; until then it lists what it knows.
-    if (this.#parts.owner.remembered.length === 0 || this.isBehind) return
-    const sequence = this.#random.pick(this.#parts.owner.remembered)
-    const work = () => this.#parts.owner.checkRestore(sequence, false).then(() => true)
+    if (this.isBehind) return
+    const work = () =>
+      this.#parts.owner.checkRestore(sequence, false, !this.isExact).then(() => true)
     if ((await this.#run('restore', work)) === undefined) return
     this.#parts.say(`snapshot ${sequence} restores`)
     this.counts.restores++
@@ -220,11 +260,9 @@ export class Upkeep {
 
   /** A machine that crashed is started again. */
   async bootAgain(): Promise<void> {
-    const { machine } = this.#parts.owner
-    if (machine.isUp) return
+    if (this.#parts.owner.machine.isUp) return
     this.counts.crashes++
-    await this.#parts.world.scheduler.sleep(this.#random.between(1, 20) * MINUTE_MS)
-    machine.boot()
+    await this.#parts.boot()
   }
 
   /** Trouble of the kinds that a person is told of and that pass; anything else is a bug. */
@@ -233,29 +271,8 @@ export class Upkeep {
       error instanceof MachineCrashed ||
       error instanceof PeerError ||
       error instanceof RecoveryError
-    if (!isExcused || this.isCalm) throw error
-    this.#parts.say(`${what}: ${error.message}`)
-  }
-
-  drawRebuildPolicy(): RebuildPolicy {
-    return {
-      ...REBUILD_POLICY,
-      isAutomatic: this.#random.chance(0.9),
-      lengthMax: this.#random.between(3, 16),
-      fetchRatioMax: this.#random.pick([1, 1.05, 1.5, 2]),
-      budget: this.#random.pick([500_000_000, 500_000_000, 150_000, 20_000]),
-    }
-  }
-
-  drawRetention(): RetentionPolicy {
-    const last = this.#random.between(1, 8)
-    const days = this.#random.between(5, 60)
-    return this.#random.pick<RetentionPolicy>([
-      { last: last + 5 },
-      { last: 1, daily: 7, weekly: 4, monthly: 6 },
-      { last, within: { years: 0, months: 0, days, hours: 0 } },
-      { last, weekly: -1 },
-      { last, tags: [[`run ${this.#random.between(1, 100)}`]] },
-    ])
+    const isExpected = this.#parts.isExpected?.(error) === true
+    if (!(isExpected || (isExcused && !this.isCalm))) throw error
+    this.#parts.say(`${what}: ${(error as Error).message}`)
   }
 }

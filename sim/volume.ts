@@ -55,9 +55,10 @@ export class VolumeFile {
     this.#bytes[index] = (this.#bytes[index] ?? 0) ^ (1 << (bit % 8))
   }
 
-  /** Keep the durable bytes and a drawn part of the rest. */
-  cutPower(random: SimRandom): void {
+  /** Keep the durable bytes and a drawn part of the rest. @returns whether a page of it is torn */
+  cutPower(random: SimRandom): boolean {
     const unsynced = this.size - this.durableSize
+    let hasTorn = false
     if (unsynced > 0) {
       const kept = random.weighted({ none: 2, some: 3, all: 2 })
       const length = { none: 0, some: random.below(unsynced + 1), all: unsynced }[kept]
@@ -67,10 +68,12 @@ export class VolumeFile {
         if (!isTorn || !random.chance(0.3)) continue
         const from = Math.max(this.durableSize, page * PAGE_SIZE)
         this.#bytes.fill(0, from, Math.min(end, (page + 1) * PAGE_SIZE))
+        hasTorn = true
       }
       this.size = end
     }
     this.durableSize = this.size
+    return hasTorn
   }
 }
 
@@ -159,8 +162,8 @@ export class Volume {
     this.#journal = left
   }
 
-  /** Become what a power cut leaves. */
-  cutPower(): void {
+  /** Become what a power cut leaves. @returns how many files have torn pages */
+  cutPower(): number {
     const journal = this.#journal
     const isPrefix = this.#random.chance(0.5)
     const length = this.#random.below(journal.length + 1)
@@ -170,7 +173,7 @@ export class Volume {
     })
     this.#journal = []
     const seen = new Set<VolumeNode>()
-    restart(this.root, this.#random, seen)
+    return restart(this.root, this.#random, seen)
   }
 
   /** Copies of all files, to come back to with `become`. */
@@ -204,12 +207,12 @@ export class Volume {
     this.#journal = []
   }
 
-  /** @returns every file with its path, in order of its folders' names */
   /** Bytes of memory that its files take. */
   get memory(): number {
     return this.files().reduce((sum, { file }) => sum + file.memory, 0)
   }
 
+  /** @returns every file with its path, in order of its folders' names */
   files(): { path: string; file: VolumeFile }[] {
     return [...walk(this.root, '')]
   }
@@ -225,15 +228,17 @@ function setName(names: Map<string, VolumeNode>, { name, node }: NameChange): vo
   else names.set(name, node)
 }
 
-function restart(folder: VolumeFolder, random: SimRandom, seen: Set<VolumeNode>): void {
+function restart(folder: VolumeFolder, random: SimRandom, seen: Set<VolumeNode>): number {
+  let torn = 0
   folder.names.clear()
   for (const [name, node] of folder.durable) folder.names.set(name, node)
   for (const node of folder.names.values()) {
     if (seen.has(node)) continue
     seen.add(node)
-    if (node instanceof VolumeFile) node.cutPower(random)
-    else restart(node, random, seen)
+    if (node instanceof VolumeFolder) torn += restart(node, random, seen)
+    else if (node.cutPower(random)) torn += 1
   }
+  return torn
 }
 
 function sizeOf(folder: VolumeFolder): number {

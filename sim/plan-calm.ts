@@ -1,0 +1,164 @@
+/**
+ * The calm at the end of a plan: faults are over, and within a bounded time all must be well.
+ *
+ * Where more was destroyed than a pack can miss, nothing is promised but this: what comes back is right, and
+ * what does not come back is told by an error that has a name.
+ */
+
+import { CairnError } from '../src/base/errors.ts'
+import { StoryError } from './errors.ts'
+import { assertShortChains, assertTold } from './history-checks.ts'
+import { type Deeds, rebuildPolicy } from './plan-deeds.ts'
+import type { Faults } from './plan-faults.ts'
+import type { Stage } from './plan-stage.ts'
+import type { Witness } from './witness.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+
+/** Runs in the calm within which everything must be published, each an hour after the other. */
+const RUNS_MAX = 4
+
+/** Days after which a friend who is gone must have been given up, and replaced. */
+const GIVE_UP_DAYS = 32
+const STEP_DAYS = 2
+
+const LENGTH_MAX = 6
+const POLICY = rebuildPolicy(LENGTH_MAX, 500_000_000)
+
+export interface CalmParts {
+  readonly stage: Stage
+  readonly faults: Faults
+  readonly deeds: Deeds
+  readonly witness: Witness
+}
+
+/** @throws {StoryError} what does not become well */
+export async function tellCalm(parts: CalmParts): Promise<void> {
+  const { stage, faults, deeds } = parts
+  const { upkeep } = deeds
+  stage.say('calm')
+  await faults.calmDown()
+  if (stage.plan.budget === 'beyond') return await tellRuins(parts)
+  if (stage.isRotten) await deeds.recover({ door: 'invite', cuts: [] })
+  upkeep.isCalm = true
+  await settle(parts)
+  await look(parts)
+  await checkAll(parts)
+  await assertWell(parts)
+  await moveOn(parts)
+  stage.friends.assertHealthy()
+  stage.say('all is well')
+}
+
+/** Back up until nothing waits any more; who is gone for good must be given up, which takes weeks. */
+async function settle(parts: CalmParts): Promise<void> {
+  const { stage, deeds } = parts
+  const { friends, owner } = stage
+  const isAnyLost = friends.left.length < friends.all.length
+  for (let run = 1; ; run++) {
+    await stage.sleep(MINUTE_MS)
+    const summary = await deeds.upkeep.backUp({ rebuild: POLICY })
+    const isPlaced = summary?.settling === 0 || isAnyLost
+    if (summary?.published === true && isPlaced) break
+    if (run === RUNS_MAX) throw new StoryError('the calm does not settle')
+    await stage.sleep(HOUR_MS)
+  }
+  if (isAnyLost) await waitForTheLost(parts)
+  await deeds.upkeep.repair({ isPatient: false })
+  await owner.assertIdle()
+}
+
+/** Weeks of silence, in which everybody else is seen every other day. */
+async function waitForTheLost({ stage, deeds }: CalmParts): Promise<void> {
+  for (let day = 0; day < GIVE_UP_DAYS; day += STEP_DAYS) {
+    stage.world.scheduler.skip(STEP_DAYS * DAY_MS - 20 * MINUTE_MS)
+    await stage.sleep(20 * MINUTE_MS)
+    const summary = await deeds.upkeep.backUp({ rebuild: POLICY })
+    if (summary?.settling !== 0) continue
+    stage.note('a friend who was gone for good was replaced')
+    return
+  }
+  throw new StoryError('the shares of who is gone for good find no other place')
+}
+
+async function assertWell({ stage, witness }: CalmParts): Promise<void> {
+  const { owner, diary } = stage
+  if (diary === undefined) return
+  await assertTold({ owner, witness, diary })
+  await assertShortChains({ owner, witness, diary }, POLICY)
+}
+
+async function checkAll({ stage, deeds }: CalmParts): Promise<void> {
+  const { owner } = stage
+  for (const sequence of owner.remembered) {
+    await owner.checkRestore(sequence, true)
+    deeds.upkeep.counts.restores++
+  }
+  stage.say(`all ${owner.remembered.length} snapshots restore`)
+}
+
+/** To an empty machine, with nothing but the words. */
+async function moveOn(parts: CalmParts): Promise<void> {
+  const { stage } = parts
+  const { owner, friends, world } = stage
+  owner.moveTo(world.addMachine('spare'))
+  await owner.recover({ invite: friends.invite })
+  stage.say('a new machine recovers with the words')
+  await owner.takeStock()
+  await checkAll(parts)
+}
+
+export async function look({
+  witness,
+  stage,
+}: Pick<CalmParts, 'witness' | 'stage'>): Promise<void> {
+  if (stage.plan.budget === 'beyond') return
+  await witness.look()
+}
+
+/** More is gone than can be missed: errors must be told by name, and what comes back must be right. */
+async function tellRuins({ stage, deeds }: CalmParts): Promise<void> {
+  const { owner, friends, world } = stage
+  const attempts: Record<string, () => Promise<unknown>> = {
+    backup: () => deeds.upkeep.backUp({ rebuild: POLICY }),
+    repair: () => deeds.upkeep.repair({ isPatient: false }),
+    check: () => deeds.upkeep.check(true),
+    restores: () => restoreRuins(stage),
+    recovery: async () => {
+      owner.moveTo(world.addMachine('spare'))
+      await owner.recover({ invite: friends.invite })
+    },
+    'restores there': () => restoreRuins(stage),
+  }
+  for (const [what, attempt] of Object.entries(attempts)) {
+    try {
+      await attempt()
+    } catch (error) {
+      if (!isNamed(error)) throw error
+      stage.say(`${what}: ${error.name}: ${error.message}`)
+    }
+  }
+  friends.assertHealthy()
+  stage.say('what is left is right')
+}
+
+async function restoreRuins(stage: Stage): Promise<void> {
+  const { owner } = stage
+  let failed = 0
+  for (const sequence of owner.remembered) {
+    try {
+      await owner.checkRestore(sequence, false, true)
+    } catch (error) {
+      if (!isNamed(error)) throw error
+      failed += 1
+    }
+  }
+  stage.say(`${failed} of ${owner.remembered.length} snapshots cannot be restored`)
+}
+
+/** Whether it is an error that a person is told of by name. */
+export function isNamed(error: unknown): error is CairnError {
+  return error instanceof CairnError && error.name !== 'CairnError'
+}

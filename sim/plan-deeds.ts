@@ -1,0 +1,250 @@
+/**
+ * Deeds of a plan: what the person does, one after another, as on the command line.
+ *
+ * A run may fail for reasons that pass. What it says must be right all the same.
+ */
+
+import { PeerError, RecoveryError } from '../src/base/errors.ts'
+import type { CheckSummary, RepairSummary } from '../src/node/client.ts'
+import { REBUILD_POLICY, type RebuildPolicy } from '../src/repair/policy.ts'
+import type { RetentionPolicy } from '../src/repair/retention.ts'
+import { toBytes } from './file-tree.ts'
+import type { SavedState } from './machine.ts'
+import type { Faults } from './plan-faults.ts'
+import type { Deed, EventOf, Policy } from './plan.ts'
+import { LAPTOP, type Stage } from './plan-stage.ts'
+import { SimRandom } from './random.ts'
+import { Upkeep } from './upkeep.ts'
+import type { Witness } from './witness.ts'
+
+const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
+
+export interface DeedParts {
+  readonly stage: Stage
+  readonly faults: Faults
+  readonly witness: Witness
+  readonly isExpected: (error: unknown) => boolean
+}
+
+export class Deeds {
+  readonly upkeep: Upkeep
+  readonly #parts: DeedParts
+  /** An old copy of the client's state, as a person has who images a disk. */
+  #image: SavedState | undefined
+  /** Friends who did not answer a check, though they were believed to hold shares. */
+  #missed = new Set<string>()
+
+  constructor(parts: DeedParts) {
+    const { stage, witness, isExpected } = parts
+    const { world, owner } = stage
+    this.#parts = parts
+    this.upkeep = new Upkeep({
+      world,
+      owner,
+      witness: () => witness,
+      isExpected,
+      say: (line) => stage.say(line),
+      boot: () => stage.untilLaptopIsUp(),
+      mishaps: {
+        threaten: (kind) => (stage.run = kind),
+        relent: () => (stage.run = undefined),
+        learn: () => undefined,
+      },
+    })
+  }
+
+  async do(deed: Deed): Promise<void> {
+    const { stage } = this.#parts
+    await stage.untilLaptopIsUp()
+    switch (deed.type) {
+      case 'edit':
+        return this.#edit(deed)
+      case 'folder':
+        return this.#changeFolder(deed)
+      case 'backup':
+        return this.#backUp(deed)
+      case 'restore':
+        return this.#restore(deed.pick)
+      case 'forget':
+        return this.#forget(deed.policy)
+      case 'pin':
+        return this.#pin(deed)
+      case 'gc':
+        return this.upkeep.gc(deed.isCancel)
+      case 'rebuild':
+        return this.#rebuild(deed)
+      case 'repair':
+        return this.#repair(deed)
+      case 'check':
+        return this.#notePeers(await this.upkeep.check(deed.isThorough))
+      case 'audit':
+        return this.upkeep.audit(deed.count)
+      case 'vacation':
+        stage.say(`everybody's computers sleep for ${deed.days} days`)
+        stage.world.scheduler.skip(deed.days * DAY_MS)
+        return
+      case 'recover':
+        return this.recover(deed)
+      case 'image':
+        return this.#useImage(deed.how)
+    }
+  }
+
+  /** The client's state is lost; it comes back from the words, on a quiet day. */
+  async recover({ door, cuts }: Pick<EventOf<'recover'>, 'door' | 'cuts'>): Promise<void> {
+    const { stage, faults } = this.#parts
+    const { owner, friends } = stage
+    if (owner.remembered.length === 0) return
+    stage.say('the laptop loses its state, and recovers with the words')
+    await faults.calmDown()
+    owner.wipe()
+    stage.isRotten = false
+    this.upkeep.isBehind = false
+    this.#image = undefined
+    const left = friends.left.filter(({ machine }) => machine.address !== undefined)
+    const friend = typeof door === 'number' ? left[Math.floor(door * left.length)] : undefined
+    const way =
+      friend === undefined ? { invite: friends.invite } : { peer: friends.addressOf(friend) }
+    for (const after of cuts) await this.#recoverBriefly(after, () => owner.recover(way))
+    await owner.recover(way)
+    await owner.takeStock()
+    stage.note('a client recovered with the words')
+  }
+
+  async #recoverBriefly(after: number, recover: () => Promise<void>): Promise<void> {
+    const { stage, faults } = this.#parts
+    const cut = { type: 'cut', day: 1, ms: 0, downMs: MINUTE_MS, databases: 'kept' } as const
+    faults.strike({ ...cut, who: LAPTOP, after })
+    try {
+      await recover()
+    } catch (error) {
+      this.upkeep.excuse(error, 'it ends')
+    }
+    await faults.calmDown()
+    await stage.untilLaptopIsUp()
+  }
+
+  #edit({ seed, count }: EventOf<'edit'>): void {
+    const { owner, diary } = this.#parts.stage
+    const files = diary ?? owner.person
+    files.drawFrom(new SimRandom(seed))
+    files.edits(count)
+  }
+
+  #changeFolder({ seed, how }: EventOf<'folder'>): void {
+    const { owner, diary } = this.#parts.stage
+    if (diary !== undefined) return
+    owner.person.drawFrom(new SimRandom(seed))
+    this.#parts.stage.say(owner.person.changeFolder(how))
+  }
+
+  async #backUp({ isBusy, folder, lengthMax, budget }: EventOf<'backup'>): Promise<void> {
+    const { stage } = this.#parts
+    const { owner, diary, friends } = stage
+    const known = owner.remembered
+    if (folder !== undefined) owner.person.drawFrom(new SimRandom(folder))
+    const summary = await this.upkeep.backUp({
+      rebuild: rebuildPolicy(lengthMax, budget),
+      isBusy: isBusy && diary === undefined,
+      folder: folder === undefined || diary !== undefined ? undefined : owner.person.someFolder(),
+    })
+    const { sequence, published, rebuilt = 0, repaired = 0 } = summary ?? {}
+    if (published === false) stage.note('a run waited for its peers before it could publish')
+    if (published === true && friends.up.length < friends.all.length) {
+      stage.note('a run published while a friend was down')
+    }
+    if (rebuilt > 0) stage.note('a chain was rebuilt')
+    if (repaired > 0) stage.note('a repair made a share again')
+    const isNew = (one: number): boolean => one !== sequence && !known.includes(one)
+    if (owner.remembered.some(isNew)) stage.note('a run that was cut off had published')
+  }
+
+  async #restore(pick: number): Promise<void> {
+    const { stage } = this.#parts
+    const { remembered } = stage.owner
+    const sequence = remembered[Math.floor(pick * remembered.length)]
+    if (sequence === undefined) return
+    const { restores } = this.upkeep.counts
+    const before = stage.sometimes.count('a peer gave no bytes, or wrong ones')
+    await this.upkeep.checkSome(sequence)
+    const hasReplaced = stage.sometimes.count('a peer gave no bytes, or wrong ones') > before
+    const isDone = this.upkeep.counts.restores > restores
+    if (isDone && hasReplaced) stage.note('a failed read was replaced by another peer')
+  }
+
+  async #forget(policy: Policy): Promise<void> {
+    const { forgotten } = this.upkeep.counts
+    await this.upkeep.forget(retentionOf(policy))
+    if (this.upkeep.counts.forgotten > forgotten) {
+      this.#parts.stage.note('a forget dropped snapshots')
+    }
+  }
+
+  async #pin({ pick, isPinned }: EventOf<'pin'>): Promise<void> {
+    const { remembered } = this.#parts.stage.owner
+    const sequence = remembered[Math.floor(pick * remembered.length)]
+    if (sequence !== undefined) await this.upkeep.pin(sequence, isPinned)
+  }
+
+  async #repair({ isPatient, budget }: EventOf<'repair'>): Promise<void> {
+    const limit = budget === undefined ? {} : { budget }
+    this.#notePeers(await this.upkeep.repair({ isPatient, ...limit }))
+  }
+
+  async #rebuild({ lengthMax, budget }: EventOf<'rebuild'>): Promise<void> {
+    const { stage } = this.#parts
+    const { rebuilt } = this.upkeep.counts
+    const policy = { ...rebuildPolicy(lengthMax, budget), isAutomatic: true }
+    await this.upkeep.rebuild({ paths: [toBytes(stage.owner.person.home)], policy, budget })
+    if (this.upkeep.counts.rebuilt > rebuilt) stage.note('a chain was rebuilt')
+  }
+
+  /** Come back to an old copy of the client's state, as after a disk was replaced; or take one. */
+  async #useImage(how: 'take' | 'return'): Promise<void> {
+    const { stage } = this.#parts
+    const { machine } = stage.owner
+    if (how === 'return' && this.#image === undefined) return
+    machine.crash('kill')
+    if (how === 'return' && this.#image !== undefined) {
+      stage.say('the laptop returns to an old copy of its state')
+      machine.returnTo(this.#image)
+      this.upkeep.isBehind = true
+    } else this.#image = machine.saveState()
+    machine.boot()
+    await stage.sleep(MINUTE_MS)
+  }
+
+  #notePeers(summary: CheckSummary | RepairSummary | undefined): void {
+    if (summary === undefined) return
+    const { stage } = this.#parts
+    for (const { peer, isHere, shares } of summary.peers) {
+      if (shares === 0) continue
+      if (!isHere) this.#missed.add(peer)
+      else if (this.#missed.delete(peer)) {
+        stage.note('a share that had come back was counted again')
+      }
+    }
+    if (!('repaired' in summary)) return
+    for (const { mended } of summary.repaired) {
+      if (mended === undefined || mended.placed.size === 0) continue
+      stage.note('a repair made a share again')
+      if (mended.means === 'peers') stage.note('a share was made again from k shares of others')
+    }
+  }
+}
+
+/** Trouble of the kinds that a person is told of and that pass. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof PeerError || error instanceof RecoveryError
+}
+
+export function rebuildPolicy(lengthMax: number, budget: number): RebuildPolicy {
+  return { ...REBUILD_POLICY, lengthMax, budget }
+}
+
+function retentionOf({ withinDays, ...counts }: Policy): RetentionPolicy {
+  const given = Object.fromEntries(Object.entries(counts).filter(([, one]) => one !== undefined))
+  if (withinDays === undefined) return given
+  return { ...given, within: { years: 0, months: 0, days: withinDays, hours: 0 } }
+}

@@ -1,0 +1,139 @@
+/**
+ * Lines of a plan: what goes wrong between computers. Each cut heals for itself, whatever else is cut.
+ */
+
+import type { Line } from './internet.ts'
+import type { EventOf, Fault } from './plan.ts'
+import type { Stage } from './plan-stage.ts'
+
+type Way = readonly [from: string, to: string]
+
+export class LineFaults {
+  readonly #stage: Stage
+  /** What slow lines were before. */
+  readonly #lines = new Map<string, Line>()
+
+  constructor(stage: Stage) {
+    this.#stage = stage
+  }
+
+  /** @returns whether it is about a line */
+  strike(fault: Fault): boolean {
+    switch (fault.type) {
+      case 'split':
+        this.#cut(`split ${fault.who.join(' ')}`, this.#around(fault.who), fault.forMs)
+        return true
+      case 'oneWay':
+        this.#cut(
+          `nothing from ${fault.from} to ${fault.to}`,
+          [[fault.from, fault.to]],
+          fault.forMs,
+        )
+        return true
+      case 'partial':
+        this.#cut(
+          `cut ${fault.links.map((link) => link.join('–')).join(' ')}`,
+          fault.links.flatMap(both),
+          fault.forMs,
+        )
+        return true
+      case 'stall':
+        this.#cut(`${fault.link.join('–')} stands still`, both(fault.link), fault.forMs)
+        return true
+      case 'swizzle':
+        this.#swizzle(fault)
+        return true
+      case 'reset':
+        this.#reset(fault)
+        return true
+      case 'slow':
+        this.#slowDown(fault)
+        return true
+      default:
+        return false
+    }
+  }
+
+  calmDown(): void {
+    for (const [name, line] of this.#lines) Object.assign(this.#line(name), line)
+    this.#lines.clear()
+  }
+
+  /** Nothing passes between these machines and all others. @returns opens the ways again */
+  shut(names: readonly string[]): () => void {
+    return this.#block(this.#around(names))
+  }
+
+  #cut(told: string, ways: readonly Way[], forMs: number): void {
+    this.#stage.say(`${told} for ${Math.round(forMs / 1000)} s`)
+    this.#openLater(this.#block(ways), forMs)
+  }
+
+  #openLater(open: () => void, forMs: number): void {
+    const { run } = this.#stage
+    this.#stage.later(forMs, () => {
+      open()
+      if (run !== undefined && this.#stage.run === run) {
+        this.#stage.note('a partition healed in the middle of a run')
+      }
+    })
+  }
+
+  #block(ways: readonly Way[]): () => void {
+    const { internet, machines } = this.#stage.world
+    const known = ways.filter(([from, to]) => machines.has(from) && machines.has(to))
+    for (const [from, to] of known) internet.block(from, to)
+    return () => {
+      for (const [from, to] of known) internet.unblock(from, to)
+    }
+  }
+
+  /** One after another is cut off; then one after another comes back, in another order. */
+  #swizzle({ cut, heal, stepMs, holdMs }: EventOf<'swizzle'>): void {
+    this.#stage.say(`cut off ${cut.join(' ')} one by one, back come ${heal.join(' ')}`)
+    const healsAt = cut.length * stepMs + holdMs
+    cut.forEach((name, index) => {
+      this.#stage.later(index * stepMs, () => {
+        const forMs = healsAt + heal.indexOf(name) * stepMs - index * stepMs
+        this.#openLater(this.shut([name]), forMs)
+      })
+    })
+  }
+
+  #reset({ link }: EventOf<'reset'>): void {
+    const [a, b] = link
+    this.#stage.say(`connections between ${a} and ${b} break`)
+    if (this.#stage.run !== undefined) {
+      this.#stage.note('a connection broke in the middle of a run')
+    }
+    this.#stage.world.internet.disturb(a, b)
+  }
+
+  #slowDown({ who, rate, forMs }: EventOf<'slow'>): void {
+    if (!this.#stage.world.machines.has(who)) return
+    const line = this.#line(who)
+    if (!this.#lines.has(who)) this.#lines.set(who, { ...line })
+    this.#stage.say(`the line of ${who} carries ${rate} bytes a second`)
+    Object.assign(line, { upload: rate, download: rate })
+    this.#stage.later(forMs, () => {
+      Object.assign(line, this.#lines.get(who))
+      this.#lines.delete(who)
+    })
+  }
+
+  #around(names: readonly string[]): Way[] {
+    const others = [...this.#stage.world.machines.keys()].filter((one) => !names.includes(one))
+    return names.flatMap((one) => others.flatMap((other) => both([one, other])))
+  }
+
+  #line(name: string): Line {
+    return this.#stage.world.internet.line(name)
+  }
+}
+
+function both([a, b]: Way): Way[] {
+  return [
+    [a, b],
+    [b, a],
+  ]
+}

@@ -1,0 +1,210 @@
+/**
+ * Stage: the world of a plan: the laptop, the friends, and who of them is switched off for which reasons.
+ */
+
+import { DiskError } from '../src/base/errors.ts'
+import { GridNotFoundError } from '../src/node/grid-link.ts'
+import { Diary } from './diary.ts'
+import { Friends, type Friend, type FriendOptions } from './grid.ts'
+import type { Machine, MachineOptions } from './machine.ts'
+import { Owner } from './owner.ts'
+import { PEER_KINDS } from './peer-kinds.ts'
+import { AWAKE_MS, type Plan, type PlanPeer } from './plan.ts'
+import { Sometimes, type PathName } from './sometimes.ts'
+import { World } from './world.ts'
+
+const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
+
+export const LAPTOP = 'laptop'
+
+/** Why a machine is off; it is on while there is no reason. */
+export type Reason = 'crash' | 'rhythm' | 'away' | 'gone'
+
+export class Stage {
+  readonly world: World
+  readonly friends: Friends
+  readonly owner: Owner
+  readonly diary: Diary | undefined
+  readonly sometimes = new Sometimes()
+  readonly lines: string[] = []
+  readonly #plan: Plan
+  readonly #onLine: ((line: string) => void) | undefined
+  readonly #startedAt: number
+  readonly #reasons = new Map<string, Set<Reason>>()
+  /** True time until which a disk may fail its calls, by machine. */
+  readonly #troubleUntil = new Map<string, number>()
+  /** Today's events that are still to come. */
+  #timers: { cancel(): void }[] = []
+  /** Whether the laptop holds wrong bytes, so that the client may refuse to go on until it recovers. */
+  isRotten = false
+  /** What the client is doing. */
+  run: string | undefined
+  crashes = 0
+
+  constructor(plan: Plan, onLine: ((line: string) => void) | undefined) {
+    this.#plan = plan
+    this.#onLine = onLine
+    const world = new World(plan.seed)
+    this.world = world
+    this.#startedAt = world.scheduler.now
+    this.sometimes.listen(world.trace)
+    const founders = plan.peers.filter(({ isLate }) => isLate !== true)
+    this.friends = new Friends(
+      world,
+      founders.map(({ name }) => name),
+      (_, name) => optionsOf(founders.find((one) => one.name === name)!),
+    )
+    for (const { name, relay } of founders) {
+      if (relay !== undefined) world.internet.limitRelay(name, relay)
+    }
+    this.owner = new Owner(world, world.addMachine(LAPTOP, laptopOptions(plan)))
+    this.owner.pauseMs = plan.options.pauseMs
+    const { machine, person } = this.owner
+    const chance = world.random.fork('diary')
+    const isDiary = plan.options.files === 'diary'
+    this.diary = isDiary ? new Diary(machine.tree, chance, person.home) : undefined
+    this.friends.isExpected = (friend, error) => this.#isDiskTrouble(friend, error)
+  }
+
+  get plan(): Plan {
+    return this.#plan
+  }
+
+  /** Days since the beginning, by true time; the first is 1. */
+  get day(): number {
+    return Math.floor((this.world.scheduler.now - this.#startedAt) / DAY_MS) + 1
+  }
+
+  friend(name: string): Friend | undefined {
+    return this.friends.all.find((one) => one.name === name)
+  }
+
+  machine(name: string): Machine | undefined {
+    return name === LAPTOP ? this.owner.machine : this.friend(name)?.machine
+  }
+
+  /** Have something happen today, unless the day is called off. */
+  later(ms: number, action: () => void): void {
+    this.#timers.push(this.world.scheduler.after(ms, action))
+  }
+
+  callOff(): void {
+    for (const timer of this.#timers.splice(0)) timer.cancel()
+  }
+
+  switchOff(name: string, why: Reason, how: 'kill' | 'power' = 'kill'): void {
+    const machine = this.machine(name)
+    if (machine === undefined) return
+    this.#reasonsOf(name).add(why)
+    if (machine.isUp) machine.crash(how)
+  }
+
+  /** One reason less to be off; a machine that has none comes up. */
+  switchOn(name: string, why: Reason): void {
+    const reasons = this.#reasonsOf(name)
+    if (!reasons.delete(why) || reasons.size > 0) return
+    const friend = this.friend(name)
+    if (friend !== undefined && !friend.isLost && !friend.machine.isUp) this.friends.start(friend)
+    if (name === LAPTOP && !this.owner.machine.isUp) this.owner.machine.boot()
+  }
+
+  /** Everybody who may come back does. */
+  switchAllOn(): void {
+    this.#reasons.clear()
+    for (const friend of this.friends.left) if (!friend.machine.isUp) this.friends.start(friend)
+    if (!this.owner.machine.isUp) this.owner.machine.boot()
+  }
+
+  async untilLaptopIsUp(): Promise<void> {
+    while (!this.owner.machine.isUp) await this.sleep(MINUTE_MS / 2)
+  }
+
+  /** Peers live this day as their kinds do. */
+  wakeUp(day: number): void {
+    for (const { name, kind } of this.#plan.peers) {
+      const random = this.world.random.fork(`${name} on day ${day}`)
+      PEER_KINDS[kind]?.wakeUp?.({
+        random,
+        awakeMs: AWAKE_MS,
+        switchOff: (ms) => this.later(ms, () => this.switchOff(name, 'rhythm')),
+        switchOn: (ms) => this.later(ms, () => this.switchOn(name, 'rhythm')),
+      })
+    }
+  }
+
+  async join(peer: PlanPeer): Promise<void> {
+    if (this.friend(peer.name) !== undefined) return
+    await this.friends.add(peer.name, optionsOf(peer))
+    if (peer.relay !== undefined) this.world.internet.limitRelay(peer.name, peer.relay)
+    this.say(`${peer.name} joins`)
+  }
+
+  /** The disk of this machine may fail for so long. */
+  expectTrouble(name: string, forMs: number): void {
+    const until = Math.max(this.#troubleUntil.get(name) ?? 0, this.world.scheduler.elapsed + forMs)
+    this.#troubleUntil.set(name, until)
+  }
+
+  isInTrouble(name: string): boolean {
+    return (this.#troubleUntil.get(name) ?? -1) >= this.world.scheduler.elapsed
+  }
+
+  /** Whether the laptop's own trouble is the reason for an error. */
+  isLaptopTrouble(error: unknown): boolean {
+    if (this.isRotten && error instanceof GridNotFoundError) return true
+    return error instanceof DiskError && (this.isRotten || this.isInTrouble(LAPTOP))
+  }
+
+  note(path: PathName): void {
+    this.sometimes.note(path)
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.world.scheduler.sleep(ms)
+  }
+
+  say(what: string): void {
+    const minutes = Math.floor((this.world.scheduler.now - this.#startedAt) / MINUTE_MS)
+    const two = (value: number): string => String(value).padStart(2, '0')
+    const time = `${two(Math.floor(minutes / 60) % 24)}:${two(minutes % 60)}`
+    const line = `day ${this.day} ${time}  ${what}`
+    this.lines.push(line)
+    this.#onLine?.(line)
+  }
+
+  /** A program that cannot read its disk ends, and is started again a little later. */
+  #isDiskTrouble(friend: Friend, error: Error): boolean {
+    if (!(error instanceof DiskError) || !this.isInTrouble(friend.name)) return false
+    this.say(`the program of ${friend.name} ends: ${error.message}`)
+    this.switchOff(friend.name, 'crash')
+    this.later(MINUTE_MS, () => this.switchOn(friend.name, 'crash'))
+    return true
+  }
+
+  #reasonsOf(name: string): Set<Reason> {
+    const known = this.#reasons.get(name) ?? new Set()
+    this.#reasons.set(name, known)
+    return known
+  }
+}
+
+function optionsOf({ line, way, clock, domain }: PlanPeer): FriendOptions {
+  return { ...machineOptions({ line, way, clock }), domain }
+}
+
+function laptopOptions({ laptop }: Plan): MachineOptions {
+  return { ...machineOptions(laptop), fileTimeStep: laptop.fileTimeStepNs }
+}
+
+function machineOptions({
+  line,
+  way,
+  clock,
+}: Pick<PlanPeer, 'line' | 'way' | 'clock'>): MachineOptions {
+  return {
+    line,
+    isReachable: way === 'open',
+    clock: { offset: clock.offsetMs, rate: 1 + clock.ratePpm / 1e6 },
+  }
+}
