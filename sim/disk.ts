@@ -42,11 +42,14 @@ export interface DiskOptions {
   readonly onStep?: (step: DiskStep) => void
 }
 
+/** Bytes that no story uses up. */
+const PLENTY = 1e12
+
 /** A disk's state of health; a machine's disk keeps it over crashes. */
 export class DiskTrouble {
   steps = 0
   /** Bytes of the volume. */
-  capacity = 1e12
+  capacity = PLENTY
   /** Asked before every step. */
   onStep: ((step: DiskStep) => StepFate) | undefined
 }
@@ -164,7 +167,7 @@ export class SimDisk implements Disk {
       append: async (bytes) => {
         requireWritable()
         await step('append')
-        const free = Math.max(0, this.#trouble.capacity - this.#volume.used)
+        const free = this.#free()
         file.append(bytes.subarray(0, free))
         if (bytes.length > free) throw new DiskFullError(`${path}: no space left`)
       },
@@ -197,6 +200,12 @@ export class SimDisk implements Disk {
     this.#options.onStep?.(step)
   }
 
+  /** Bytes; what is used is only counted where there is not plenty. */
+  #free(): number {
+    const { capacity } = this.#trouble
+    return capacity >= PLENTY ? PLENTY : Math.max(0, capacity - this.#volume.used)
+  }
+
   #place(path: string): { folder: VolumeFolder; name: string } {
     checkPath(path)
     const cut = path.lastIndexOf('/')
@@ -206,7 +215,7 @@ export class SimDisk implements Disk {
   }
 
   #requireSpace(path: string): void {
-    if (this.#volume.used >= this.#trouble.capacity) {
+    if (this.#free() === 0) {
       throw new DiskFullError(`${path}: no space left`)
     }
   }

@@ -68,6 +68,13 @@ async function settle(parts: CalmParts): Promise<void> {
   if (isAnyLost) await waitForTheLost(parts)
   await deeds.upkeep.repair({ isPatient: false })
   await owner.assertIdle()
+  const late = stage.plan.peers.filter(({ isLate }) => isLate === true)
+  const hasShares = ({ name }: { readonly name: string }): boolean =>
+    stage
+      .machine(name)
+      ?.volume.files()
+      .some(({ path }) => path.startsWith('shares/')) === true
+  if (late.some(hasShares)) stage.note('somebody who joined got shares')
 }
 
 /** Weeks of silence, in which everybody else is seen every other day. */

@@ -77,7 +77,7 @@ export class Deeds {
       case 'repair':
         return this.#repair(deed)
       case 'check':
-        return this.#notePeers(await this.upkeep.check(deed.isThorough))
+        return this.#check(deed.isThorough)
       case 'audit':
         return this.upkeep.audit(deed.count)
       case 'vacation':
@@ -149,7 +149,10 @@ export class Deeds {
       isBusy: isBusy && diary === undefined,
       folder: folder === undefined || diary !== undefined ? undefined : owner.person.someFolder(),
     })
-    const { sequence, published, rebuilt = 0, repaired = 0 } = summary ?? {}
+    const { sequence, published, rebuilt = 0, repaired = 0, settling = 0 } = summary ?? {}
+    if (settling > 0 && friends.up.some(({ name }) => stage.isInTrouble(name))) {
+      stage.note('shares waited for room or better times at a friend')
+    }
     if (published === false) stage.note('a run waited for its peers before it could publish')
     if (published === true && friends.up.length < friends.all.length) {
       stage.note('a run published while a friend was down')
@@ -165,11 +168,12 @@ export class Deeds {
     const { remembered } = stage.owner
     const sequence = remembered[Math.floor(pick * remembered.length)]
     if (sequence === undefined) return
-    const { restores } = this.upkeep.counts
+    const { restores, troubled } = this.upkeep.counts
     const before = stage.sometimes.count('a peer gave no bytes, or wrong ones')
     await this.upkeep.checkSome(sequence)
     const hasReplaced = stage.sometimes.count('a peer gave no bytes, or wrong ones') > before
     const isDone = this.upkeep.counts.restores > restores
+    if (this.upkeep.counts.troubled > troubled) stage.note('a restore failed, and said why')
     if (isDone && hasReplaced) stage.note('a failed read was replaced by another peer')
   }
 
@@ -185,6 +189,12 @@ export class Deeds {
     const { remembered } = this.#parts.stage.owner
     const sequence = remembered[Math.floor(pick * remembered.length)]
     if (sequence !== undefined) await this.upkeep.pin(sequence, isPinned)
+  }
+
+  async #check(isThorough: boolean): Promise<void> {
+    this.#notePeers(await this.upkeep.check(isThorough))
+    const older = await this.upkeep.olderHeads()
+    if (older > 0) this.#parts.stage.note('a friend with an older head was seen')
   }
 
   async #repair({ isPatient, budget }: EventOf<'repair'>): Promise<void> {

@@ -30,7 +30,8 @@ export function drawPlan(seed: number, overrides: Overrides = {}): Plan {
   const random = new SimRandom(seed).fork('plan')
   const budget = random.fork('budget').chance(BEYOND) ? 'beyond' : 'within'
   const drawn = random.fork('size')
-  const [count, days] = [drawn.between(PEERS_MIN, PEERS_MAX), drawn.between(4, 50)]
+  const count = drawn.between(PEERS_MIN, PEERS_MAX)
+  const days = drawn.between(4, drawn.pick([12, 25, 50]))
   const habits = drawRates(random.fork('habits'), HABITS)
   const faults = drawRates(random.fork('faults'), FAULTS)
   const options: Plan['options'] = {
@@ -102,7 +103,11 @@ function drawPeers(random: SimRandom, count: number, joinRate: number): PlanPeer
       domain: isShared && index === 1 ? `home of ${NAMES[0]}` : `home of ${name}`,
       ...(hasRelays
         ? {
-            relay: { places: own.between(1, 8), bytes: 6_000_000, ms: own.between(5, 60) * 60_000 },
+            relay: {
+              places: own.between(1, 8),
+              bytes: 6_000_000,
+              ms: own.between(20, 200) * 60_000,
+            },
           }
         : {}),
     }

@@ -17,7 +17,7 @@ export const PLAN_VERSION = 1
 const MINUTE_MS = 60_000
 
 /** What of a day computers are awake, ms; nights are skipped. */
-export const AWAKE_MS = 40 * MINUTE_MS
+export const AWAKE_MS = 20 * MINUTE_MS
 
 const count = z.int().min(0)
 const name = z.string().regex(/^[a-z][a-z0-9-]*$/)

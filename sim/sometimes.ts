@@ -89,11 +89,14 @@ export const PATHS = {
       event.endsWith(' peer gave no bytes') || event.endsWith(' peer gave wrong bytes'),
   },
   'a failed read was replaced by another peer': { isAllowed: having('restore'), plans: 40 },
-  'a restore failed for want of peers, and said so': { isAllowed: always, plans: 60 },
+  'a restore failed, and said why': { isAllowed: having('restore'), plans: 40 },
   'an fsync failed': { isAllowed: having('syncError') },
   'a read failed': { isAllowed: having('readError') },
   'a disk was full': { isAllowed: having('full') },
-  'a full friend refused a share': { isAllowed: having('full'), plans: 40 },
+  'shares waited for room or better times at a friend': {
+    isAllowed: having('full', 'syncError'),
+    plans: 40,
+  },
   'a clock was set by more than a month': { isAllowed: having('clock') },
   'a partition healed in the middle of a run': {
     isAllowed: having('split', 'oneWay', 'partial', 'stall', 'swizzle'),
@@ -119,7 +122,7 @@ export const PATHS = {
     ...log('local state behind the grid', isMore('known')),
   },
   'a client recovered with the words': { isAllowed: having('recover') },
-  'a peer with an older head was seen': { isAllowed: always },
+  'a friend with an older head was seen': { isAllowed: having('check') },
 } satisfies Readonly<Record<string, Path>>
 
 export type PathName = keyof typeof PATHS

@@ -54,6 +54,8 @@ export class Upkeep {
     forgotten: 0,
     released: 0,
     repaired: 0,
+    /** Runs that ended with trouble that passes. */
+    troubled: 0,
   }
   /** Whether the client's state is an old one that no run has brought up to date yet. */
   isBehind = false
@@ -208,6 +210,15 @@ export class Upkeep {
     return summary
   }
 
+  /** @returns friends who show an older head than the newest, or none */
+  async olderHeads(): Promise<number> {
+    const summary = await this.#run('heads', () =>
+      this.#parts.owner.ask((client, signal) => client.heads(signal)),
+    )
+    const older = ['behind', 'none', 'rolled-back']
+    return summary?.peers.filter(({ verdict }) => older.includes(verdict)).length ?? 0
+  }
+
   async audit(count: number): Promise<void> {
     const summary = await this.#run('audit', () =>
       this.#parts.owner.ask((client, signal) => client.audit({ count }, signal)),
@@ -273,6 +284,7 @@ export class Upkeep {
       error instanceof RecoveryError
     const isExpected = this.#parts.isExpected?.(error) === true
     if (!(isExpected || (isExcused && !this.isCalm))) throw error
+    this.counts.troubled++
     this.#parts.say(`${what}: ${(error as Error).message}`)
   }
 }
