@@ -87,7 +87,7 @@ function drawPeers(random: SimRandom, count: number, joinRate: number): PlanPeer
   const hasRelays = draw.chance(0.5)
   const isShared = count >= 7 && draw.chance(0.4)
   const kinds = Object.fromEntries(
-    Object.entries(PEER_KINDS).map(([kind, { weight }]) => [kind, draw.chance(0.7) ? weight : 0]),
+    Object.entries(PEER_KINDS).map(([kind, { weight }]) => [kind, draw.chance(0.5) ? weight : 0]),
   )
   const peers = NAMES.slice(0, count).map((name, index): PlanPeer => {
     const own = random.fork(`peer ${name}`)

@@ -5,15 +5,12 @@
  * themselves, and so knows what every head needs, and whether that is still there.
  */
 
-import { z } from 'zod'
-import { bytesField, decodeCbor } from '../protocol/cbor.ts'
-import { openHead, openLedger, openRoot, type OpenedHead } from '../protocol/head.ts'
+import { openLedger, openRoot, type OpenedHead } from '../protocol/head.ts'
 import { vaultIdFromBytes, type VaultId } from '../protocol/ids.ts'
 import { deriveReadKeys, deriveVaultKeys, type ReadKeys } from '../protocol/keys.ts'
 import { decodeLedgerSegment, type LedgerPointer, type PackEntry } from '../protocol/ledger.ts'
 import { decodeManifest, type PackId } from '../protocol/manifest.ts'
 import { decodeRoot } from '../protocol/root.ts'
-import { decodeShareHeader, shareLayout } from '../protocol/share.ts'
 import { wordsToRoot } from '../protocol/words.ts'
 import { decodePack } from '../src/codec/encode-pack.ts'
 import { open } from '../src/codec/seal.ts'
@@ -24,14 +21,13 @@ import { keyOfName, SHARES_FOLDER } from '../src/store/share-files.ts'
 import { StoryError } from './errors.ts'
 import type { Friends } from './grid.ts'
 import { VolumeFile, type VolumeFolder } from './volume.ts'
+import { readHead, readShare, type SoundShare } from './witness-files.ts'
 import type { World } from './world.ts'
 
 const DAY_MS = 24 * 3600_000
 
 /** Heads this young must read in full, true time. */
 export const HEAD_NEEDED_MS = 30 * DAY_MS
-
-const headFileSchema = z.strictObject({ head: bytesField(1, 65_536), receipt: bytesField(1, 4096) })
 
 /** A head that some friend has or had. */
 export interface SeenHead {
@@ -54,9 +50,9 @@ export interface Room {
   readonly unlisted: number
 }
 
-/** What all the friends' disks hold of one pack. */
+/** What all the friends' disks hold of one pack: by share number, under that name at least. */
 interface HeldPack {
-  readonly shares: Map<number, VolumeFile>
+  readonly shares: Map<number, VolumeFile[]>
   bytes: number
 }
 
@@ -69,6 +65,8 @@ export class Witness {
   readonly #segments = new Map<PackId, ReturnType<typeof decodeLedgerSegment>>()
   /** Whole packs that hold metadata; they never change. */
   readonly #packs = new Map<PackId, Uint8Array>()
+  /** Packs of which enough shares were found to be what they should be. */
+  readonly #seen = new Set<PackId>()
   #held = new Map<PackId, HeldPack>()
   #lookedAt: number
 
@@ -112,7 +110,9 @@ export class Witness {
     const since = this.#lookedAt
     this.#lookedAt = this.#world.scheduler.now
     for (const [name, file] of this.#headFiles()) {
-      if (!this.#heads.has(name)) this.#heads.set(name, await this.#open(file, since))
+      if (this.#heads.has(name)) continue
+      const head = readHead(file)
+      if (head !== undefined) this.#heads.set(name, await this.#open(head, since))
     }
     const checked = new Set<readonly PackEntry[]>()
     for (const one of this.younger(HEAD_NEEDED_MS)) {
@@ -139,7 +139,7 @@ export class Witness {
         const entry = table.get(pack)
         if (entry === undefined) throw new StoryError(`${told}: its ledger lacks pack ${pack}`)
         needed.add(entry.id)
-        if (this.#sharesOf(entry.id) < entry.needed) {
+        if (this.#sound(entry.id, entry.needed).length < entry.needed) {
           throw new StoryError(`${told} needs pack ${pack}, and it is gone (${entry.id})`)
         }
       })
@@ -174,15 +174,20 @@ export class Witness {
 
   /** A pack of the table is gone: that is well only where the head's tree does without it. */
   async #assertHeld(pack: PackEntry, seen: SeenHead): Promise<void> {
-    if (this.#sharesOf(pack.id) >= pack.needed) return
+    if (this.#isHeld(pack)) return
     const table = tableOf(seen.segments)
     if (table.get(pack.number)?.id !== pack.id) return
     const needed = await this.walk(seen)
     if (needed.has(pack.id)) throw new StoryError(`pack ${pack.number} is gone`)
   }
 
-  #sharesOf(id: PackId): number {
-    return this.#held.get(id)?.shares.size ?? 0
+  /** Shares are read when their pack is new; later it is enough that they are there. */
+  #isHeld({ id, needed }: PackEntry): boolean {
+    if ((this.#held.get(id)?.shares.size ?? 0) < needed) return false
+    if (this.#seen.has(id)) return true
+    if (this.#sound(id, needed).length < needed) return false
+    this.#seen.add(id)
+    return true
   }
 
   #shown(): SeenHead[] {
@@ -215,16 +220,13 @@ export class Witness {
       const key = keyOfName(this.#vault, name)
       if (key === undefined || !(file instanceof VolumeFile)) continue
       const pack = held.get(key.pack) ?? { shares: new Map(), bytes: 0 }
-      pack.shares.set(key.shareNumber, file)
+      pack.shares.set(key.shareNumber, [...(pack.shares.get(key.shareNumber) ?? []), file])
       pack.bytes += file.size
       held.set(key.pack, pack)
     }
   }
 
-  async #open(file: VolumeFile, since: number): Promise<SeenHead> {
-    const limits = { format: 'kept head', sizeMax: 128 * 1024 }
-    const { head: bytes } = decodeCbor(file.read(0, file.size), headFileSchema, limits)
-    const head = openHead(bytes)
+  async #open(head: OpenedHead, since: number): Promise<SeenHead> {
     const newest = this.#segment(openLedger(head, this.#keys.ledgerKey))
     const older = newest.previous.map((pointer) => this.#segment(pointer))
     const segments = [newest, ...older].map(({ packs }) => packs)
@@ -261,19 +263,23 @@ export class Witness {
   #pack(id: PackId): Uint8Array {
     const known = this.#packs.get(id)
     if (known !== undefined) return known
-    const files = [...(this.#held.get(id)?.shares ?? [])]
-    const shares = files.map(([index, file]) => {
-      const bytes = file.read(0, file.size)
-      const { header } = decodeShareHeader(bytes)
-      const { offset, size } = shareLayout(header).piece
-      return { index, manifest: header.manifest, bytes: bytes.slice(offset, offset + size) }
-    })
-    const [first] = shares
+    const [first] = this.#sound(id, 1)
     if (first === undefined) throw new StoryError(`no friend has a share of pack ${id}`)
     const manifest = decodeManifest(first.manifest)
-    const pack = decodePack(manifest, shares.slice(0, manifest.needed))
+    const pack = decodePack(manifest, this.#sound(id, manifest.needed))
     this.#packs.set(id, pack)
     return pack
+  }
+
+  /** @returns shares with numbers of their own that are what they should be; no more than so many */
+  #sound(id: PackId, countMax: number): SoundShare[] {
+    const shares: SoundShare[] = []
+    for (const [index, files] of this.#held.get(id)?.shares ?? []) {
+      if (shares.length === countMax) break
+      const [share] = files.flatMap((file) => readShare(id, index, file) ?? [])
+      if (share !== undefined) shares.push(share)
+    }
+    return shares
   }
 }
 
