@@ -44,8 +44,14 @@ export const FAULTS: Readonly<Record<Fault['type'], Row>> = {
     rate: { on: 0.6, from: 0.05, to: 0.6 },
     draw: (chance) => {
       const { day, ms, who, downMs, databases } = drawCrash(chance)
-      const after = chance.random.below(who === LAPTOP ? 200 : 60)
-      return { day, ms, type: 'cut', who, after, downMs, databases }
+      const { random } = chance
+      const times = { downMs, databases }
+      if (random.chance(0.5)) {
+        const after = random.below(who === LAPTOP ? 12 : 5)
+        return { day, ms, type: 'cut', who, after, isAtSync: true, ...times }
+      }
+      const after = random.below(who === LAPTOP ? 200 : 60)
+      return { day, ms, type: 'cut', who, after, ...times }
     },
   },
   lid: {
@@ -73,7 +79,7 @@ export const FAULTS: Readonly<Record<Fault['type'], Row>> = {
   readError: {
     rate: { on: 0.3, from: 0.02, to: 0.2 },
     draw: ({ when, anybody, forMs, random }) => {
-      const after = random.below(20)
+      const after = random.below(6)
       return { ...when, type: 'readError', who: anybody, after, forMs }
     },
   },
@@ -160,8 +166,11 @@ export function faultEvents(parts: FaultParts, random: SimRandom): Fault[] {
     const rate = parts.plan.options.faults[name] ?? 0
     for (let day = 1; day <= parts.plan.days; day++) {
       const own = random.fork(`${name} ${day}`)
-      const event = own.chance(rate) ? draw(drawChance(parts, day, own)) : undefined
-      if (event !== undefined) events.push(event)
+      const count = Math.floor(rate) + (own.chance(rate % 1) ? 1 : 0)
+      for (let index = 0; index < count; index++) {
+        const event = draw(drawChance(parts, day, own))
+        if (event !== undefined) events.push(event)
+      }
     }
   }
   return events

@@ -36,10 +36,13 @@ export interface CalmParts {
 
 /** @throws {StoryError} what does not become well */
 export async function tellCalm(parts: CalmParts): Promise<void> {
-  const { stage, faults, deeds } = parts
+  const { stage, faults, deeds, witness } = parts
   const { upkeep } = deeds
   stage.say('calm')
   await faults.calmDown()
+  witness.assertSound(
+    (name) => !stage.plan.events.some((event) => event.type === 'rot' && event.who === name),
+  )
   if (stage.plan.budget === 'beyond') return await tellRuins(parts)
   if (stage.isRotten) await deeds.recover({ door: 'invite', cuts: [] })
   upkeep.isCalm = true

@@ -56,13 +56,14 @@ export class DiskFaults {
   }
 
   #cut(event: EventOf<'cut'>): void {
-    const { who, after, databases } = event
+    const { who, after, isAtSync, databases } = event
     const machine = this.#stage.machine(who)
     if (machine === undefined) return
     if (databases === 'losesCommits') machine.databases.picture()
-    const at = machine.diskTrouble.steps + after
-    this.#watch(machine, ({ index, operation, path }) => {
-      if (index < at) return 'pass'
+    let left = after
+    this.#watch(machine, ({ operation, path }) => {
+      const isCounted = isAtSync !== true || operation === 'sync'
+      if (!isCounted || left-- > 0) return 'pass'
       this.#stage.say(`${who} loses power at ${operation} ${path}`)
       this.#onCut(event)
       return 'cut'
@@ -83,7 +84,9 @@ export class DiskFaults {
   #rot({ who, seed }: EventOf<'rot'>): void {
     const volume = this.#stage.machine(who)?.volume
     const files = volume?.files().filter(({ file }) => file.size > 0) ?? []
-    if (files.length === 0) return
+    // Before anything is published the words lead nowhere: there is nothing to come back to yet.
+    const isEarly = who === LAPTOP && this.#stage.owner.remembered.length === 0
+    if (files.length === 0 || isEarly) return
     const random = new SimRandom(seed)
     const { path, file } = random.pick(files)
     this.#stage.say(`a bit of ${path} at ${who} turns over`)

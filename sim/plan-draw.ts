@@ -33,7 +33,7 @@ export function drawPlan(seed: number, overrides: Overrides = {}): Plan {
   const count = drawn.between(PEERS_MIN, PEERS_MAX)
   const days = drawn.between(4, drawn.pick([12, 25, 50]))
   const habits = drawRates(random.fork('habits'), HABITS)
-  const faults = drawRates(random.fork('faults'), FAULTS)
+  const faults = drawRates(random.fork('faults'), FAULTS, random.fork('storm').pick([1, 2, 4]))
   const options: Plan['options'] = {
     files: random.fork('files').chance(0.5) ? 'diary' : 'person',
     pauseMs: random.fork('pause').between(50, 2000),
@@ -61,13 +61,14 @@ export function drawPlan(seed: number, overrides: Overrides = {}): Plan {
 function drawRates(
   random: SimRandom,
   table: Readonly<Record<string, { readonly rate: Rate }>>,
+  times = 1,
 ): Record<string, number> {
   const rates: Record<string, number> = {}
   for (const [name, { rate }] of Object.entries(table)) {
     const { on, from, to } = rate
     const own = random.fork(name)
     if (!own.chance(on)) continue
-    rates[name] = Number((from + (to - from) * own.unit()).toFixed(3))
+    rates[name] = Number((times * (from + (to - from) * own.unit())).toFixed(3))
   }
   return rates
 }

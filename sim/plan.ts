@@ -124,6 +124,8 @@ const EVENTS = [
     who,
     /** Disk steps from now on, until the power goes. */
     after: count,
+    /** Only fsyncs count as steps, so that what is cut off is just about to be kept. */
+    isAtSync: z.literal(true).optional(),
     downMs: count,
     databases,
   }),

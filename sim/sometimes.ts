@@ -48,13 +48,17 @@ export const PATHS = {
   'a share that had come back was counted again': { isAllowed: having('check', 'repair') },
   'a chain was rebuilt': { isAllowed: ({ options }) => options.files === 'diary' },
   'a forget dropped snapshots': { isAllowed: having('forget') },
-  'a release was told': { isAllowed: having('gc'), ...log('shares released', isMore('shares')) },
+  'a release was told': {
+    isAllowed: having('gc'),
+    ...log('shares released', isMore('shares')),
+    plans: 60,
+  },
   'a release was carried out': {
     isAllowed: (plan) => plan.days > 35 && having('gc')(plan),
     ...log('released shares removed'),
     plans: 60,
   },
-  'a release was taken back': { isAllowed: having('gc'), ...log('releases cancelled'), plans: 40 },
+  'a release was taken back': { isAllowed: having('gc'), ...log('releases cancelled'), plans: 150 },
   'shares that nobody adopted expired': {
     isAllowed: ({ days }) => days > 35,
     ...log('provisional shares expired'),
@@ -62,6 +66,7 @@ export const PATHS = {
   },
   'a torn write was there after a power cut': {
     isAllowed: having('crash', 'cut'),
+    plans: 60,
     isHeard: ({ event, fields }: TraceEvent) =>
       event === 'machine.crash' && Number(fields['torn']) > 0,
   },
@@ -85,10 +90,11 @@ export const PATHS = {
   },
   'a peer gave no bytes, or wrong ones': {
     isAllowed: always,
+    plans: 150,
     isHeard: ({ event }: TraceEvent) =>
       event.endsWith(' peer gave no bytes') || event.endsWith(' peer gave wrong bytes'),
   },
-  'a failed read was replaced by another peer': { isAllowed: having('restore'), plans: 40 },
+  'a failed read was replaced by another peer': { isAllowed: having('restore'), plans: 150 },
   'a restore failed, and said why': { isAllowed: having('restore'), plans: 40 },
   'an fsync failed': { isAllowed: having('syncError') },
   'a read failed': { isAllowed: having('readError') },

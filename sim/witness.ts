@@ -125,6 +125,24 @@ export class Witness {
   }
 
   /**
+   * What a friend keeps under a share's name is that share: it was synced before it got the name.
+   *
+   * @param isHonest - whether nothing has spoilt this friend's disk
+   * @throws {StoryError}
+   */
+  assertSound(isHonest: (name: string) => boolean): void {
+    for (const { name, machine } of this.#friends.left) {
+      if (!isHonest(name)) continue
+      for (const { path, file } of machine.volume.files()) {
+        const key = keyOfName(this.#vault, path.slice(path.lastIndexOf('/') + 1))
+        if (key === undefined || !path.startsWith(`${SHARES_FOLDER}/${this.#vault}/`)) continue
+        if (readShare(key.pack, key.shareNumber, file) !== undefined) continue
+        throw new StoryError(`${name} keeps a share that is not what it should be: ${path}`)
+      }
+    }
+  }
+
+  /**
    * Walk all that a head leads to.
    *
    * @returns the packs it needs
