@@ -87,7 +87,8 @@ twice. After 20 seeds and more a batch also fails if it never walked a rare path
   npm run sim -- --seed 7                      one plan, told line by line
   npm run sim -- --seed 1 --seeds 200          a batch
   npm run sim -- --minutes 60                  fresh seeds for an hour
-  npm run sim -- --seed 7 --print > plan.json  the plan itself
+  npm run -s sim -- --seed 7 --print > plan.json
+                                               the plan itself
   npm run sim -- --plan plan.json              play it, as it is or as you changed it`,
   )
   .parse()
