@@ -7,7 +7,6 @@ import { Machine, type MachineOptions } from './machine.ts'
 import { PoisonError } from './errors.ts'
 import { installPoison } from './poison.ts'
 import { SimRandom } from './random.ts'
-import { rememberSignatures } from './remembered.ts'
 import { type RunLimits, SimScheduler } from './scheduler.ts'
 import { Trace } from './trace.ts'
 
@@ -41,11 +40,9 @@ export class World {
    */
   async run<T>(story: () => Promise<T>, limits: RunLimits = {}): Promise<T> {
     const guard = installPoison()
-    const forget = rememberSignatures()
     try {
       return await this.scheduler.run(story, limits)
     } finally {
-      forget()
       guard.uninstall()
       if (guard.found.size > 0) {
         // oxlint-disable-next-line no-unsafe-finally -- a poisoned run has no other result
