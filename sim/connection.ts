@@ -199,6 +199,7 @@ export class Connection {
       life: side.life,
       random: this.#random,
       onClosed: (end) => this.#streams.delete(end),
+      onWrite: (bytes) => this.#internet.said(side.host, this.other(side).host, bytes),
     }
   }
 

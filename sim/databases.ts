@@ -107,6 +107,16 @@ export class SimDatabases {
     return new Map([...this.#stored].map(([name, { bytes }]) => [name, bytes]))
   }
 
+  /** Contents by name as they are now, those that are open included, save in the middle of a transaction. */
+  look(): ReadonlyMap<string, Uint8Array | undefined> {
+    return new Map(
+      [...this.#stored].map(([name, { open, bytes }]) => {
+        const isReadable = open?.isOpen === true && !open.isTransaction
+        return [name, isReadable ? open.serialize() : bytes]
+      }),
+    )
+  }
+
   become(contents: ReadonlyMap<string, Uint8Array | undefined>): void {
     this.wipe()
     for (const [name, bytes] of contents) {

@@ -7,6 +7,7 @@
 
 import { type FileNode, type FileTree, toBytes } from './file-tree.ts'
 import type { SimRandom } from './random.ts'
+import type { Canaries } from './secrecy.ts'
 
 const PAGE_SIZE = 4096
 const DATABASE_PAGES = 28
@@ -38,15 +39,22 @@ export class Diary {
   readonly #tree: FileTree
   #random: SimRandom
   readonly #home: string
+  readonly #nameWords: readonly string[]
+  readonly #textWords: readonly string[]
   /** Contents of pictures that were removed. */
   readonly #drawer = new Map<string, Uint8Array>()
   #count = 0
 
-  /** @param home - is there already */
-  constructor(tree: FileTree, random: SimRandom, home: string) {
+  /**
+   * @param home - is there already
+   * @param canaries - more words that stand in names and texts
+   */
+  constructor(tree: FileTree, random: SimRandom, home: string, canaries?: Canaries) {
     this.#tree = tree
     this.#random = random
     this.#home = home
+    this.#nameWords = canaries === undefined ? WORDS : [...WORDS, canaries.name]
+    this.#textWords = canaries === undefined ? WORDS : [...WORDS, canaries.content]
     this.#write('accounts.db', random.bytes(DATABASE_PAGES * PAGE_SIZE))
     this.#write('events.log', this.#text(3000))
     this.#write('novel.txt', this.#text(20_000))
@@ -205,7 +213,7 @@ export class Diary {
 
   #newName(suffix: string): string {
     this.#count += 1
-    return `${this.#random.pick(WORDS)} ${this.#count}${suffix}`
+    return `${this.#random.pick(this.#nameWords)} ${this.#count}${suffix}`
   }
 
   #node(name: string): FileNode {
@@ -218,7 +226,8 @@ export class Diary {
 
   #text(size: number): Uint8Array {
     let text = ''
-    while (text.length < size) text += `${this.#random.pick(WORDS)}${this.#random.below(99)} `
+    while (text.length < size)
+      text += `${this.#random.pick(this.#textWords)}${this.#random.below(99)} `
     return toBytes(text.slice(0, size))
   }
 }

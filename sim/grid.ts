@@ -19,7 +19,7 @@ import type { SimRandom } from './random.ts'
 import type { World } from './world.ts'
 
 /** Bytes each friend lends. */
-const CAPACITY = 2 ** 30
+export const CAPACITY = 2 ** 30
 
 const YEAR_MS = 365 * 24 * 3600_000
 

@@ -69,6 +69,9 @@ export interface RelayLimits {
 
 const NO_LIMITS: RelayLimits = { places: Infinity, bytes: Infinity, ms: Infinity }
 
+/** Told of what one host says to another, as it hands it over; the bytes are only lent. */
+export type Overhearer = (from: string, to: string, bytes: Uint8Array) => void
+
 export class Internet {
   readonly scheduler: SimScheduler
   readonly #random: SimRandom
@@ -76,6 +79,7 @@ export class Internet {
   readonly #hosts = new Map<string, Host>()
   readonly #stations = new Map<string, Station>()
   readonly #connections = new Set<Connection>()
+  readonly #listeners: Overhearer[] = []
 
   constructor(scheduler: SimScheduler, random: SimRandom, trace: Trace) {
     this.scheduler = scheduler
@@ -243,6 +247,15 @@ export class Internet {
   /** @returns a random stream of this connection's own chance */
   draw(label: string): SimRandom {
     return this.#random.fork(`${label} ${this.#random.u32()}`)
+  }
+
+  /** Hear all that is said from now on. */
+  overhear(listener: Overhearer): void {
+    this.#listeners.push(listener)
+  }
+
+  said(from: string, to: string, bytes: Uint8Array): void {
+    for (const listener of this.#listeners) listener(from, to, bytes)
   }
 
   note(host: string, event: string, fields: LogFields): void {

@@ -23,8 +23,9 @@ import { StoryError } from './errors.ts'
 import { toBytes, toText } from './file-tree.ts'
 import type { Machine, MachinePorts } from './machine.ts'
 import { type Attempt, Memories } from './memories.ts'
-import { type Picture, type Seen, compareWith, takePicture } from './oracle.ts'
+import { type Memory, type Picture, type Seen, compareWith, takePicture } from './oracle.ts'
 import { Person } from './person.ts'
+import type { Canaries } from './secrecy.ts'
 import type { SeenHead } from './witness.ts'
 import type { World } from './world.ts'
 
@@ -38,18 +39,22 @@ export class Owner {
   machine: Machine
   readonly person: Person
   readonly #world: World
+  /** Words that stand in all that only the owner may read, if some were given. */
+  readonly #canaries: Canaries | undefined
   readonly #memories = new Memories()
   /** Between two edits of a person at work, on average. */
   pauseMs = 300
   #words: readonly string[] = []
   #restores = 0
 
-  constructor(world: World, machine: Machine) {
+  constructor(world: World, machine: Machine, canaries?: Canaries) {
     this.#world = world
+    this.#canaries = canaries
     this.machine = machine
     machine.tree.make(toBytes('/home'), 'folder', 0o755)
     machine.tree.make(toBytes('/restore'), 'folder', 0o755)
-    this.person = new Person(machine.tree, world.random.fork('person'), HOME)
+    this.person = new Person(machine.tree, world.random.fork('person'), HOME, canaries)
+    if (canaries !== undefined) this.#plant(canaries)
   }
 
   /** Sequences of every snapshot that must be there, oldest first. */
@@ -121,8 +126,8 @@ export class Owner {
         client.backup(
           {
             paths: [toBytes(folder)],
-            host: HOST,
-            ...(isTagged ? { tags: [attempt.tag] } : {}),
+            host: this.#canaries === undefined ? HOST : `${HOST} ${this.#canaries.name}`,
+            ...(isTagged ? { tags: this.#tagsOf(attempt) } : {}),
             ...more,
           },
           signal,
@@ -176,6 +181,11 @@ export class Owner {
   shownAt(sequence: number, path: string): Seen | undefined {
     const { root, pictures } = this.#memories.get(sequence)
     return pictures[0]?.get(path.slice(root.length))
+  }
+
+  /** What is known of a run that was published. */
+  memoryOf(sequence: number): Memory {
+    return this.#memories.get(sequence)
   }
 
   /** Whatever else a client can be asked. */
@@ -255,6 +265,20 @@ export class Owner {
       if (!(error instanceof VaultExistsError)) throw error
     }
     if (head !== undefined) this.#memories.returnTo(head.snapshots)
+  }
+
+  #tagsOf({ tag }: Attempt): string[] {
+    return this.#canaries === undefined ? [tag] : [tag, `tag ${this.#canaries.name}`]
+  }
+
+  /** A file that does not compress, so that it shows the word wherever it lies unsealed. */
+  #plant({ name, content }: Canaries): void {
+    const { tree } = this.machine
+    const random = this.#world.random.fork('canaries')
+    const node = tree.make(toBytes(`${HOME}/${name}.bin`), 'file', 0o644)
+    const word = Buffer.from(content)
+    const parts = Array.from({ length: 12 }, () => Buffer.concat([random.bytes(900), word]))
+    tree.write(node, 0, Buffer.concat(parts))
   }
 
   #begin(root: string): Attempt {

@@ -9,6 +9,7 @@
 import type { FileTime } from '../src/ports/files.ts'
 import { type FileNode, type FileTree, toBytes, toText } from './file-tree.ts'
 import type { SimRandom } from './random.ts'
+import type { Canaries } from './secrecy.ts'
 
 /** Bytes below the home, above which nothing new is begun. */
 const SIZE_MAX = 4_000_000
@@ -76,13 +77,20 @@ export class Person {
   readonly #tree: FileTree
   #random: SimRandom
   readonly #home: string
+  readonly #nameWords: readonly string[]
+  readonly #textWords: readonly string[]
   #count = 0
 
-  /** @param home - made here; its parent must exist */
-  constructor(tree: FileTree, random: SimRandom, home: string) {
+  /**
+   * @param home - made here; its parent must exist
+   * @param canaries - more words that stand in names and texts
+   */
+  constructor(tree: FileTree, random: SimRandom, home: string, canaries?: Canaries) {
     this.#tree = tree
     this.#random = random
     this.#home = home
+    this.#nameWords = canaries === undefined ? WORDS : [...WORDS, canaries.name]
+    this.#textWords = canaries === undefined ? WORDS : [...WORDS, canaries.content]
     tree.make(toBytes(home), 'folder', 0o755)
   }
 
@@ -315,7 +323,7 @@ export class Person {
     for (;;) {
       const name = this.#random.chance(0.05)
         ? this.#random.pick(ODD_NAMES)
-        : this.#random.pick(WORDS) +
+        : this.#random.pick(this.#nameWords) +
           (this.#random.chance(0.4) ? ` ${++this.#count}` : '') +
           this.#random.pick(SUFFIXES)
       const path = `${folder}/${name}`
@@ -326,7 +334,8 @@ export class Person {
 
   #text(size: number): Uint8Array {
     let text = ''
-    while (text.length < size) text += `${this.#random.pick(WORDS)}${this.#random.below(9)} `
+    while (text.length < size)
+      text += `${this.#random.pick(this.#textWords)}${this.#random.below(9)} `
     return toBytes(text.slice(0, size))
   }
 

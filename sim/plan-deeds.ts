@@ -44,6 +44,7 @@ export class Deeds {
       owner,
       witness: () => witness,
       isExpected,
+      cost: stage.checks.cost,
       say: (line) => stage.say(line),
       boot: () => stage.untilLaptopIsUp(),
       mishaps: {
@@ -98,6 +99,7 @@ export class Deeds {
     if (owner.remembered.length === 0) return
     stage.say('the laptop loses its state, and recovers with the words')
     await faults.calmDown()
+    stage.checks.cost.lose()
     owner.wipe()
     stage.isRotten = false
     this.upkeep.isBehind = false
@@ -219,6 +221,7 @@ export class Deeds {
     if (how === 'return' && this.#image !== undefined) {
       stage.say('the laptop returns to an old copy of its state')
       machine.returnTo(this.#image)
+      stage.checks.cost.lose()
       this.upkeep.isBehind = true
     } else this.#image = machine.saveState()
     machine.boot()

@@ -83,6 +83,7 @@ class Story {
     friends.startAll()
     await stage.sleep(MINUTE_MS)
     await owner.init()
+    stage.checks.secrecy.guard(owner.words)
     await owner.join(friends.invite)
     stage.say('a vault is made, and joins the grid')
     const witness = new Witness(world, friends, owner.words)
@@ -96,8 +97,10 @@ class Story {
       const [young] = day % WALK_EVERY_DAYS === 0 ? witness.younger(HEAD_NEEDED_MS) : []
       if (young !== undefined) await witness.walk(young)
       friends.assertHealthy()
+      stage.checks.look(friends.left)
     }
     await tellCalm({ ...parts, deeds })
+    stage.checks.lookAtAll(friends.left)
   }
 
   /** The morning, the faults when their time has come, and what the person does, one after another. */

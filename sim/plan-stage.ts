@@ -5,11 +5,13 @@
 import { DiskError } from '../src/base/errors.ts'
 import { GridNotFoundError } from '../src/node/grid-link.ts'
 import { Diary } from './diary.ts'
-import { Friends, type Friend, type FriendOptions } from './grid.ts'
+import { CAPACITY, Friends, type Friend, type FriendOptions } from './grid.ts'
 import type { Machine, MachineOptions } from './machine.ts'
 import { Owner } from './owner.ts'
 import { PEER_KINDS } from './peer-kinds.ts'
+import { Checks } from './plan-checks.ts'
 import { AWAKE_MS, type Plan, type PlanPeer } from './plan.ts'
+import { drawCanaries } from './secrecy.ts'
 import { Sometimes, type PathName } from './sometimes.ts'
 import { World } from './world.ts'
 
@@ -26,6 +28,7 @@ export class Stage {
   readonly friends: Friends
   readonly owner: Owner
   readonly diary: Diary | undefined
+  readonly checks: Checks
   readonly sometimes = new Sometimes()
   readonly lines: string[] = []
   readonly #plan: Plan
@@ -58,12 +61,22 @@ export class Stage {
     for (const { name, relay } of founders) {
       if (relay !== undefined) world.internet.limitRelay(name, relay)
     }
-    this.owner = new Owner(world, world.addMachine(LAPTOP, laptopOptions(plan)))
+    const canaries = drawCanaries(world.random.fork('canaries'))
+    this.owner = new Owner(world, world.addMachine(LAPTOP, laptopOptions(plan)), canaries)
+    this.checks = new Checks({
+      world,
+      plan,
+      canaries,
+      host: () => this.owner.machine.name,
+      quotaOf: () => undefined,
+      capacityOf: () => CAPACITY,
+      isSpoiling: () => false,
+    })
     this.owner.pauseMs = plan.options.pauseMs
     const { machine, person } = this.owner
     const chance = world.random.fork('diary')
     const isDiary = plan.options.files === 'diary'
-    this.diary = isDiary ? new Diary(machine.tree, chance, person.home) : undefined
+    this.diary = isDiary ? new Diary(machine.tree, chance, person.home, canaries) : undefined
     this.friends.isExpected = (friend, error) => this.#isDiskTrouble(friend, error)
   }
 

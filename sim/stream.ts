@@ -40,6 +40,8 @@ export interface StreamEndParts {
   readonly random: SimRandom
   /** Called once, when both directions are over. */
   readonly onClosed: (end: StreamEnd) => void
+  /** Told of all bytes that are written here, before they are cut. */
+  readonly onWrite: (bytes: Uint8Array) => void
 }
 
 export class StreamEnd implements ByteStream {
@@ -49,6 +51,7 @@ export class StreamEnd implements ByteStream {
   readonly #life: Life
   readonly #random: SimRandom
   readonly #onClosed: (end: StreamEnd) => void
+  readonly #onWrite: (bytes: Uint8Array) => void
   #other: StreamEnd | undefined
   /** Sent and not yet read over there, bytes. */
   #unread = 0
@@ -68,6 +71,7 @@ export class StreamEnd implements ByteStream {
     this.#life = parts.life
     this.#random = parts.random
     this.#onClosed = parts.onClosed
+    this.#onWrite = parts.onWrite
     this.source = { [Symbol.asyncIterator]: () => this.#iterate() }
   }
 
@@ -80,6 +84,7 @@ export class StreamEnd implements ByteStream {
   }
 
   write(bytes: Uint8Array): Promise<void> {
+    if (!this.#life.isOver) this.#onWrite(bytes)
     return this.#enqueue(bytes)
   }
 

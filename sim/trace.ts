@@ -25,6 +25,7 @@ export class Trace {
   /** Lines that are not hashed yet. */
   #text = ''
   readonly #listeners: ((event: TraceEvent) => void)[] = []
+  readonly #readers: ((text: string) => void)[] = []
 
   constructor(scheduler: SimScheduler) {
     this.#scheduler = scheduler
@@ -42,7 +43,13 @@ export class Trace {
     this.#listeners.push(listener)
   }
 
+  /** Read all lines from now on, many at a time; the last of them come with the digest. */
+  read(reader: (text: string) => void): void {
+    this.#readers.push(reader)
+  }
+
   #flush(): void {
+    for (const reader of this.#readers) reader(this.#text)
     this.#hash.update(this.#text)
     this.#text = ''
   }

@@ -16,6 +16,7 @@ import type {
 import type { RebuildPolicy } from '../src/repair/policy.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
 import { MachineCrashed, StoryError } from './errors.ts'
+import type { Cost } from './cost.ts'
 import type { Mishaps } from './mishaps.ts'
 import type { Owner } from './owner.ts'
 import type { Witness } from './witness.ts'
@@ -32,6 +33,8 @@ export interface UpkeepParts {
   readonly say: (line: string) => void
   /** Start the machine again after a crash, or wait until somebody does. */
   readonly boot: () => Promise<void>
+  /** What backups may send. */
+  readonly cost?: Cost
   /** @returns whether there is a reason for an error beyond those that always may come */
   readonly isExpected?: (error: unknown) => boolean
 }
@@ -71,9 +74,13 @@ export class Upkeep {
 
   async backUp(how: BackupHow): Promise<BackupSummary | undefined> {
     const { rebuild, isBusy = false, folder } = how
+    const { owner, cost } = this.#parts
+    cost?.begin()
     const summary = await this.#run('backup', () =>
-      this.#parts.owner.backUp(isBusy, folder, { isTagged: true, rebuild }),
+      owner.backUp(isBusy, folder, { isTagged: true, rebuild }),
     )
+    const memory = summary?.published === true ? owner.memoryOf(summary.sequence) : undefined
+    cost?.end(summary, memory)
     if (summary === undefined) return undefined
     const { sequence, published, filesNew, filesChanged, deltas, rebuilt, repaired } = summary
     this.counts.rebuilt += rebuilt

@@ -1,0 +1,115 @@
+/**
+ * Cost: what the laptop sends for a backup, against what a person changed.
+ *
+ * Counted from outside: bytes that its programs hand to their streams in a run, and bytes of files that differ from the run
+ * that was published before, whatever the client says of either. The bound is docs/simulation.md's:
+ *
+ *     sent ≤ expansion × 1.25 × changed + 16 kB × friends + 1 kB × paths
+ *
+ * with the widest expansion n / k that so many friends may lead to. Files count whole where a byte of them changed, though deltas
+ * send less, so this finds a client that sends again what did not change, and not one whose deltas got worse.
+ * Runs that do more than back up are passed over: those that rebuilt or repaired, and the first after a run that did not
+ * publish, crashed, or began with another state of the client.
+ */
+
+import { codeFor } from '../src/grid/code.ts'
+import type { BackupSummary } from '../src/node/client.ts'
+import { StoryError } from './errors.ts'
+import type { Memory } from './oracle.ts'
+import type { World } from './world.ts'
+
+/** Seals, padding of packs, Merkle nodes and frames. */
+const WASTE = 1.25
+
+/** Of a run that changes nothing, at each friend: tree, ledger, root and head; questions and news. */
+const OVERHEAD_PER_FRIEND = 16_000
+/** Of each file and folder of the snapshot, of which the tree may be written anew. */
+const OVERHEAD_PER_PATH = 1_000
+
+export class Cost {
+  /** What the last published run backed up, by absolute path. */
+  #known = new Map<string, string>()
+  /** Whether all that was sent before is published. */
+  #isEven = false
+  readonly #friends: () => number
+  #sent = 0
+  #sentBefore = 0
+  /** Runs that were held against the bound. */
+  runs = 0
+  /** The largest part of the bound that was used. */
+  most = 0
+
+  constructor(world: World, friends: () => number, host: () => string) {
+    this.#friends = friends
+    world.internet.overhear((from, _to, bytes) => {
+      if (from === host()) this.#sent += bytes.length
+    })
+  }
+
+  begin(): void {
+    this.#sentBefore = this.#sent
+  }
+
+  /** What was sent so far is of no account for the next run. */
+  lose(): void {
+    this.#isEven = false
+  }
+
+  /**
+   * A run is over.
+   *
+   * @param memory - what it published; undefined if it did not
+   * @throws {StoryError} it sent more than the bound
+   */
+  end(summary: BackupSummary | undefined, memory: Memory | undefined): void {
+    const sent = this.#sent - this.#sentBefore
+    const wasEven = this.#isEven
+    this.#isEven = summary?.published === true && memory !== undefined
+    if (summary === undefined || memory === undefined) return
+    const changed = this.#note(memory)
+    if (!wasEven || !this.#isEven || summary.rebuilt > 0 || summary.repaired > 0) return
+    const bound = boundOf({
+      changed,
+      paths: memory.pictures[0]?.size ?? 0,
+      friends: this.#friends(),
+    })
+    this.runs += 1
+    this.most = Math.max(this.most, sent / bound)
+    if (sent > bound) {
+      throw new StoryError(`a backup of ${changed} changed bytes sent ${sent}, of ${bound} allowed`)
+    }
+  }
+
+  /** @returns bytes of files that are not as the run before had them */
+  #note({ root, pictures }: Memory): number {
+    let changed = 0
+    for (const picture of pictures) {
+      for (const [path, { content, size }] of picture) {
+        if (this.#known.get(root + path) === content) continue
+        this.#known.set(root + path, content)
+        changed += size
+      }
+    }
+    return changed
+  }
+}
+
+export function boundOf(of: {
+  readonly changed: number
+  readonly paths: number
+  readonly friends: number
+}): number {
+  const { changed, paths, friends } = of
+  const overhead = OVERHEAD_PER_FRIEND * friends + OVERHEAD_PER_PATH * paths
+  return Math.round(expansionOf(friends) * WASTE * changed + overhead)
+}
+
+/** n / k for so many friends, or for fewer once some are given up. */
+function expansionOf(friends: number): number {
+  let widest = 1
+  for (let count = 3; count <= friends; count++) {
+    const { total, needed } = codeFor(count)
+    widest = Math.max(widest, total / needed)
+  }
+  return widest
+}

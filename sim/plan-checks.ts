@@ -1,0 +1,59 @@
+/** Checks: what is looked at in every plan, besides restores and the witness: secrecy, keeping and cost. */
+
+import { Cost } from './cost.ts'
+import type { Friend } from './grid.ts'
+import { Keeping } from './keeping.ts'
+import type { Plan, PlanEvent } from './plan.ts'
+import { Secrecy, type Canaries } from './secrecy.ts'
+import type { World } from './world.ts'
+
+/** Events that leave wrong bytes on the disk of the one that they hit. */
+const SPOILING: readonly PlanEvent['type'][] = ['rot', 'syncError']
+
+export interface CheckParts {
+  readonly world: World
+  readonly plan: Plan
+  readonly canaries: Canaries
+  /** The machine that the owner's client runs on. */
+  readonly host: () => string
+  readonly quotaOf: (vault: string) => number | undefined
+  readonly capacityOf: (friend: Friend) => number
+  /** Whether a friend's kind spoils what it keeps. */
+  readonly isSpoiling: (name: string) => boolean
+}
+
+export class Checks {
+  readonly secrecy: Secrecy
+  readonly keeping: Keeping
+  readonly cost: Cost
+
+  constructor({ world, plan, canaries, host, quotaOf, capacityOf, isSpoiling }: CheckParts) {
+    const friends = new Set(plan.peers.map(({ name }) => name))
+    this.secrecy = new Secrecy(world, canaries, (name) => !friends.has(name))
+    this.cost = new Cost(world, () => plan.peers.length, host)
+    const spoilt = new Set(
+      plan.events.flatMap((event) =>
+        'who' in event && typeof event.who === 'string' && SPOILING.includes(event.type)
+          ? [event.who]
+          : [],
+      ),
+    )
+    this.keeping = new Keeping({
+      quotaOf,
+      capacityOf,
+      isSpoilt: ({ name }) => spoilt.has(name) || isSpoiling(name),
+    })
+  }
+
+  /** @throws {StoryError} */
+  look(friends: Iterable<Friend>): void {
+    this.secrecy.check()
+    this.keeping.look(friends)
+  }
+
+  /** @throws {StoryError} */
+  lookAtAll(friends: Iterable<Friend>): void {
+    this.look(friends)
+    this.secrecy.checkDisks()
+  }
+}
