@@ -6,10 +6,10 @@
  *
  *     sent ≤ expansion × 1.25 × changed + 16 kB × friends + 1 kB × paths
  *
- * with the widest expansion n / k that so many friends may lead to. Files count whole where a byte of them changed, though deltas
- * send less, so this finds a client that sends again what did not change, and not one whose deltas got worse.
+ * with the widest expansion n / k that so many friends may lead to. Files count whole where a byte of them or their path changed, though deltas
+ * and moves send less, so this finds a client that sends again what did not change, and not one whose deltas got worse.
  * Runs that do more than back up are passed over: those that rebuilt or repaired, and the first after a run that did not
- * publish, crashed, or began with another state of the client.
+ * publish, left shares without a place, met a person at work, crashed, or began with another state of the client.
  */
 
 import { codeFor } from '../src/grid/code.ts'
@@ -29,7 +29,7 @@ const OVERHEAD_PER_PATH = 1_000
 export class Cost {
   /** What the last published run backed up, by absolute path. */
   #known = new Map<string, string>()
-  /** Whether all that was sent before is published. */
+  /** Whether all that was to be sent before has its place. */
   #isEven = false
   readonly #friends: () => number
   #sent = 0
@@ -64,10 +64,10 @@ export class Cost {
   end(summary: BackupSummary | undefined, memory: Memory | undefined): void {
     const sent = this.#sent - this.#sentBefore
     const wasEven = this.#isEven
-    this.#isEven = summary?.published === true && memory !== undefined
+    this.#isEven = summary?.settling === 0 && memory?.pictures.length === 1
     if (summary === undefined || memory === undefined) return
     const changed = this.#note(memory)
-    if (!wasEven || !this.#isEven || summary.rebuilt > 0 || summary.repaired > 0) return
+    if (!wasEven || summary.rebuilt > 0 || summary.repaired > 0) return
     const bound = boundOf({
       changed,
       paths: memory.pictures[0]?.size ?? 0,
@@ -89,6 +89,10 @@ export class Cost {
         this.#known.set(root + path, content)
         changed += size
       }
+    }
+    for (const path of this.#known.keys()) {
+      const isGone = path.startsWith(root) && pictures.at(-1)?.has(path.slice(root.length)) !== true
+      if (isGone) this.#known.delete(path)
     }
     return changed
   }

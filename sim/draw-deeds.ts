@@ -1,6 +1,6 @@
 /** What the person of a plan does: how often, and when in the day. */
 
-import { AWAKE_MS, type Deed, type Plan, type Policy } from './plan.ts'
+import { AWAKE_MS, THEFT_DAYS_MAX, type Deed, type Plan, type Policy } from './plan.ts'
 import type { SimRandom } from './random.ts'
 
 /** Chance that something is switched on, and how often in a day it comes about then, at least and at most. */
@@ -95,6 +95,14 @@ export const HABITS: Readonly<Record<string, Habit>> = {
       return { ...when, type: 'recover', door, cuts }
     },
   },
+  thief: {
+    rate: { on: 0.2, from: 0.005, to: 0.04 },
+    draw: ({ when, random }) => ({
+      ...when,
+      type: 'thief',
+      days: random.between(0, THEFT_DAYS_MAX),
+    }),
+  },
   image: {
     rate: { on: 0.4, from: 0.04, to: 0.15 },
     draw: ({ when, random }) => {
@@ -102,6 +110,9 @@ export const HABITS: Readonly<Record<string, Habit>> = {
     },
   },
 }
+
+/** After these the client begins with a head that it finds. */
+const TAKING_STATE: readonly string[] = ['recover', 'image', 'thief']
 
 /** Moments of a day at which something may be begun. */
 const SLOTS = 12
@@ -130,7 +141,7 @@ export function deedEvents(plan: Plan, random: SimRandom): Deed[] {
 
 function drawCount(plan: Plan, habit: string, random: SimRandom): number {
   // Where heads may be lost there is no order of heads to come back to.
-  const isLost = plan.budget === 'beyond' && (habit === 'recover' || habit === 'image')
+  const isLost = plan.budget === 'beyond' && TAKING_STATE.includes(habit)
   const rate = isLost ? 0 : (plan.options.habits[habit] ?? 0)
   return Math.floor(rate) + (random.chance(rate % 1) ? 1 : 0)
 }

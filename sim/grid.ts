@@ -14,6 +14,7 @@ import { startPeer, type PeerNode, type PeerOptions } from '../src/node/peer-nod
 import type { PeerId } from '../src/ports/network.ts'
 import { assert } from '../src/base/assert.ts'
 import { MachineCrashed } from './errors.ts'
+import type { Guise } from './kind.ts'
 import type { Machine, MachineOptions } from './machine.ts'
 import type { SimRandom } from './random.ts'
 import type { World } from './world.ts'
@@ -53,6 +54,8 @@ export class Friends {
   readonly #failures: Error[] = []
   /** Told what a peer died of. @returns whether there is a reason for it */
   isExpected: (friend: Friend, error: Error) => boolean = () => false
+  /** Asked at each start of a friend's program. @returns how it runs, if it is not what it seems */
+  guiseOf: (friend: Friend) => Guise | undefined = () => undefined
 
   constructor(
     world: World,
@@ -165,14 +168,18 @@ export class Friends {
     if (!machine.isUp) machine.boot()
     friend.node = undefined
     const program = machine.start(async (ports, signal) => {
-      const network = await ports.network(key.seed)
+      const guise = this.guiseOf(friend)
+      const own = await ports.network(key.seed)
+      const network = guise?.network?.(own) ?? own
+      if (guise?.program !== undefined) return await guise.program(network)
+      const disk = guise?.disk?.(ports.disk) ?? ports.disk
       const { openDatabase, setDatabaseAside } = ports
       const helper = { openDatabase, setDatabaseAside, compute: () => ports.compute(codecs) }
       const { help } = friend
       const grid = { grid: this.grid, statements: this.#statements }
       const each = this.#each(this.#all.indexOf(friend))
       friend.node = await startPeer(
-        { ...ports, network, database: openDatabase('peer'), helper },
+        { ...ports, disk, network, database: openDatabase('peer'), helper },
         { key, capacity: CAPACITY, reserve: 0, ...grid, help, ...each },
         signal,
       )

@@ -5,24 +5,14 @@
  * a peer through `Peer`, which knows nothing of plans.
  */
 
-import type { SimRandom } from './random.ts'
+import { FALSE_KINDS } from './false-kinds.ts'
+import type { KindPeer, PeerKind } from './kind.ts'
 
-/** What a kind may do to its peer. Times are in ms from now. */
-export interface KindPeer {
-  /** Chance of this peer on this day. */
-  readonly random: SimRandom
-  /** What is awake of a day, ms. */
-  readonly awakeMs: number
-  switchOff(inMs: number): void
-  switchOn(inMs: number): void
-}
+/** Bytes a second, both ways. */
+const SLOW_RATE = 10_000
 
-export interface PeerKind {
-  /** Against the others. */
-  readonly weight: number
-  /** Told of each morning. */
-  readonly wakeUp?: (peer: KindPeer) => void
-}
+const WEEK_DAYS = 7
+const MONTH_DAYS = 30
 
 export const PEER_KINDS: Readonly<Record<string, PeerKind>> = {
   /** Always on. */
@@ -54,4 +44,31 @@ export const PEER_KINDS: Readonly<Record<string, PeerKind>> = {
       }
     },
   },
+
+  /** Always on, but for an outage of days now and then: up for 98 %. */
+  homeNas: {
+    weight: 3,
+    wakeUp: ({ random, goAway }) => {
+      if (random.chance(0.004)) goAway(random.between(2, 8))
+    },
+  },
+
+  /** As somebody works who is off at weekends and away in the holidays. */
+  homeLaptop: { weight: 3, wakeUp: liveAtHome },
+
+  /** Always on, behind a line of 10 kB/s. */
+  slow: { weight: 1, line: { latencyMs: 120, upload: SLOW_RATE, download: SLOW_RATE } },
+
+  ...FALSE_KINDS,
+}
+
+function liveAtHome({ random, day, awakeMs, once, switchOff, switchOn }: KindPeer): void {
+  switchOff(0)
+  const { from, days } = once((own) => ({ from: own.below(MONTH_DAYS), days: own.between(3, 14) }))
+  const isHoliday = (day + MONTH_DAYS - from) % (3 * MONTH_DAYS) < days
+  const isWeekend = day % WEEK_DAYS >= WEEK_DAYS - 2
+  if (isHoliday || random.chance(isWeekend ? 0.5 : 0.08)) return
+  const at = random.unit() * 0.2 * awakeMs
+  switchOn(at)
+  switchOff(at + (isWeekend ? 0.3 : 0.7) * awakeMs)
 }

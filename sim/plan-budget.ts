@@ -3,6 +3,7 @@
  */
 
 import { codeFor, safeCount } from '../src/grid/code.ts'
+import { PEER_KINDS } from './peer-kinds.ts'
 import type { Plan, PlanEvent } from './plan.ts'
 
 /** @returns failure domains whose shares may go, whatever the number of friends is by then */
@@ -39,6 +40,8 @@ export function isFair(plan: Plan): boolean {
   const { budget, peers, events } = plan
   if (budget === 'beyond') return true
   const domains = new Map(peers.map(({ name, domain }) => [name, domain]))
-  const hit = new Set(events.map(destroys).flatMap((name) => domains.get(name ?? '') ?? []))
+  const liars = peers.filter(({ kind }) => PEER_KINDS[kind]?.isFalse === true)
+  const names = [...events.map(destroys), ...liars.map(({ name }) => name)]
+  const hit = new Set(names.flatMap((name) => domains.get(name ?? '') ?? []))
   return hit.size <= margin(plan)
 }

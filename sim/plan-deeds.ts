@@ -8,12 +8,15 @@ import { PeerError, RecoveryError } from '../src/base/errors.ts'
 import type { CheckSummary, RepairSummary } from '../src/node/client.ts'
 import { REBUILD_POLICY, type RebuildPolicy } from '../src/repair/policy.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
+import { StoryError } from './errors.ts'
 import { toBytes } from './file-tree.ts'
+import type { Friend } from './grid.ts'
 import type { SavedState } from './machine.ts'
 import type { Faults } from './plan-faults.ts'
-import type { Deed, EventOf, Policy } from './plan.ts'
+import { AWAKE_MS, type Deed, type EventOf, type Policy } from './plan.ts'
 import { LAPTOP, type Stage } from './plan-stage.ts'
 import { SimRandom } from './random.ts'
+import { Thief } from './thief.ts'
 import { Upkeep } from './upkeep.ts'
 import type { Witness } from './witness.ts'
 
@@ -89,6 +92,8 @@ export class Deeds {
         return this.recover(deed)
       case 'image':
         return this.#useImage(deed.how)
+      case 'thief':
+        return this.#beRobbed(deed.days)
     }
   }
 
@@ -99,12 +104,11 @@ export class Deeds {
     if (owner.remembered.length === 0) return
     stage.say('the laptop loses its state, and recovers with the words')
     await faults.calmDown()
-    stage.checks.cost.lose()
+    this.#forgetState()
     owner.wipe()
-    stage.isRotten = false
-    this.upkeep.isBehind = false
-    this.#image = undefined
-    const left = friends.left.filter(({ machine }) => machine.address !== undefined)
+    const isDoor = ({ machine, name }: Friend): boolean =>
+      machine.address !== undefined && stage.kinds.isHonest(name)
+    const left = friends.left.filter(isDoor)
     const friend = typeof door === 'number' ? left[Math.floor(door * left.length)] : undefined
     const way =
       friend === undefined ? { invite: friends.invite } : { peer: friends.addressOf(friend) }
@@ -226,6 +230,47 @@ export class Deeds {
     } else this.#image = machine.saveState()
     machine.boot()
     await stage.sleep(MINUTE_MS)
+  }
+
+  /** All is released by a thief; the owner comes back with the words, to the last head before, and takes it back. */
+  async #beRobbed(days: number): Promise<void> {
+    const { stage, faults, witness } = this.#parts
+    const { owner, friends, world } = stage
+    await faults.calmDown()
+    await witness.look()
+    const head = witness.newest
+    if (head === undefined || head.snapshots.length === 0 || owner.isInDoubt) return
+    const { machine } = owner
+    machine.crash('kill')
+    const thief = new Thief(world, `thief-${stage.day}-${world.machines.size}`, machine.saveState())
+    const released = await thief.destroy()
+    const told = typeof released === 'number' ? `${released} bytes` : `nothing: ${released.message}`
+    stage.say(`the laptop is stolen, and the thief releases ${told}`)
+    this.#forgetState()
+    machine.wipe()
+    machine.boot()
+    for (let day = 0; day < days; day++) {
+      world.scheduler.skip(DAY_MS - AWAKE_MS)
+      await stage.sleep(AWAKE_MS)
+    }
+    await owner.recover({ invite: friends.invite }, head)
+    stage.say(
+      `${days} days later its owner recovers with the words, as of head ${head.head.sequence}`,
+    )
+    await this.upkeep.gc(true)
+    await owner.takeStock()
+    if (typeof released === 'number' && released > 0)
+      stage.note('what a thief released was taken back')
+    const again = await thief.destroy()
+    if (typeof again === 'number')
+      throw new StoryError('a thief whose device was replaced released again')
+  }
+
+  #forgetState(): void {
+    this.#parts.stage.checks.cost.lose()
+    this.#parts.stage.isRotten = false
+    this.upkeep.isBehind = false
+    this.#image = undefined
   }
 
   #notePeers(summary: CheckSummary | RepairSummary | undefined): void {

@@ -8,6 +8,7 @@
 import { deedEvents, HABITS, type Rate } from './draw-deeds.ts'
 import { faultEvents, FAULTS } from './draw-faults.ts'
 import { margin } from './plan-budget.ts'
+import { FALSE_KINDS } from './false-kinds.ts'
 import { PEER_KINDS } from './peer-kinds.ts'
 import { inOrder, PLAN_VERSION, type Plan, type PlanPeer } from './plan.ts'
 import { SimRandom } from './random.ts'
@@ -19,6 +20,9 @@ export const PEERS_MAX = 10
 
 /** Of all plans, those that destroy more than can be missed. */
 const BEYOND = 0.12
+
+/** Of all plans, those with friends who are not what they seem. */
+const FALSE = 0.45
 
 export interface Overrides {
   readonly peers?: number | undefined
@@ -54,7 +58,8 @@ export function drawPlan(seed: number, overrides: Overrides = {}): Plan {
   const deeds = deedEvents(plan, random.fork('deeds'))
   const victims = drawVictims(plan, random.fork('victims'))
   const bad = faultEvents({ plan, deeds, victims }, random.fork('bad'))
-  return { ...plan, events: inOrder([...deeds, ...bad]) }
+  const people = drawFalse(plan, victims, random.fork('false'))
+  return { ...plan, peers: people, events: inOrder([...deeds, ...bad]) }
 }
 
 /** Each is switched on or off, and where it is on, how often in a day. */
@@ -81,6 +86,18 @@ function drawVictims(plan: Plan, random: SimRandom): readonly string[] {
   return plan.peers.flatMap(({ name, domain }) => (hit.includes(domain) ? [name] : []))
 }
 
+/** Some of those whom what destroys may hit are not what they seem; never the founder, who leads others in. */
+function drawFalse(plan: Plan, victims: readonly string[], random: SimRandom): PlanPeer[] {
+  const hasAny = random.chance(FALSE)
+  return plan.peers.map((peer, index) => {
+    const own = random.fork(peer.name)
+    const isFalse = hasAny && index > 0 && victims.includes(peer.name) && own.chance(0.6)
+    if (!isFalse || peer.isLate === true) return peer
+    const kind = own.pick(Object.keys(FALSE_KINDS))
+    return { ...peer, kind, clock: PEER_KINDS[kind]?.clock?.(own) ?? peer.clock }
+  })
+}
+
 function drawPeers(random: SimRandom, count: number, joinRate: number): PlanPeer[] {
   const late = joinRate > 0 ? 2 : 0
   const draw = random.fork('peers')
@@ -88,17 +105,20 @@ function drawPeers(random: SimRandom, count: number, joinRate: number): PlanPeer
   const hasRelays = draw.chance(0.5)
   const isShared = count >= 7 && draw.chance(0.4)
   const kinds = Object.fromEntries(
-    Object.entries(PEER_KINDS).map(([kind, { weight }]) => [kind, draw.chance(0.5) ? weight : 0]),
+    Object.entries(PEER_KINDS).flatMap(([kind, { weight }]) =>
+      weight === 0 ? [] : [[kind, draw.chance(0.5) ? weight : 0]],
+    ),
   )
   const peers = NAMES.slice(0, count).map((name, index): PlanPeer => {
     const own = random.fork(`peer ${name}`)
     // The founder and two others can always be dialled, and most are always on.
     const isSteady = index < 3
     const hasKinds = Object.values(kinds).some((weight) => weight > 0)
+    const kind = isSteady || !hasKinds || own.chance(0.3) ? 'nas' : own.weighted(kinds)
     return {
       name,
-      kind: isSteady || !hasKinds || own.chance(0.3) ? 'nas' : own.weighted(kinds),
-      line: drawLine(own),
+      kind,
+      line: PEER_KINDS[kind]?.line ?? drawLine(own),
       way: !isSteady && isWalled && own.chance(0.4) ? 'walled' : 'open',
       clock: drawClock(own),
       domain: isShared && index === 1 ? `home of ${NAMES[0]}` : `home of ${name}`,

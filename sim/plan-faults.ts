@@ -49,7 +49,7 @@ export class Faults {
       case 'move':
         return this.#move(fault.who)
       case 'lose':
-        return this.#lose(fault.who)
+        return this.#stage.lose(fault.who)
       default:
     }
   }
@@ -160,14 +160,6 @@ export class Faults {
     machine.move()
     this.#stage.say(`${who} moves to ${machine.address}`)
     this.#stage.note('a friend moved')
-  }
-
-  #lose(who: string): void {
-    const friend = this.#stage.friend(who)
-    if (friend === undefined || friend.isLost) return
-    this.#stage.say(`${who} is gone for good`)
-    this.#stage.friends.lose(friend)
-    this.#stage.switchOff(who, 'gone')
   }
 }
 

@@ -4,6 +4,7 @@
  * Safety holds at every moment, and is looked at each day; the calm at the end is told in plan-calm.ts.
  */
 
+import type { Friend } from './grid.ts'
 import { Deeds, isPassing } from './plan-deeds.ts'
 import { Faults } from './plan-faults.ts'
 import { isNamed, look, tellCalm } from './plan-calm.ts'
@@ -86,7 +87,8 @@ class Story {
     stage.checks.secrecy.guard(owner.words)
     await owner.join(friends.invite)
     stage.say('a vault is made, and joins the grid')
-    const witness = new Witness(world, friends, owner.words)
+    const isHonest = ({ name }: Friend): boolean => stage.kinds.isHonest(name)
+    const witness = new Witness(world, friends, owner.words, isHonest)
     const parts = { stage, faults: this.#faults, witness }
     const deeds = new Deeds({ ...parts, isExpected: (error) => this.#isExpected(error) })
     deeds.upkeep.isExact = plan.budget === 'within'
@@ -110,7 +112,7 @@ class Story {
     const today = inOrder(stage.plan.events.filter((event) => event.day === day))
     const morning = scheduler.elapsed
     this.#faults.wakeUp(day)
-    stage.wakeUp(day)
+    stage.kinds.wakeUp(day)
     for (const event of today) if (!isDeed(event)) this.#schedule(event)
     for (const event of today) {
       if (!isDeed(event)) continue

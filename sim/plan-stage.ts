@@ -8,9 +8,11 @@ import { Diary } from './diary.ts'
 import { CAPACITY, Friends, type Friend, type FriendOptions } from './grid.ts'
 import type { Machine, MachineOptions } from './machine.ts'
 import { Owner } from './owner.ts'
+import type { PeerKind } from './kind.ts'
 import { PEER_KINDS } from './peer-kinds.ts'
 import { Checks } from './plan-checks.ts'
-import { AWAKE_MS, type Plan, type PlanPeer } from './plan.ts'
+import { Kinds } from './plan-kinds.ts'
+import type { Plan, PlanPeer } from './plan.ts'
 import { drawCanaries } from './secrecy.ts'
 import { Sometimes, type PathName } from './sometimes.ts'
 import { World } from './world.ts'
@@ -21,7 +23,7 @@ const DAY_MS = 24 * 60 * MINUTE_MS
 export const LAPTOP = 'laptop'
 
 /** Why a machine is off; it is on while there is no reason. */
-export type Reason = 'crash' | 'rhythm' | 'away' | 'gone'
+export type Reason = 'crash' | 'rhythm' | 'outage' | 'away' | 'gone'
 
 export class Stage {
   readonly world: World
@@ -29,6 +31,7 @@ export class Stage {
   readonly owner: Owner
   readonly diary: Diary | undefined
   readonly checks: Checks
+  readonly kinds: Kinds
   readonly sometimes = new Sometimes()
   readonly lines: string[] = []
   readonly #plan: Plan
@@ -57,7 +60,13 @@ export class Stage {
       world,
       founders.map(({ name }) => name),
       (_, name) => optionsOf(founders.find((one) => one.name === name)!),
+      (index) => {
+        const capacity = kindOf(plan, this.friends.all[index]?.name)?.capacity
+        return capacity === undefined ? {} : { capacity }
+      },
     )
+    this.kinds = new Kinds(this)
+    this.friends.guiseOf = (friend) => this.kinds.guiseOf(friend)
     for (const { name, relay } of founders) {
       if (relay !== undefined) world.internet.limitRelay(name, relay)
     }
@@ -69,8 +78,8 @@ export class Stage {
       canaries,
       host: () => this.owner.machine.name,
       quotaOf: () => undefined,
-      capacityOf: () => CAPACITY,
-      isSpoiling: () => false,
+      isSpoiling: (name) => kindOf(plan, name)?.isSpoiling === true,
+      capacityOf: ({ name }) => (kindOf(plan, name)?.capacity === undefined ? CAPACITY : Infinity),
     })
     this.owner.pauseMs = plan.options.pauseMs
     const { machine, person } = this.owner
@@ -133,17 +142,13 @@ export class Stage {
     while (!this.owner.machine.isUp) await this.sleep(MINUTE_MS / 2)
   }
 
-  /** Peers live this day as their kinds do. */
-  wakeUp(day: number): void {
-    for (const { name, kind } of this.#plan.peers) {
-      const random = this.world.random.fork(`${name} on day ${day}`)
-      PEER_KINDS[kind]?.wakeUp?.({
-        random,
-        awakeMs: AWAKE_MS,
-        switchOff: (ms) => this.later(ms, () => this.switchOff(name, 'rhythm')),
-        switchOn: (ms) => this.later(ms, () => this.switchOn(name, 'rhythm')),
-      })
-    }
+  /** The friend, and all it held, are gone. */
+  lose(name: string): void {
+    const friend = this.friend(name)
+    if (friend === undefined || friend.isLost) return
+    this.say(`${name} is gone for good`)
+    this.friends.lose(friend)
+    this.switchOff(name, 'gone')
   }
 
   async join(peer: PlanPeer): Promise<void> {
@@ -200,6 +205,10 @@ export class Stage {
     this.#reasons.set(name, known)
     return known
   }
+}
+
+function kindOf({ peers }: Plan, name: string | undefined): PeerKind | undefined {
+  return PEER_KINDS[peers.find((one) => one.name === name)?.kind ?? '']
 }
 
 function optionsOf({ line, way, clock, domain }: PlanPeer): FriendOptions {

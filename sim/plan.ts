@@ -16,6 +16,9 @@ export const PLAN_VERSION = 1
 
 const MINUTE_MS = 60_000
 
+/** An owner has 30 days by the friends' clocks, which may each be off by a little. */
+export const THEFT_DAYS_MAX = 26
+
 /** What of a day computers are awake, ms; nights are skipped. */
 export const AWAKE_MS = 20 * MINUTE_MS
 
@@ -105,6 +108,8 @@ const EVENTS = [
     /** The power goes at these disk steps of one try after another. */
     cuts: z.array(count),
   }),
+  /** The laptop is stolen with its keys; its owner recovers from the words so many days later. */
+  z.strictObject({ ...when, type: z.literal('thief'), days: z.int().min(0).max(THEFT_DAYS_MAX) }),
   z.strictObject({ ...when, type: z.literal('image'), how: z.enum(['take', 'return']) }),
   // What goes wrong.
   z.strictObject({ ...when, type: z.literal('lid'), who, forMs }),
@@ -229,6 +234,7 @@ const DEEDS = [
   'vacation',
   'recover',
   'image',
+  'thief',
 ] as const
 
 export type Deed = EventOf<(typeof DEEDS)[number]>

@@ -28,6 +28,11 @@ function having(...types: EventType[]): (plan: Plan) => boolean {
   return ({ events }) => events.some(({ type }) => types.includes(type))
 }
 
+/** Plans with a friend of one of these kinds. */
+function isAnyOf({ peers }: Plan, ...kinds: string[]): boolean {
+  return peers.some(({ kind }) => kinds.includes(kind))
+}
+
 /** Plans where commits or databases of somebody are lost. */
 function losing(what: string, isLaptop?: boolean): (plan: Plan) => boolean {
   return ({ events }) =>
@@ -126,6 +131,27 @@ export const PATHS = {
   'a client whose state was old followed a higher head': {
     isAllowed: having('image'),
     ...log('local state behind the grid', isMore('known')),
+  },
+  'what a thief released was taken back': { isAllowed: having('thief') },
+  'an audit found what a friend dropped or made up': {
+    isAllowed: (plan) => isAnyOf(plan, 'lazy', 'liar') && having('audit', 'check')(plan),
+    ...log('audit failed'),
+    plans: 40,
+  },
+  'a friend gave no more than an audit asks for': {
+    isAllowed: (plan) => isAnyOf(plan, 'hostage') && having('restore')(plan),
+    isHeard: ({ event, fields }: TraceEvent) =>
+      event.endsWith(' peer gave no bytes') && String(fields['why']).includes('come again later'),
+    plans: 40,
+  },
+  'heads that a friend had signed for were missed there': {
+    isAllowed: (plan) => isAnyOf(plan, 'rollback'),
+    ...log('heads contradict', ({ kind }) => kind === 'rollback'),
+    plans: 40,
+  },
+  'a friend who leaves said so before': {
+    isAllowed: (plan) => isAnyOf(plan, 'leaver'),
+    plans: 60,
   },
   'a client recovered with the words': { isAllowed: having('recover') },
   'a friend with an older head was seen': { isAllowed: having('check') },

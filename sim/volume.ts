@@ -55,6 +55,11 @@ export class VolumeFile {
     this.#bytes[index] = (this.#bytes[index] ?? 0) ^ (1 << (bit % 8))
   }
 
+  /** Some bytes are zeros from now on. */
+  blank(offset: number, length: number): void {
+    this.#bytes.fill(0, Math.min(offset, this.size), Math.min(offset + length, this.size))
+  }
+
   /** Keep the durable bytes and a drawn part of the rest. @returns whether a page of it is torn */
   cutPower(random: SimRandom): boolean {
     const unsynced = this.size - this.durableSize

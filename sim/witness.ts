@@ -19,7 +19,7 @@ import type { ObjectSource } from '../src/history/objects.ts'
 import { snapshots } from '../src/history/snapshot-list.ts'
 import { keyOfName, SHARES_FOLDER } from '../src/store/share-files.ts'
 import { StoryError } from './errors.ts'
-import type { Friends } from './grid.ts'
+import type { Friend, Friends } from './grid.ts'
 import { VolumeFile, type VolumeFolder } from './volume.ts'
 import { readHead, readShare, type SoundShare } from './witness-files.ts'
 import type { World } from './world.ts'
@@ -59,6 +59,7 @@ interface HeldPack {
 export class Witness {
   readonly #world: World
   readonly #friends: Friends
+  readonly #isHonest: (friend: Friend) => boolean
   readonly #vault: VaultId
   readonly #keys: ReadKeys
   readonly #heads = new Map<string, SeenHead>()
@@ -70,10 +71,17 @@ export class Witness {
   #held = new Map<PackId, HeldPack>()
   #lookedAt: number
 
-  constructor(world: World, friends: Friends, words: string) {
+  /** @param isHonest - whether what lies on a friend's disk is also given back */
+  constructor(
+    world: World,
+    friends: Friends,
+    words: string,
+    isHonest: (friend: Friend) => boolean = () => true,
+  ) {
     const keys = deriveVaultKeys(wordsToRoot(words))
     this.#world = world
     this.#friends = friends
+    this.#isHonest = isHonest
     this.#vault = vaultIdFromBytes(keys.vaultKey.publicKey)
     this.#keys = deriveReadKeys(keys.readSecret)
     this.#lookedAt = world.scheduler.now
@@ -131,7 +139,7 @@ export class Witness {
    * @throws {StoryError}
    */
   assertSound(isHonest: (name: string) => boolean): void {
-    for (const { name, machine } of this.#friends.left) {
+    for (const { name, machine } of this.#honest) {
       if (!isHonest(name)) continue
       for (const { path, file } of machine.volume.files()) {
         const key = keyOfName(this.#vault, path.slice(path.lastIndexOf('/') + 1))
@@ -208,13 +216,17 @@ export class Witness {
     return true
   }
 
+  get #honest(): readonly Friend[] {
+    return this.#friends.left.filter(this.#isHonest)
+  }
+
   #shown(): SeenHead[] {
     const names = new Set([...this.#headFiles()].map(([name]) => name))
     return [...this.#heads].flatMap(([name, seen]) => (names.has(name) ? [seen] : []))
   }
 
   *#headFiles(): Generator<[string, VolumeFile]> {
-    for (const { machine } of this.#friends.left) {
+    for (const { machine } of this.#honest) {
       const folder = machine.volume.folder(`heads/${this.#vault}`)
       for (const [name, file] of folder?.names ?? []) {
         if (name.endsWith('.head') && file instanceof VolumeFile) yield [name, file]
@@ -224,7 +236,7 @@ export class Witness {
 
   #count(): Map<PackId, HeldPack> {
     const held = new Map<PackId, HeldPack>()
-    for (const { machine } of this.#friends.left) {
+    for (const { machine } of this.#honest) {
       const root = machine.volume.folder(`${SHARES_FOLDER}/${this.#vault}`)
       for (const folder of root?.names.values() ?? []) {
         if (!(folder instanceof VolumeFile)) this.#countFolder(folder, held)
