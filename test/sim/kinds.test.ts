@@ -68,7 +68,14 @@ describe('a friend who gives no more than audits ask for', () => {
         if (event.endsWith('peer gave no bytes')) refused.push(String(fields['peer']))
       })
       expect(await vault.differences('latest', vault.picture())).toEqual([])
-      expect(refused).toContain(vault.friends.peerOf(friend))
+      const peer = vault.friends.peerOf(friend)
+      expect(refused).toContain(peer)
+      // A reading of all shares says which cannot be read, and mends nothing: it may be busy.
+      const { verified } = await vault.withClient((client, signal) =>
+        client.check({ verify: 'all' }, signal),
+      )
+      expect(verified?.unread.some((held) => held.peer === peer)).toBe(true)
+      expect(verified?.bad).toEqual([])
     })
   })
 })
