@@ -61,6 +61,8 @@ export class Deeds {
   async do(deed: Deed): Promise<void> {
     const { stage } = this.#parts
     await stage.untilLaptopIsUp()
+    // Until its next backup a client lists what it knows, and that is older now.
+    if (stage.forgetful.delete(LAPTOP)) this.upkeep.isBehind = true
     switch (deed.type) {
       case 'edit':
         return this.#edit(deed)

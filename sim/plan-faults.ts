@@ -101,6 +101,7 @@ export class Faults {
   #forget(who: string, databases: EventOf<'crash'>['databases']): void {
     const machine = this.#stage.machine(who)
     if (machine !== undefined) machine.databases.faults = faultsOf(databases)
+    if (databases !== 'kept') this.#stage.forgetful.add(who)
   }
 
   #takePicture(who: string): void {

@@ -47,6 +47,8 @@ export class Stage {
   /** What the client is doing. */
   run: string | undefined
   crashes = 0
+  /** Machines whose databases lost what was committed, until somebody has taken note. */
+  readonly forgetful = new Set<string>()
 
   constructor(plan: Plan, onLine: ((line: string) => void) | undefined) {
     this.#plan = plan
