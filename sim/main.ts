@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { playCanaries } from './canaries.ts'
 import { playHistories } from './histories.ts'
 import { playHostile, type HostileReport } from './hostile.ts'
 import { memoryInUse } from './memory.ts'
@@ -24,6 +25,8 @@ interface MainOptions {
   readonly histories?: boolean
   readonly hostile?: boolean
   readonly classic?: boolean
+  /** Names of some; true for all. */
+  readonly canaries?: true | string[]
   readonly sessions?: number
 }
 
@@ -56,6 +59,7 @@ const program = new Command('sim')
   .option('--classic', 'some days of one vault, drawn as they go; 5 to 9 friends')
   .option('--histories', 'a year of one vault: rebuilds, forgets and gc; 5 or 6 friends')
   .option('--hostile', 'members who mean harm, while somebody backs up and restores; 7 friends')
+  .option('--canaries [names...]', 'known bugs, put in one by one: seeds must find each of them')
   .option(
     '--peers <count>',
     'friends; drawn from the seed if absent',
@@ -96,6 +100,11 @@ twice. After 20 seeds and more a batch also fails if it never walked a rare path
 await main(program.opts<MainOptions>())
 
 async function main(options: MainOptions): Promise<void> {
+  const { canaries } = options
+  if (canaries !== undefined) {
+    if (!(await playCanaries(canaries === true ? [] : canaries))) process.exitCode = 1
+    return
+  }
   if (options.hostile === true) return await mainHostile(options)
   if (options.histories === true || options.classic === true) return await mainOlder(options)
   if (!(await mainPlans(options))) process.exitCode = 1
