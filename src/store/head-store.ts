@@ -246,6 +246,8 @@ export class HeadStore {
   async #load(vault: string): Promise<void> {
     const { disk, log } = this.#parts
     const folder = `${HEADS_FOLDER}/${vault}`
+    // Whoever was killed between a rename and its sync left a name that a power cut may still take.
+    await disk.syncFolder(folder)
     for (const name of await disk.list(folder)) {
       const path = `${folder}/${name}`
       if (PART_NAME.test(name)) await disk.remove(path)

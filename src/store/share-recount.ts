@@ -18,6 +18,7 @@ import type { Log } from '../ports/log.ts'
 import type { ShareAccounts, ShareKey } from './share-accounts.ts'
 import {
   BAD_SUFFIX,
+  folderOf,
   keyOfName,
   keyText,
   pathOf,
@@ -54,6 +55,8 @@ export async function settleAccounts(parts: RecountParts): Promise<void> {
   parts.accounts.transaction(() => {
     for (const account of lost) parts.accounts.remove(account)
   })
+  // Whoever was killed between a rename and its sync left names that a power cut may still take.
+  for (const folder of new Set(unknown.map(folderOf))) await parts.disk.syncFolder(folder)
   let setAside = 0
   for (const key of unknown) if (!(await enter(parts, key))) setAside += 1
   if (lost.length + unknown.length > 0) {

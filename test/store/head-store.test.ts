@@ -254,6 +254,36 @@ describe('a head store', () => {
     }
     throw new Error('three heads take fewer steps than that')
   })
+
+  it('gives no receipt again, after it was killed at any step, for what a power cut may take', async () => {
+    const [head] = chain(1) as [Uint8Array]
+    for (let killAt = 0; killAt < 100; killAt += 1) {
+      for (const seed of [1, 2, 3, 4]) {
+        const isOver = await onMachine(async (open, machine, world) => {
+          const { life } = machine
+          const kill = () => (machine.life === life ? machine.crash('kill') : undefined)
+          machine.diskTrouble.onStep = ({ index }) => {
+            if (index === killAt) world.scheduler.after(0, kill)
+            return 'pass'
+          }
+          const story = machine.run(async (ports) => (await openStore(ports)).publish(head))
+          const isWhole = await story.then(
+            () => true,
+            () => false,
+          )
+          machine.diskTrouble.onStep = undefined
+          machine.boot()
+          expect((await (await open()).publish(head)).type).toBe('kept')
+          machine.crash('power')
+          machine.boot()
+          expect(sequencesOf(await open()), `killed at ${killAt}`).toEqual([1])
+          return isWhole
+        }, seed)
+        if (isOver) return
+      }
+    }
+    throw new Error('one head takes fewer steps than that')
+  })
 })
 
 function chain(length: number): Uint8Array[] {
@@ -271,12 +301,12 @@ function sequencesOf(store: HeadStore): number[] {
 }
 
 async function onMachine<T>(
-  story: (open: () => Promise<HeadStore>, machine: Machine) => Promise<T>,
+  story: (open: () => Promise<HeadStore>, machine: Machine, world: World) => Promise<T>,
   seed = 1,
 ): Promise<T> {
   const world = new World(seed)
   const machine = world.addMachine('peer')
-  return await world.run(() => story(() => openStore(machine.ports), machine))
+  return await world.run(() => story(() => openStore(machine.ports), machine, world))
 }
 
 function openStore(

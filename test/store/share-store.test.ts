@@ -331,6 +331,38 @@ describe('a power cut at any step', () => {
   })
 })
 
+describe('a program that is killed at any step', () => {
+  it('says of nothing that it is here before a power cut would leave it', async () => {
+    let killAt = 0
+    for (let isOver = false; !isOver; killAt += 1) {
+      for (const seed of [1, 2, 3]) isOver = await killOnce(killAt, seed)
+    }
+    expect(killAt, 'steps of the story').toBeGreaterThan(5)
+  })
+})
+
+/** Killed, started again, asked for the share once more, and then the power goes. */
+async function killOnce(killAt: number, seed: number): Promise<boolean> {
+  return await onMachine(async (open, machine, world) => {
+    const { life } = machine
+    const kill = () => (machine.life === life ? machine.crash('kill') : undefined)
+    machine.diskTrouble.onStep = ({ index }) => {
+      if (index === killAt) world.scheduler.after(0, kill)
+      return 'pass'
+    }
+    const end = await machine
+      .run(async (ports) => void (await put(await openStore(ports), 0)))
+      .catch((error: unknown) => error)
+    machine.diskTrouble.onStep = undefined
+    machine.boot()
+    expect(['stored', 'held']).toContain(await put(await open(), 0))
+    machine.crash('power')
+    machine.boot()
+    expect((await open()).have(pack.id), `killed at ${killAt}`).toEqual([0])
+    return end === undefined
+  }, seed)
+}
+
 /** @returns whether the story ended before the cut came */
 async function cutOnce(cutAt: number, seed: number): Promise<boolean> {
   return await onMachine(async (open, machine) => {
@@ -368,12 +400,13 @@ async function cutOnce(cutAt: number, seed: number): Promise<boolean> {
 type Open = (options?: Partial<ShareStoreOptions>) => Promise<ShareStore>
 
 async function onMachine<T>(
-  story: (open: Open, machine: Machine) => Promise<T>,
+  story: (open: Open, machine: Machine, world: World) => Promise<T>,
   seed = 1,
 ): Promise<T> {
   const world = new World(seed)
   const machine = world.addMachine('peer')
-  return await world.run(() => story((options) => openStore(machine.ports, options), machine))
+  const open: Open = (options) => openStore(machine.ports, options)
+  return await world.run(() => story(open, machine, world))
 }
 
 async function openStore(
