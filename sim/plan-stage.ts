@@ -154,7 +154,8 @@ export class Stage {
   }
 
   async join(peer: PlanPeer): Promise<void> {
-    if (this.friend(peer.name) !== undefined) return
+    // It may be about to join.
+    if (this.world.machines.has(peer.name)) return
     await this.friends.add(peer.name, optionsOf(peer))
     if (peer.relay !== undefined) this.world.internet.limitRelay(peer.name, peer.relay)
     this.say(`${peer.name} joins`)
