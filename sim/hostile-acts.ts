@@ -11,6 +11,7 @@ import { encodeFrame, PAYLOAD_SIZE_MAX } from '../protocol/frame.ts'
 import { vaultIdToBytes } from '../protocol/ids.ts'
 import { packIdToBytes } from '../protocol/manifest.ts'
 import { encodeRequest, PACKS_MAX, type Request } from '../protocol/messages.ts'
+import { encodePack } from '../src/codec/encode-pack.ts'
 import type { ByteStream } from '../src/ports/network.ts'
 import { bodyFrames, type HostileMember } from './hostile-member.ts'
 import type { SimRandom } from './random.ts'
@@ -27,6 +28,9 @@ const SECOND_MS = 1_000
 
 /** Streams opened at once by whoever floods; more than any limit. */
 const FLOOD = 200
+
+/** Bytes of a pack of which one piece fits into a hostile quota, and not two. */
+const LARGE = 4_400_000
 
 /** By the rows that tell them. */
 export const ACTS: Readonly<Record<string, (act: Act) => Promise<void>>> = {
@@ -56,6 +60,7 @@ export const ACTS: Readonly<Record<string, (act: Act) => Promise<void>>> = {
   'roster flood': rosterFlood,
   'long lists': longLists,
   'releases of nothing': releases,
+  'too much': tooMuch,
 }
 
 function frame(request: Request): Uint8Array {
@@ -269,6 +274,19 @@ async function wrongLength(act: Act): Promise<void> {
   for (const body of [piece.subarray(0, -1), concat(piece, Uint8Array.of(0))]) {
     const stream = await act.open()
     await stream.write(concat(frame(act.member.put(2)), ...bodyFrames(body)))
+    await stream.end()
+    await drain(stream)
+  }
+}
+
+/** Two shares, one after the other, of which the quota has room for one. */
+async function tooMuch(act: Act): Promise<void> {
+  for (let count = 0; count < 2; count++) {
+    const pack = encodePack(act.random.bytes(LARGE), { needed: 2, total: 3, leafSize: 4096 })
+    const [piece = new Uint8Array(0)] = pack.pieces
+    const put = { ...act.member.put(), manifest: pack.manifestBytes, bodySize: piece.length }
+    const stream = await act.open()
+    await stream.write(concat(frame(put), ...bodyFrames(piece)))
     await stream.end()
     await drain(stream)
   }
