@@ -17,6 +17,7 @@ import { Friends } from './grid.ts'
 import type { SavedState } from './machine.ts'
 import { Mishaps } from './mishaps.ts'
 import { Owner } from './owner.ts'
+import { assertDurable } from './promises.ts'
 import type { SimRandom } from './random.ts'
 import { assertConverged, isConverged, assertShortChains, assertTold } from './history-checks.ts'
 import { Upkeep } from './upkeep.ts'
@@ -406,6 +407,7 @@ class Histories {
 
   async #look(): Promise<void> {
     await this.#theWitness.look()
+    assertDurable(this.#friends, this.#theWitness.vault)
     if (!this.#random.chance(WALK_CHANCE)) return
     const young = this.#theWitness.younger(HEAD_NEEDED_MS)
     if (young.length > 0) await this.#theWitness.walk(this.#random.pick(young))

@@ -11,6 +11,7 @@ import { assertShortChains, assertTold } from './history-checks.ts'
 import { type Deeds, rebuildPolicy } from './plan-deeds.ts'
 import type { Faults } from './plan-faults.ts'
 import type { Stage } from './plan-stage.ts'
+import { assertDurable } from './promises.ts'
 import type { Witness } from './witness.ts'
 
 const MINUTE_MS = 60_000
@@ -48,6 +49,9 @@ export async function tellCalm(parts: CalmParts): Promise<void> {
   upkeep.isCalm = true
   await settle(parts)
   await look(parts)
+  assertDurable(stage.friends, parts.witness.vault)
+  const { newest } = parts.witness
+  if (newest !== undefined) await parts.witness.walk(newest)
   await checkAll(parts)
   await assertWell(parts)
   await moveOn(parts)

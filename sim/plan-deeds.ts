@@ -12,9 +12,11 @@ import { StoryError } from './errors.ts'
 import { toBytes } from './file-tree.ts'
 import type { Friend } from './grid.ts'
 import type { SavedState } from './machine.ts'
+import { destroys } from './plan-budget.ts'
 import type { Faults } from './plan-faults.ts'
 import { AWAKE_MS, type Deed, type EventOf, type Policy } from './plan.ts'
 import { LAPTOP, type Stage } from './plan-stage.ts'
+import { assertSafe } from './promises.ts'
 import { SimRandom } from './random.ts'
 import { Thief } from './thief.ts'
 import { Upkeep } from './upkeep.ts'
@@ -48,6 +50,7 @@ export class Deeds {
       witness: () => witness,
       isExpected,
       cost: stage.checks.cost,
+      onPublished: (sequence) => this.#assertSafe(sequence),
       say: (line) => stage.say(line),
       boot: () => stage.untilLaptopIsUp(),
       mishaps: {
@@ -273,6 +276,18 @@ export class Deeds {
     this.#parts.stage.isRotten = false
     this.upkeep.isBehind = false
     this.#image = undefined
+  }
+
+  async #assertSafe(sequence: number): Promise<void> {
+    const { stage, witness } = this.#parts
+    await witness.look()
+    const seen = witness.younger(Infinity).findLast(({ head }) => head.sequence === sequence)
+    const before = stage.plan.events.filter(({ day }) => day <= stage.day)
+    const hurt = new Set(before.flatMap((event) => destroys(event) ?? []))
+    for (const { name } of stage.friends.all) if (!stage.kinds.isHonest(name)) hurt.add(name)
+    if (seen === undefined)
+      throw new StoryError(`snapshot ${sequence} is published, and nobody has it`)
+    assertSafe(stage.friends, seen, hurt)
   }
 
   #notePeers(summary: CheckSummary | RepairSummary | undefined): void {

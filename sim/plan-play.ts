@@ -10,6 +10,7 @@ import { Faults } from './plan-faults.ts'
 import { isNamed, look, tellCalm } from './plan-calm.ts'
 import { isFair } from './plan-budget.ts'
 import { Stage } from './plan-stage.ts'
+import { assertDurable } from './promises.ts'
 import { AWAKE_MS, inOrder, isDeed, type Fault, type Plan, type PlanEvent } from './plan.ts'
 import { StoryError } from './errors.ts'
 import { HEAD_NEEDED_MS, Witness } from './witness.ts'
@@ -96,6 +97,7 @@ class Story {
     for (let day = 1; day <= plan.days; day++) {
       await this.#tellDay(day, deeds)
       await look(parts)
+      assertDurable(friends, witness.vault)
       const [young] = day % WALK_EVERY_DAYS === 0 ? witness.younger(HEAD_NEEDED_MS) : []
       if (young !== undefined) await witness.walk(young)
       friends.assertHealthy()

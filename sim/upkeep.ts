@@ -35,6 +35,8 @@ export interface UpkeepParts {
   readonly boot: () => Promise<void>
   /** What backups may send. */
   readonly cost?: Cost
+  /** Told of a snapshot that a backup published just now. */
+  readonly onPublished?: (sequence: number) => Promise<void>
   /** @returns whether there is a reason for an error beyond those that always may come */
   readonly isExpected?: (error: unknown) => boolean
 }
@@ -90,6 +92,7 @@ export class Upkeep {
       published ? `snapshot ${sequence}: ${files}` : `snapshot ${sequence} waits: ${files}`,
     )
     for (const warning of summary.warnings) this.#parts.say(`warning: ${warning}`)
+    if (published && this.isExact) await this.#parts.onPublished?.(sequence)
     if (published && this.isExact) await this.#takeStock()
     return summary
   }

@@ -7,19 +7,22 @@
 
 import { openLedger, openRoot, type OpenedHead } from '../protocol/head.ts'
 import { vaultIdFromBytes, type VaultId } from '../protocol/ids.ts'
+import { placeOf } from '../protocol/extents.ts'
 import { deriveReadKeys, deriveVaultKeys, type ReadKeys } from '../protocol/keys.ts'
 import { decodeLedgerSegment, type LedgerPointer, type PackEntry } from '../protocol/ledger.ts'
 import { decodeManifest, type PackId } from '../protocol/manifest.ts'
+import type { Reference } from '../protocol/reference.ts'
 import { decodeRoot } from '../protocol/root.ts'
 import { wordsToRoot } from '../protocol/words.ts'
 import { decodePack } from '../src/codec/encode-pack.ts'
-import { open } from '../src/codec/seal.ts'
+import { objectKeyBytes, open } from '../src/codec/seal.ts'
 import { liveObjects } from '../src/history/live-objects.ts'
 import type { ObjectSource } from '../src/history/objects.ts'
 import { snapshots } from '../src/history/snapshot-list.ts'
 import { keyOfName, SHARES_FOLDER } from '../src/store/share-files.ts'
 import { StoryError } from './errors.ts'
 import type { Friend, Friends } from './grid.ts'
+import { KeyBook } from './key-book.ts'
 import { VolumeFile, type VolumeFolder } from './volume.ts'
 import { readHead, readShare, type SoundShare } from './witness-files.ts'
 import type { World } from './world.ts'
@@ -60,7 +63,7 @@ export class Witness {
   readonly #world: World
   readonly #friends: Friends
   readonly #isHonest: (friend: Friend) => boolean
-  readonly #vault: VaultId
+  readonly vault: VaultId
   readonly #keys: ReadKeys
   readonly #heads = new Map<string, SeenHead>()
   readonly #segments = new Map<PackId, ReturnType<typeof decodeLedgerSegment>>()
@@ -68,6 +71,7 @@ export class Witness {
   readonly #packs = new Map<PackId, Uint8Array>()
   /** Packs of which enough shares were found to be what they should be. */
   readonly #seen = new Set<PackId>()
+  readonly #book = new KeyBook()
   #held = new Map<PackId, HeldPack>()
   #lookedAt: number
 
@@ -82,7 +86,7 @@ export class Witness {
     this.#world = world
     this.#friends = friends
     this.#isHonest = isHonest
-    this.#vault = vaultIdFromBytes(keys.vaultKey.publicKey)
+    this.vault = vaultIdFromBytes(keys.vaultKey.publicKey)
     this.#keys = deriveReadKeys(keys.readSecret)
     this.#lookedAt = world.scheduler.now
   }
@@ -142,8 +146,8 @@ export class Witness {
     for (const { name, machine } of this.#honest) {
       if (!isHonest(name)) continue
       for (const { path, file } of machine.volume.files()) {
-        const key = keyOfName(this.#vault, path.slice(path.lastIndexOf('/') + 1))
-        if (key === undefined || !path.startsWith(`${SHARES_FOLDER}/${this.#vault}/`)) continue
+        const key = keyOfName(this.vault, path.slice(path.lastIndexOf('/') + 1))
+        if (key === undefined || !path.startsWith(`${SHARES_FOLDER}/${this.vault}/`)) continue
         if (readShare(key.pack, key.shareNumber, file) !== undefined) continue
         throw new StoryError(`${name} keeps a share that is not what it should be: ${path}`)
       }
@@ -161,13 +165,15 @@ export class Witness {
     const needed = new Set<PackId>()
     const told = `head ${head.sequence}`
     try {
-      await liveObjects(openRoot(head, this.#keys.headKey), this.#source(table), ({ pack }) => {
+      await liveObjects(openRoot(head, this.#keys.headKey), this.#source(table), (reference) => {
+        const { pack } = reference
         const entry = table.get(pack)
         if (entry === undefined) throw new StoryError(`${told}: its ledger lacks pack ${pack}`)
         needed.add(entry.id)
         if (this.#sound(entry.id, entry.needed).length < entry.needed) {
           throw new StoryError(`${told} needs pack ${pack}, and it is gone (${entry.id})`)
         }
+        this.#noteKey(entry, reference)
       })
     } catch (error) {
       if (error instanceof StoryError) throw error
@@ -227,7 +233,7 @@ export class Witness {
 
   *#headFiles(): Generator<[string, VolumeFile]> {
     for (const { machine } of this.#honest) {
-      const folder = machine.volume.folder(`heads/${this.#vault}`)
+      const folder = machine.volume.folder(`heads/${this.vault}`)
       for (const [name, file] of folder?.names ?? []) {
         if (name.endsWith('.head') && file instanceof VolumeFile) yield [name, file]
       }
@@ -237,7 +243,7 @@ export class Witness {
   #count(): Map<PackId, HeldPack> {
     const held = new Map<PackId, HeldPack>()
     for (const { machine } of this.#honest) {
-      const root = machine.volume.folder(`${SHARES_FOLDER}/${this.#vault}`)
+      const root = machine.volume.folder(`${SHARES_FOLDER}/${this.vault}`)
       for (const folder of root?.names.values() ?? []) {
         if (!(folder instanceof VolumeFile)) this.#countFolder(folder, held)
       }
@@ -247,7 +253,7 @@ export class Witness {
 
   #countFolder(folder: VolumeFolder, held: Map<PackId, HeldPack>): void {
     for (const [name, file] of folder.names) {
-      const key = keyOfName(this.#vault, name)
+      const key = keyOfName(this.vault, name)
       if (key === undefined || !(file instanceof VolumeFile)) continue
       const pack = held.get(key.pack) ?? { shares: new Map(), bytes: 0 }
       pack.shares.set(key.shareNumber, [...(pack.shares.get(key.shareNumber) ?? []), file])
@@ -287,6 +293,13 @@ export class Witness {
         return found.body
       },
     }
+  }
+
+  #noteKey(entry: PackEntry, reference: Reference): void {
+    const from = placeOf(entry, reference)
+    if (from === undefined) return
+    const bytes = (): Uint8Array => this.#pack(entry.id).subarray(from, from + reference.length)
+    this.#book.note(objectKeyBytes(reference.key), { place: `${entry.id} ${from}`, bytes })
   }
 
   /** The whole pack, from whatever shares there are. */

@@ -1,0 +1,147 @@
+/**
+ * Promises: what peers and the client have said, held against the disks themselves, at once.
+ *
+ * Whoever waits until a power cut shows that something was never synced, or until friends are gone to see that
+ * a snapshot lay with too few of them, waits for long: most of the time luck, or the next run, puts it right.
+ */
+
+import { toHex } from '../protocol/bytes.ts'
+import { openHead } from '../protocol/head.ts'
+import type { VaultId } from '../protocol/ids.ts'
+import type { PackId } from '../protocol/manifest.ts'
+import { safeCount } from '../src/grid/code.ts'
+import { happiness } from '../src/grid/happiness.ts'
+import type { PeerNode } from '../src/node/peer-node.ts'
+import { keyOfName, SHARES_FOLDER } from '../src/store/share-files.ts'
+import { StoryError } from './errors.ts'
+import type { Friend, Friends } from './grid.ts'
+import { VolumeFile, type VolumeFolder } from './volume.ts'
+import type { SeenHead } from './witness.ts'
+
+/** Of heads that were looked at before: there are hundreds, and many days. */
+const NAMES = new WeakMap<Uint8Array, string>()
+
+interface NamedFile {
+  readonly name: string
+  readonly path: string
+  readonly file: VolumeFile
+  /** Whether its name, and those of the folders above, outlast a power cut. */
+  readonly isDurable: boolean
+}
+
+/**
+ * The shares that a peer accounts for, and the heads it shows, would survive a power cut now.
+ *
+ * @throws {StoryError}
+ */
+export function assertDurable(friends: Friends, vault: VaultId): void {
+  for (const { name: friend, machine, node } of friends.up) {
+    if (node === undefined) continue
+    const files = [...sharesOf(machine.volume.root, vault), ...headsOf(machine.volume.root, vault)]
+    const said = saidBy(node, vault)
+    for (const { name, path, file, isDurable } of files) {
+      if (!said(name) || (isDurable && file.durableSize === file.size)) continue
+      throw new StoryError(`${friend} says that it has ${path}, and a power cut could take it`)
+    }
+  }
+}
+
+/**
+ * A head that was published has enough friends, and so has every pack that is new with it.
+ *
+ * @param hurt - names of friends who may have lost what they had
+ * @throws {StoryError}
+ */
+export function assertSafe(
+  friends: Friends,
+  { head, segments: [packs = []] }: SeenHead,
+  hurt: ReadonlySet<string>,
+): void {
+  const told = `head ${head.sequence} is published`
+  const domains = new Map(friends.all.map((friend) => [friend, domainOf(friends, friend)]))
+  const lost = new Set([...domains].flatMap(([{ name }, one]) => (hurt.has(name) ? [one] : [])))
+  const places = placesOf(friends, head.vault, domains)
+  for (const pack of packs) {
+    const count = happiness(places.get(pack.id) ?? new Map<string, number[]>())
+    const wanted = safeCount(pack)
+    if (count >= wanted - lost.size) continue
+    throw new StoryError(`${told}, and pack ${pack.number} has ${count} places of ${wanted}`)
+  }
+  const count = friends.left.filter(({ machine }) =>
+    [...headsOf(machine.volume.root, head.vault)].some(({ name }) => name === nameOfHead(head)),
+  ).length
+  const wanted = Math.max(0, ...packs.map(safeCount))
+  if (count >= wanted - hurt.size) return
+  throw new StoryError(`${told}, and ${count} friends of ${wanted} have it`)
+}
+
+/** Of each pack, which shares lie at which failure domain. */
+function placesOf(
+  friends: Friends,
+  vault: VaultId,
+  domains: ReadonlyMap<Friend, string>,
+): Map<PackId, Map<string, number[]>> {
+  const places = new Map<PackId, Map<string, number[]>>()
+  for (const friend of friends.left) {
+    const domain = domains.get(friend) ?? friend.name
+    for (const { name } of sharesOf(friend.machine.volume.root, vault)) {
+      const key = keyOfName(vault, name)
+      if (key === undefined) continue
+      const pack = places.get(key.pack) ?? new Map<string, number[]>()
+      pack.set(domain, [...(pack.get(domain) ?? []), key.shareNumber])
+      places.set(key.pack, pack)
+    }
+  }
+  return places
+}
+
+/** As everybody is told. */
+function domainOf(friends: Friends, friend: Friend): string {
+  const [node] = friends.up.flatMap((one) => one.node ?? [])
+  return node?.roster.domain(friends.peerOf(friend)) ?? friend.name
+}
+
+/** @returns asked of a file by its name: whether the peer would say that it has it */
+function saidBy({ shareStore, headStore }: PeerNode, vault: VaultId): (name: string) => boolean {
+  const heads = headStore.heads(vault, { all: true })
+  const names = new Set(heads.map(({ head }) => nameOf(head)))
+  return (name) => {
+    const key = keyOfName(vault, name)
+    if (key === undefined) return names.has(name)
+    return shareStore.account(key)?.isDamaged === false
+  }
+}
+
+/** @param head - as it was published */
+function nameOf(head: Uint8Array): string {
+  const name = NAMES.get(head) ?? nameOfHead(openHead(head))
+  NAMES.set(head, name)
+  return name
+}
+
+function nameOfHead({ sequence, id }: SeenHead['head']): string {
+  return `${sequence.toString().padStart(14, '0')}-${toHex(id).slice(0, 32)}.head`
+}
+
+function sharesOf(root: VolumeFolder, vault: VaultId): Generator<NamedFile> {
+  return filesBelow(root, [SHARES_FOLDER, vault])
+}
+
+function headsOf(root: VolumeFolder, vault: VaultId): Generator<NamedFile> {
+  return filesBelow(root, ['heads', vault])
+}
+
+/** @param way - names of folders to go down first */
+function* filesBelow(
+  folder: VolumeFolder,
+  [next, ...rest]: readonly string[],
+  { above = '', isKept = true } = {},
+): Generator<NamedFile> {
+  for (const [name, node] of folder.names) {
+    if (next !== undefined && name !== next) continue
+    const isDurable = isKept && folder.durable.get(name) === node
+    const path = `${above}${name}`
+    if (node instanceof VolumeFile) yield { name, path, file: node, isDurable }
+    else yield* filesBelow(node, rest, { above: `${path}/`, isKept: isDurable })
+  }
+}
