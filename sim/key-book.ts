@@ -9,7 +9,8 @@ import { StoryError } from './errors.ts'
 interface Sealed {
   /** Of an object: the same for whoever refers to it. */
   readonly place: string
-  readonly bytes: () => Uint8Array
+  /** @returns nothing once it is gone */
+  readonly bytes: () => Uint8Array | undefined
 }
 
 export class KeyBook {
@@ -19,9 +20,11 @@ export class KeyBook {
   note(key: Uint8Array, sealed: Sealed): void {
     const name = toHex(key)
     const known = this.#sealed.get(name)
-    if (known === undefined) this.#sealed.set(name, sealed)
-    else if (known.place !== sealed.place && !equal(known.bytes(), sealed.bytes())) {
-      throw new StoryError(`one key sealed what is at ${known.place} and at ${sealed.place}`)
-    }
+    if (known?.place === sealed.place) return
+    this.#sealed.set(name, sealed)
+    if (known === undefined) return
+    const [one, other] = [known.bytes(), sealed.bytes()]
+    if (one === undefined || other === undefined || equal(one, other)) return
+    throw new StoryError(`one key sealed what is at ${known.place} and at ${sealed.place}`)
   }
 }

@@ -298,7 +298,10 @@ export class Witness {
   #noteKey(entry: PackEntry, reference: Reference): void {
     const from = placeOf(entry, reference)
     if (from === undefined) return
-    const bytes = (): Uint8Array => this.#pack(entry.id).subarray(from, from + reference.length)
+    const bytes = (): Uint8Array | undefined => {
+      const isThere = this.#sound(entry.id, entry.needed).length === entry.needed
+      return isThere ? this.#pack(entry.id).subarray(from, from + reference.length) : undefined
+    }
     this.#book.note(objectKeyBytes(reference.key), { place: `${entry.id} ${from}`, bytes })
   }
 
