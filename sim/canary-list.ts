@@ -28,6 +28,12 @@ export interface Hunt {
 
 /** Five friends and two days: seconds for each seed. */
 const SHORT = ['--peers', '5', '--days', '2']
+const LONGER = ['--peers', '5', '--days', '5']
+const DAYS = ['--days', '8', '--budget', 'within']
+const ROOFS = ['--peers', '8', '--days', '8', '--budget', 'within']
+const MONTHS = ['--peers', '5', '--days', '60']
+const ATTACK = ['--sessions', '30']
+const SIEGE = ['--sessions', '150']
 
 export const CANARIES: readonly Canary[] = [
   {
@@ -36,6 +42,118 @@ export const CANARIES: readonly Canary[] = [
     file: 'src/store/share-upload.ts',
     text: '    await this.#place.file.sync()\n',
     replacement: '',
+    foundBy: { story: 'plans', seeds: 20, options: DAYS },
+  },
+  {
+    name: 'name-before-sync',
+    bug: 'a share has its name, and the folder is not synced',
+    file: 'src/store/share-store.ts',
+    text: '      await this.#disk.rename(path, pathOf(key))\n      await this.#disk.syncFolder(folderOf(key))\n',
+    replacement: '      await this.#disk.rename(path, pathOf(key))\n',
+    foundBy: { story: 'plans', seeds: 5, options: DAYS },
+  },
+  {
+    name: 'state-before-sync',
+    bug: "the client's own state is renamed into place, and the folder is not synced",
+    file: 'src/store/whole-file.ts',
+    text: '  await disk.syncFolder(folder)\n',
+    replacement: '',
     foundBy: { story: 'classic', seeds: 20, options: SHORT },
+  },
+  {
+    name: 'head-before-packs',
+    bug: 'a head is published while packs that it needs lie at too few friends',
+    file: 'src/backup/uploader.ts',
+    text: "this.#parts.packs.unpublished().filter((pack) => pack.state === 'sealed')",
+    replacement: '[] as PackRow[]',
+    foundBy: { story: 'plans', seeds: 40, options: DAYS },
+  },
+  {
+    name: 'head-at-one',
+    bug: 'a head counts as published once one friend has it',
+    file: 'src/backup/publisher.ts',
+    text: 'if (receipts.length < needed) {',
+    replacement: 'if (receipts.length < 1) {',
+    foundBy: { story: 'plans', seeds: 40, options: DAYS },
+  },
+  {
+    name: 'no-delay',
+    bug: 'what is released goes the next day, and not after a month',
+    file: 'src/store/share-releases.ts',
+    text: 'RELEASE_DELAY_MS = 30 *',
+    replacement: 'RELEASE_DELAY_MS = 1 *',
+    foundBy: { story: 'histories', seeds: 5, options: MONTHS },
+  },
+  {
+    name: 'leaves-unchecked',
+    bug: 'what a friend answers is not compared with the root of its share',
+    file: 'src/grid/read-pack.ts',
+    text: '  verifyLeaves(shape, run.first, bytes, proof)\n',
+    replacement: '',
+    foundBy: { story: 'hostile', seeds: 3, options: ATTACK },
+  },
+  {
+    name: 'wrong-base',
+    bug: 'what is composed when the middle of a chain is forgotten rests on the wrong version',
+    file: 'src/repair/thinner.ts',
+    text: '      base: base.id,\n',
+    replacement: '      base: path[0]!.id,\n',
+    foundBy: { story: 'histories', seeds: 8, options: MONTHS },
+  },
+  {
+    name: 'numbers-again',
+    bug: 'after a recovery pack numbers begin anew',
+    file: 'src/restore/local-state.ts',
+    text: "Math.max(numberMax, settings.counter('pack number'))",
+    replacement: "settings.counter('pack number')",
+    foundBy: { story: 'classic', seeds: 20, options: SHORT },
+  },
+  {
+    name: 'one-roof',
+    bug: 'two shares under one roof count as two',
+    file: 'src/grid/place-pack.ts',
+    text: '  return happiness(layout)\n',
+    replacement: '  return holders.size\n',
+    foundBy: { story: 'plans', seeds: 40, options: ROOFS },
+  },
+  {
+    name: 'quota-late',
+    bug: 'a quota is looked at when the share is there',
+    file: 'src/store/share-room.ts',
+    text: "if (bytes > quota) return 'quota'",
+    replacement: "if (accounts.counted(vault) > quota) return 'quota'",
+    foundBy: { story: 'hostile', seeds: 4, options: SIEGE },
+  },
+  {
+    name: 'pins-ignored',
+    bug: 'a pin is no reason to keep a snapshot',
+    file: 'src/repair/retention.ts',
+    text: 'isWanted || snapshot.row.isPinned',
+    replacement: 'isWanted',
+    foundBy: { story: 'histories', seeds: 10, options: MONTHS },
+  },
+  {
+    name: 'recorded-early',
+    bug: 'a file counts as kept before the pack it lies in is on disk',
+    file: 'src/backup/drain.ts',
+    text: 'this.#parts.uploader.has(pack)',
+    replacement: 'pack > 0',
+    foundBy: { story: 'classic', seeds: 40, options: SHORT },
+  },
+  {
+    name: 'key-again',
+    bug: 'all objects of a run are sealed with the key of the first',
+    file: 'src/codec/seal.ts',
+    text: 'Uint8Array.of(ordinal))',
+    replacement: 'Uint8Array.of(0))',
+    foundBy: { story: 'plans', seeds: 5, options: DAYS },
+  },
+  {
+    name: 'old-head',
+    bug: 'a machine that came back from an old image goes on from the head it knows',
+    file: 'src/node/vault-session.ts',
+    text: 'newest.head.sequence <= known) {',
+    replacement: 'known > 0) {',
+    foundBy: { story: 'classic', seeds: 20, options: LONGER },
   },
 ]
