@@ -54,7 +54,10 @@ export class Deeds {
       say: (line) => stage.say(line),
       boot: () => stage.untilLaptopIsUp(),
       mishaps: {
-        threaten: (kind) => (stage.run = kind),
+        threaten: (kind) => {
+          stage.run = kind
+          stage.runSince = world.scheduler.elapsed
+        },
         relent: () => (stage.run = undefined),
         learn: () => undefined,
       },

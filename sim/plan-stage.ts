@@ -46,6 +46,8 @@ export class Stage {
   isRotten = false
   /** What the client is doing. */
   run: string | undefined
+  /** True time at which it began with what it did last. */
+  runSince = 0
   crashes = 0
   /** Machines whose databases lost what was committed, until somebody has taken note. */
   readonly forgetful = new Set<string>()
@@ -167,14 +169,16 @@ export class Stage {
     this.#troubleUntil.set(name, until)
   }
 
-  isInTrouble(name: string): boolean {
-    return (this.#troubleUntil.get(name) ?? -1) >= this.world.scheduler.elapsed
+  /** @param since - true time; or it was in trouble after that */
+  isInTrouble(name: string, since = this.world.scheduler.elapsed): boolean {
+    return (this.#troubleUntil.get(name) ?? -1) >= since
   }
 
   /** Whether the laptop's own trouble is the reason for an error. */
   isLaptopTrouble(error: unknown): boolean {
     if (this.isRotten && error instanceof GridNotFoundError) return true
-    return error instanceof DiskError && (this.isRotten || this.isInTrouble(LAPTOP))
+    // A run may go on for a while after its disk failed.
+    return error instanceof DiskError && (this.isRotten || this.isInTrouble(LAPTOP, this.runSince))
   }
 
   note(path: PathName): void {
