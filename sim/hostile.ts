@@ -182,7 +182,6 @@ class Story {
     for (let round = 1; round <= 3 || this.#begun < this.#options.sessions; round++) {
       this.#write(`round ${round}`, random.bytes(size))
       const from = this.world.scheduler.elapsed
-      if (process.env['DBG']) console.log(`   === ${(from / 1000).toFixed(0)}`)
       const sequence = await this.#backUp()
       const until = this.world.scheduler.elapsed
       await this.#owner.checkRestore(sequence, true)
@@ -224,12 +223,7 @@ class Story {
     while (this.#begun < this.#options.sessions) {
       this.#begun += 1
       const name = random.pick(Object.keys(ACTS))
-      const t0 = this.world.scheduler.elapsed
       await this.#session(name, { member, machine, random, network })
-      if (process.env['DBG'])
-        console.log(
-          `   ${(t0 / 1000).toFixed(0)}-${(this.world.scheduler.elapsed / 1000).toFixed(0)} ${name} by ${machine.name}`,
-        )
       this.played += 1
       this.acts.set(name, (this.acts.get(name) ?? 0) + 1)
       await this.world.scheduler.sleep(random.exponential(3 * SECOND_MS))
