@@ -20,6 +20,7 @@ import { Owner } from './owner.ts'
 import { assertDurable } from './promises.ts'
 import type { SimRandom } from './random.ts'
 import { assertConverged, isConverged, assertShortChains, assertTold } from './history-checks.ts'
+import type { StoryReport } from './report.ts'
 import { Upkeep } from './upkeep.ts'
 import { HEAD_NEEDED_MS, Witness } from './witness.ts'
 import { World } from './world.ts'
@@ -55,22 +56,10 @@ export interface HistoriesOptions {
   readonly onLine?: ((line: string) => void) | undefined
 }
 
-export interface HistoriesReport {
-  readonly seed: number
-  readonly peers: number
-  readonly days: number
-  readonly lines: readonly string[]
-  readonly digest: string
-  readonly events: number
-  readonly runs: number
-  readonly snapshots: number
-  readonly restores: number
-  readonly crashes: number
+export interface HistoriesReport extends StoryReport {
   readonly rebuilt: number
   readonly forgotten: number
   readonly released: number
-  /** What broke; absent if all promises held. */
-  readonly failure?: Error
 }
 
 /** Play one seed to its end. Never throws: what broke is in the report. */

@@ -9,6 +9,7 @@ import { memoryInUse } from './memory.ts'
 import { playBatch, playOne } from './plan-batch.ts'
 import { drawPlan, PEERS_MAX, PEERS_MIN } from './plan-draw.ts'
 import { readPlan, writePlan, type Plan } from './plan.ts'
+import type { StoryReport } from './report.ts'
 import { playScenario } from './scenario.ts'
 
 interface MainOptions {
@@ -28,21 +29,6 @@ interface MainOptions {
   /** Names of some; true for all. */
   readonly canaries?: true | string[]
   readonly sessions?: number
-}
-
-/** What the older kinds of story report. */
-interface Report {
-  readonly seed: number
-  readonly peers: number
-  readonly days: number
-  readonly lines: readonly string[]
-  readonly digest: string
-  readonly events: number
-  readonly runs: number
-  readonly snapshots: number
-  readonly restores: number
-  readonly crashes: number
-  readonly failure?: Error
 }
 
 const SEED = 42
@@ -138,7 +124,7 @@ async function mainOlder(options: MainOptions): Promise<void> {
     const { peers, days } = options
     const onLine = isQuiet ? {} : { onLine: (line: string) => console.log(line) }
     const play = options.histories === true ? playHistories : playScenario
-    const report: Report = await play({ seed, peers, days, ...onLine })
+    const report: StoryReport = await play({ seed, peers, days, ...onLine })
     if (options.json === true) console.log(JSON.stringify(toJson(report)))
     else console.log(summaryOf(report))
     if (report.failure !== undefined) {
@@ -193,7 +179,7 @@ function hostileSummaryOf(report: HostileReport): string {
   )
 }
 
-function summaryOf(report: Report): string {
+function summaryOf(report: StoryReport): string {
   const { seed, peers, days, runs, snapshots, restores, crashes, events, digest } = report
   return (
     `seed ${seed}: ${peers} friends, ${days} days, ${runs} runs, ${snapshots} snapshots, ` +
@@ -201,13 +187,13 @@ function summaryOf(report: Report): string {
   )
 }
 
-function toJson(report: Report | HostileReport): object {
+function toJson(report: StoryReport | HostileReport): object {
   const { failure } = report
   const told = failure && `${failure.name}: ${failure.message}`
   return { ...report, lines: undefined, failure: told }
 }
 
-function commandFor({ seed, peers, days }: Report, { histories }: MainOptions): string {
+function commandFor({ seed, peers, days }: StoryReport, { histories }: MainOptions): string {
   const which = histories === true ? '--histories ' : '--classic '
   return `npm run sim -- ${which}--seed ${seed} --peers ${peers} --days ${days}`
 }

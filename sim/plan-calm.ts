@@ -11,6 +11,7 @@ import { assertShortChains, assertTold } from './history-checks.ts'
 import { type Deeds, rebuildPolicy } from './plan-deeds.ts'
 import type { Faults } from './plan-faults.ts'
 import type { Stage } from './plan-stage.ts'
+import { AWAKE_MS } from './plan.ts'
 import { assertDurable } from './promises.ts'
 import type { Witness } from './witness.ts'
 
@@ -87,8 +88,8 @@ async function settle(parts: CalmParts): Promise<void> {
 /** Weeks of silence, in which everybody else is seen every other day. */
 async function waitForTheLost({ stage, deeds }: CalmParts): Promise<void> {
   for (let day = 0; day < GIVE_UP_DAYS; day += STEP_DAYS) {
-    stage.world.scheduler.skip(STEP_DAYS * DAY_MS - 20 * MINUTE_MS)
-    await stage.sleep(20 * MINUTE_MS)
+    stage.world.scheduler.skip(STEP_DAYS * DAY_MS - AWAKE_MS)
+    await stage.sleep(AWAKE_MS)
     const summary = await deeds.upkeep.backUp({ rebuild: POLICY })
     if (summary?.settling !== 0) continue
     stage.note('a friend who was gone for good was replaced')

@@ -13,6 +13,7 @@ import { Stage } from './plan-stage.ts'
 import { assertDurable } from './promises.ts'
 import { AWAKE_MS, inOrder, isDeed, type Fault, type Plan, type PlanEvent } from './plan.ts'
 import { StoryError } from './errors.ts'
+import type { StoryReport } from './report.ts'
 import { HEAD_NEEDED_MS, Witness } from './witness.ts'
 
 const MINUTE_MS = 60_000
@@ -21,21 +22,9 @@ const DAY_MS = 24 * 60 * MINUTE_MS
 /** Every so many days one young head is read in full. */
 const WALK_EVERY_DAYS = 10
 
-export interface PlanReport {
-  readonly seed: number
-  readonly peers: number
-  readonly days: number
-  readonly lines: readonly string[]
-  readonly digest: string
-  readonly events: number
-  readonly runs: number
-  readonly snapshots: number
-  readonly restores: number
-  readonly crashes: number
+export interface PlanReport extends StoryReport {
   /** How often rare paths were walked: sometimes.ts. */
   readonly sometimes: Readonly<Record<string, number>>
-  /** What broke; absent if all promises held. */
-  readonly failure?: Error
 }
 
 /** Play a plan to its end. Never throws: what broke is in the report. */

@@ -15,6 +15,7 @@ import { Friends } from './grid.ts'
 import type { MachineOptions, SavedState } from './machine.ts'
 import { Owner } from './owner.ts'
 import type { SimRandom } from './random.ts'
+import type { StoryReport } from './report.ts'
 import { Weather } from './weather.ts'
 import { World } from './world.ts'
 
@@ -35,23 +36,8 @@ export interface ScenarioOptions {
   readonly onLine?: ((line: string) => void) | undefined
 }
 
-export interface ScenarioReport {
-  readonly seed: number
-  readonly peers: number
-  readonly days: number
-  readonly lines: readonly string[]
-  readonly digest: string
-  readonly events: number
-  readonly runs: number
-  readonly snapshots: number
-  readonly restores: number
-  readonly crashes: number
-  /** What broke; absent if all promises held. */
-  readonly failure?: Error
-}
-
 /** Play one seed to its end. Never throws: what broke is in the report. */
-export async function playScenario(options: ScenarioOptions): Promise<ScenarioReport> {
+export async function playScenario(options: ScenarioOptions): Promise<StoryReport> {
   const world = new World(options.seed)
   const draw = world.random.fork('scenario')
   const peers = options.peers ?? draw.between(5, NAMES.length)

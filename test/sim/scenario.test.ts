@@ -2,19 +2,10 @@
 
 import { describe, expect, it } from 'vitest'
 import { playScenario } from '../../sim/scenario.ts'
-
-const SEEDS = 6
+import { scenarioSeeds } from '../support/scenario-seeds.ts'
 
 describe('a vault among friends', () => {
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    it(`loses nothing that was published, and all comes back (seed ${seed})`, async () => {
-      const report = await playScenario({ seed, peers: 5 + (seed % 2), days: 2 })
-      if (report.failure !== undefined) {
-        throw new Error(report.lines.join('\n'), { cause: report.failure })
-      }
-      expect(report.lines.at(-1)).toContain('all is well')
-    })
-  }
+  scenarioSeeds(1, 6)
 
   it('tells the same story for the same seed, and another one for another', async () => {
     const [first, again, other] = [
