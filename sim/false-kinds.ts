@@ -92,7 +92,7 @@ function dropSome({ random, once, shares }: KindPeer): void {
 }
 
 function rollBack({ day, once, takeImage, returnToImage }: KindPeer): void {
-  const { from, age } = once((own) => ({ from: own.between(2, 8), age: own.between(2, 12) }))
+  const { from, age } = once((own) => ({ from: own.between(1, 4), age: own.between(1, 8) }))
   if (day === from) takeImage()
   if (day === from + age) returnToImage()
 }

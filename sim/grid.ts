@@ -48,6 +48,8 @@ export class Friends {
   readonly #world: World
   /** Options of single peers, asked at each of their starts. */
   readonly #each: (index: number) => Partial<PeerOptions>
+  /** Where those whom the invite names were when it was written. */
+  readonly #named: ReadonlyMap<string, string | undefined>
   readonly grid: GridId
   readonly #statements: Uint8Array[]
   /** What peers died of other than crashes: always a bug. */
@@ -94,6 +96,7 @@ export class Friends {
     )
     this.grid = founded.grid
     this.invite = founded.invite
+    this.#named = new Map(this.all.map(({ name, machine }) => [name, machine.address]))
     this.#statements = [...founded.statements]
   }
 
@@ -156,6 +159,21 @@ export class Friends {
   /** The friend's multiaddr with its identity, as it is told to others. */
   addressOf({ machine, key }: Friend): string {
     return `${machine.address}/p2p/${peerIdOf(key.publicKey)}`
+  }
+
+  /**
+   * How somebody comes in, late: an invite lies in a drawer, and leads nowhere once everybody it names has
+   * moved or gone; then a friend says where it is.
+   *
+   * @param isTrusted - of whom somebody would ask that
+   */
+  door(isTrusted: (friend: Friend) => boolean): { invite: string } | { peer: string } {
+    const open = this.left.filter((one) => one.machine.address !== undefined && isTrusted(one))
+    const isWhereItWas = ({ name, machine }: Friend): boolean =>
+      this.#named.get(name) === machine.address
+    const [friend] = open
+    if (friend === undefined || open.some(isWhereItWas)) return { invite: this.invite }
+    return { peer: this.addressOf(friend) }
   }
 
   startAll(): void {

@@ -117,9 +117,9 @@ async function checkAll({ stage, deeds }: CalmParts): Promise<void> {
 /** To an empty machine, with nothing but the words. */
 async function moveOn(parts: CalmParts): Promise<void> {
   const { stage } = parts
-  const { owner, friends, world } = stage
+  const { owner, world } = stage
   owner.moveTo(world.addMachine('spare'))
-  await owner.recover({ invite: friends.invite })
+  await owner.recover(stage.door())
   stage.say('a new machine recovers with the words')
   await owner.takeStock()
   await checkAll(parts)
@@ -143,7 +143,7 @@ async function tellRuins({ stage, deeds }: CalmParts): Promise<void> {
     restores: () => restoreRuins(stage),
     recovery: async () => {
       owner.moveTo(world.addMachine('spare'))
-      await owner.recover({ invite: friends.invite })
+      await owner.recover(stage.door())
     },
     'restores there': () => restoreRuins(stage),
   }

@@ -114,12 +114,10 @@ export class Deeds {
     await faults.calmDown()
     this.#forgetState()
     owner.wipe()
-    const isDoor = ({ machine, name }: Friend): boolean =>
-      machine.address !== undefined && stage.kinds.isHonest(name)
-    const left = friends.left.filter(isDoor)
+    const isHonest = ({ name }: Friend): boolean => stage.kinds.isHonest(name)
+    const left = friends.left.filter((one) => one.machine.address !== undefined && isHonest(one))
     const friend = typeof door === 'number' ? left[Math.floor(door * left.length)] : undefined
-    const way =
-      friend === undefined ? { invite: friends.invite } : { peer: friends.addressOf(friend) }
+    const way = friend === undefined ? stage.door() : { peer: friends.addressOf(friend) }
     for (const after of cuts) await this.#recoverBriefly(after, () => owner.recover(way))
     await owner.recover(way)
     await owner.takeStock()
@@ -243,7 +241,7 @@ export class Deeds {
   /** All is released by a thief; the owner comes back with the words, to the last head before, and takes it back. */
   async #beRobbed(days: number): Promise<void> {
     const { stage, faults, witness } = this.#parts
-    const { owner, friends, world } = stage
+    const { owner, world } = stage
     await faults.calmDown()
     await witness.look()
     const head = witness.newest
@@ -261,7 +259,7 @@ export class Deeds {
       world.scheduler.skip(DAY_MS - AWAKE_MS)
       await stage.sleep(AWAKE_MS)
     }
-    await owner.recover({ invite: friends.invite }, head)
+    await owner.recover(stage.door(), head)
     stage.say(
       `${days} days later its owner recovers with the words, as of head ${head.head.sequence}`,
     )

@@ -22,7 +22,7 @@ export const PEERS_MAX = 10
 const BEYOND = 0.12
 
 /** Of all plans, those with friends who are not what they seem. */
-const FALSE = 0.45
+const FALSE = 0.6
 
 export interface Overrides {
   readonly peers?: number | undefined
@@ -91,7 +91,7 @@ function drawFalse(plan: Plan, victims: readonly string[], random: SimRandom): P
   const hasAny = random.chance(FALSE)
   return plan.peers.map((peer, index) => {
     const own = random.fork(peer.name)
-    const isFalse = hasAny && index > 0 && victims.includes(peer.name) && own.chance(0.6)
+    const isFalse = hasAny && index > 0 && victims.includes(peer.name) && own.chance(0.8)
     if (!isFalse || peer.isLate === true) return peer
     const kind = own.pick(Object.keys(FALSE_KINDS))
     return { ...peer, kind, clock: PEER_KINDS[kind]?.clock?.(own) ?? peer.clock }

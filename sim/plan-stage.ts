@@ -97,6 +97,11 @@ export class Stage {
     return this.#plan
   }
 
+  /** How somebody comes back in who has lost everything but the words. */
+  door(): { invite: string } | { peer: string } {
+    return this.friends.door(({ name }) => this.kinds.isHonest(name))
+  }
+
   /** Days since the beginning, by true time; the first is 1. */
   get day(): number {
     return Math.floor((this.world.scheduler.now - this.#startedAt) / DAY_MS) + 1

@@ -102,7 +102,8 @@ async function makeHome(
     if (newest === undefined) {
       throw new NoHeadError(
         answers.length === 0
-          ? 'No peer answered: either none is up, or this grid does not know the vault of these words'
+          ? 'No peer answered: none is up, or all have moved since this was written, or this grid does not know the ' +
+              'vault of these words. A friend can say where it is now: "cairn recover --peer" takes its address'
           : `None of the ${answers.length} peers that answered has a backup of this vault: ` +
               'check that the words belong to this grid',
       )
