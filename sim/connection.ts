@@ -97,6 +97,11 @@ export class Connection {
     return this.sides.some((side) => !this.isAlive(side))
   }
 
+  /** Neither side knows of it any more. */
+  get isDead(): boolean {
+    return !this.sides.some((side) => this.isAlive(side))
+  }
+
   /** Nothing can come through any more. */
   get isSilent(): boolean {
     const [dialer, listener] = this.sides
@@ -185,7 +190,7 @@ export class Connection {
       if (opening.side === side && this.#openings.delete(stream)) opening.answer(why)
     }
     if (!side.life.isOver) side.disconnected(this)
-    if (this.#alive.size === 0) this.#internet.forget(this)
+    if (this.isDead) this.#internet.forget(this)
   }
 
   release(): void {

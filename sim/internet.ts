@@ -212,7 +212,8 @@ export class Internet {
     for (const connection of this.#connections) {
       const other = connection.across(host)
       if (other === undefined) continue
-      if (isPowerCut) this.#doubt(connection)
+      if (connection.isDead) this.forget(connection)
+      else if (isPowerCut) this.#doubt(connection)
       else this.#endLater(connection, other)
     }
     this.#endThrough((via) => via.host === host)

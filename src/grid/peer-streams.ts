@@ -39,7 +39,7 @@ export const DIAL_MS_MAX = 30_000
 /** Silence in answer to a small question. */
 export const ANSWER_MS_MAX = 30_000
 
-/** An unused stream older than this is not trusted to be open: peers close theirs after a minute. */
+/** An unused stream is ended after this: peers break theirs after a minute. */
 const STREAM_KEPT_MS = 45_000
 
 /** How long an unreachable peer is left alone: doubles from the least to the most. */
@@ -59,7 +59,8 @@ export interface PeerStreamsParts {
 
 interface KeptStream {
   readonly stream: MessageStream
-  readonly usedAt: number
+  /** Keep it: its end is called off. */
+  readonly keep: () => void
 }
 
 /** The peer was not reached. */
@@ -102,7 +103,10 @@ export class PeerStreams {
 
   /** Break all streams that are not in use. */
   close(): void {
-    for (const { stream } of this.#kept.splice(0)) stream.reset()
+    for (const { stream, keep } of this.#kept.splice(0)) {
+      keep()
+      stream.reset()
+    }
   }
 
   /**
@@ -230,16 +234,20 @@ export class PeerStreams {
   }
 
   #takeKept(): MessageStream | undefined {
-    const oldest = this.#parts.clock.monotonic() - STREAM_KEPT_MS
     const kept = this.#kept.pop()
-    if (kept === undefined || kept.usedAt >= oldest) return kept?.stream
-    kept.stream.reset()
-    this.close()
-    return undefined
+    kept?.keep()
+    return kept?.stream
   }
 
   #keep(stream: MessageStream): void {
-    this.#kept.push({ stream, usedAt: this.#parts.clock.monotonic() })
+    const keep = this.#parts.clock.after(STREAM_KEPT_MS, () => this.#letGo(kept))
+    const kept: KeptStream = { stream, keep }
+    this.#kept.push(kept)
+  }
+
+  #letGo(kept: KeptStream): void {
+    this.#kept.splice(this.#kept.indexOf(kept), 1)
+    kept.stream.end().catch(() => kept.stream.reset())
   }
 }
 

@@ -161,8 +161,8 @@ export class Spreader {
    */
   async gossip(signal: AbortSignal): Promise<never> {
     try {
-      for (let misses = 0, isStart = true; ; isStart = false) {
-        const isComplete = await this.#gossipOnce(isStart, signal)
+      for (let misses = 0; ;) {
+        const isComplete = await this.#gossipOnce(signal)
         misses = isComplete ? 0 : misses + 1
         const isWoken = await this.#sleep(misses === 0 ? Infinity : misses, signal)
         if (isWoken) misses = 0
@@ -220,11 +220,14 @@ export class Spreader {
   }
 
   /** @returns whether everybody was reached; trouble of any kind is for the next time */
-  async #gossipOnce(isStart: boolean, signal: AbortSignal): Promise<boolean> {
+  async #gossipOnce(signal: AbortSignal): Promise<boolean> {
     const { log } = this.#parts
     try {
-      await this.#mergeOwn(this.#aboutSelf(isStart))
+      await this.#mergeOwn(this.#aboutSelf())
       const { news, answered, failures } = await this.#grid.syncRoster(signal)
+      // Others may know what this peer said last and has forgotten since, and that may be wrong by now.
+      const amends = this.#aboutSelf()
+      if (amends.length > 0) await this.say(amends, signal)
       log.debug('gossip', { news, answered: answered.length, missed: failures.length })
       return failures.length === 0
     } catch (error) {
@@ -234,15 +237,15 @@ export class Spreader {
     }
   }
 
-  /** What this peer has to say of itself: its addresses at start and when they changed; its domain, its vault. */
-  #aboutSelf(isStart: boolean): Uint8Array[] {
+  /** What this peer has to say of itself, where the roster says otherwise: its addresses, its domain, its vault. */
+  #aboutSelf(): Uint8Array[] {
     const { network, roster } = this.#parts
     const { domain, vault } = this.#options
     const subject = network.self
     const addresses = network.addresses()
     const member = roster.member(subject)
     const statements: Uint8Array[] = []
-    if (isStart || addresses.join(' ') !== member?.addresses.join(' ')) {
+    if (addresses.join(' ') !== member?.addresses.join(' ')) {
       const issuedAt = roster.newsTime('addresses', subject)
       statements.push(this.sign({ type: 'addresses', subject, issuedAt, addresses }))
     }
