@@ -105,7 +105,7 @@ export class Friends {
   }
 
   /** Somebody joins: the founder's word, told to everybody who serves now. */
-  async add(name: string, options: FriendOptions = {}): Promise<Friend> {
+  add(name: string, options: FriendOptions = {}): Friend {
     const [founder] = this.#all
     assert(founder !== undefined, 'a grid has a founder')
     const random = this.#world.random.fork(`friend ${name}`)
@@ -128,7 +128,8 @@ export class Friends {
       founder.key,
     )
     this.#statements.push(statement)
-    for (const { node } of this.up) await node?.roster.merge([statement])
+    // Who crashes meanwhile, or cannot keep it, hears of it later.
+    for (const { node } of this.up) node?.roster.merge([statement]).catch(() => undefined)
     this.#all.push(friend)
     this.start(friend)
     return friend

@@ -119,7 +119,7 @@ class Story {
     const stage = this.#stage
     if (fault.type === 'join') {
       const peer = stage.plan.peers.find(({ name }) => name === fault.who)
-      if (peer !== undefined) stage.later(fault.ms, () => void stage.join(peer))
+      if (peer !== undefined) stage.later(fault.ms, () => stage.join(peer))
       return
     }
     this.#faults.prepare(fault)

@@ -160,10 +160,9 @@ export class Stage {
     this.switchOff(name, 'gone')
   }
 
-  async join(peer: PlanPeer): Promise<void> {
-    // It may be about to join.
+  join(peer: PlanPeer): void {
     if (this.world.machines.has(peer.name)) return
-    await this.friends.add(peer.name, optionsOf(peer))
+    this.friends.add(peer.name, optionsOf(peer))
     if (peer.relay !== undefined) this.world.internet.limitRelay(peer.name, peer.relay)
     this.say(`${peer.name} joins`)
   }

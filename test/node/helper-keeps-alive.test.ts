@@ -33,7 +33,7 @@ describe('a friend’s box with a repair cap', () => {
         vault.laptop.crash('power')
 
         for (const [index, friend] of originals.entries()) {
-          await vault.friends.add(`newcomer ${index}`)
+          vault.friends.add(`newcomer ${index}`)
           vault.friends.lose(friend)
           // Whoever is known to be always on is given up after a fortnight.
           await helpedDays(vault, index === 0 ? 24 : 16)
@@ -129,7 +129,7 @@ describe('a repair cap whose device was replaced', () => {
       vault.write('from the new laptop', 'dear diary')
       await vault.backUp()
       vault.friends.lose(victim!)
-      await vault.friends.add('newcomer')
+      vault.friends.add('newcomer')
       const shares = sharesAt(vault.friends.left).length
       await helpedDays(vault, 4)
       expect((await reportOf(helper!, cap))?.outcome?.type).toBe('replaced')

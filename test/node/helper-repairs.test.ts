@@ -37,7 +37,7 @@ describe('what a helper repairs', () => {
       const lost = holders.filter((one) => one !== helper && one !== vault.friends.all[0]).slice(-4)
       // Fewer than H shares are seen, so this pack does not wait for three weeks.
       for (const friend of lost) vault.friends.lose(friend)
-      for (const name of ['one', 'two', 'three', 'four']) await vault.friends.add(name)
+      for (const name of ['one', 'two', 'three', 'four']) vault.friends.add(name)
 
       let moved = 0
       for (let round = 0; round < 4; round += 1) {
