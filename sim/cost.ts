@@ -9,7 +9,8 @@
  * with the widest expansion n / k that so many friends may lead to. Files count whole where a byte of them or their path changed, though deltas
  * and moves send less, so this finds a client that sends again what did not change, and not one whose deltas got worse.
  * Runs that do more than back up are passed over: those that rebuilt or repaired, and the first after a run that did not
- * publish, left shares without a place, met a person at work, crashed, or began with another state of the client.
+ * publish, left shares without a place, met a person at work, crashed (a rebuild or forget too), or began with another state of
+ * the client.
  */
 
 import { codeFor } from '../src/grid/code.ts'

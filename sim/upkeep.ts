@@ -263,6 +263,8 @@ export class Upkeep {
       return result
     } catch (error) {
       this.excuse(error, `the ${kind} ends`)
+      // What it wanted to send waits for the next run.
+      this.#parts.cost?.lose()
       return undefined
     } finally {
       this.#parts.mishaps.relent()
