@@ -34,7 +34,12 @@ export const PACK_ID_SIZE = 36
 
 const VERSION = 1
 const PACK_ID_PREFIX = Uint8Array.of(0x01, 0x71, 0x12, DIGEST_SIZE) // CIDv1, dag-cbor, SHA2-256
-const PACK_ID_TEXT = /^bafyrei[a-z2-7]{52}$/ // 'b' for base32, then the prefix and the digest
+
+/**
+ * 'b' for base32, then the prefix and the digest, 288 bits: the seventh letter begins with the last two bits
+ * of the prefix, and the last one ends with two bits that are not used. So this is the one form of each name.
+ */
+const PACK_ID_TEXT = /^bafyrei[a-h][a-z2-7]{50}[aeimquy4]$/
 
 /** The name of a pack: the CID of its manifest, in base32 text. */
 export type PackId = string & { readonly brand: 'PackId' }
@@ -71,6 +76,11 @@ const manifestSchema: z.ZodType<Manifest> = z
     error: 'must be one for each share',
   })
 
+const anyManifest = z.unknown().transform((value) => {
+  if (isLaterVersion(value)) throw new VersionError('manifest: a later version')
+  return check(value, manifestSchema, 'manifest')
+})
+
 /** @throws {FormatError} if a field is out of range */
 export function encodeManifest(manifest: Manifest): Uint8Array {
   return encodeCbor(check(manifest, manifestSchema, 'manifest'))
@@ -81,11 +91,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
  * @throws {FormatError}
  */
 export function decodeManifest(bytes: Uint8Array): Manifest {
-  const schema = z.unknown().transform((value) => {
-    if (isLaterVersion(value)) throw new VersionError('manifest: a later version')
-    return check(value, manifestSchema, 'manifest')
-  })
-  return decodeCbor(bytes, schema, { format: 'manifest', sizeMax: MANIFEST_SIZE_MAX })
+  return decodeCbor(bytes, anyManifest, { format: 'manifest', sizeMax: MANIFEST_SIZE_MAX })
 }
 
 /** @returns bytes of each share's piece: the pack cut into `needed` parts */
@@ -105,12 +111,13 @@ export function packId(manifestBytes: Uint8Array): PackId {
 
 /** @throws {FormatError} unless the text is a pack's name in its one form */
 export function parsePackId(text: string): PackId {
-  return packIdFromBytes(bytesOfText(text))
+  if (!isPackIdText(text)) throw new FormatError('not the name of a pack')
+  return text
 }
 
 /** @returns 36 bytes */
 export function packIdToBytes(id: PackId): Uint8Array {
-  return bytesOfText(id)
+  return fromBase32(parsePackId(id).slice(1))
 }
 
 /** @throws {FormatError} unless these are the 36 bytes of a pack's name */
@@ -119,11 +126,6 @@ export function packIdFromBytes(bytes: Uint8Array): PackId {
   const hasPrefix = equal(bytes.subarray(0, PACK_ID_PREFIX.length), PACK_ID_PREFIX)
   if (!hasPrefix || !isPackIdText(text)) throw new FormatError('not the name of a pack')
   return text
-}
-
-function bytesOfText(text: string): Uint8Array {
-  if (!isPackIdText(text)) throw new FormatError('not the name of a pack')
-  return fromBase32(text.slice(1))
 }
 
 function isPackIdText(text: string): text is PackId {

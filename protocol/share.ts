@@ -12,7 +12,13 @@ import { FormatError, VersionError } from './errors.ts'
 import { DIGEST_SIZE, taggedHash } from './hash.ts'
 import { ID_SIZE, vaultIdFromBytes, vaultIdToBytes } from './ids.ts'
 import type { VaultId } from './ids.ts'
-import { decodeManifest, leafCount, MANIFEST_SIZE_MAX, pieceSize } from './manifest.ts'
+import {
+  decodeManifest,
+  leafCount,
+  MANIFEST_SIZE_MAX,
+  pieceSize,
+  type Manifest,
+} from './manifest.ts'
 import { merkleNodesSize } from './merkle.ts'
 
 const MAGIC = utf8('cairnsh1')
@@ -82,9 +88,21 @@ export function decodeShareHeader(bytes: Uint8Array): { header: ShareHeader; siz
   return { header, size: fieldsSize + DIGEST_SIZE }
 }
 
+/** Manifests of headers that were asked for it: they are read several times for each block that is served. */
+const manifests = new WeakMap<ShareHeader, Manifest>()
+
+/** @throws {FormatError} if the header's manifest is none */
+export function manifestOf(header: ShareHeader): Manifest {
+  const known = manifests.get(header)
+  if (known !== undefined) return known
+  const manifest = decodeManifest(header.manifest)
+  manifests.set(header, manifest)
+  return manifest
+}
+
 /** @throws {FormatError} if the header's manifest is none */
 export function shareLayout(header: ShareHeader): ShareLayout {
-  const manifest = decodeManifest(header.manifest)
+  const manifest = manifestOf(header)
   const offset = FIXED_SIZE + header.manifest.length + DIGEST_SIZE
   const piece = { offset, size: pieceSize(manifest) }
   const tree = { offset: offset + piece.size, size: merkleNodesSize(leafCount(manifest)) }
@@ -108,8 +126,9 @@ function checkMagic(magic: Uint8Array): void {
   throw new FormatError('not a share file')
 }
 
-function checkNumber({ shareNumber, manifest }: ShareHeader): void {
-  const { total } = decodeManifest(manifest)
+function checkNumber(header: ShareHeader): void {
+  const { shareNumber } = header
+  const { total } = manifestOf(header)
   if (!Number.isInteger(shareNumber) || shareNumber < 0 || shareNumber >= total) {
     throw new FormatError(`share: shareNumber ${shareNumber} of ${total} shares`)
   }

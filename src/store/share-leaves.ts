@@ -5,9 +5,9 @@
  */
 
 import { FormatError } from '../../protocol/errors.ts'
-import { decodeManifest, leafCount } from '../../protocol/manifest.ts'
+import { leafCount } from '../../protocol/manifest.ts'
 import { MerkleTree, verifyLeaves } from '../../protocol/merkle.ts'
-import { shareLayout, type ShareHeader } from '../../protocol/share.ts'
+import { manifestOf, shareLayout, type ShareHeader } from '../../protocol/share.ts'
 import type { DiskFile } from '../ports/disk.ts'
 
 /** Leaves of one share, contiguous, with what is needed to check them. */
@@ -32,7 +32,7 @@ export async function readLeaves(
   header: ShareHeader,
   range: { readonly first: number; readonly count: number },
 ): Promise<LeavesRead> {
-  const manifest = decodeManifest(header.manifest)
+  const manifest = manifestOf(header)
   const { piece, tree } = shareLayout(header)
   const { leafSize } = manifest
   const count = Math.min(range.count, leafCount(manifest) - range.first)

@@ -13,9 +13,9 @@ import type { DatabaseSync } from 'node:sqlite'
 
 import { FormatError } from '../../protocol/errors.ts'
 import type { VaultId } from '../../protocol/ids.ts'
-import { decodeManifest, packId, type PackId } from '../../protocol/manifest.ts'
+import { packId, type PackId } from '../../protocol/manifest.ts'
 import type { OpenedRelease } from '../../protocol/release.ts'
-import { shareLayout, type ShareHeader } from '../../protocol/share.ts'
+import { manifestOf, shareLayout, type ShareHeader } from '../../protocol/share.ts'
 import { toDatabaseError } from '../base/database-error.ts'
 import { DiskError } from '../base/errors.ts'
 import { KeyedMutex } from '../base/mutex.ts'
@@ -117,7 +117,7 @@ export class ShareStore {
    */
   async begin(header: ShareHeader, limits: Limits = {}): Promise<ShareUpload | 'held' | NoRoom> {
     const { size } = shareLayout(header)
-    const manifest = decodeManifest(header.manifest)
+    const manifest = manifestOf(header)
     const { vault, shareNumber } = header
     const key = { vault, shareNumber, pack: packId(header.manifest) }
     if (shareNumber >= manifest.total) throw new FormatError('share: no such share number')

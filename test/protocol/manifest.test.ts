@@ -4,6 +4,7 @@ import * as Digest from 'multiformats/hashes/digest'
 import { describe, expect, it } from 'vitest'
 
 import { encodeCbor } from '../../protocol/cbor.ts'
+import { fromBase32 } from '../../protocol/bytes.ts'
 import { FormatError, VersionError } from '../../protocol/errors.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import {
@@ -164,12 +165,35 @@ describe('names of packs', () => {
     }
   })
 
+  it('are told from other texts as the bytes behind them would be', () => {
+    const letters = 'abcdefghijklmnopqrstuvwxyz234567'
+    const id = packId(MANIFEST_BYTES)
+    const at = fc.integer({ min: 0, max: id.length - 1 })
+    fc.assert(
+      fc.property(at, fc.constantFrom(...letters), (index, letter) => {
+        const text = id.slice(0, index) + letter + id.slice(index + 1)
+        expect(isName(text)).toBe(text.startsWith('b') && isNameByItsBytes(text))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
   it('refuse text whose last character has bits left over', () => {
     const id = packId(MANIFEST_BYTES)
     const ends = 'abcdefghijklmnopqrstuvwxyz234567'.split('').map((end) => id.slice(0, -1) + end)
     expect(ends.filter(isName)).toHaveLength(8)
   })
 })
+
+/** Decoded and encoded again. */
+function isNameByItsBytes(text: string): boolean {
+  try {
+    return packIdFromBytes(fromBase32(text.slice(1))) === text
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    return false
+  }
+}
 
 function isName(text: string): boolean {
   try {
