@@ -34,6 +34,8 @@ export class FilesTrouble {
   free = Number.MAX_SAFE_INTEGER
   /** Sees each call before it happens: may throw a FilesError or change the tree. */
   onStep: ((operation: string, path: PathBytes) => void) | undefined
+  /** Whether the file system makes reflinks. */
+  hasClones = false
 }
 
 const READ = 4
@@ -107,7 +109,45 @@ export class SimFiles implements Files {
         await this.#step('read', path)
         return node.read(offset, length)
       },
+      clone: async () => {
+        await this.#step('clone', path)
+        if (!this.#trouble.hasClones) return undefined
+        const [status, bytes] = [node.status(), node.read(0, node.size)]
+        return {
+          status: () => Promise.resolve(status),
+          read: async (offset, length) => {
+            await this.#step('read of a copy', path)
+            return bytes.slice(offset, offset + length)
+          },
+          clone: () => Promise.resolve(undefined),
+          close: () => this.#life.pass(0),
+        }
+      },
       close: () => this.#life.pass(0),
+    }
+  }
+
+  async scratch(): Promise<FileWriter> {
+    const path = fromLatin1('(a copy)')
+    await this.#step('scratch', path)
+    let content: Uint8Array = new Uint8Array(0)
+    return {
+      write: async (bytes) => {
+        await this.#step('write', path)
+        if (bytes.length > this.#trouble.free) throw failure('ENOSPC', path)
+        this.#trouble.free -= bytes.length
+        content = concat(content, bytes)
+      },
+      read: async (offset, length) => {
+        await this.#step('read of a copy', path)
+        return content.slice(offset, offset + length)
+      },
+      sync: () => this.#life.pass(0),
+      close: async () => {
+        this.#trouble.free += content.length
+        content = new Uint8Array(0)
+        await this.#life.pass(0)
+      },
     }
   }
 

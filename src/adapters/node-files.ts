@@ -21,6 +21,7 @@ import {
 } from 'node:fs'
 import { chmod, open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 
 import { FilesError } from '../base/errors.ts'
 import type {
@@ -36,6 +37,7 @@ import type {
 import type { Scanned, ScanRequest } from '../ports/scan.ts'
 import type { NewFiles, WrittenFile } from '../ports/writing.ts'
 import { Accounts } from './accounts.ts'
+import { Copies } from './copies.ts'
 import { setModificationTime } from './file-times.ts'
 import { SmallFileWriter } from './small-file-writer.ts'
 import { scanInThread } from './folder-scan.ts'
@@ -53,6 +55,12 @@ export class NodeFiles implements Files {
   readonly #groups = new Accounts('/etc/group')
   readonly #small = new SmallFileReader()
   readonly #newFiles = new SmallFileWriter()
+  readonly #copies: Copies
+
+  /** @param options.copies - folder where copies of files are kept while they are read */
+  constructor({ copies = tmpdir() }: { readonly copies?: string } = {}) {
+    this.#copies = new Copies(copies)
+  }
 
   async list(folder: PathBytes): Promise<readonly Uint8Array[]> {
     return now(folder, (path) => {
@@ -81,7 +89,7 @@ export class NodeFiles implements Files {
     const handle = await opened(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     try {
       const status = await handle.stat()
-      if (status.isFile()) return new NodeFileReader(handle, path)
+      if (status.isFile()) return new NodeFileReader(handle, path, this.#copies)
       // A FIFO or device opens well but is nothing to be read to an end.
       const code = status.isDirectory() ? 'EISDIR' : 'EINVAL'
       throw new FilesError(code, `${shown(path)}: not a regular file`)
@@ -93,6 +101,11 @@ export class NodeFiles implements Files {
 
   readSmall(requests: readonly SmallFileRequest[]): Promise<SmallFiles> {
     return this.#small.read(requests)
+  }
+
+  async scratch(): Promise<FileWriter> {
+    const { handle, path } = await this.#copies.scratch()
+    return new NodeFileWriter(handle, path)
   }
 
   async create(path: PathBytes): Promise<FileWriter> {
@@ -162,10 +175,17 @@ export class NodeFiles implements Files {
 class NodeFileReader implements FileReader {
   readonly #handle: FileHandle
   readonly #path: PathBytes
+  readonly #copies: Copies
 
-  constructor(handle: FileHandle, path: PathBytes) {
+  constructor(handle: FileHandle, path: PathBytes, copies: Copies) {
     this.#handle = handle
     this.#path = path
+    this.#copies = copies
+  }
+
+  async clone(): Promise<FileReader | undefined> {
+    const handle = await this.#copies.clone(this.#handle)
+    return handle && new NodeFileReader(handle, this.#path, this.#copies)
   }
 
   async status(): Promise<FileStatus> {

@@ -10,6 +10,7 @@ import type { Code } from '../grid/code.ts'
 import type { FolderSource } from '../source/folder-source.ts'
 import { inTransaction } from '../store/database.ts'
 import type { EntryRow } from '../store/entries.ts'
+import { HotFiles } from '../store/hot-files.ts'
 import type { Keyring } from '../store/keyring.ts'
 import type { PackRow } from '../store/packs.ts'
 import { Drain } from './drain.ts'
@@ -32,6 +33,8 @@ export interface BackupOptions {
   /** What the tree lacks, to be backed up beside it. */
   readonly exported: () => Exported
   readonly spoolSizeMax?: number
+  /** Bytes of a file that is copied where it does not hold still, at most. */
+  readonly copySizeMax?: number | undefined
 }
 
 export interface FileFailure {
@@ -63,6 +66,8 @@ export interface BackupTotals {
   readonly filesUnmodified: number
   /** Changed while they were read: kept as read, and labelled. */
   readonly filesFuzzy: number
+  /** Did not hold still: a copy of them was read. */
+  readonly filesCopied: number
   /** Sockets, FIFOs and devices passed over. */
   readonly unsupported: number
   /** Versions stored as deltas. */
@@ -178,6 +183,7 @@ export class Backup {
       filesChanged: drain?.totals.filesChanged ?? 0,
       filesUnmodified: (scan?.unmodified ?? 0) + (drain?.totals.filesSame ?? 0),
       filesFuzzy: drain?.totals.filesFuzzy ?? 0,
+      filesCopied: drain?.totals.filesCopied ?? 0,
       unsupported: scan?.unsupported ?? 0,
       deltas: drain?.totals.deltas ?? 0,
       bytesRead: drain?.bytesRead ?? 0,
@@ -221,9 +227,11 @@ export class Backup {
     const parts = {
       ...this.#parts,
       uploader: this.#uploader,
+      hotFiles: new HotFiles(this.#parts.settings),
       nextPackNumber: () => this.#nextPackNumber(),
     }
-    const drain = new Drain(parts, { ...readKeys, ...snapshot })
+    const { copySizeMax } = this.#options
+    const drain = new Drain(parts, { ...readKeys, ...snapshot, copySizeMax })
     this.#drained = drain
     const waiting = this.#parts.queue.totals('waiting')
     let filesDone = 0

@@ -23,11 +23,13 @@ import { fromKey, toPath } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
+import type { HotFiles } from '../store/hot-files.ts'
 import type { Queue, QueueResult, QueueRow } from '../store/queue.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { encodeVersions } from '../store/version-record.ts'
 import { DeltaBuffer } from './delta-buffer.ts'
+import { COPY_SIZE_MAX } from './file-copy.ts'
 import { mayBeDelta } from './delta-policy.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
 import { FreshContents } from './fresh-contents.ts'
@@ -35,7 +37,7 @@ import { ContentSink } from './content-sink.ts'
 import type { Slot } from './object-writer.ts'
 import { chainCost, newVersions } from './new-versions.ts'
 import type { SealedPack } from './packer.ts'
-import { isRacy } from './racy.ts'
+import { isRacy, racyForMs } from './racy.ts'
 import { hasRoom, SmallFiles, type PreparedFile, type SmallItem } from './small-files.ts'
 import type { Uploader } from './uploader.ts'
 
@@ -55,6 +57,7 @@ export interface DrainParts {
   readonly queue: Queue
   readonly contents: Contents
   readonly signatures: Signatures
+  readonly hotFiles: HotFiles
   readonly spool: Spool
   readonly uploader: Uploader
   readonly nextPackNumber: () => number
@@ -68,6 +71,8 @@ export interface DrainOptions {
   readonly contentSecret: Uint8Array
   readonly padKey: Uint8Array
   readonly cutKey: Uint8Array
+  /** Bytes of a file that is copied where it does not hold still, at most. */
+  readonly copySizeMax?: number | undefined
 }
 
 export interface DrainEvents {
@@ -86,6 +91,8 @@ export interface DrainTotals {
   filesSame: number
   /** Changed while they were read, each time: what was read is kept, and labelled. */
   filesFuzzy: number
+  /** Did not hold still: a copy of them was read. */
+  filesCopied: number
   deltas: number
 }
 
@@ -140,6 +147,7 @@ export class Drain {
     filesChanged: 0,
     filesSame: 0,
     filesFuzzy: 0,
+    filesCopied: 0,
     deltas: 0,
   }
 
@@ -159,12 +167,14 @@ export class Drain {
     )
     this.#reader = new FileReader(
       {
+        clock: parts.clock,
         files: parts.files,
         compute: parts.compute,
         writer: this.#writer,
         signatures: parts.signatures,
         deltaBuffer: new DeltaBuffer(parts.disk),
         onRead: () => this.#onRead(),
+        copySizeMax: options.copySizeMax ?? COPY_SIZE_MAX,
         contentId: (digest) => parts.contents.id(digest),
         hasChainedOfSize: (size) => parts.entries.hasChainedOfSize(size),
         findContent: (content) => parts.entries.findContent(content),
@@ -203,7 +213,7 @@ export class Drain {
     let begun: Batch | undefined
     // While one batch is written, the next is being read and prepared.
     const begin = async () => {
-      const next = open.length === 0 ? undefined : this.#begin(open)
+      const next = open.length === 0 ? undefined : await this.#begin(open)
       open = []
       if (begun !== undefined) await this.#batch(begun, events)
       begun = next
@@ -251,8 +261,12 @@ export class Drain {
     return !signatures.has(known.content)
   }
 
-  #begin(rows: readonly SmallRow[]): Batch {
-    const seenAt = this.#parts.clock.now()
+  async #begin(rows: readonly SmallRow[]): Promise<Batch> {
+    const { clock } = this.#parts
+    const ms = Math.max(...rows.map(({ row }) => racyForMs(row.status.ctime, clock.now())))
+    // What changed just now is read once its next change would show: see racy.ts.
+    if (ms > 0) await clock.sleep(ms, this.#signal)
+    const seenAt = clock.now()
     const read = this.#small.read(rows)
     // A failure is told when its turn comes.
     read.catch(() => undefined)
@@ -264,7 +278,7 @@ export class Drain {
     for (const [index, file] of rows.entries()) {
       await this.#enter(file)
       const found = prepared[index]
-      if (found === undefined) {
+      if (found === undefined || isRacy(found.status.ctime, seenAt)) {
         await this.#file(file, events)
         continue
       }
@@ -274,6 +288,7 @@ export class Drain {
       const small = {
         status,
         label: 'stable',
+        isCalm: true,
         digest,
         size: file.size,
         signature,
@@ -327,7 +342,11 @@ export class Drain {
     this.#path = path
     const seenAt = this.#parts.clock.now()
     try {
-      const read = await this.#reader.read(path, known, this.#signal)
+      const isHot = this.#parts.hotFiles.has(row.key)
+      const read = await this.#reader.read(path, { known, isHot }, this.#signal)
+      if (isHot || read.label === 'copied' || read.label === 'fuzzy') {
+        this.#parts.hotFiles.note(row.key, read.isCalm)
+      }
       this.#add(this.#finished(row, known, { read, seenAt }))
       await this.#lookAtPending()
     } catch (error) {
@@ -354,6 +373,7 @@ export class Drain {
     else this.totals.filesChanged += 1
     if (content.type === 'delta') this.totals.deltas += 1
     if (read.label === 'fuzzy') this.totals.filesFuzzy += 1
+    if (read.label === 'copied') this.totals.filesCopied += 1
     const slots = content.type === 'original' || content.type === 'delta' ? content.slots : []
     const result = () => this.#result(known, read)
     const racy = isRacy(status.ctime, seenAt)

@@ -35,10 +35,15 @@ export interface OpenPorts extends ClientPorts {
 /**
  * Open the home's folder, making it if need be, for this process alone.
  *
+ * @param options.copies - folder for copies of files that do not hold still; in the home if absent
  * @throws {LockedError} another process works on this home
  * @throws {KeysExposedError} others may read its keys
  */
-export async function openPorts(home: Home, config: Config): Promise<OpenPorts> {
+export async function openPorts(
+  home: Home,
+  config: Config,
+  { copies = join(home.data, 'spool') }: { readonly copies?: string } = {},
+): Promise<OpenPorts> {
   makePrivateFolder(home.data)
   makePrivateFolder(join(home.logFile, '..'))
   assertPrivateFile(join(home.data, 'keys', 'keyring'))
@@ -51,7 +56,7 @@ export async function openPorts(home: Home, config: Config): Promise<OpenPorts> 
     random: new NodeRandom(),
     network: (seed) => openNetwork({ seed, listen: [], isNearby: config.network.mdns }),
     disk: await NodeDisk.open(home.data),
-    files: new NodeFiles(),
+    files: new NodeFiles({ copies }),
     compute,
     log: new PinoLog({ level: config.log.level, file: home.logFile }),
     openDatabase: (name) => {

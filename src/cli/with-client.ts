@@ -2,6 +2,7 @@
  * With a client: open this machine's vault, do one thing with it, close it whatever happens.
  */
 
+import { resolve } from 'node:path'
 import { Client, type RepairProgress } from '../node/client.ts'
 import { readConfig, type Config } from './config.ts'
 import { outputOf, type CommonOptions, type Context } from './context.ts'
@@ -23,12 +24,14 @@ export interface ClientSession {
  */
 export async function withClient<T>(
   context: Context,
-  options: CommonOptions,
+  options: CommonOptions & { readonly spool?: string },
   use: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
   const home = findHome(context.env, context.workingFolder)
   const config = readConfig(home.configFile)
-  const ports = await openPorts(home, config)
+  const { spool } = options
+  const copies = spool === undefined ? {} : { copies: resolve(context.workingFolder, spool) }
+  const ports = await openPorts(home, config, copies)
   try {
     const client = await Client.open(ports, context.signal)
     try {

@@ -46,6 +46,8 @@ export interface BackupRequest {
   readonly repair?: RepairPolicy
   /** Most that packs waiting for peers may occupy, bytes. */
   readonly spoolSizeMax?: number
+  /** A file up to this, bytes, is copied if it does not hold still; 4 GiB if absent, 0 for none. */
+  readonly copySizeMax?: number
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
 }
@@ -59,6 +61,8 @@ export interface BackupSummary {
   readonly filesUnmodified: number
   /** Changed while they were read: kept as read, and labelled. */
   readonly filesFuzzy: number
+  /** Did not hold still: a copy of them was read. */
+  readonly filesCopied: number
   readonly filesTotal: number
   readonly foldersTotal: number
   readonly bytesTotal: number

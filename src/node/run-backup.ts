@@ -60,6 +60,7 @@ export async function runBackup(
       tags: request.tags ?? [],
       exported: () => exportOf(request, source, roster),
       ...(request.spoolSizeMax === undefined ? {} : { spoolSizeMax: request.spoolSizeMax }),
+      copySizeMax: request.copySizeMax,
     },
   )
   const skipped: FileFailure[] = []

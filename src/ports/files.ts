@@ -65,6 +65,11 @@ export interface FileReader {
   status(): Promise<FileStatus>
   /** @returns up to `length` bytes at `offset`, an array of its own; fewer (or none) only at the end */
   read(offset: number, length: number): Promise<Uint8Array>
+  /**
+   * A copy of the whole file as it is at one moment, which nobody else sees and which is gone once closed: a
+   * reflink. `undefined` where the file system cannot make one, or not where copies are kept.
+   */
+  clone(): Promise<FileReader | undefined>
   close(): Promise<void>
 }
 
@@ -86,6 +91,9 @@ export interface Files extends Scanning, Writing {
   open(path: PathBytes): Promise<FileReader>
   /** Read many small files at once, each opened as by `open`. The bytes of all must fit in memory. */
   readSmall(requests: readonly SmallFileRequest[]): Promise<SmallFiles>
+
+  /** An empty file that nobody else sees, gone once closed; for copies of what does not hold still. */
+  scratch(): Promise<FileWriter>
 
   /** Make a new file, readable and writable by its owner only; fails with EEXIST if the name is taken. */
   create(path: PathBytes): Promise<FileWriter>

@@ -73,6 +73,40 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
     )
 
     it(
+      'gives a file that nobody else sees, for what does not hold still',
+      story(async (files, at) => {
+        const [one, other] = [await files.scratch(), await files.scratch()]
+        await one.write(text('one '))
+        await other.write(text('other'))
+        await one.write(text('more'))
+        expect(await one.read(2, 100)).toEqual(text('e more'))
+        expect(await other.read(0, 100)).toEqual(text('other'))
+        expect(await one.read(8, 1)).toEqual(new Uint8Array(0))
+        await one.close()
+        await other.close()
+        expect(await files.list(at())).toEqual([])
+      }),
+    )
+
+    it(
+      'clones an open file as it is, or says that there can be no clone',
+      story(async (files, at) => {
+        await write(files, at('a'), text('before'))
+        const reader = await files.open(at('a'))
+        const clone = await reader.clone()
+        await files.remove(at('a'))
+        await write(files, at('a'), text('after'))
+        if (clone !== undefined) {
+          expect((await clone.status()).size).toBe(6)
+          expect(await clone.read(0, 100)).toEqual(text('before'))
+          await clone.close()
+        }
+        await reader.close()
+        expect(await files.list(at())).toEqual([text('a')])
+      }),
+    )
+
+    it(
       'keeps big files whole',
       story(async (files, at) => {
         const bytes = noise(3 * 1024 * 1024 + 5)

@@ -11,7 +11,14 @@ import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatCount, formatDuration, formatItems, formatMoment } from '../format.ts'
-import { codeOption, collect, parseCode, pathBytes, type CodeOption } from '../options.ts'
+import {
+  codeOption,
+  collect,
+  parseCode,
+  pathBytes,
+  sizeOption,
+  type CodeOption,
+} from '../options.ts'
 import type { Output } from '../output.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
 
@@ -20,6 +27,8 @@ interface BackupOptions extends CommonOptions {
   readonly tag: readonly string[]
   readonly code?: CodeOption
   readonly allowFew?: boolean
+  readonly spool?: string
+  readonly spoolLimit?: number
 }
 
 export function backupCommand(context: Context): Command {
@@ -35,6 +44,8 @@ export function backupCommand(context: Context): Command {
     .option('--tag <tag>', 'mark the snapshot; may be given several times', collect, [])
     .option('--code <k-of-n>', 'any K of N peers bring everything back', codeOption)
     .option('--allow-few', 'accept a grid of fewer than three peers')
+    .option('--spool <folder>', 'where to copy files that change while they are read')
+    .option('--spool-limit <size>', 'copy files up to this: 4GB, 0 for none', sizeOption)
     .action(async (paths: string[], options: BackupOptions) => {
       await withClient(context, options, async (session) => {
         try {
@@ -69,6 +80,7 @@ async function backup(
         tags: [...config.backup.tags, ...options.tag],
         ...(code === undefined ? {} : { code }),
         allowFew: options.allowFew === true,
+        ...(options.spoolLimit === undefined ? {} : { copySizeMax: options.spoolLimit }),
         rebuild: config.rebuild,
         repair: config.repair,
         // Our own state changes while we work, and comes back without being backed up.
@@ -133,6 +145,7 @@ function summaryRecord(summary: BackupSummary, durationMs: number) {
     files_changed: summary.filesChanged,
     files_unmodified: summary.filesUnmodified,
     files_fuzzy: summary.filesFuzzy,
+    files_copied: summary.filesCopied,
     total_files_processed: summary.filesTotal,
     total_dirs_processed: summary.foldersTotal,
     total_bytes_processed: summary.bytesTotal,
