@@ -23,6 +23,7 @@ import {
   toPolicy,
   type KeepRules,
 } from './retention-options.ts'
+import { parseRates } from './rates.ts'
 import { systemWords } from './system-words.ts'
 
 const codeText = z
@@ -107,6 +108,8 @@ const schema = z.strictObject({
     .strictObject({
       /** Whether to ask the local network for a friend that is not where the roster says. */
       mdns: z.boolean().default(true),
+      /** How fast this computer may send: `500kB`, or by the hour. */
+      'limit-upload': readable(parseRates, 'is no rate such as "500kB"').optional(),
     })
     .default({ mdns: true }),
   log: z

@@ -9,6 +9,7 @@ import { outputOf, type CommonOptions, type Context } from './context.ts'
 import { findHome, type Home } from './home.ts'
 import type { Output } from './output.ts'
 import { openPorts } from './ports.ts'
+import type { Rates } from './rates.ts'
 import { ProgressLine, type ProgressState } from './progress.ts'
 
 export interface ClientSession {
@@ -24,14 +25,16 @@ export interface ClientSession {
  */
 export async function withClient<T>(
   context: Context,
-  options: CommonOptions & { readonly spool?: string },
+  options: CommonOptions & { readonly spool?: string; readonly limitUpload?: Rates },
   use: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
   const home = findHome(context.env, context.workingFolder)
   const config = readConfig(home.configFile)
-  const { spool } = options
-  const copies = spool === undefined ? {} : { copies: resolve(context.workingFolder, spool) }
-  const ports = await openPorts(home, config, copies)
+  const { spool, limitUpload } = options
+  const ports = await openPorts(home, config, {
+    ...(spool === undefined ? {} : { copies: resolve(context.workingFolder, spool) }),
+    ...(limitUpload === undefined ? {} : { limitUpload }),
+  })
   try {
     const client = await Client.open(ports, context.signal)
     try {

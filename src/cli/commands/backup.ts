@@ -20,6 +20,7 @@ import {
   type CodeOption,
 } from '../options.ts'
 import type { Output } from '../output.ts'
+import { LIMIT_UPLOAD_WORDS, ratesOption, type Rates } from '../rates.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
 
 interface BackupOptions extends CommonOptions {
@@ -27,6 +28,7 @@ interface BackupOptions extends CommonOptions {
   readonly tag: readonly string[]
   readonly code?: CodeOption
   readonly allowFew?: boolean
+  readonly limitUpload?: Rates
   readonly spool?: string
   readonly spoolLimit?: number
 }
@@ -44,6 +46,7 @@ export function backupCommand(context: Context): Command {
     .option('--tag <tag>', 'mark the snapshot; may be given several times', collect, [])
     .option('--code <k-of-n>', 'any K of N peers bring everything back', codeOption)
     .option('--allow-few', 'accept a grid of fewer than three peers')
+    .option('--limit-upload <rate>', LIMIT_UPLOAD_WORDS, ratesOption)
     .option('--spool <folder>', 'where to copy files that change while they are read')
     .option('--spool-limit <size>', 'copy files up to this: 4GB, 0 for none', sizeOption)
     .action(async (paths: string[], options: BackupOptions) => {
