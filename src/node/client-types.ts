@@ -15,6 +15,7 @@ import type { OverGrant } from './friend-types.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
+import type { LastSnapshot } from '../store/last-snapshot.ts'
 
 export type { FileFailure, Progress } from '../backup/backup.ts'
 export type { NotSafeError } from '../backup/not-safe.ts'
@@ -159,6 +160,8 @@ export interface ClientStatus {
   readonly settling: number
   /** How the packs that were placed stand, as far as is known here. */
   readonly placed: Readonly<Record<PlacedState, number>>
+  /** The newest snapshot that is complete, and how many came after it; absent where none is known. */
+  readonly lastSnapshot?: LastSnapshot
   /** What the last check found; absent before the first. */
   readonly lastCheck?: HealthRecord
   /** Peers that look after the vault with a repair cap; the one heard last first. */

@@ -19,6 +19,7 @@ import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
 import { upkeep, type Upkeep } from './run-repair.ts'
 import type { VaultSession } from './vault-session.ts'
+import { noteSnapshot } from '../store/last-snapshot.ts'
 
 /**
  * @throws {UsageError} more sources or tags, or longer ones, than a snapshot's row holds
@@ -74,6 +75,7 @@ export async function runBackup(
   try {
     const { row, ...totals } = await backup.run(source, events, signal)
     const { sequence, endedAt } = row
+    noteSnapshot(stores.settings, row)
     const rebuilt = await tidyUp(session, request, signal)
     const kept = await keepUp(session, request, signal)
     const room = await keepFair(session, signal)

@@ -52,10 +52,7 @@ describe('progress', () => {
     process.emit('SIGUSR1')
     progress.stop()
     expect(process.listenerCount('SIGUSR1')).toBe(0)
-    expect(stderr.lines).toEqual([
-      'No news yet',
-      `${progressText(STATE, 0)}  /home/a\\x1b[2J`,
-    ])
+    expect(stderr.lines).toEqual(['No news yet', `${progressText(STATE, 0)}  /home/a\\x1b[2J`])
   })
 
   it('says once that there is no news for half a minute, and of what', () => {

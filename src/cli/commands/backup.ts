@@ -3,8 +3,8 @@
  */
 
 import { realpathSync } from 'node:fs'
-import { hostname } from 'node:os'
-import type { Command } from 'commander'
+import { constants, hostname, setPriority } from 'node:os'
+import { Option, type Command } from 'commander'
 import { FilesError, UsageError } from '../../base/errors.ts'
 import type { BackupSummary } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
@@ -29,6 +29,7 @@ interface BackupOptions extends CommonOptions {
   readonly code?: CodeOption
   readonly allowFew?: boolean
   readonly limitUpload?: Rates
+  readonly priority?: 'low' | 'normal'
   readonly spool?: string
   readonly spoolLimit?: number
 }
@@ -47,6 +48,12 @@ export function backupCommand(context: Context): Command {
     .option('--code <k-of-n>', 'any K of N peers bring everything back', codeOption)
     .option('--allow-few', 'accept a grid of fewer than three peers')
     .option('--limit-upload <rate>', LIMIT_UPLOAD_WORDS, ratesOption)
+    .addOption(
+      new Option(
+        '--priority <which>',
+        'against other programs; default: backup.priority, or low',
+      ).choices(['low', 'normal']),
+    )
     .option('--spool <folder>', 'where to copy files that change while they are read')
     .option('--spool-limit <size>', 'copy files up to this: 4GB, 0 for none', sizeOption)
     .action(async (paths: string[], options: BackupOptions) => {
@@ -73,6 +80,7 @@ async function backup(
   if (wanted.length === 0) {
     throw new UsageError('nothing to back up: give a path, or set backup.paths in config.toml')
   }
+  if ((options.priority ?? config.backup.priority) === 'low') giveWay()
   const code = options.code ?? parseCode(config.backup.code ?? '')
   const startedAt = context.now()
   const summary = await withProgress(context, output, (progress) =>
@@ -99,6 +107,15 @@ async function backup(
   )
   report(output, summary, context.now() - startedAt)
   return exitCodeFor(summary)
+}
+
+/** Others go first; where the system does not let us, nobody is harmed. */
+function giveWay(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // A container may forbid it.
+  }
 }
 
 function report(output: Output, summary: BackupSummary, durationMs: number): void {
