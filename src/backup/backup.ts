@@ -7,6 +7,7 @@ import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { Version } from '../../protocol/tree.ts'
 import type { CairnError } from '../base/errors.ts'
 import type { Code } from '../grid/code.ts'
+import type { PassedFolder } from '../ports/scan.ts'
 import type { FolderSource } from '../source/folder-source.ts'
 import { inTransaction } from '../store/database.ts'
 import type { EntryRow } from '../store/entries.ts'
@@ -65,6 +66,10 @@ export interface BackupTotals {
   readonly filesFuzzy: number
   /** Sockets, FIFOs and devices passed over. */
   readonly unsupported: number
+  /** Names left out by a rule, not counting what is in them. */
+  readonly leftOut: number
+  /** Folders whose content was passed over, and why. */
+  readonly passed: readonly PassedFolder[]
   /** Versions stored as deltas. */
   readonly deltas: number
   readonly bytesRead: number
@@ -89,6 +94,7 @@ export class Backup {
   readonly #failures: FileFailure[] = []
   #onUnkept: (path: Uint8Array, error: CairnError) => void = () => undefined
   #scanned: ScanTotals | undefined
+  #passed: readonly PassedFolder[] = []
   #drained: Drain | undefined
 
   constructor(parts: BackupParts, options: BackupOptions) {
@@ -179,6 +185,8 @@ export class Backup {
       filesUnmodified: (scan?.unmodified ?? 0) + (drain?.totals.filesSame ?? 0),
       filesFuzzy: drain?.totals.filesFuzzy ?? 0,
       unsupported: scan?.unsupported ?? 0,
+      leftOut: scan?.leftOut ?? 0,
+      passed: this.#passed,
       deltas: drain?.totals.deltas ?? 0,
       bytesRead: drain?.bytesRead ?? 0,
       bytesAdded: (drain?.bytesAdded ?? 0) + this.#publisher.metadataAdded,
@@ -208,6 +216,7 @@ export class Backup {
         }),
       signal,
     )
+    this.#passed = report.passed
     for (const failure of report.failures) this.#fail({ ...failure, during: 'scan' }, events)
     return report
   }

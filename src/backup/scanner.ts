@@ -21,7 +21,7 @@ import { FilesError } from '../base/errors.ts'
 import { recordsOf, type StretchRecord } from '../base/stretch.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Files } from '../ports/files.ts'
-import type { Stretch } from '../ports/scan.ts'
+import type { PassedFolder, Stretch } from '../ports/scan.ts'
 import {
   type Found,
   type FoundEntry,
@@ -47,6 +47,8 @@ export interface ScanTotals {
   unmodified: number
   /** Sockets, FIFOs and devices: passed over, since this version does not keep them. */
   unsupported: number
+  /** Names left out by a rule, not counting what is in them. */
+  leftOut: number
 }
 
 export interface ScanFailure {
@@ -57,6 +59,8 @@ export interface ScanFailure {
 export interface ScanReport {
   readonly totals: ScanTotals
   readonly failures: readonly ScanFailure[]
+  /** Folders whose content was passed over, and why. */
+  readonly passed: readonly PassedFolder[]
 }
 
 export interface ScannerParts {
@@ -96,8 +100,10 @@ export class Scanner {
     bytes: 0,
     unmodified: 0,
     unsupported: 0,
+    leftOut: 0,
   }
   readonly #failures: ScanFailure[] = []
+  readonly #passed: PassedFolder[] = []
   readonly #known: Generator<KnownStretch>
   #next: KnownStretch | undefined
   #actions: Action[] = []
@@ -120,11 +126,12 @@ export class Scanner {
     }
     inTransaction(this.#parts.database, () => this.#parts.queue.dropUnseen(this.#run))
     onProgress(this.totals)
-    return { totals: this.totals, failures: this.#failures }
+    return { totals: this.totals, failures: this.#failures, passed: this.#passed }
   }
 
   #compare(found: Found): void {
     if (found.type === 'failure') this.#fail(found)
+    else if (found.type === 'passed') this.#passed.push(found)
     else if (found.type === 'entry') this.#compareEntry(found)
     else this.#compareStretch(found)
   }
@@ -147,6 +154,7 @@ export class Scanner {
 
   #compareStretch({ key, stretch }: FoundStretch): void {
     this.totals.unsupported += stretch.unsupported
+    this.totals.leftOut += stretch.leftOut
     for (const { name, code } of stretch.troubles) this.#fail(failureAt(childKey(key, name), code))
     if (this.#isKnown(key, stretch)) return this.#countUnchanged(stretch)
 

@@ -101,8 +101,16 @@ const schema = z.strictObject({
       tags: z.array(z.string().min(1)).default([]),
       host: z.string().min(1).optional(),
       code: codeText.optional(),
+      /** What is left out: the options of the same names without their dashes. */
+      exclude: z.array(z.string()).default([]),
+      iexclude: z.array(z.string()).default([]),
+      'exclude-file': z.array(z.string().startsWith('/', 'is not an absolute path')).default([]),
+      'exclude-caches': z.boolean().default(false),
+      'exclude-if-present': z.array(z.string().min(1)).default([]),
+      'exclude-larger-than': size.optional(),
+      'one-file-system': z.boolean().default(false),
     })
-    .default({ paths: [], tags: [] }),
+    .prefault({}),
   network: z
     .strictObject({
       /** Whether to ask the local network for a friend that is not where the roster says. */

@@ -7,6 +7,7 @@ import type { Code } from '../grid/code.ts'
 import type { Standing } from '../grid/standing.ts'
 import type { VisibleEntry } from '../history/visible.ts'
 import type { PathBytes } from '../ports/files.ts'
+import type { PassedFolder, ScanRules } from '../ports/scan.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
@@ -37,6 +38,8 @@ export interface BackupRequest {
   readonly tags?: readonly string[]
   /** Absolute paths passed over with all in them: the home itself, say. */
   readonly exclude?: readonly PathBytes[]
+  /** What else is left out below the paths. */
+  readonly rules?: ScanRules
   /** Where one knows better than the grid's size does. */
   readonly code?: Code
   readonly allowFew?: boolean
@@ -64,6 +67,10 @@ export interface BackupSummary {
   readonly bytesTotal: number
   /** Sockets, FIFOs and devices passed over. */
   readonly unsupported: number
+  /** Names left out by a rule, not counting what is in them. */
+  readonly leftOut: number
+  /** Folders whose content was passed over, and why. */
+  readonly passed: readonly PassedFolder[]
   /** Of the person's files. */
   readonly bytesRead: number
   /** Sealed bytes of data, tree and ledger, before erasure. */

@@ -36,7 +36,8 @@ export async function runBackup(
   const startedAt = ports.clock.now()
   const paths = await Promise.all(request.paths.map((path) => session.canonical(path)))
   const exclude = await Promise.all((request.exclude ?? []).map((path) => session.canonical(path)))
-  const source = new FolderSource(ports.files, paths, exclude)
+  const without = { paths: exclude, ...(request.rules && { rules: request.rules }) }
+  const source = new FolderSource(ports.files, paths, without)
   assertFits(request, source)
   await source.assertPresent()
   const { grid, roster } = await session.link()

@@ -8,10 +8,11 @@
 
 import { FilesError } from '../base/errors.ts'
 import type { Files, FileStatus } from '../ports/files.ts'
-import type { Stretch, Unlisted } from '../ports/scan.ts'
+import type { PassedFolder, ScanRules, Stretch, Unlisted } from '../ports/scan.ts'
 import { isWithin, outermost, pathToKey, toNames, toPath, type Names } from './path.ts'
+import { NO_RULES } from './rules.ts'
 
-export type Found = FoundEntry | FoundStretch | FoundFailure
+export type Found = FoundEntry | FoundStretch | FoundFailure | PassedFolder
 
 /** A source, or a folder above one. */
 export interface FoundEntry {
@@ -40,15 +41,22 @@ export class FolderSource {
   readonly #files: Files
   readonly #sources: readonly Names[]
   readonly #excluded: readonly Uint8Array[]
+  readonly #rules: ScanRules
 
   /**
    * @param paths - absolute paths; those within another are left out
-   * @param excluded - absolute paths that are passed over with all that is in them
+   * @param without.paths - absolute paths that are passed over with all that is in them
+   * @param without.rules - what else is left out below the sources
    */
-  constructor(files: Files, paths: readonly Uint8Array[], excluded: readonly Uint8Array[] = []) {
+  constructor(
+    files: Files,
+    paths: readonly Uint8Array[],
+    without: { readonly paths?: readonly Uint8Array[]; readonly rules?: ScanRules } = {},
+  ) {
     this.#files = files
     this.#sources = outermost(paths.map(toNames))
-    this.#excluded = excluded.map((path) => toPath(toNames(path)))
+    this.#excluded = (without.paths ?? []).map((path) => toPath(toNames(path)))
+    this.#rules = without.rules ?? NO_RULES
   }
 
   /** The sources as absolute paths, in tree order. */
@@ -82,8 +90,10 @@ export class FolderSource {
       if (found.key.length > 0 || found.type === 'failure') yield [found]
     }
     if (folders.length === 0) return
-    for await (const batch of this.#files.scan({ folders, excluded: this.#excluded }, signal)) {
+    const request = { folders, excluded: this.#excluded, rules: this.#rules }
+    for await (const batch of this.#files.scan(request, signal)) {
       yield batch.map((scanned) => {
+        if (scanned.type === 'passed') return scanned
         const key = pathToKey(scanned.folder)
         if (scanned.type === 'stretch') return { type: 'stretch', key, stretch: scanned }
         return { type: 'failure', key, path: scanned.folder, error: errorOf(scanned) }

@@ -166,7 +166,14 @@ describe('a scan', () => {
       await publish()
       const reading = await scan(['/a'])
       const passing = await scan(['/a'])
-      const counts = { files: 2, folders: 2, symlinks: 1, bytes: 4, unsupported: 1 }
+      const counts = {
+        files: 2,
+        folders: 2,
+        symlinks: 1,
+        bytes: 4,
+        unsupported: 1,
+        leftOut: 0,
+      }
       expect(first.report.totals).toEqual({ ...counts, unmodified: 0 })
       expect(reading.report.totals).toEqual({ ...counts, unmodified: 2 })
       expect(passing.report.totals).toEqual(reading.report.totals)

@@ -2,20 +2,21 @@
  * `cairn backup`: scan what changed, send it to the peers, publish a snapshot.
  */
 
-import { realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Command } from 'commander'
-import { FilesError, UsageError } from '../../base/errors.ts'
+import { FilesError } from '../../base/errors.ts'
 import type { BackupSummary } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatCount, formatDuration, formatItems, formatMoment } from '../format.ts'
-import { codeOption, collect, parseCode, pathBytes, type CodeOption } from '../options.ts'
+import { codeOption, collect, parseCode, type CodeOption } from '../options.ts'
 import type { Output } from '../output.ts'
+import { tellLeftOut } from '../reports/left-out.ts'
+import { readSources, withSourceOptions, type SourceOptions } from '../source-options.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
 
-interface BackupOptions extends CommonOptions {
+interface BackupOptions extends CommonOptions, SourceOptions {
   readonly host?: string
   readonly tag: readonly string[]
   readonly code?: CodeOption
@@ -23,13 +24,18 @@ interface BackupOptions extends CommonOptions {
 }
 
 export function backupCommand(context: Context): Command {
-  return makeCommand('backup', {
+  const command = makeCommand('backup', {
     summary: 'back up files and folders',
     details:
       'Only what changed since the last snapshot is read and sent. Stop it at any time:\n' +
       'the same command resumes. A snapshot is published once enough peers hold all of it.',
-    examples: ['cairn backup ~/Documents', 'cairn backup --tag before-upgrade /etc /home'],
+    examples: [
+      'cairn backup ~/Documents',
+      'cairn backup --tag before-upgrade /etc /home',
+      "cairn backup ~ --exclude-caches --exclude 'node_modules/' --exclude-file ~/.cairnignore",
+    ],
   })
+  return withSourceOptions(command)
     .argument('[path...]', 'what to back up; default: backup.paths in config.toml')
     .option('--host <name>', 'name of this computer in the list of snapshots')
     .option('--tag <tag>', 'mark the snapshot; may be given several times', collect, [])
@@ -55,24 +61,19 @@ async function backup(
   paths: readonly string[],
   options: BackupOptions,
 ): Promise<ExitCode> {
-  const wanted = paths.length > 0 ? paths : config.backup.paths
-  if (wanted.length === 0) {
-    throw new UsageError('nothing to back up: give a path, or set backup.paths in config.toml')
-  }
+  const sources = readSources(context, { config, home }, paths, options)
   const code = options.code ?? parseCode(config.backup.code ?? '')
   const startedAt = context.now()
   const summary = await withProgress(context, output, (progress) =>
     client.backup(
       {
-        paths: wanted.map((path) => pathBytes(path, context.workingFolder)),
+        ...sources,
         host: options.host ?? config.backup.host ?? hostname(),
         tags: [...config.backup.tags, ...options.tag],
         ...(code === undefined ? {} : { code }),
         allowFew: options.allowFew === true,
         rebuild: config.rebuild,
         repair: config.repair,
-        // Our own state changes while we work, and comes back without being backed up.
-        exclude: [new Uint8Array(realpathSync(Buffer.from(home.data), 'buffer'))],
         onProgress: (state) => progress.update(state),
         onFileError: ({ path, error, during }) => {
           progress.clear()
@@ -107,6 +108,7 @@ function report(output: Output, summary: BackupSummary, durationMs: number): voi
   if (summary.unsupported > 0) {
     output.say(`${formatCount(summary.unsupported)} sockets, pipes and devices were passed over`)
   }
+  tellLeftOut(output, summary)
   if (summary.settling > 0) {
     output.data(
       `settling ${formatItems(summary.settling, 'share')} without a peer yet; the next backup places them`,
@@ -137,6 +139,7 @@ function summaryRecord(summary: BackupSummary, durationMs: number) {
     total_dirs_processed: summary.foldersTotal,
     total_bytes_processed: summary.bytesTotal,
     unsupported: summary.unsupported,
+    excluded: summary.leftOut,
     bytes_read: summary.bytesRead,
     data_added: summary.bytesAdded,
     bytes_sent: summary.bytesSent,
