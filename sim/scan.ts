@@ -5,8 +5,8 @@ import { FilesError } from '../src/base/errors.ts'
 import { toSystemStatus } from '../src/base/entry-status.ts'
 import { isCut, StretchBuilder } from '../src/base/stretch.ts'
 import type { Files } from '../src/ports/files.ts'
-import type { Scanned, ScanRequest, ScanRules, ScanTag } from '../src/ports/scan.ts'
-import { NO_RULES, SourceRules, type FolderRules } from '../src/source/rules.ts'
+import type { LeftOut, Scanned, ScanPattern, ScanRequest, ScanRules, ScanTag } from '../src/ports/scan.ts'
+import { NO_RULES, ruleWords, SourceRules, type FolderRules } from '../src/source/rules.ts'
 import { toBytes, toText } from './file-tree.ts'
 
 type Seen = Pick<Files, 'list' | 'status' | 'open'>
@@ -18,19 +18,21 @@ interface Walk {
   readonly passed: ReadonlySet<string>
   readonly rules: ScanRules
   readonly below: SourceRules
+  readonly only: string | undefined
 }
 
 /** @yields what src/ports/scan.ts promises, one item a batch */
 export async function* scanFolders(
   files: Seen,
-  { folders, excluded, rules = NO_RULES }: ScanRequest,
+  { folders, excluded, rules = NO_RULES, only }: ScanRequest,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Scanned[]> {
   const passed = new Set(excluded.map(toText))
   for (const folder of folders) {
     const source = toText(folder)
-    const walk = { files, source, passed, rules, below: new SourceRules(rules, source) }
-    yield* scanFolder(walk, source, signal)
+    const below = new SourceRules(rules, source)
+    const walk = { files, source, passed, rules, below, only: only && toText(only) }
+    if (leadsOn(walk, source)) yield* scanFolder(walk, source, signal)
   }
 }
 
@@ -55,41 +57,63 @@ async function* scanFolder(
   let after = ''
   for (const name of names) {
     const child = childOf(folder, name)
-    if (!passed.has(child)) {
-      if (tag !== undefined && name !== tag.name) builder.leaveOut()
-      else if (await see(walk, builder, child, { name, inside })) inner.push(child)
-    }
+    if (walk.only !== undefined && child !== walk.only && !leadsOn(walk, child)) continue
+    const out: Out | undefined = passed.has(child)
+      ? { why: 'excluded' }
+      : tag !== undefined && name !== tag.name
+        ? { why: 'tag', rule: tag.origin }
+        : await see(walk, builder, child, { name, inside, inner })
+    if (out !== undefined && out.why !== 'excluded') builder.leaveOut()
+    if (out !== undefined && walk.only !== undefined) yield [leftOut(path, name, out)]
     if (!isCut(name)) continue
     yield [builder.finish(path, after, name)]
     after = name
   }
   yield [builder.finish(path, after, undefined)]
-  for (const child of inner) yield* scanFolder(walk, child, signal)
+  for (const child of inner) {
+    if (leadsOn(walk, child)) yield* scanFolder(walk, child, signal)
+  }
 }
 
-/** @returns whether the child is a folder to be looked into */
+/** Why a child is left out. */
+interface Out {
+  readonly why: LeftOut['why']
+  readonly rule?: ScanPattern | string
+}
+
+function leftOut(folder: Uint8Array, name: string, { why, rule = '' }: Out): LeftOut {
+  const words = typeof rule === 'string' ? rule : ruleWords(rule)
+  return { type: 'left-out', folder, name: toBytes(name), why, rule: words }
+}
+
+/** @returns whether the one path that was asked for lies in a folder, if there is one */
+function leadsOn({ only }: Walk, folder: string): boolean {
+  return only === undefined || folder === '/' || only.startsWith(`${folder}/`)
+}
+
+/** @returns why the child is left out, if it is; a folder joins those to be looked into */
 async function see(
   { files, rules }: Walk,
   builder: StretchBuilder,
   path: string,
-  { name, inside }: { readonly name: string; readonly inside: FolderRules },
-): Promise<boolean> {
-  if (inside.always(name) !== undefined) {
-    builder.leaveOut()
-    return false
-  }
+  child: { readonly name: string; readonly inside: FolderRules; readonly inner: string[] },
+): Promise<Out | undefined> {
+  const { name, inside, inner } = child
+  const always = inside.always(name)
+  if (always !== undefined) return { why: 'pattern', rule: always }
   const status = await attempt(() => files.status(toBytes(path)))
   if ('code' in status) {
     builder.fail(name, status.code)
-    return false
+    return undefined
   }
   const { sizeMax } = rules
-  const isLarge = sizeMax !== undefined && status.kind === 'file' && status.size > sizeMax
-  if (isLarge || inside.excluding(name, status.kind === 'folder') !== undefined) {
-    builder.leaveOut()
-    return false
+  const pattern = inside.excluding(name, status.kind === 'folder')
+  if (pattern !== undefined) return { why: 'pattern', rule: pattern }
+  if (sizeMax !== undefined && status.kind === 'file' && status.size > sizeMax) {
+    return { why: 'size' }
   }
-  return builder.add(name, toSystemStatus(status)) === 'folder'
+  if (builder.add(name, toSystemStatus(status)) === 'folder') inner.push(path)
+  return undefined
 }
 
 async function tagOf(

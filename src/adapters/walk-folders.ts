@@ -4,8 +4,16 @@ import { closeSync, constants, lstatSync, openSync, readdirSync, readSync } from
 
 import { isCut, StretchBuilder } from '../base/stretch.ts'
 import type { PathBytes } from '../ports/files.ts'
-import type { PassedWhy, Scanned, ScanRequest, ScanRules, ScanTag } from '../ports/scan.ts'
-import { NO_RULES, SourceRules, type FolderRules } from '../source/rules.ts'
+import type {
+  LeftOut,
+  PassedWhy,
+  Scanned,
+  ScanPattern,
+  ScanRequest,
+  ScanRules,
+  ScanTag,
+} from '../ports/scan.ts'
+import { NO_RULES, ruleWords, SourceRules, type FolderRules } from '../source/rules.ts'
 import { systemCode } from './system.ts'
 import { isSystemFolder } from './system-folders.ts'
 
@@ -35,8 +43,12 @@ export function* walkFolders(request: ScanRequest): Generator<Scanned> {
     why: undefined,
     rules: new SourceRules(rules, path),
   }))
-  const walk = new Walk(rules, byFolder(request.excluded.map(fromBytes)))
-  const waiting: Waiting[] = sources.toReversed()
+  const walk = new Walk(
+    rules,
+    byFolder(request.excluded.map(fromBytes)),
+    request.only && fromBytes(request.only),
+  )
+  const waiting: Waiting[] = sources.filter(({ path }) => walk.leadsOn(path)).toReversed()
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     for (const child of (yield* walk.look(next)).toReversed()) waiting.push(child)
   }
@@ -45,11 +57,31 @@ export function* walkFolders(request: ScanRequest): Generator<Scanned> {
 class Walk {
   readonly #rules: ScanRules
   readonly #passed: ReadonlyMap<Latin1, ReadonlySet<Latin1>>
+  readonly #only: Latin1 | undefined
   readonly #builder = new StretchBuilder()
+  #leftOut: Pick<LeftOut, 'why' | 'rule'> | undefined
 
-  constructor(rules: ScanRules, passed: ReadonlyMap<Latin1, ReadonlySet<Latin1>>) {
+  constructor(
+    rules: ScanRules,
+    passed: ReadonlyMap<Latin1, ReadonlySet<Latin1>>,
+    only: Latin1 | undefined,
+  ) {
     this.#rules = rules
     this.#passed = passed
+    this.#only = only
+  }
+
+  /** @returns whether the one path that was asked for lies in a folder, if there is one */
+  leadsOn(folder: Latin1): boolean {
+    if (this.#only === undefined || folder === '/') return true
+    return this.#only.startsWith(`${folder}/`)
+  }
+
+  /** @returns the names of a folder that are to be looked at */
+  #wanted(base: Latin1, names: Latin1[]): Latin1[] {
+    if (this.#only === undefined) return names
+    const [name] = this.#only.slice(base.length).split('/')
+    return names.filter((each) => each === name)
   }
 
   /** @returns the folders in it that are to be looked into */
@@ -75,20 +107,23 @@ class Walk {
     const inside = folder.rules.inside(folder.path)
     const inner: Waiting[] = []
     let after = ''
-    for (const name of names) {
-      if (passed?.has(name) !== true) {
-        if (tag !== undefined && name !== tag.name) this.#builder.leaveOut()
-        else {
-          const child = this.#see(here, base + name, name, inside)
-          if (child !== undefined) inner.push(child)
-        }
+    for (const name of this.#wanted(base, names)) {
+      if (passed?.has(name) === true) this.#note('excluded')
+      else if (tag !== undefined && name !== toLatin1(tag.name)) this.#leaveOut('tag', tag.origin)
+      else {
+        const child = this.#see(here, base + name, name, inside)
+        if (child !== undefined) inner.push(child)
+      }
+      if (this.#leftOut !== undefined) {
+        yield { type: 'left-out', folder: path, name: toBytes(name), ...this.#leftOut }
+        this.#leftOut = undefined
       }
       if (!isCut(name)) continue
       yield this.#builder.finish(path, after, name)
       after = name
     }
     yield this.#builder.finish(path, after, undefined)
-    return inner
+    return inner.filter((child) => this.leadsOn(child.path))
   }
 
   /** Nothing in it is looked at, so nothing of it is in the snapshot. */
@@ -102,10 +137,8 @@ class Walk {
   #see(folder: Waiting, path: Latin1, name: Latin1, inside: FolderRules): Waiting | undefined {
     const builder = this.#builder
     // What is left out is not even asked what it is: that may hang, or fail, and be the reason.
-    if (inside.always(name) !== undefined) {
-      builder.leaveOut()
-      return undefined
-    }
+    const always = inside.always(name)
+    if (always !== undefined) return this.#leaveOut('pattern', always)
     let status
     try {
       status = lstatSync(toBytes(path), BIGINT)
@@ -115,19 +148,28 @@ class Walk {
     }
     const isFolder = status.isDirectory()
     const { sizeMax, isOneFileSystem } = this.#rules
-    const isOut =
-      inside.excluding(name, isFolder) !== undefined ||
-      (sizeMax !== undefined && status.isFile() && status.size > sizeMax) ||
-      (isOneFileSystem && !isFolder && status.dev !== folder.sourceDevice)
-    if (isOut) {
-      builder.leaveOut()
-      return undefined
+    const pattern = inside.excluding(name, isFolder)
+    if (pattern !== undefined) return this.#leaveOut('pattern', pattern)
+    if (sizeMax !== undefined && status.isFile() && status.size > sizeMax) {
+      return this.#leaveOut('size')
     }
+    const isElsewhere = !isFolder && status.dev !== folder.sourceDevice
+    if (isOneFileSystem && isElsewhere) return this.#leaveOut('mount')
     builder.add(name, status)
     if (!isFolder) return undefined
     const device = status.dev
     const why = this.#whyPassed(path, device, folder)
     return { path, device, sourceDevice: folder.sourceDevice, why, rules: folder.rules }
+  }
+
+  #leaveOut(why: LeftOut['why'], rule: ScanPattern | string = ''): undefined {
+    this.#builder.leaveOut()
+    this.#note(why, rule)
+  }
+
+  #note(why: LeftOut['why'], rule: ScanPattern | string = ''): void {
+    if (this.#only === undefined) return
+    this.#leftOut = { why, rule: typeof rule === 'string' ? rule : ruleWords(rule) }
   }
 
   #whyPassed(path: Latin1, device: bigint, above: Waiting): PassedWhy | undefined {

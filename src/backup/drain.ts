@@ -23,7 +23,7 @@ import { fromKey, toPath } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
-import type { Queue, QueueResult, QueueRow } from '../store/queue.ts'
+import type { Queue, QueueResult, QueueRow, Weight } from '../store/queue.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { encodeVersions } from '../store/version-record.ts'
@@ -68,6 +68,8 @@ export interface DrainOptions {
   readonly contentSecret: Uint8Array
   readonly padKey: Uint8Array
   readonly cutKey: Uint8Array
+  /** What goes before the rest. */
+  readonly weights: readonly Weight[]
 }
 
 export interface DrainEvents {
@@ -208,7 +210,8 @@ export class Drain {
       if (begun !== undefined) await this.#batch(begun, events)
       begun = next
     }
-    for (const row of this.#parts.queue.rows('waiting')) {
+    const { clock, queue } = this.#parts
+    for (const row of queue.inOrder({ now: clock.now(), weights: this.#options.weights })) {
       signal.throwIfAborted()
       const file = this.#pathOf(row)
       if (this.#isSimple(file)) {

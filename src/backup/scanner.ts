@@ -15,6 +15,7 @@ import {
   peek,
   toEntryStatus,
   unpack,
+  type EntryKind,
   type EntryStatus,
 } from '../base/entry-status.ts'
 import { FilesError } from '../base/errors.ts'
@@ -92,6 +93,8 @@ export class Scanner {
   readonly #parts: ScannerParts
   readonly #source: FolderSource
   readonly #run: number
+  /** Every file is queued: what it holds tells whether it changed. */
+  readonly #isHashCheck: boolean
   readonly #startedAt: number
   readonly totals: ScanTotals = {
     files: 0,
@@ -108,10 +111,15 @@ export class Scanner {
   #next: KnownStretch | undefined
   #actions: Action[] = []
 
-  constructor(parts: ScannerParts, source: FolderSource, run: number) {
+  constructor(
+    parts: ScannerParts,
+    source: FolderSource,
+    { run, isHashCheck = false }: { readonly run: number; readonly isHashCheck?: boolean },
+  ) {
     this.#parts = parts
     this.#source = source
     this.#run = run
+    this.#isHashCheck = isHashCheck
     this.#startedAt = parts.clock.now()
     this.#known = this.#knownStretches()
   }
@@ -133,7 +141,7 @@ export class Scanner {
     if (found.type === 'failure') this.#fail(found)
     else if (found.type === 'passed') this.#passed.push(found)
     else if (found.type === 'entry') this.#compareEntry(found)
-    else this.#compareStretch(found)
+    else if (found.type === 'stretch') this.#compareStretch(found)
   }
 
   /** A source, or a folder above one. */
@@ -147,7 +155,8 @@ export class Scanner {
     }
     if (!isStorable(status)) return this.#fail({ path, error: unstorable() })
     this.#count(status)
-    if (known === undefined || !isSameStatus(known, status)) {
+    const isChanged = known === undefined || !isSameStatus(known, status)
+    if (isChanged || this.#isDoubted(status.kind)) {
       this.#actions.push({ type: 'changed', key, status })
     } else if (status.kind === 'file') this.totals.unmodified += 1
   }
@@ -156,11 +165,13 @@ export class Scanner {
     this.totals.unsupported += stretch.unsupported
     this.totals.leftOut += stretch.leftOut
     for (const { name, code } of stretch.troubles) this.#fail(failureAt(childKey(key, name), code))
-    if (this.#isKnown(key, stretch)) return this.#countUnchanged(stretch)
+    const isKnown = this.#isKnown(key, stretch)
+    const isToRead = this.#isHashCheck && stretch.files > 0
+    if (isKnown && !isToRead) return this.#countUnchanged(stretch)
 
     const { after, until, digest, records } = stretch
     const known = this.#parts.entries.records(key, stretch)
-    if (!equal(known, records)) return this.#merge(key, stretch, known)
+    if (isToRead || !equal(known, records)) return this.#merge(key, stretch, known)
     this.#countUnchanged(stretch)
     this.#actions.push({ type: 'known', stretch: { folder: key, after, digest }, until })
   }
@@ -186,8 +197,9 @@ export class Scanner {
     for (const { name, status } of recordsOf(stretch.records)) {
       passTo(name)
       const isKnown = row !== undefined && equal(row.name, name)
-      if (isKnown && row !== undefined && equal(row.status, status)) {
-        const seen = peek(status)
+      const seen = peek(status)
+      const isSame = isKnown && row !== undefined && equal(row.status, status)
+      if (isSame && !this.#isDoubted(seen.kind)) {
         this.#count(seen)
         if (seen.kind === 'file') this.totals.unmodified += 1
       } else {
@@ -196,6 +208,10 @@ export class Scanner {
       if (isKnown) row = rows.next().value
     }
     passTo(undefined)
+  }
+
+  #isDoubted(kind: EntryKind | undefined): boolean {
+    return this.#isHashCheck && kind === 'file'
   }
 
   #changed(key: Uint8Array, status: EntryStatus): void {
@@ -290,7 +306,7 @@ export class Scanner {
   }
 
   *#knownStretches(): Generator<KnownStretch> {
-    for (const path of this.#source.paths) {
+    for (const path of this.#source.walked) {
       const key = pathToKey(path)
       yield* this.#parts.entries.stretches({ from: key, until: keysBelow(key).until })
     }

@@ -3,6 +3,7 @@
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { FileFailure, Progress } from '../backup/backup.ts'
 import type { NotSafeError } from '../backup/not-safe.ts'
+import type { ScanTotals } from '../backup/scanner.ts'
 import type { Code } from '../grid/code.ts'
 import type { Standing } from '../grid/standing.ts'
 import type { VisibleEntry } from '../history/visible.ts'
@@ -14,6 +15,7 @@ import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import type { OverGrant } from './friend-types.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
+import type { QueueRow, QueueTotals } from '../store/queue.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
 
@@ -30,27 +32,110 @@ export interface Joined {
   }[]
 }
 
-export interface BackupRequest {
+/** What to look at, for a scan. */
+export interface SourceRequest {
   /** Absolute. */
   readonly paths: readonly PathBytes[]
-  /** What the person calls this machine. */
-  readonly host: string
-  readonly tags?: readonly string[]
   /** Absolute paths passed over with all in them: the home itself, say. */
   readonly exclude?: readonly PathBytes[]
   /** What else is left out below the paths. */
   readonly rules?: ScanRules
+}
+
+export interface ScanRequest extends SourceRequest {
+  /** Every file is read, whatever its times say. */
+  readonly isHashCheck?: boolean
+  readonly onProgress?: (progress: Progress) => void
+  readonly onFileError?: (failure: FileFailure) => void
+}
+
+/** What goes before others when files are uploaded. */
+export interface PathWeight {
+  /** Absolute. */
+  readonly path: PathBytes
+  /** The heavier goes first; what has none weighs 0. */
+  readonly weight: number
+}
+
+export interface UploadRequest {
+  /** What the person calls this machine. */
+  readonly host: string
+  readonly tags?: readonly string[]
   /** Where one knows better than the grid's size does. */
   readonly code?: Code
   readonly allowFew?: boolean
+  readonly weights?: readonly PathWeight[]
   /** What is done about chains that became too long; by default as src/repair/policy.ts says. */
   readonly rebuild?: RebuildPolicy
   /** What is done about the health of what was stored; by default as src/repair/repair-policy.ts says. */
   readonly repair?: RepairPolicy
   /** Most that packs waiting for peers may occupy, bytes. */
   readonly spoolSizeMax?: number
+  readonly isHashCheck?: boolean
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
+}
+
+export interface BackupRequest extends ScanRequest, UploadRequest {
+  readonly isHashCheck?: boolean
+}
+
+/** What a scan found, and what waits in the queue since. */
+export interface ScanSummary {
+  readonly totals: ScanTotals
+  readonly queued: QueueSummary
+  readonly passed: readonly PassedFolder[]
+  readonly failures: readonly FileFailure[]
+}
+
+export interface QueueSummary {
+  /** Files that are to be read. */
+  readonly waiting: QueueTotals
+  /** Files whose content is on its way, links, folders. */
+  readonly ready: number
+  readonly gone: number
+}
+
+/** A path that waits to be uploaded. */
+export interface QueuedPath {
+  readonly path: PathBytes
+  readonly state: QueueRow['state']
+  readonly kind: QueueRow['status']['kind']
+  readonly size: number
+  readonly isNew: boolean
+  readonly weight: number
+}
+
+export interface Queued {
+  readonly summary: QueueSummary
+  /** When the scan began that the queue is of; `undefined` where none has ended. */
+  readonly scannedAt: number | undefined
+  readonly sources: readonly PathBytes[]
+  /** Files that wait, in the order of their upload, and then the rest. */
+  readonly paths: Iterable<QueuedPath>
+}
+
+/** Why a path is in a backup, or is not. */
+export interface ScanVerdict {
+  readonly isIn: boolean
+  readonly why:
+    | 'source'
+    | 'above'
+    | 'below'
+    | 'outside'
+    | 'excluded'
+    | 'pattern'
+    | 'tag'
+    | 'size'
+    | 'mount'
+    | 'system'
+    | 'kind'
+    | 'trouble'
+    | 'absent'
+  /** The path that decides: the one that was asked for, or a folder above it. */
+  readonly at: PathBytes
+  /** The rule, or the system's word for the trouble; empty where there is none. */
+  readonly detail: string
 }
 
 /** What a backup did, whether or not it came to be published. */

@@ -44,6 +44,8 @@ export interface ScanRequest {
   readonly excluded: readonly PathBytes[]
   /** Without rules everything is in. */
   readonly rules?: ScanRules
+  /** Go only to this path, and tell why it is left out, if it is: what is beside the way is not looked at. */
+  readonly only?: PathBytes
 }
 
 /** What could not be seen, and the system's word for why. */
@@ -99,7 +101,17 @@ export interface PassedFolder {
   readonly why: PassedWhy
 }
 
-export type Scanned = Stretch | Unlisted | PassedFolder
+/** Where the way to the one path ends that was asked for. */
+export interface LeftOut {
+  readonly type: 'left-out'
+  readonly folder: PathBytes
+  readonly name: Uint8Array
+  readonly why: 'pattern' | 'tag' | 'size' | 'mount' | 'excluded'
+  /** The rule, for a person; empty where there is one alone of its kind. */
+  readonly rule: string
+}
+
+export type Scanned = Stretch | Unlisted | PassedFolder | LeftOut
 
 export interface Scanning {
   /**

@@ -204,6 +204,11 @@ export function parsePatterns(
     )
 }
 
+/** @returns a pattern and where it stands */
+export function ruleWords({ text, origin }: ScanPattern): string {
+  return `${origin} ${text}`
+}
+
 function saysSomething(line: string): boolean {
   return line.trim() !== '' && !line.startsWith('#') && line.trim() !== '!'
 }

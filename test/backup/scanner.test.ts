@@ -298,7 +298,7 @@ async function scanning(
     const scan = async (sources: readonly string[]) => {
       const parts = { clock, files: port, database, entries, queue }
       const source = new FolderSource(port, sources.map(toBytes))
-      const report = await new Scanner(parts, source, ++run).scan(() => undefined, forever)
+      const report = await new Scanner(parts, source, { run: ++run }).scan(() => undefined, forever)
       return {
         report,
         queued: [...queue.rows()].map(

@@ -153,7 +153,7 @@ async function walking(
 function describeFound(found: Found): string[] {
   if (found.type === 'failure') return [`${toText(found.path)} ${found.error.code}`]
   if (found.type === 'entry') return [`(${toText(found.path)})`]
-  if (found.type === 'passed') return [`${toText(found.folder)} passed: ${found.why}`]
+  if (found.type !== 'stretch') return [`${toText(found.folder)} ${found.type}: ${found.why}`]
   const { stretch } = found
   const folder = toPath(fromKey(found.key))
   expect(stretch.folder).toEqual(folder)
