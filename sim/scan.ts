@@ -1,56 +1,147 @@
 /** Scanning in the simulator: call by call, so that time passes and trouble comes between them. */
 
+import { equal, utf8 } from '../protocol/bytes.ts'
 import { FilesError } from '../src/base/errors.ts'
 import { toSystemStatus } from '../src/base/entry-status.ts'
 import { isCut, StretchBuilder } from '../src/base/stretch.ts'
 import type { Files } from '../src/ports/files.ts'
-import type { Scanned, ScanRequest } from '../src/ports/scan.ts'
+import type { LeftOut, Scanned, ScanPattern, ScanRequest, ScanRules, ScanTag } from '../src/ports/scan.ts'
+import { NO_RULES, ruleWords, SourceRules, type FolderRules } from '../src/source/rules.ts'
 import { toBytes, toText } from './file-tree.ts'
 
-type Seen = Pick<Files, 'list' | 'status'>
+type Seen = Pick<Files, 'list' | 'status' | 'open'>
+
+/** One source's walk; nothing is mounted anywhere in the simulator. */
+interface Walk {
+  readonly files: Seen
+  readonly source: string
+  readonly passed: ReadonlySet<string>
+  readonly rules: ScanRules
+  readonly below: SourceRules
+  readonly only: string | undefined
+}
 
 /** @yields what src/ports/scan.ts promises, one item a batch */
 export async function* scanFolders(
   files: Seen,
-  { folders, excluded }: ScanRequest,
+  { folders, excluded, rules = NO_RULES, only }: ScanRequest,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Scanned[]> {
   const passed = new Set(excluded.map(toText))
-  for (const folder of folders) yield* scanFolder(files, toText(folder), passed, signal)
+  for (const folder of folders) {
+    const source = toText(folder)
+    const below = new SourceRules(rules, source)
+    const walk = { files, source, passed, rules, below, only: only && toText(only) }
+    if (leadsOn(walk, source)) yield* scanFolder(walk, source, signal)
+  }
 }
 
 async function* scanFolder(
-  files: Seen,
+  walk: Walk,
   folder: string,
-  passed: ReadonlySet<string>,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Scanned[]> {
   signal.throwIfAborted()
+  const { files, passed, below } = walk
   const path = toBytes(folder)
   const names = await attempt(async () => (await files.list(path)).map(toText).toSorted())
   if ('code' in names) {
     yield [{ type: 'unlisted', folder: path, code: names.code }]
     return
   }
+  const tag = folder === walk.source ? undefined : await tagOf(walk, folder, names)
+  if (tag !== undefined) yield [{ type: 'passed', folder: path, why: 'tag' }]
+  const inside = below.inside(folder)
   const builder = new StretchBuilder()
   const inner: string[] = []
   let after = ''
   for (const name of names) {
-    const child = folder === '/' ? `/${name}` : `${folder}/${name}`
-    if (!passed.has(child)) {
-      const status = await attempt(() => files.status(toBytes(child)))
-      if ('code' in status) builder.fail(name, status.code)
-      else if (builder.add(name, toSystemStatus(status)) === 'folder') inner.push(child)
-    }
+    const child = childOf(folder, name)
+    if (walk.only !== undefined && child !== walk.only && !leadsOn(walk, child)) continue
+    const out: Out | undefined = passed.has(child)
+      ? { why: 'excluded' }
+      : tag !== undefined && name !== tag.name
+        ? { why: 'tag', rule: tag.origin }
+        : await see(walk, builder, child, { name, inside, inner })
+    if (out !== undefined && out.why !== 'excluded') builder.leaveOut()
+    if (out !== undefined && walk.only !== undefined) yield [leftOut(path, name, out)]
     if (!isCut(name)) continue
     yield [builder.finish(path, after, name)]
     after = name
   }
   yield [builder.finish(path, after, undefined)]
-  for (const child of inner) yield* scanFolder(files, child, passed, signal)
+  for (const child of inner) {
+    if (leadsOn(walk, child)) yield* scanFolder(walk, child, signal)
+  }
 }
 
-async function attempt<T>(work: () => Promise<T>): Promise<T | { readonly code: string }> {
+/** Why a child is left out. */
+interface Out {
+  readonly why: LeftOut['why']
+  readonly rule?: ScanPattern | string
+}
+
+function leftOut(folder: Uint8Array, name: string, { why, rule = '' }: Out): LeftOut {
+  const words = typeof rule === 'string' ? rule : ruleWords(rule)
+  return { type: 'left-out', folder, name: toBytes(name), why, rule: words }
+}
+
+/** @returns whether the one path that was asked for lies in a folder, if there is one */
+function leadsOn({ only }: Walk, folder: string): boolean {
+  return only === undefined || folder === '/' || only.startsWith(`${folder}/`)
+}
+
+/** @returns why the child is left out, if it is; a folder joins those to be looked into */
+async function see(
+  { files, rules }: Walk,
+  builder: StretchBuilder,
+  path: string,
+  child: { readonly name: string; readonly inside: FolderRules; readonly inner: string[] },
+): Promise<Out | undefined> {
+  const { name, inside, inner } = child
+  const always = inside.always(name)
+  if (always !== undefined) return { why: 'pattern', rule: always }
+  const status = await attempt(() => files.status(toBytes(path)))
+  if ('code' in status) {
+    builder.fail(name, status.code)
+    return undefined
+  }
+  const { sizeMax } = rules
+  const pattern = inside.excluding(name, status.kind === 'folder')
+  if (pattern !== undefined) return { why: 'pattern', rule: pattern }
+  if (sizeMax !== undefined && status.kind === 'file' && status.size > sizeMax) {
+    return { why: 'size' }
+  }
+  if (builder.add(name, toSystemStatus(status)) === 'folder') inner.push(path)
+  return undefined
+}
+
+async function tagOf(
+  { files, rules }: Walk,
+  folder: string,
+  names: readonly string[],
+): Promise<ScanTag | undefined> {
+  for (const tag of rules.tags) {
+    if (!names.includes(tag.name)) continue
+    const header = utf8(tag.header)
+    const start = await attempt(async () => {
+      const file = await files.open(toBytes(childOf(folder, tag.name)))
+      const bytes = await file.read(0, header.length)
+      await file.close()
+      return bytes
+    })
+    if (!('code' in start) && equal(start, header)) return tag
+  }
+  return undefined
+}
+
+function childOf(folder: string, name: string): string {
+  return folder === '/' ? `/${name}` : `${folder}/${name}`
+}
+
+async function attempt<T extends object>(
+  work: () => Promise<T>,
+): Promise<T | { readonly code: string }> {
   try {
     return await work()
   } catch (error) {

@@ -1,44 +1,181 @@
 /** Walking folders with synchronous calls, for a thread that has nothing else to do. */
 
-import { lstatSync, readdirSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readdirSync, readSync } from 'node:fs'
 
 import { isCut, StretchBuilder } from '../base/stretch.ts'
 import type { PathBytes } from '../ports/files.ts'
-import type { Scanned, ScanRequest } from '../ports/scan.ts'
+import type {
+  LeftOut,
+  PassedWhy,
+  Scanned,
+  ScanPattern,
+  ScanRequest,
+  ScanRules,
+  ScanTag,
+} from '../ports/scan.ts'
+import { NO_RULES, ruleWords, SourceRules, type FolderRules } from '../source/rules.ts'
 import { systemCode } from './system.ts'
+import { isSystemFolder } from './system-folders.ts'
 
 /** Paths and names are text of one character a byte: quick to sort and to join, and nothing is lost. */
 type Latin1 = string
 
 const BIGINT = { bigint: true } as const
 
+/** A folder that is still to be looked into. */
+interface Waiting {
+  readonly path: Latin1
+  /** What it lies on, and what its source lies on; `undefined` for a source itself. */
+  readonly device: bigint | undefined
+  readonly sourceDevice: bigint | undefined
+  /** Why what is in it is passed over. */
+  readonly why: PassedWhy | undefined
+  readonly rules: SourceRules
+}
+
 /** @yields what src/ports/scan.ts promises */
-export function* walkFolders({ folders, excluded }: ScanRequest): Generator<Scanned> {
-  const passed = byFolder(excluded.map(fromBytes))
-  const builder = new StretchBuilder()
-  const waiting = folders.map(fromBytes).toReversed()
-  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-    const names = listed(folder)
-    const path = new Uint8Array(toBytes(folder))
-    if (!Array.isArray(names)) {
-      yield { type: 'unlisted', folder: path, code: names.code }
-      continue
+export function* walkFolders(request: ScanRequest): Generator<Scanned> {
+  const rules = request.rules ?? NO_RULES
+  const sources = request.folders.map(fromBytes).map((path) => ({
+    path,
+    device: undefined,
+    sourceDevice: undefined,
+    why: undefined,
+    rules: new SourceRules(rules, path),
+  }))
+  const walk = new Walk(
+    rules,
+    byFolder(request.excluded.map(fromBytes)),
+    request.only && fromBytes(request.only),
+  )
+  const waiting: Waiting[] = sources.filter(({ path }) => walk.leadsOn(path)).toReversed()
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const child of (yield* walk.look(next)).toReversed()) waiting.push(child)
+  }
+}
+
+class Walk {
+  readonly #rules: ScanRules
+  readonly #passed: ReadonlyMap<Latin1, ReadonlySet<Latin1>>
+  readonly #only: Latin1 | undefined
+  readonly #builder = new StretchBuilder()
+  #leftOut: Pick<LeftOut, 'why' | 'rule'> | undefined
+
+  constructor(
+    rules: ScanRules,
+    passed: ReadonlyMap<Latin1, ReadonlySet<Latin1>>,
+    only: Latin1 | undefined,
+  ) {
+    this.#rules = rules
+    this.#passed = passed
+    this.#only = only
+  }
+
+  /** @returns whether the one path that was asked for lies in a folder, if there is one */
+  leadsOn(folder: Latin1): boolean {
+    if (this.#only === undefined || folder === '/') return true
+    return this.#only.startsWith(`${folder}/`)
+  }
+
+  /** @returns the names of a folder that are to be looked at */
+  #wanted(base: Latin1, names: Latin1[]): Latin1[] {
+    if (this.#only === undefined) return names
+    const [name] = this.#only.slice(base.length).split('/')
+    return names.filter((each) => each === name)
+  }
+
+  /** @returns the folders in it that are to be looked into */
+  *look(folder: Waiting): Generator<Scanned, Waiting[]> {
+    const path = new Uint8Array(toBytes(folder.path))
+    if (folder.why !== undefined) return yield* this.#pass(path, folder.why)
+    const listed = list(folder.path)
+    if ('code' in listed) {
+      yield { type: 'unlisted', folder: path, code: listed.code }
+      return []
     }
-    const base = folder === '/' ? folder : `${folder}/`
-    const passedHere = passed.get(folder)
-    const inner: Latin1[] = []
+    const { names } = listed
+    const base = folder.path === '/' ? folder.path : `${folder.path}/`
+    const isSource = folder.device === undefined
+    const tag = isSource ? undefined : this.#rules.tags.find((each) => isTagged(base, names, each))
+    const here = {
+      ...folder,
+      device: folder.device ?? listed.device,
+      sourceDevice: folder.sourceDevice ?? listed.device,
+    }
+    if (tag !== undefined) yield { type: 'passed', folder: path, why: 'tag' }
+    const passed = this.#passed.get(folder.path)
+    const inside = folder.rules.inside(folder.path)
+    const inner: Waiting[] = []
     let after = ''
-    for (const name of names) {
-      if (passedHere?.has(name) !== true) {
-        const child = base + name
-        if (see(builder, child, name) === 'folder') inner.push(child)
+    for (const name of this.#wanted(base, names)) {
+      if (passed?.has(name) === true) this.#note('excluded')
+      else if (tag !== undefined && name !== toLatin1(tag.name)) this.#leaveOut('tag', tag.origin)
+      else {
+        const child = this.#see(here, base + name, name, inside)
+        if (child !== undefined) inner.push(child)
+      }
+      if (this.#leftOut !== undefined) {
+        yield { type: 'left-out', folder: path, name: toBytes(name), ...this.#leftOut }
+        this.#leftOut = undefined
       }
       if (!isCut(name)) continue
-      yield builder.finish(path, after, name)
+      yield this.#builder.finish(path, after, name)
       after = name
     }
-    yield builder.finish(path, after, undefined)
-    for (const child of inner.toReversed()) waiting.push(child)
+    yield this.#builder.finish(path, after, undefined)
+    return inner.filter((child) => this.leadsOn(child.path))
+  }
+
+  /** Nothing in it is looked at, so nothing of it is in the snapshot. */
+  *#pass(path: Uint8Array, why: PassedWhy): Generator<Scanned, Waiting[]> {
+    yield { type: 'passed', folder: path, why }
+    yield this.#builder.finish(path, '', undefined)
+    return []
+  }
+
+  /** @returns the child, if it is a folder to be looked into */
+  #see(folder: Waiting, path: Latin1, name: Latin1, inside: FolderRules): Waiting | undefined {
+    const builder = this.#builder
+    // What is left out is not even asked what it is: that may hang, or fail, and be the reason.
+    const always = inside.always(name)
+    if (always !== undefined) return this.#leaveOut('pattern', always)
+    let status
+    try {
+      status = lstatSync(toBytes(path), BIGINT)
+    } catch (error) {
+      builder.fail(name, codeOf(error))
+      return undefined
+    }
+    const isFolder = status.isDirectory()
+    const { sizeMax, isOneFileSystem } = this.#rules
+    const pattern = inside.excluding(name, isFolder)
+    if (pattern !== undefined) return this.#leaveOut('pattern', pattern)
+    if (sizeMax !== undefined && status.isFile() && status.size > sizeMax) {
+      return this.#leaveOut('size')
+    }
+    const isElsewhere = !isFolder && status.dev !== folder.sourceDevice
+    if (isOneFileSystem && isElsewhere) return this.#leaveOut('mount')
+    builder.add(name, status)
+    if (!isFolder) return undefined
+    const device = status.dev
+    const why = this.#whyPassed(path, device, folder)
+    return { path, device, sourceDevice: folder.sourceDevice, why, rules: folder.rules }
+  }
+
+  #leaveOut(why: LeftOut['why'], rule: ScanPattern | string = ''): undefined {
+    this.#builder.leaveOut()
+    this.#note(why, rule)
+  }
+
+  #note(why: LeftOut['why'], rule: ScanPattern | string = ''): void {
+    if (this.#only === undefined) return
+    this.#leftOut = { why, rule: typeof rule === 'string' ? rule : ruleWords(rule) }
+  }
+
+  #whyPassed(path: Latin1, device: bigint, above: Waiting): PassedWhy | undefined {
+    if (device === above.device) return undefined
+    if (isSystemFolder(path)) return 'system'
+    return this.#rules.isOneFileSystem && device !== above.sourceDevice ? 'mount' : undefined
   }
 }
 
@@ -50,27 +187,45 @@ function byFolder(paths: readonly Latin1[]): ReadonlyMap<Latin1, ReadonlySet<Lat
   return new Map([...folders].map(([folder, inside]) => [folder, names(inside)]))
 }
 
-function see(builder: StretchBuilder, path: Latin1, name: Latin1): string | undefined {
-  let status
-  try {
-    status = lstatSync(toBytes(path), BIGINT)
-  } catch (error) {
-    builder.fail(name, codeOf(error))
-    return undefined
-  }
-  return builder.add(name, status)
-}
+type Listed = { readonly names: Latin1[]; readonly device: bigint }
 
-function listed(folder: Latin1): Latin1[] | { readonly code: string } {
+function list(folder: Latin1): Listed | { readonly code: string } {
   try {
     const path = toBytes(folder)
     const names = readdirSync(path, { encoding: 'latin1' })
     // A link may have taken the folder's place: readdir would go through it, lstat does not.
-    if (!lstatSync(path).isDirectory()) return { code: 'ENOTDIR' }
+    const status = lstatSync(path, BIGINT)
+    if (!status.isDirectory()) return { code: 'ENOTDIR' }
     // By UTF-16 units, which are bytes here.
-    return names.toSorted()
+    return { names: names.toSorted(), device: status.dev }
   } catch (error) {
     return { code: codeOf(error) }
+  }
+}
+
+/** @returns whether a folder holds a regular file of the tag's name that begins as the tag does */
+function isTagged(base: Latin1, names: readonly Latin1[], { name, header }: ScanTag): boolean {
+  const tag = toLatin1(name)
+  if (!names.includes(tag)) return false
+  const start = readStart(base + tag, Buffer.byteLength(header))
+  return start?.equals(Buffer.from(header)) === true
+}
+
+/** @returns undefined for what cannot be read and what is no regular file */
+function readStart(path: Latin1, size: number): Buffer | undefined {
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
+  let file: number | undefined
+  try {
+    if (!lstatSync(toBytes(path)).isFile()) return undefined
+    if (size === 0) return Buffer.alloc(0)
+    file = openSync(toBytes(path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    const start = Buffer.alloc(size)
+    return start.subarray(0, readSync(file, start, 0, size, 0))
+  } catch (error) {
+    codeOf(error)
+    return undefined
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
 }
 
@@ -87,4 +242,9 @@ function toBytes(path: Latin1): Buffer {
 
 function fromBytes(path: PathBytes): Latin1 {
   return Buffer.from(path).toString('latin1')
+}
+
+/** @returns the name's UTF-8 with one character a byte */
+function toLatin1(name: string): Latin1 {
+  return Buffer.from(name, 'utf8').toString('latin1')
 }

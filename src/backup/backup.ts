@@ -7,20 +7,29 @@ import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { Version } from '../../protocol/tree.ts'
 import type { CairnError } from '../base/errors.ts'
 import type { Code } from '../grid/code.ts'
+import type { PassedFolder } from '../ports/scan.ts'
 import type { FolderSource } from '../source/folder-source.ts'
 import { inTransaction } from '../store/database.ts'
 import type { EntryRow } from '../store/entries.ts'
 import { HotFiles } from '../store/hot-files.ts'
 import type { Keyring } from '../store/keyring.ts'
 import type { PackRow } from '../store/packs.ts'
+import type { Weight } from '../store/queue.ts'
+import type { ScanRecord } from '../store/scan-record.ts'
 import { Drain } from './drain.ts'
 import { encodeExport, type Exported } from './export.ts'
 import type { MaintenanceParts } from './maintenance.ts'
 import { Publisher } from './publisher.ts'
-import { Scanner, type ScanReport, type ScanTotals } from './scanner.ts'
+import {
+  NothingScannedError,
+  scanSources,
+  type ScanOptions,
+  type ScanParts,
+} from './scan-sources.ts'
+import type { ScanTotals } from './scanner.ts'
 import { Uploader } from './uploader.ts'
 
-export interface BackupParts extends MaintenanceParts {
+export interface BackupParts extends MaintenanceParts, ScanParts {
   readonly chainOf: (entry: EntryRow) => Promise<readonly Version[] | undefined>
 }
 
@@ -31,7 +40,10 @@ export interface BackupOptions {
   readonly host: string
   readonly tags: readonly string[]
   /** What the tree lacks, to be backed up beside it. */
-  readonly exported: () => Exported
+  readonly exported: (sources: readonly Uint8Array[]) => Exported
+  readonly scan?: ScanOptions
+  /** What is uploaded before the rest. */
+  readonly weights?: readonly Weight[]
   readonly spoolSizeMax?: number
   /** Bytes of a file that is copied where it does not hold still, at most. */
   readonly copySizeMax?: number | undefined
@@ -70,6 +82,10 @@ export interface BackupTotals {
   readonly filesCopied: number
   /** Sockets, FIFOs and devices passed over. */
   readonly unsupported: number
+  /** Names left out by a rule, not counting what is in them. */
+  readonly leftOut: number
+  /** Folders whose content was passed over, and why. */
+  readonly passed: readonly PassedFolder[]
   /** Versions stored as deltas. */
   readonly deltas: number
   readonly bytesRead: number
@@ -94,6 +110,7 @@ export class Backup {
   readonly #failures: FileFailure[] = []
   #onUnkept: (path: Uint8Array, error: CairnError) => void = () => undefined
   #scanned: ScanTotals | undefined
+  #passed: readonly PassedFolder[] = []
   #drained: Drain | undefined
 
   constructor(parts: BackupParts, options: BackupOptions) {
@@ -118,6 +135,8 @@ export class Backup {
   }
 
   /**
+   * Scan and upload.
+   *
    * @throws {NotSafeError} queue and spool are kept, and the next run goes on from here
    * @throws {DiskError} this machine's own state cannot be written; likewise
    */
@@ -127,46 +146,71 @@ export class Backup {
     signal: AbortSignal,
   ): Promise<BackupReport> {
     try {
-      // A head that was on its way belongs to the queue as it is now, so it comes first.
-      await this.#publisher.finish(signal)
-      this.#publisher.dropPlanned()
-      await this.#uploader.resume((pack) => this.#forgetLost(pack), signal)
-      return await this.#run(source, events, signal)
+      await this.#resume(signal)
+      return await this.#upload(await this.#scan(source, events, signal), events, signal)
     } finally {
       await this.#uploader.abandon()
     }
   }
 
-  async #run(
-    source: FolderSource,
+  /**
+   * Upload what the last scan found.
+   *
+   * @returns undefined if that was on its way already, and all that was left to do is done
+   * @throws {NothingScannedError}
+   * @throws {NotSafeError} as `run`
+   * @throws {DiskError} as `run`
+   */
+  async upload(events: BackupEvents, signal: AbortSignal): Promise<BackupReport | undefined> {
+    try {
+      const isFinished = await this.#resume(signal)
+      const scanned = this.#parts.queue.scanned()
+      if (scanned !== undefined) {
+        this.#scanned = scanned.totals
+        return await this.#upload(scanned, events, signal)
+      }
+      if (isFinished) return undefined
+      throw new NothingScannedError('Nothing was scanned since the last snapshot: run "cairn scan"')
+    } finally {
+      await this.#uploader.abandon()
+    }
+  }
+
+  /** @returns whether a head was on its way, and is published now */
+  async #resume(signal: AbortSignal): Promise<boolean> {
+    // A head that was on its way belongs to the queue as it is now, so it comes first.
+    const isFinished = await this.#publisher.finish(signal)
+    this.#publisher.dropPlanned()
+    await this.#uploader.resume((pack) => this.#forgetLost(pack), signal)
+    return isFinished
+  }
+
+  async #upload(
+    scanned: ScanRecord,
     events: BackupEvents,
     signal: AbortSignal,
   ): Promise<BackupReport> {
-    const { clock, settings, published } = this.#parts
-    const startedAt = clock.now()
-    const sequence = (published.current()?.sequence ?? 0) + 1
-    const run = settings.next('run')
-
-    const scan = await this.#scan(source, run, events, signal)
-    const drain = await this.#drain({ sequence, run }, events, signal)
-    this.#progress(events, 'publish', scan)
+    const sequence = (this.#parts.published.current()?.sequence ?? 0) + 1
+    const drain = await this.#drain({ sequence, run: scanned.run }, events, signal)
+    const { totals, sources, startedAt } = scanned
+    this.#progress(events, 'publish', totals)
     this.#onUnkept = (path, error) => events.onFailure({ path, error, during: 'read' })
-    const { totals } = scan
+    const skipped = scanned.failed + this.#failures.length
     const row = await this.#publisher.publish(
       sequence,
       {
         startedAt,
         host: this.#options.host,
-        sources: source.paths,
+        sources,
         files: totals.files,
         folders: totals.folders,
         bytes: totals.bytes,
-        isComplete: this.#failures.length === 0,
+        isComplete: skipped === 0 && !scanned.isPartial,
         tags: this.#options.tags,
-        skipped: this.#failures.length,
+        skipped,
         dataAdded: drain.bytesAdded,
       },
-      encodeExport(this.#options.exported()),
+      encodeExport(this.#options.exported(sources)),
       signal,
     )
     return { row, ...this.progress() }
@@ -185,6 +229,8 @@ export class Backup {
       filesFuzzy: drain?.totals.filesFuzzy ?? 0,
       filesCopied: drain?.totals.filesCopied ?? 0,
       unsupported: scan?.unsupported ?? 0,
+      leftOut: scan?.leftOut ?? 0,
+      passed: this.#passed,
       deltas: drain?.totals.deltas ?? 0,
       bytesRead: drain?.bytesRead ?? 0,
       bytesAdded: (drain?.bytesAdded ?? 0) + this.#publisher.metadataAdded,
@@ -196,26 +242,22 @@ export class Backup {
 
   async #scan(
     source: FolderSource,
-    run: number,
     events: BackupEvents,
     signal: AbortSignal,
-  ): Promise<ScanReport> {
-    const scanner = new Scanner(this.#parts, source, run)
-    this.#scanned = scanner.totals
-    const report = await scanner.scan(
-      ({ files, bytes }) =>
-        events.onProgress({
-          phase: 'scan',
-          filesDone: files,
-          filesTotal: files,
-          bytesDone: bytes,
-          bytesTotal: bytes,
-          current: undefined,
-        }),
+  ): Promise<ScanRecord> {
+    const { record, report } = await scanSources(
+      this.#parts,
+      source,
+      this.#options.scan ?? {},
+      {
+        onStart: (totals) => (this.#scanned = totals),
+        onProgress: (totals) => this.#progress(events, 'scan', totals),
+      },
       signal,
     )
-    for (const failure of report.failures) this.#fail({ ...failure, during: 'scan' }, events)
-    return report
+    this.#passed = report.passed
+    for (const failure of report.failures) events.onFailure({ ...failure, during: 'scan' })
+    return record
   }
 
   async #drain(
@@ -230,8 +272,8 @@ export class Backup {
       hotFiles: new HotFiles(this.#parts.settings),
       nextPackNumber: () => this.#nextPackNumber(),
     }
-    const { copySizeMax } = this.#options
-    const drain = new Drain(parts, { ...readKeys, ...snapshot, copySizeMax })
+    const { copySizeMax, weights = [] } = this.#options
+    const drain = new Drain(parts, { ...readKeys, ...snapshot, weights, copySizeMax })
     this.#drained = drain
     const waiting = this.#parts.queue.totals('waiting')
     let filesDone = 0
@@ -256,8 +298,7 @@ export class Backup {
     return drain
   }
 
-  #progress(events: BackupEvents, phase: Progress['phase'], { totals }: ScanReport): void {
-    const { files, bytes } = totals
+  #progress(events: BackupEvents, phase: Progress['phase'], { files, bytes }: ScanTotals): void {
     const current = undefined
     events.onProgress({
       phase,

@@ -24,7 +24,7 @@ import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
 import type { HotFiles } from '../store/hot-files.ts'
-import type { Queue, QueueResult, QueueRow } from '../store/queue.ts'
+import type { Queue, QueueResult, QueueRow, Weight } from '../store/queue.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { encodeVersions } from '../store/version-record.ts'
@@ -73,6 +73,8 @@ export interface DrainOptions {
   readonly cutKey: Uint8Array
   /** Bytes of a file that is copied where it does not hold still, at most. */
   readonly copySizeMax?: number | undefined
+  /** What goes before the rest. */
+  readonly weights: readonly Weight[]
 }
 
 export interface DrainEvents {
@@ -218,7 +220,8 @@ export class Drain {
       if (begun !== undefined) await this.#batch(begun, events)
       begun = next
     }
-    for (const row of this.#parts.queue.rows('waiting')) {
+    const { clock, queue } = this.#parts
+    for (const row of queue.inOrder({ now: clock.now(), weights: this.#options.weights })) {
       signal.throwIfAborted()
       const file = this.#pathOf(row)
       if (this.#isSimple(file)) {

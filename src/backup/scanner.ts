@@ -15,13 +15,14 @@ import {
   peek,
   toEntryStatus,
   unpack,
+  type EntryKind,
   type EntryStatus,
 } from '../base/entry-status.ts'
 import { FilesError } from '../base/errors.ts'
 import { recordsOf, type StretchRecord } from '../base/stretch.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Files } from '../ports/files.ts'
-import type { Stretch } from '../ports/scan.ts'
+import type { PassedFolder, Stretch } from '../ports/scan.ts'
 import {
   type Found,
   type FoundEntry,
@@ -47,6 +48,8 @@ export interface ScanTotals {
   unmodified: number
   /** Sockets, FIFOs and devices: passed over, since this version does not keep them. */
   unsupported: number
+  /** Names left out by a rule, not counting what is in them. */
+  leftOut: number
 }
 
 export interface ScanFailure {
@@ -57,6 +60,8 @@ export interface ScanFailure {
 export interface ScanReport {
   readonly totals: ScanTotals
   readonly failures: readonly ScanFailure[]
+  /** Folders whose content was passed over, and why. */
+  readonly passed: readonly PassedFolder[]
 }
 
 export interface ScannerParts {
@@ -88,6 +93,8 @@ export class Scanner {
   readonly #parts: ScannerParts
   readonly #source: FolderSource
   readonly #run: number
+  /** Every file is queued: what it holds tells whether it changed. */
+  readonly #isHashCheck: boolean
   readonly #startedAt: number
   readonly totals: ScanTotals = {
     files: 0,
@@ -96,16 +103,23 @@ export class Scanner {
     bytes: 0,
     unmodified: 0,
     unsupported: 0,
+    leftOut: 0,
   }
   readonly #failures: ScanFailure[] = []
+  readonly #passed: PassedFolder[] = []
   readonly #known: Generator<KnownStretch>
   #next: KnownStretch | undefined
   #actions: Action[] = []
 
-  constructor(parts: ScannerParts, source: FolderSource, run: number) {
+  constructor(
+    parts: ScannerParts,
+    source: FolderSource,
+    { run, isHashCheck = false }: { readonly run: number; readonly isHashCheck?: boolean },
+  ) {
     this.#parts = parts
     this.#source = source
     this.#run = run
+    this.#isHashCheck = isHashCheck
     this.#startedAt = parts.clock.now()
     this.#known = this.#knownStretches()
   }
@@ -120,13 +134,14 @@ export class Scanner {
     }
     inTransaction(this.#parts.database, () => this.#parts.queue.dropUnseen(this.#run))
     onProgress(this.totals)
-    return { totals: this.totals, failures: this.#failures }
+    return { totals: this.totals, failures: this.#failures, passed: this.#passed }
   }
 
   #compare(found: Found): void {
     if (found.type === 'failure') this.#fail(found)
+    else if (found.type === 'passed') this.#passed.push(found)
     else if (found.type === 'entry') this.#compareEntry(found)
-    else this.#compareStretch(found)
+    else if (found.type === 'stretch') this.#compareStretch(found)
   }
 
   /** A source, or a folder above one. */
@@ -140,19 +155,23 @@ export class Scanner {
     }
     if (!isStorable(status)) return this.#fail({ path, error: unstorable() })
     this.#count(status)
-    if (known === undefined || !isSameStatus(known, status)) {
+    const isChanged = known === undefined || !isSameStatus(known, status)
+    if (isChanged || this.#isDoubted(status.kind)) {
       this.#actions.push({ type: 'changed', key, status })
     } else if (status.kind === 'file') this.totals.unmodified += 1
   }
 
   #compareStretch({ key, stretch }: FoundStretch): void {
     this.totals.unsupported += stretch.unsupported
+    this.totals.leftOut += stretch.leftOut
     for (const { name, code } of stretch.troubles) this.#fail(failureAt(childKey(key, name), code))
-    if (this.#isKnown(key, stretch)) return this.#countUnchanged(stretch)
+    const isKnown = this.#isKnown(key, stretch)
+    const isToRead = this.#isHashCheck && stretch.files > 0
+    if (isKnown && !isToRead) return this.#countUnchanged(stretch)
 
     const { after, until, digest, records } = stretch
     const known = this.#parts.entries.records(key, stretch)
-    if (!equal(known, records)) return this.#merge(key, stretch, known)
+    if (isToRead || !equal(known, records)) return this.#merge(key, stretch, known)
     this.#countUnchanged(stretch)
     this.#actions.push({ type: 'known', stretch: { folder: key, after, digest }, until })
   }
@@ -178,8 +197,9 @@ export class Scanner {
     for (const { name, status } of recordsOf(stretch.records)) {
       passTo(name)
       const isKnown = row !== undefined && equal(row.name, name)
-      if (isKnown && row !== undefined && equal(row.status, status)) {
-        const seen = peek(status)
+      const seen = peek(status)
+      const isSame = isKnown && row !== undefined && equal(row.status, status)
+      if (isSame && !this.#isDoubted(seen.kind)) {
         this.#count(seen)
         if (seen.kind === 'file') this.totals.unmodified += 1
       } else {
@@ -188,6 +208,10 @@ export class Scanner {
       if (isKnown) row = rows.next().value
     }
     passTo(undefined)
+  }
+
+  #isDoubted(kind: EntryKind | undefined): boolean {
+    return this.#isHashCheck && kind === 'file'
   }
 
   #changed(key: Uint8Array, status: EntryStatus): void {
@@ -282,7 +306,7 @@ export class Scanner {
   }
 
   *#knownStretches(): Generator<KnownStretch> {
-    for (const path of this.#source.paths) {
+    for (const path of this.#source.walked) {
       const key = pathToKey(path)
       yield* this.#parts.entries.stretches({ from: key, until: keysBelow(key).until })
     }

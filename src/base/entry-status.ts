@@ -46,7 +46,10 @@ export const PACKED_STATUS_SIZE = 50
 /** Where the size lies in a packed status: 8 bytes. */
 export const PACKED_SIZE_OFFSET = 10
 
-const MTIME_OFFSET = 18
+/** Where the time of modification lies: 12 bytes. */
+export const PACKED_MTIME_OFFSET = 18
+
+const MTIME_OFFSET = PACKED_MTIME_OFFSET
 const CTIME_OFFSET = 30
 const INODE_OFFSET = 42
 

@@ -48,6 +48,7 @@ export class StretchBuilder {
   #symlinks = 0
   #bytes = 0
   #unsupported = 0
+  #leftOut = 0
 
   /**
    * The next child.
@@ -75,6 +76,11 @@ export class StretchBuilder {
     return kind
   }
 
+  /** The next child is left out by a rule. */
+  leaveOut(): void {
+    this.#leftOut += 1
+  }
+
   /** The next child could not be seen. */
   fail(name: string, code: string): void {
     this.#troubles.push({ name: latin1(name), code })
@@ -95,11 +101,13 @@ export class StretchBuilder {
       symlinks: this.#symlinks,
       bytes: this.#bytes,
       unsupported: this.#unsupported,
+      leftOut: this.#leftOut,
       troubles: this.#troubles,
     }
     this.#size = 0
     this.#troubles = []
     this.#files = this.#folders = this.#symlinks = this.#bytes = this.#unsupported = 0
+    this.#leftOut = 0
     return stretch
   }
 

@@ -110,8 +110,18 @@ const schema = z.strictObject({
       /** `cairn status` warns if the last complete snapshot is older. */
       'max-age': ageMs.default(AGE_MS_MAX),
       priority: z.enum(['low', 'normal']).default('low'),
+      /** What is left out: the options of the same names without their dashes. */
+      exclude: z.array(z.string()).default([]),
+      iexclude: z.array(z.string()).default([]),
+      'exclude-file': z.array(z.string().startsWith('/', 'is not an absolute path')).default([]),
+      'exclude-caches': z.boolean().default(false),
+      'exclude-if-present': z.array(z.string().min(1)).default([]),
+      'exclude-larger-than': size.optional(),
+      'one-file-system': z.boolean().default(false),
+      /** What is uploaded first: absolute paths, the heavier before the rest, which weighs 0. */
+      weights: z.record(z.string().startsWith('/', 'is not an absolute path'), z.int()).default({}),
     })
-    .default({ paths: [], tags: [], 'max-age': AGE_MS_MAX, priority: 'low' }),
+    .prefault({}),
   network: z
     .strictObject({
       /** Whether to ask the local network for a friend that is not where the roster says. */

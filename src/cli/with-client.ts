@@ -3,9 +3,10 @@
  */
 
 import { resolve } from 'node:path'
-import { Client, type RepairProgress } from '../node/client.ts'
+import { Client, type RepairProgress, type UploadRequest } from '../node/client.ts'
 import { readConfig, type Config } from './config.ts'
 import { outputOf, type CommonOptions, type Context } from './context.ts'
+import { escapeName, pathFields } from './escape.ts'
 import { findHome, type Home } from './home.ts'
 import type { Output } from './output.ts'
 import { openPorts } from './ports.ts'
@@ -56,6 +57,20 @@ export function repairProgress({
   bytesTotal,
 }: RepairProgress): ProgressState {
   return { phase, filesDone: done, filesTotal: Math.max(done, total), bytesDone, bytesTotal }
+}
+
+/** What a client is given so that a person sees how far it is, and what fails. */
+export function tellingProgress(
+  output: Output,
+  progress: ProgressLine,
+): Required<Pick<UploadRequest, 'onProgress' | 'onFileError'>> {
+  return {
+    onProgress: (state) => progress.update(state),
+    onFileError: ({ path, error, during }) => {
+      progress.clear()
+      output.itemFailed(escapeName(path), error, { during, ...pathFields(path) })
+    },
+  }
 }
 
 /** Show a progress line while `use` works; it is gone before the result is printed. */

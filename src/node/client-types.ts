@@ -3,16 +3,19 @@
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { FileFailure, Progress } from '../backup/backup.ts'
 import type { NotSafeError } from '../backup/not-safe.ts'
+import type { ScanTotals } from '../backup/scanner.ts'
 import type { Code } from '../grid/code.ts'
 import type { Standing } from '../grid/standing.ts'
 import type { VisibleEntry } from '../history/visible.ts'
 import type { PathBytes } from '../ports/files.ts'
+import type { PassedFolder, ScanRules } from '../ports/scan.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import type { OverGrant } from './friend-types.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
+import type { QueueRow, QueueTotals } from '../store/queue.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
 import type { LastSnapshot } from '../store/last-snapshot.ts'
@@ -30,17 +33,39 @@ export interface Joined {
   }[]
 }
 
-export interface BackupRequest {
+/** What to look at, for a scan. */
+export interface SourceRequest {
   /** Absolute. */
   readonly paths: readonly PathBytes[]
+  /** Absolute paths passed over with all in them: the home itself, say. */
+  readonly exclude?: readonly PathBytes[]
+  /** What else is left out below the paths. */
+  readonly rules?: ScanRules
+}
+
+export interface ScanRequest extends SourceRequest {
+  /** Every file is read, whatever its times say. */
+  readonly isHashCheck?: boolean
+  readonly onProgress?: (progress: Progress) => void
+  readonly onFileError?: (failure: FileFailure) => void
+}
+
+/** What goes before others when files are uploaded. */
+export interface PathWeight {
+  /** Absolute. */
+  readonly path: PathBytes
+  /** The heavier goes first; what has none weighs 0. */
+  readonly weight: number
+}
+
+export interface UploadRequest {
   /** What the person calls this machine. */
   readonly host: string
   readonly tags?: readonly string[]
-  /** Absolute paths passed over with all in them: the home itself, say. */
-  readonly exclude?: readonly PathBytes[]
   /** Where one knows better than the grid's size does. */
   readonly code?: Code
   readonly allowFew?: boolean
+  readonly weights?: readonly PathWeight[]
   /** What is done about chains that became too long; by default as src/repair/policy.ts says. */
   readonly rebuild?: RebuildPolicy
   /** What is done about the health of what was stored; by default as src/repair/repair-policy.ts says. */
@@ -49,8 +74,71 @@ export interface BackupRequest {
   readonly spoolSizeMax?: number
   /** A file up to this, bytes, is copied if it does not hold still; 4 GiB if absent, 0 for none. */
   readonly copySizeMax?: number
+  readonly isHashCheck?: boolean
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
+}
+
+export interface BackupRequest extends ScanRequest, UploadRequest {
+  readonly isHashCheck?: boolean
+}
+
+/** What a scan found, and what waits in the queue since. */
+export interface ScanSummary {
+  readonly totals: ScanTotals
+  readonly queued: QueueSummary
+  readonly passed: readonly PassedFolder[]
+  readonly failures: readonly FileFailure[]
+}
+
+export interface QueueSummary {
+  /** Files that are to be read. */
+  readonly waiting: QueueTotals
+  /** Files whose content is on its way, links, folders. */
+  readonly ready: number
+  readonly gone: number
+}
+
+/** A path that waits to be uploaded. */
+export interface QueuedPath {
+  readonly path: PathBytes
+  readonly state: QueueRow['state']
+  readonly kind: QueueRow['status']['kind']
+  readonly size: number
+  readonly isNew: boolean
+  readonly weight: number
+}
+
+export interface Queued {
+  readonly summary: QueueSummary
+  /** When the scan began that the queue is of; `undefined` where none has ended. */
+  readonly scannedAt: number | undefined
+  readonly sources: readonly PathBytes[]
+  /** Files that wait, in the order of their upload, and then the rest. */
+  readonly paths: Iterable<QueuedPath>
+}
+
+/** Why a path is in a backup, or is not. */
+export interface ScanVerdict {
+  readonly isIn: boolean
+  readonly why:
+    | 'source'
+    | 'above'
+    | 'below'
+    | 'outside'
+    | 'excluded'
+    | 'pattern'
+    | 'tag'
+    | 'size'
+    | 'mount'
+    | 'system'
+    | 'kind'
+    | 'trouble'
+    | 'absent'
+  /** The path that decides: the one that was asked for, or a folder above it. */
+  readonly at: PathBytes
+  /** The rule, or the system's word for the trouble; empty where there is none. */
+  readonly detail: string
 }
 
 /** What a backup did, whether or not it came to be published. */
@@ -69,6 +157,10 @@ export interface BackupSummary {
   readonly bytesTotal: number
   /** Sockets, FIFOs and devices passed over. */
   readonly unsupported: number
+  /** Names left out by a rule, not counting what is in them. */
+  readonly leftOut: number
+  /** Folders whose content was passed over, and why. */
+  readonly passed: readonly PassedFolder[]
   /** Of the person's files. */
   readonly bytesRead: number
   /** Sealed bytes of data, tree and ledger, before erasure. */

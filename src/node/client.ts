@@ -15,8 +15,15 @@ import type {
   ClientStatus,
   Joined,
   ListedEntry,
+  PathWeight,
+  Queued,
   RestoreRequest,
   RestoreSummary,
+  ScanRequest,
+  ScanSummary,
+  ScanVerdict,
+  SourceRequest,
+  UploadRequest,
 } from './client-types.ts'
 import type { FriendList } from './friend-types.ts'
 import { listFriends } from './friend-list.ts'
@@ -38,13 +45,14 @@ import type {
   RebuildSummary,
 } from './maintenance-types.ts'
 import { runAudit } from './run-audit.ts'
-import { runBackup } from './run-backup.ts'
+import { runBackup, runUpload } from './run-backup.ts'
 import { runCheck } from './run-check.ts'
 import { runForget, runPin } from './run-forget.ts'
 import { runGc } from './run-gc.ts'
 import { runRebuild } from './run-rebuild.ts'
 import { runRepair } from './run-repair.ts'
 import { listSnapshot, runRestore } from './run-restore.ts'
+import { explainPath, queuedPaths, queueSummary, runScan } from './run-scan.ts'
 import { runStatus } from './run-status.ts'
 import { knownGroup, type KnownGroup } from './run-what-if.ts'
 import { runWhy } from './run-why.ts'
@@ -130,6 +138,43 @@ export class Client {
    */
   backup(request: BackupRequest, signal: AbortSignal): Promise<BackupSummary> {
     return translated(() => runBackup(this.#session, request, signal))
+  }
+
+  /**
+   * Scan into the queue; the grid need not be there.
+   *
+   * @throws {SnapshotWaitsError}
+   * @throws {FilesError} a path is not there
+   */
+  scan(request: ScanRequest, signal: AbortSignal): Promise<ScanSummary> {
+    return translated(() => runScan(this.#session, request, signal))
+  }
+
+  /** @returns why a path is in a backup of these sources, or is not */
+  explain(request: SourceRequest, path: Uint8Array, signal: AbortSignal): Promise<ScanVerdict> {
+    return translated(() => explainPath(this.#session, request, path, signal))
+  }
+
+  /**
+   * Upload what the last scan found.
+   *
+   * @throws {NothingScannedError}
+   * @throws {GridNotFoundError}
+   * @throws {TooFewPeersError}
+   */
+  upload(request: UploadRequest, signal: AbortSignal): Promise<BackupSummary> {
+    return translated(() => runUpload(this.#session, request, signal))
+  }
+
+  /** @returns what is queued, files in the order of their upload */
+  queue(weights: readonly PathWeight[]): Queued {
+    const scanned = this.#session.stores.queue.scanned()
+    return {
+      summary: queueSummary(this.#session),
+      scannedAt: scanned?.startedAt,
+      sources: scanned?.sources ?? [],
+      paths: queuedPaths(this.#session, weights),
+    }
   }
 
   /** @returns every snapshot, newest first */

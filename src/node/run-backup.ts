@@ -1,14 +1,20 @@
 /** A backup as the client is asked for it: from paths to a summary. */
 
 import { utf8 } from '../../protocol/bytes.ts'
-import { LABEL_SIZE_MAX, SOURCES_MAX, SOURCE_SIZE_MAX, TAGS_MAX } from '../../protocol/snapshots.ts'
+import { LABEL_SIZE_MAX, SOURCE_SIZE_MAX, TAGS_MAX } from '../../protocol/snapshots.ts'
 import { CairnError, UsageError } from '../base/errors.ts'
-import { Backup, type BackupTotals, type Progress } from '../backup/backup.ts'
+import {
+  Backup,
+  type BackupEvents,
+  type BackupReport,
+  type BackupTotals,
+  type Progress,
+} from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
-import { FolderSource } from '../source/folder-source.ts'
+import type { FolderSource } from '../source/folder-source.ts'
 import { keepAccounts } from './accounts.ts'
-import type { BackupRequest, BackupSummary, FileFailure } from './client-types.ts'
+import type { BackupRequest, BackupSummary, FileFailure, UploadRequest } from './client-types.ts'
 import { grantWarnings } from './grant-warnings.ts'
 import { REBUILD_POLICY } from '../repair/policy.ts'
 import { REPAIR_POLICY } from '../repair/repair-policy.ts'
@@ -17,12 +23,13 @@ import { codeOf } from './maintain.ts'
 import { prunerHere } from './prune-key.ts'
 import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
+import { sourceOf, weightsOf } from './run-scan.ts'
 import { upkeep, type Upkeep } from './run-repair.ts'
 import type { VaultSession } from './vault-session.ts'
 import { noteSnapshot } from '../store/last-snapshot.ts'
 
 /**
- * @throws {UsageError} more sources or tags, or longer ones, than a snapshot's row holds
+ * @throws {UsageError} tags or longer sources than a snapshot's row holds
  * @throws {GridNotFoundError}
  * @throws {DeviceReplacedError}
  * @throws {TooFewPeersError}
@@ -33,13 +40,39 @@ export async function runBackup(
   request: BackupRequest,
   signal: AbortSignal,
 ): Promise<BackupSummary> {
-  const { ports, stores, keyring, readKeys } = session
-  const startedAt = ports.clock.now()
-  const paths = await Promise.all(request.paths.map((path) => session.canonical(path)))
-  const exclude = await Promise.all((request.exclude ?? []).map((path) => session.canonical(path)))
-  const source = new FolderSource(ports.files, paths, exclude)
+  const source = await sourceOf(session, request)
   assertFits(request, source)
   await source.assertPresent()
+  return published(session, request, signal, (backup, events) => backup.run(source, events, signal))
+}
+
+/**
+ * Upload what the last scan found.
+ *
+ * @throws {UsageError} more tags, or longer ones, than a snapshot's row holds
+ * @throws {NothingScannedError}
+ * @throws {GridNotFoundError}
+ * @throws {DeviceReplacedError}
+ * @throws {TooFewPeersError}
+ */
+export function runUpload(
+  session: VaultSession,
+  request: UploadRequest,
+  signal: AbortSignal,
+): Promise<BackupSummary> {
+  assertFits(request)
+  return published(session, request, signal, (backup, events) => backup.upload(events, signal))
+}
+
+/** @param work - undefined where all that was left to do is done */
+async function published(
+  session: VaultSession,
+  request: UploadRequest,
+  signal: AbortSignal,
+  work: (backup: Backup, events: BackupEvents) => Promise<BackupReport | undefined>,
+): Promise<BackupSummary> {
+  const { ports, stores, keyring, readKeys } = session
+  const startedAt = ports.clock.now()
   const { grid, roster } = await session.link()
   await session.refresh(signal)
   session.assertInOffice()
@@ -59,7 +92,9 @@ export async function runBackup(
       code: request.code ?? grid.code({ allowFew: request.allowFew === true }),
       host: request.host,
       tags: request.tags ?? [],
-      exported: () => exportOf(request, source, roster),
+      exported: (sources) => exportOf(request, sources, roster),
+      weights: weightsOf(request.weights ?? []),
+      scan: { isHashCheck: request.isHashCheck === true },
       ...(request.spoolSizeMax === undefined ? {} : { spoolSizeMax: request.spoolSizeMax }),
       copySizeMax: request.copySizeMax,
     },
@@ -73,9 +108,10 @@ export async function runBackup(
     },
   }
   try {
-    const { row, ...totals } = await backup.run(source, events, signal)
-    const { sequence, endedAt } = row
-    noteSnapshot(stores.settings, row)
+    const report = await work(backup, events)
+    const { row, ...totals } = report ?? { ...backup.progress(), row: undefined }
+    const sequence = row?.sequence ?? stores.published.current()?.sequence ?? 0
+    if (row !== undefined) noteSnapshot(stores.settings, row)
     const rebuilt = await tidyUp(session, request, signal)
     const kept = await keepUp(session, request, signal)
     const room = await keepFair(session, signal)
@@ -92,8 +128,8 @@ export async function runBackup(
       sequence,
       skipped,
       published: true,
-      startedAt: row.startedAt,
-      endedAt,
+      startedAt: row?.startedAt ?? startedAt,
+      endedAt: row?.endedAt ?? ports.clock.now(),
       warnings,
     }
   } catch (error) {
@@ -122,7 +158,7 @@ export async function runBackup(
  */
 async function tidyUp(
   session: VaultSession,
-  { rebuild: policy = REBUILD_POLICY, onProgress }: BackupRequest,
+  { rebuild: policy = REBUILD_POLICY, onProgress }: UploadRequest,
   signal: AbortSignal,
 ): Promise<{ readonly files: number; readonly warnings: readonly string[] }> {
   try {
@@ -154,7 +190,7 @@ async function tidyUp(
 /** Audits, checks and repairs that are due. The snapshot stands whatever becomes of them. */
 async function keepUp(
   session: VaultSession,
-  { repair: policy = REPAIR_POLICY }: BackupRequest,
+  { repair: policy = REPAIR_POLICY }: UploadRequest,
   signal: AbortSignal,
 ): Promise<Upkeep> {
   if (!policy.isAutomatic) return { sharesPlaced: 0, warnings: [] }
@@ -187,11 +223,8 @@ async function roomWarnings(session: VaultSession, signal: AbortSignal): Promise
 }
 
 /** A snapshot's row has bounds; hours of work must not end at them. */
-function assertFits({ host, tags = [] }: BackupRequest, source: FolderSource): void {
-  if (source.paths.length > SOURCES_MAX) {
-    throw new UsageError(`A backup takes up to ${SOURCES_MAX} paths; name a folder that holds them`)
-  }
-  if (source.paths.some((path) => path.length > SOURCE_SIZE_MAX)) {
+function assertFits({ host, tags = [] }: UploadRequest, source?: FolderSource): void {
+  if (source?.paths.some((path) => path.length > SOURCE_SIZE_MAX)) {
     throw new UsageError(`A path to back up has up to ${SOURCE_SIZE_MAX} bytes`)
   }
   if (tags.length > TAGS_MAX) throw new UsageError(`A snapshot takes up to ${TAGS_MAX} tags`)
@@ -212,11 +245,11 @@ function warningsOf(session: VaultSession, { filesFuzzy }: BackupTotals): string
 
 /** What local state knows and the tree does not. */
 function exportOf(
-  request: BackupRequest,
-  source: FolderSource,
+  request: UploadRequest,
+  paths: readonly Uint8Array[],
   roster: GridLink['roster'],
 ): Exported {
-  const sources = source.paths.map((path) => Buffer.from(path).toString('base64'))
+  const sources = paths.map((path) => Buffer.from(path).toString('base64'))
   const peers = roster.storagePeers().map(({ peer, name }) => [`peer/${peer}/name`, name ?? ''])
   return {
     'backup/host': request.host,

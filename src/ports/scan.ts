@@ -10,11 +10,42 @@
 
 import type { PathBytes } from './files.ts'
 
+/** One pattern in gitignore's syntax: src/source/rules.ts says what it means here. */
+export interface ScanPattern {
+  readonly text: string
+  /** Where it stands, for a person: an option, or a file and its line. */
+  readonly origin: string
+  readonly isCaseIgnored: boolean
+}
+
+/** What is in a folder is left out, but for the tag, where a file of this name is in it. */
+export interface ScanTag {
+  readonly name: string
+  /** What the file must begin with. */
+  readonly header: string
+  readonly origin: string
+}
+
+/** What is left out below the folders of a request; the folders themselves are in. */
+export interface ScanRules {
+  /** In order: the last that matches decides. */
+  readonly patterns: readonly ScanPattern[]
+  readonly tags: readonly ScanTag[]
+  /** Files with more bytes than this are left out. */
+  readonly sizeMax: number | undefined
+  /** What is mounted below the folders is left out, but for the places where it is mounted. */
+  readonly isOneFileSystem: boolean
+}
+
 export interface ScanRequest {
   /** Folders to look into, none within another, in tree order; nothing is told of themselves. */
   readonly folders: readonly PathBytes[]
   /** Passed over with all that is in them. */
   readonly excluded: readonly PathBytes[]
+  /** Without rules everything is in. */
+  readonly rules?: ScanRules
+  /** Go only to this path, and tell why it is left out, if it is: what is beside the way is not looked at. */
+  readonly only?: PathBytes
 }
 
 /** What could not be seen, and the system's word for why. */
@@ -41,6 +72,8 @@ export interface Stretch {
   readonly bytes: number
   /** Sockets, FIFOs and devices: in no record. */
   readonly unsupported: number
+  /** Names left out by a rule, not counting what is in them: in no record. */
+  readonly leftOut: number
   /** Names that were listed and then could not be seen: in no record. */
   readonly troubles: readonly ScanTrouble[]
 }
@@ -52,7 +85,33 @@ export interface Unlisted {
   readonly code: string
 }
 
-export type Scanned = Stretch | Unlisted
+/** Why what is in a folder was passed over. */
+export type PassedWhy =
+  /** It holds a tag that says so. */
+  | 'tag'
+  /** Another file system is mounted there. */
+  | 'mount'
+  /** The system shows itself there: processes, devices, settings of the kernel. */
+  | 'system'
+
+/** A folder whose own entry is told, and nothing in it but the tag; its stretch is empty but for that. */
+export interface PassedFolder {
+  readonly type: 'passed'
+  readonly folder: PathBytes
+  readonly why: PassedWhy
+}
+
+/** Where the way to the one path ends that was asked for. */
+export interface LeftOut {
+  readonly type: 'left-out'
+  readonly folder: PathBytes
+  readonly name: Uint8Array
+  readonly why: 'pattern' | 'tag' | 'size' | 'mount' | 'excluded'
+  /** The rule, for a person; empty where there is one alone of its kind. */
+  readonly rule: string
+}
+
+export type Scanned = Stretch | Unlisted | PassedFolder | LeftOut
 
 export interface Scanning {
   /**

@@ -6,12 +6,19 @@
  * walk goes on.
  */
 
-import { FilesError } from '../base/errors.ts'
+import { SOURCES_MAX } from '../../protocol/snapshots.ts'
+import { FilesError, UsageError } from '../base/errors.ts'
 import type { Files, FileStatus } from '../ports/files.ts'
-import type { Stretch, Unlisted } from '../ports/scan.ts'
-import { isWithin, outermost, pathToKey, toNames, toPath, type Names } from './path.ts'
+import type { LeftOut, PassedFolder, Scanned, ScanRules, Stretch, Unlisted } from '../ports/scan.ts'
+import { covering, isWithin, outermost, pathToKey, toNames, toPath, type Names } from './path.ts'
+import { NO_RULES } from './rules.ts'
 
-export type Found = FoundEntry | FoundStretch | FoundFailure
+/** Cairn's own state was to be backed up. */
+export class OwnStateError extends UsageError {
+  override readonly name = 'OwnStateError'
+}
+
+export type Found = FoundEntry | FoundStretch | FoundFailure | PassedFolder | LeftOut
 
 /** A source, or a folder above one. */
 export interface FoundEntry {
@@ -39,21 +46,40 @@ export interface FoundFailure {
 export class FolderSource {
   readonly #files: Files
   readonly #sources: readonly Names[]
+  readonly #covered: readonly Names[]
   readonly #excluded: readonly Uint8Array[]
+  readonly #rules: ScanRules
 
   /**
    * @param paths - absolute paths; those within another are left out
-   * @param excluded - absolute paths that are passed over with all that is in them
+   * @param without.paths - absolute paths that are passed over with all that is in them
+   * @param without.rules - what else is left out below the sources
    */
-  constructor(files: Files, paths: readonly Uint8Array[], excluded: readonly Uint8Array[] = []) {
+  constructor(
+    files: Files,
+    paths: readonly Uint8Array[],
+    without: { readonly paths?: readonly Uint8Array[]; readonly rules?: ScanRules } = {},
+  ) {
     this.#files = files
     this.#sources = outermost(paths.map(toNames))
-    this.#excluded = excluded.map((path) => toPath(toNames(path)))
+    this.#covered = covering(this.#sources, SOURCES_MAX)
+    this.#excluded = (without.paths ?? []).map((path) => toPath(toNames(path)))
+    this.#rules = without.rules ?? NO_RULES
   }
 
-  /** The sources as absolute paths, in tree order. */
+  /** The sources as absolute paths, in tree order; of a long list of paths, the folders that hold them. */
   get paths(): readonly Uint8Array[] {
+    return this.#covered.map(toPath)
+  }
+
+  /** What is walked, in tree order: the sources, or some paths in them. */
+  get walked(): readonly Uint8Array[] {
     return this.#sources.map(toPath)
+  }
+
+  /** Whether there is more in the sources than is walked: that counts as unchanged. */
+  get isPartial(): boolean {
+    return this.#covered !== this.#sources
   }
 
   /**
@@ -63,12 +89,35 @@ export class FolderSource {
    * @throws {FilesError} if not one of the sources is there
    */
   async assertPresent(): Promise<void> {
-    const checks = this.#sources.map((source) => this.#files.status(toPath(source)))
-    const results = await Promise.allSettled(checks)
-    const missing = results.find((result) => result.status === 'rejected')
-    if (missing !== undefined && results.every(({ status }) => status === 'rejected')) {
-      throw missing.reason
+    let missing: FilesError | undefined
+    for (const source of this.#sources) {
+      try {
+        await this.#files.status(toPath(source))
+        return
+      } catch (error) {
+        if (!(error instanceof FilesError)) throw error
+        missing ??= error
+      }
     }
+    if (missing !== undefined) throw missing
+  }
+
+  /** @throws {OwnStateError} a source is, or lies in, what is always passed over */
+  assertNotExcluded(): void {
+    for (const source of this.#sources) {
+      if (!this.#excluded.some((path) => isWithin(toNames(path), source))) continue
+      const shown = new TextDecoder().decode(toPath(source))
+      throw new OwnStateError(
+        `${shown} is Cairn's own: it holds keys and what is on its way, and comes back by "cairn recover"`,
+      )
+    }
+  }
+
+  /** Walk to one path below a source, and no further; it is told why it is left out, if it is. */
+  walkTo(path: Uint8Array, signal: AbortSignal): AsyncIterable<readonly Scanned[]> {
+    const folders = this.walked
+    const request = { folders, excluded: this.#excluded, rules: this.#rules, only: path }
+    return this.#files.scan(request, signal)
   }
 
   /** In batches, at the reader's pace. */
@@ -82,8 +131,10 @@ export class FolderSource {
       if (found.key.length > 0 || found.type === 'failure') yield [found]
     }
     if (folders.length === 0) return
-    for await (const batch of this.#files.scan({ folders, excluded: this.#excluded }, signal)) {
+    const request = { folders, excluded: this.#excluded, rules: this.#rules }
+    for await (const batch of this.#files.scan(request, signal)) {
       yield batch.map((scanned) => {
+        if (scanned.type === 'passed' || scanned.type === 'left-out') return scanned
         const key = pathToKey(scanned.folder)
         if (scanned.type === 'stretch') return { type: 'stretch', key, stretch: scanned }
         return { type: 'failure', key, path: scanned.folder, error: errorOf(scanned) }

@@ -82,10 +82,24 @@ export function isWithin(folder: Names, path: Names): boolean {
 /** @returns the paths without those within another, in tree order, each once */
 export function outermost(paths: readonly Names[]): Names[] {
   const found: Names[] = []
-  for (const path of paths.toSorted((a, b) => compare(toKey(a), toKey(b)))) {
+  const keyed = paths.map((path) => ({ path, key: toKey(path) }))
+  for (const { path } of keyed.toSorted((a, b) => compare(a.key, b.key))) {
     // In tree order, what holds a path comes last before it.
     const before = found.at(-1)
     if (before === undefined || !isWithin(before, path)) found.push(path)
+  }
+  return found
+}
+
+/**
+ * @param paths - none within another, in tree order
+ * @returns the paths; where they are more than `countMax`, the deepest folders that hold them all and are not
+ */
+export function covering(paths: readonly Names[], countMax: number): readonly Names[] {
+  let found = paths
+  let depth = paths.reduce((deepest, { length }) => Math.max(deepest, length), 1) - 1
+  for (; found.length > countMax; depth -= 1) {
+    found = outermost(paths.map((path) => path.slice(0, Math.max(0, depth))))
   }
   return found
 }

@@ -7,8 +7,16 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { isSameStatus, pack, unpack, type EntryStatus } from '../base/entry-status.ts'
+import {
+  isSameStatus,
+  pack,
+  PACKED_MTIME_OFFSET,
+  unpack,
+  type EntryStatus,
+} from '../base/entry-status.ts'
 import { statement } from './database.ts'
+import { scanRecord, type ScanRecord } from './scan-record.ts'
+import { Settings } from './settings.ts'
 
 export interface QueueRow {
   readonly key: Uint8Array
@@ -48,6 +56,30 @@ export interface QueueTotals {
   readonly files: number
   readonly bytes: number
 }
+
+/** What goes before others: a path and all below it. */
+export interface Weight {
+  readonly key: Uint8Array
+  /** Keys of what is below: src/source/path.ts has them. */
+  readonly below: { readonly from: Uint8Array; readonly until: Uint8Array }
+  /** The heavier goes first; what has none weighs 0. */
+  readonly weight: number
+}
+
+/** What the order of uploads depends on. */
+export interface UploadOrder {
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** None for the same path twice. */
+  readonly weights: readonly Weight[]
+}
+
+const SCAN = 'scan'
+const DAY_MS = 86_400_000
+
+/** Sizes and ages at which a file falls back by one place each. */
+const SIZE_STEPS = [2 ** 20, 2 ** 24, 2 ** 28]
+const AGE_STEPS_MS = [DAY_MS, 30 * DAY_MS]
 
 /** How many rows a page of `rows` holds: the table may change between pages. */
 const PAGE_ROWS = 1_000
@@ -111,6 +143,39 @@ export class Queue {
   }
 
   /**
+   * Files that wait, in the order in which they are uploaded: heavy ones first, and of one weight those that
+   * are new and small, by rough steps. Within a step they come in tree order, since small files of one folder
+   * that come together take less room.
+   */
+  *inOrder(order: UploadOrder): Generator<QueueRow> {
+    const { weight, place, values } = orderColumns(order)
+    const groups = statement(
+      this.#database,
+      `SELECT ${weight} AS weight, ${place} AS place FROM queue WHERE state = 'waiting'
+         GROUP BY 1, 2 ORDER BY 1 DESC, 2`,
+    ).all(...values) as unknown as { weight: number; place: number }[]
+    const page = statement(
+      this.#database,
+      `SELECT * FROM queue WHERE state = 'waiting' AND ${weight} = ? AND ${place} = ? AND key > ?
+         ORDER BY key LIMIT ${PAGE_ROWS}`,
+    )
+    const [weights, places] = [
+      values.slice(0, -AGE_STEPS_MS.length),
+      values.slice(-AGE_STEPS_MS.length),
+    ]
+    for (const group of groups) {
+      let after: Uint8Array = new Uint8Array(0)
+      for (;;) {
+        const rows = page.all(...weights, group.weight, ...places, group.place, after)
+        for (const row of rows) yield toRow(row as unknown as QueueColumns)
+        const last = rows.at(-1) as unknown as QueueColumns | undefined
+        if (last === undefined) break
+        after = last.key
+      }
+    }
+  }
+
+  /**
    * All of a file's content is in packs on our disk.
    *
    * @param found - what was true while it was read
@@ -144,6 +209,22 @@ export class Queue {
 
   clear(): void {
     this.#database.exec('DELETE FROM queue')
+    this.forgetScan()
+  }
+
+  /** A scan has ended, and the queue holds what it found. */
+  noteScan(record: ScanRecord): void {
+    new Settings(this.#database).set(SCAN, record)
+  }
+
+  /** The queue is not any more, or not yet, what a scan found. */
+  forgetScan(): void {
+    new Settings(this.#database).remove(SCAN)
+  }
+
+  /** @returns the scan that the queue is of; `undefined` if none has ended */
+  scanned(): ScanRecord | undefined {
+    return new Settings(this.#database).get(SCAN, scanRecord)
   }
 
   /** Of the files among the rows. */
@@ -155,6 +236,11 @@ export class Queue {
          WHERE state = ? AND status >= x'80' AND status < x'90'`,
     ).get(state) as { files: number; bytes: number }
     return { files: row.files, bytes: row.bytes }
+  }
+
+  count(state: QueueRow['state']): number {
+    const sql = 'SELECT count(*) AS count FROM queue WHERE state = ?'
+    return (statement(this.#database, sql).get(state) as { count: number }).count
   }
 
   #put(
@@ -177,6 +263,38 @@ export class Queue {
       found.target ?? null,
     )
   }
+}
+
+/** A row's weight and its place among those of one weight, as SQL; `values` are the weights' and the places'. */
+function orderColumns({ now, weights }: UploadOrder): {
+  weight: string
+  place: string
+  values: (Uint8Array | number)[]
+} {
+  // Of paths within each other the innermost decides.
+  const innermostFirst = weights.toSorted((a, b) => b.key.length - a.key.length)
+  const cases = innermostFirst.map(() => 'WHEN key = ? OR (key >= ? AND key < ?) THEN ?')
+  const modified = `substr(status, ${PACKED_MTIME_OFFSET + 1}, 12)`
+  const places = [
+    ...SIZE_STEPS.map((size) => `(size > ${size})`),
+    // Before 1970 the first bit is set, which would sort last.
+    ...AGE_STEPS_MS.map(() => `(${modified} < ? OR ${modified} >= x'80')`),
+  ]
+  return {
+    weight: cases.length === 0 ? '0' : `CASE ${cases.join(' ')} ELSE 0 END`,
+    place: `(${places.join(' + ')})`,
+    values: [
+      ...innermostFirst.flatMap(({ key, below, weight }) => [key, below.from, below.until, weight]),
+      ...AGE_STEPS_MS.map((age) => packedTime(now - age)),
+    ],
+  }
+}
+
+/** Nanoseconds since 1970 in 12 bytes, as a packed status has them. */
+function packedTime(ms: number): Uint8Array {
+  const packed = new Uint8Array(12)
+  new DataView(packed.buffer).setBigUint64(4, BigInt(Math.max(0, Math.round(ms))) * 1_000_000n)
+  return packed
 }
 
 function toRow(row: QueueColumns): QueueRow {

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { scanInThread } from '../../src/adapters/folder-scan.ts'
 import { recordsOf } from '../../src/base/stretch.ts'
 import type { Scanned } from '../../src/ports/scan.ts'
+import { NO_RULES } from '../../src/source/rules.ts'
 import { text } from '../ports/story.ts'
 import { makeFolder } from './folder.ts'
 
@@ -26,6 +27,30 @@ describe('a scan in a thread', () => {
     const order = found.map(({ folder }) => toText(folder)).filter((path) => path !== root)
     expect([...new Set(order)]).toEqual(folders.map((folder) => join(root, folder)))
   })
+
+  it.runIf(process.platform === 'linux')(
+    'keeps the places where the system shows itself, and looks into none, unless one is asked for',
+    async () => {
+      const texts = ['/*', '!/proc', '!/dev', '!/sys']
+      const patterns = texts.map((each) => ({ text: each, origin: '', isCaseIgnored: false }))
+      const rules = { ...NO_RULES, patterns }
+      const found = await drain(
+        scanInThread({ folders: [text('/')], excluded: [], rules }, forever),
+      )
+      const passed = found.flatMap((each) => (each.type === 'passed' ? [each] : []))
+      expect(passed.map(({ folder, why }) => `${toText(folder)} ${why}`)).toEqual([
+        '/dev system',
+        '/proc system',
+        '/sys system',
+      ])
+      expect(found.flatMap((each) => namesOf(each))).toEqual(['dev', 'proc', 'sys'])
+
+      const asked = await drain(
+        scanInThread({ folders: [text('/proc/self/net')], excluded: [], rules }, forever),
+      )
+      expect(asked.filter(({ type }) => type === 'passed')).toEqual([])
+    },
+  )
 
   it('counts FIFOs and keeps them out of its records', async () => {
     const root = makeFolder()
@@ -69,7 +94,7 @@ describe('a scan in a thread', () => {
       const told = found.map((each) =>
         each.type === 'stretch'
           ? [...namesOf(each), ...each.troubles.map(({ name, code }) => `${toText(name)} ${code}`)]
-          : each.code,
+          : each.type === 'unlisted' && each.code,
       )
       // Who is root may do both.
       const [closed, seen] = process.getuid?.() === 0 ? [[], ['file']] : ['EACCES', ['file EACCES']]
@@ -94,10 +119,12 @@ describe('a scan in a thread', () => {
 })
 
 async function scan(root: string): Promise<Scanned[]> {
+  return drain(scanInThread({ folders: [text(root)], excluded: [] }, forever))
+}
+
+async function drain(batches: AsyncIterable<readonly Scanned[]>): Promise<Scanned[]> {
   const found: Scanned[] = []
-  for await (const batch of scanInThread({ folders: [text(root)], excluded: [] }, forever)) {
-    found.push(...batch)
-  }
+  for await (const batch of batches) found.push(...batch)
   return found
 }
 

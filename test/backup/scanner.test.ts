@@ -35,6 +35,20 @@ describe('a scan', () => {
     })
   })
 
+  it('queues every file, changed or not, where their content is to be checked', async () => {
+    await scanning(['/a/b', '/a/c/d', '/e'], async ({ scan, publish }) => {
+      await scan(['/a', '/e'])
+      await publish()
+      // Once it reads the rows of each stretch, once it would pass over them.
+      for (let time = 0; time < 2; time += 1) {
+        const { queued, report } = await scan(['/a', '/e'], true)
+        expect(queued).toEqual(['waiting /a/b', 'waiting /a/c/d', 'waiting /e'])
+        expect(report.totals).toMatchObject({ files: 3, folders: 2, unmodified: 0 })
+      }
+      expect((await scan(['/a', '/e'])).queued).toEqual([])
+    })
+  })
+
   it('tells a folder that is gone once, not all that was in it', async () => {
     await scanning(['/a/b/c/d', '/a/b/e', '/a/b-', '/a/z'], async ({ scan, publish, tree }) => {
       await scan(['/a'])
@@ -166,7 +180,14 @@ describe('a scan', () => {
       await publish()
       const reading = await scan(['/a'])
       const passing = await scan(['/a'])
-      const counts = { files: 2, folders: 2, symlinks: 1, bytes: 4, unsupported: 1 }
+      const counts = {
+        files: 2,
+        folders: 2,
+        symlinks: 1,
+        bytes: 4,
+        unsupported: 1,
+        leftOut: 0,
+      }
       expect(first.report.totals).toEqual({ ...counts, unmodified: 0 })
       expect(reading.report.totals).toEqual({ ...counts, unmodified: 2 })
       expect(passing.report.totals).toEqual(reading.report.totals)
@@ -258,7 +279,7 @@ interface Scanning {
   readonly queue: Queue
   /** Folders with a stretch that was just as its rows. */
   readonly known: () => string[]
-  readonly scan: (sources: readonly string[]) => Promise<{
+  readonly scan: (sources: readonly string[], isHashCheck?: boolean) => Promise<{
     report: ScanReport
     /** State and path of every queued row. */
     queued: string[]
@@ -288,10 +309,13 @@ async function scanning(
     const database = memoryDatabase()
     const [entries, queue] = [new Entries(database), new Queue(database)]
     let run = 0
-    const scan = async (sources: readonly string[]) => {
+    const scan = async (sources: readonly string[], isHashCheck = false) => {
       const parts = { clock, files: port, database, entries, queue }
       const source = new FolderSource(port, sources.map(toBytes))
-      const report = await new Scanner(parts, source, ++run).scan(() => undefined, forever)
+      const report = await new Scanner(parts, source, { run: ++run, isHashCheck }).scan(
+        () => undefined,
+        forever,
+      )
       return {
         report,
         queued: [...queue.rows()].map(

@@ -57,7 +57,7 @@ describe('the command line', () => {
 
   it.each([
     [['backup', '--fast'], "unknown option '--fast'"],
-    [['upload'], "unknown command 'upload'"],
+    [['uploads'], "unknown command 'uploads'"],
     [['restore', '/a'], "'--target <folder>' not specified"],
     [['restore', '--target', '/b'], "missing required argument 'path'"],
     [['ls', '/a', '/b'], 'too many arguments'],

@@ -40,12 +40,35 @@ describe('home', () => {
 describe('config.toml', () => {
   it('need not exist', () => {
     expect(readConfig(join(folder, 'none.toml'))).toEqual({
-      backup: { paths: [], tags: [] },
+      backup: {
+        paths: [],
+        tags: [],
+        exclude: [],
+        iexclude: [],
+        'exclude-file': [],
+        'exclude-caches': false,
+        'exclude-if-present': [],
+        'one-file-system': false,
+        'max-age': 7 * 86_400_000,
+        priority: 'low',
+        weights: {},
+      },
       network: { mdns: true },
       log: { level: 'info' },
       rebuild: REBUILD_POLICY,
       repair: REPAIR_POLICY,
       retention: {},
+    })
+  })
+
+  it('sets what backup leaves out', () => {
+    const text =
+      '[backup]\nexclude = ["*.o"]\nexclude-caches = true\nexclude-larger-than = "1GB"\none-file-system = true\n'
+    expect(readConfig(written(text)).backup).toMatchObject({
+      exclude: ['*.o'],
+      'exclude-caches': true,
+      'exclude-larger-than': 1_000_000_000,
+      'one-file-system': true,
     })
   })
 

@@ -7,6 +7,7 @@ import { pack, toEntryStatus, unpack } from '../../src/base/entry-status.ts'
 import { isCut, recordsOf } from '../../src/base/stretch.ts'
 import type { Files, PathBytes } from '../../src/ports/files.ts'
 import type { Scanned, ScanRequest, Stretch } from '../../src/ports/scan.ts'
+import { NO_RULES } from '../../src/source/rules.ts'
 import { NAMES, type FilesWorld } from './files.suite.ts'
 import { inRealTime, join, text } from './story.ts'
 
@@ -88,6 +89,57 @@ export function scanSuite(who: string, makeWorld: () => FilesWorld | Promise<Fil
         const excluded = [at('a', 'b'), at('ab', '3'), at('nowhere')]
         const found = await scan(files, { folders: [at()], excluded })
         expect(found.map((each) => namesOf(each).map(toText))).toEqual([['a', 'ab'], ['2'], []])
+      }),
+    )
+
+    it(
+      'leaves out what the rules say, and counts it; the folders that were asked for are in',
+      story(async (files, at) => {
+        for (const folder of ['out', 'a', 'a/out', 'a/in']) await files.makeFolder(at(folder))
+        for (const file of ['a/1.o', 'a/2', 'a/in/3.o', 'a/out/4']) await write(files, at(file), '')
+        await write(files, at('a', 'large'), 'x'.repeat(101))
+        await write(files, at('a', 'full'), 'x'.repeat(100))
+        const patterns = ['*.o', 'out/'].map((each) => ({
+          text: each,
+          origin: '--exclude',
+          isCaseIgnored: false,
+        }))
+        const rules = { ...NO_RULES, patterns, sizeMax: 100 }
+        const found = await scan(files, { folders: [at('a'), at('out')], rules })
+        expect(found.map((each) => [namesOf(each).map(toText), each.leftOut])).toEqual([
+          [['2', 'full', 'in'], 3],
+          [[], 1],
+          [[], 0],
+        ])
+      }),
+    )
+
+    it(
+      'keeps of a folder with a tag the folder and the tag, if the tag is a file that begins so',
+      story(async (files, at) => {
+        for (const folder of ['one', 'one/a', 'two', 'two/tag', 'three', 'four']) {
+          await files.makeFolder(at(folder))
+        }
+        await write(files, at('tag'), 'Tag')
+        await write(files, at('one', 'tag'), 'Tag and more')
+        await write(files, at('one', 'b'), '')
+        await write(files, at('three', 'tag'), 'Ta')
+        await files.makeSymlink(text('../one/tag'), at('four', 'tag'))
+        const rules = { ...NO_RULES, tags: [{ name: 'tag', header: 'Tag', origin: '' }] }
+        const found = await scanAll(files, { folders: [at()], excluded: [], rules })
+        const passed = found.flatMap((each) => (each.type === 'passed' ? [each] : []))
+        expect(passed).toEqual([{ type: 'passed', folder: at('one'), why: 'tag' }])
+        const names = found.flatMap((each) =>
+          each.type === 'stretch' ? [namesOf(each).map(toText)] : [],
+        )
+        expect(names).toEqual([
+          ['four', 'one', 'tag', 'three', 'two'],
+          ['tag'],
+          ['tag'],
+          ['tag'],
+          ['tag'],
+          [],
+        ])
       }),
     )
 
@@ -193,11 +245,11 @@ export function scanSuite(who: string, makeWorld: () => FilesWorld | Promise<Fil
 
 async function scan(
   files: Files,
-  { folders, excluded = [] }: Partial<ScanRequest>,
+  { folders, excluded = [], rules = NO_RULES }: Partial<ScanRequest>,
 ): Promise<Stretch[]> {
-  const found = await scanAll(files, { folders: folders ?? [], excluded })
+  const found = await scanAll(files, { folders: folders ?? [], excluded, rules })
   return found.map((each) => {
-    if (each.type !== 'stretch') throw new Error(`${toText(each.folder)}: ${each.code}`)
+    if (each.type !== 'stretch') throw new Error(`${toText(each.folder)}: ${codeOf(each)}`)
     expect(each.troubles).toEqual([])
     return each
   })
@@ -220,7 +272,7 @@ function namesOf(stretch: Pick<Stretch, 'records'> | undefined): Uint8Array[] {
 }
 
 function codeOf(found: Scanned): string {
-  return found.type === 'stretch' ? 'stretch' : found.code
+  return found.type === 'unlisted' ? found.code : found.type
 }
 
 async function write(files: Files, path: PathBytes, content: string): Promise<void> {

@@ -139,7 +139,9 @@ async function walking(
       tree.make(toBytes(file), 'file', 0o644)
     }
     const walk: Walk = async (sources, excluded = []) => {
-      const source = new FolderSource(ports.files, sources.map(toBytes), excluded.map(toBytes))
+      const source = new FolderSource(ports.files, sources.map(toBytes), {
+        paths: excluded.map(toBytes),
+      })
       const told: string[] = []
       for await (const batch of source.walk(forever)) told.push(...batch.flatMap(describeFound))
       return told
@@ -151,6 +153,7 @@ async function walking(
 function describeFound(found: Found): string[] {
   if (found.type === 'failure') return [`${toText(found.path)} ${found.error.code}`]
   if (found.type === 'entry') return [`(${toText(found.path)})`]
+  if (found.type !== 'stretch') return [`${toText(found.folder)} ${found.type}: ${found.why}`]
   const { stretch } = found
   const folder = toPath(fromKey(found.key))
   expect(stretch.folder).toEqual(folder)

@@ -4,6 +4,7 @@ import { compare, equal } from '../../protocol/bytes.ts'
 import { toBytes } from '../../sim/file-tree.ts'
 import {
   BadPathError,
+  covering,
   fromKey,
   isPlainName,
   isWithin,
@@ -110,3 +111,16 @@ const names = fc
   .map((bytes) => Uint8Array.from(bytes))
   .filter(isPlainName)
 const paths = fc.array(names, { maxLength: 4 })
+
+describe('what covers a list of paths', () => {
+  it('is the paths themselves as long as there are few, and then folders as deep as can be', () => {
+    const names = (...paths: string[]) => paths.map((path) => toNames(Buffer.from(path)))
+    const shown = (list: readonly Names[]) =>
+      list.map((each) => Buffer.from(toPath(each)).toString())
+    const paths = names('/a/b/1', '/a/b/2', '/a/c/d/3', '/e')
+    expect(covering(paths, 4)).toBe(paths)
+    expect(shown(covering(paths, 3))).toEqual(['/a/b', '/a/c', '/e'])
+    expect(shown(covering(paths, 2))).toEqual(['/a', '/e'])
+    expect(shown(covering(paths, 1))).toEqual(['/'])
+  })
+})

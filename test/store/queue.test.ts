@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { toBytes, toText } from '../../sim/file-tree.ts'
+import { keysBelow } from '../../src/source/path.ts'
 import { Queue, type QueueResult } from '../../src/store/queue.ts'
 import { fileStatus, memoryDatabase } from '../support/memory-database.ts'
 
@@ -100,7 +101,87 @@ describe('the queue', () => {
     queue.add(1, key, found(status))
     expect(queue.get(key)).toMatchObject({ status })
   })
+
+  it('gives heavy files first, then what is new and small, and folders whole within a step', () => {
+    const queue = newQueue()
+    const now = 1_800_000_000_000
+    const at = (days: number) => ({ seconds: now / 1_000 - days * 86_400, nanoseconds: 0 })
+    const files: readonly (readonly [string, number, number])[] = [
+      ['a/new', 10, 0],
+      ['a/old', 10, 60],
+      ['b/huge', 2 ** 30, 0],
+      ['b/new', 10, 0.5],
+      ['b/week', 10, 7],
+      ['c/before 1970', 10, 50_000],
+      ['c/future', 10, -3],
+      ['heavy/huge and old', 2 ** 40, 5_000],
+      ['heavy/not/light', 1, 0],
+      ['light/new', 1, 0],
+    ]
+    for (const [path, size, days] of files)
+      queue.add(1, pathKey(path), found({ size, mtime: at(days) }))
+    queue.add(1, pathKey('folder'), found({ kind: 'folder' }))
+    const weights = [
+      { path: 'heavy', weight: 5 },
+      { path: 'heavy/not', weight: 0 },
+      { path: 'light/new', weight: -1 },
+    ].map(({ path, weight }) => ({ key: pathKey(path), below: keysBelow(pathKey(path)), weight }))
+    const order = [...queue.inOrder({ now, weights })].map((row) =>
+      toText(row.key).replaceAll('\0', '/'),
+    )
+    expect(order).toEqual([
+      'heavy/huge and old',
+      'a/new',
+      'b/new',
+      'c/future',
+      'heavy/not/light',
+      'b/week',
+      'a/old',
+      'c/before 1970',
+      'b/huge',
+      'light/new',
+    ])
+  })
+
+  it('gives every waiting file once, however many, though some are finished meanwhile', () => {
+    const queue = newQueue()
+    const count = 2_500
+    for (let index = 0; index < count; index += 1) {
+      queue.add(1, pathKey(`f/${index}`), found({ size: index * 1_000 }))
+    }
+    const seen = new Set<string>()
+    for (const row of queue.inOrder({ now: 0, weights: [] })) {
+      seen.add(toText(row.key))
+      queue.finish(row.key, { status: row.status, isRacy: false }, result)
+    }
+    expect(seen.size).toBe(count)
+    expect([...queue.inOrder({ now: 0, weights: [] })]).toEqual([])
+  })
+
+  it('forgets the scan that it is of when it is emptied', () => {
+    const queue = newQueue()
+    const totals = {
+      files: 1,
+      folders: 0,
+      symlinks: 0,
+      bytes: 2,
+      unmodified: 0,
+      unsupported: 0,
+      leftOut: 0,
+    }
+    const sources = [toBytes('/home')]
+    const record = { run: 3, startedAt: 5, sources, isPartial: false, failed: 0, totals }
+    expect(queue.scanned()).toBeUndefined()
+    queue.noteScan(record)
+    expect(queue.scanned()).toEqual(record)
+    queue.clear()
+    expect(queue.scanned()).toBeUndefined()
+  })
 })
+
+function pathKey(path: string): Uint8Array {
+  return toBytes(path.replaceAll('/', '\0'))
+}
 
 function newQueue(): Queue {
   return new Queue(memoryDatabase())

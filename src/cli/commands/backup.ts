@@ -2,60 +2,34 @@
  * `cairn backup`: scan what changed, send it to the peers, publish a snapshot.
  */
 
-import { realpathSync } from 'node:fs'
-import { constants, hostname, setPriority } from 'node:os'
-import { Option, type Command } from 'commander'
-import { FilesError, UsageError } from '../../base/errors.ts'
-import type { BackupSummary } from '../../node/client.ts'
+import type { Command } from 'commander'
+import { FilesError } from '../../base/errors.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
-import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
-import { formatBytes, formatCount, formatDuration, formatItems, formatMoment } from '../format.ts'
-import {
-  codeOption,
-  collect,
-  parseCode,
-  pathBytes,
-  sizeOption,
-  type CodeOption,
-} from '../options.ts'
-import type { Output } from '../output.ts'
-import { LIMIT_UPLOAD_WORDS, ratesOption, type Rates } from '../rates.ts'
-import { withClient, withProgress, type ClientSession } from '../with-client.ts'
+import { backupExitCode, reportBackup } from '../reports/backup.ts'
+import { readSources, withSourceOptions, type SourceOptions } from '../source-options.ts'
+import { giveWay, readUpload, withUploadOptions, type UploadOptions } from '../upload-options.ts'
+import { tellingProgress, withClient, withProgress, type ClientSession } from '../with-client.ts'
 
-interface BackupOptions extends CommonOptions {
-  readonly host?: string
-  readonly tag: readonly string[]
-  readonly code?: CodeOption
-  readonly allowFew?: boolean
-  readonly limitUpload?: Rates
-  readonly priority?: 'low' | 'normal'
-  readonly spool?: string
-  readonly spoolLimit?: number
+interface BackupOptions extends CommonOptions, SourceOptions, UploadOptions {
+  readonly hashCheck?: boolean
 }
 
 export function backupCommand(context: Context): Command {
-  return makeCommand('backup', {
+  const command = makeCommand('backup', {
     summary: 'back up files and folders',
     details:
       'Only what changed since the last snapshot is read and sent. Stop it at any time:\n' +
       'the same command resumes. A snapshot is published once enough peers hold all of it.',
-    examples: ['cairn backup ~/Documents', 'cairn backup --tag before-upgrade /etc /home'],
+    examples: [
+      'cairn backup ~/Documents',
+      'cairn backup --tag before-upgrade /etc /home',
+      "cairn backup ~ --exclude-caches --exclude 'node_modules/' --exclude-file ~/.cairnignore",
+    ],
   })
+  return withUploadOptions(withSourceOptions(command))
     .argument('[path...]', 'what to back up; default: backup.paths in config.toml')
-    .option('--host <name>', 'name of this computer in the list of snapshots')
-    .option('--tag <tag>', 'mark the snapshot; may be given several times', collect, [])
-    .option('--code <k-of-n>', 'any K of N peers bring everything back', codeOption)
-    .option('--allow-few', 'accept a grid of fewer than three peers')
-    .option('--limit-upload <rate>', LIMIT_UPLOAD_WORDS, ratesOption)
-    .addOption(
-      new Option(
-        '--priority <which>',
-        'against other programs; default: backup.priority, or low',
-      ).choices(['low', 'normal']),
-    )
-    .option('--spool <folder>', 'where to copy files that change while they are read')
-    .option('--spool-limit <size>', 'copy files up to this: 4GB, 0 for none', sizeOption)
+    .option('--hash-check', 'read every file, whatever its times say')
     .action(async (paths: string[], options: BackupOptions) => {
       await withClient(context, options, async (session) => {
         try {
@@ -76,111 +50,20 @@ async function backup(
   paths: readonly string[],
   options: BackupOptions,
 ): Promise<ExitCode> {
-  const wanted = paths.length > 0 ? paths : config.backup.paths
-  if (wanted.length === 0) {
-    throw new UsageError('nothing to back up: give a path, or set backup.paths in config.toml')
-  }
-  if ((options.priority ?? config.backup.priority) === 'low') giveWay()
-  const code = options.code ?? parseCode(config.backup.code ?? '')
+  const sources = readSources(context, { config, home }, paths, options)
+  giveWay(config, options)
   const startedAt = context.now()
   const summary = await withProgress(context, output, (progress) =>
     client.backup(
       {
-        paths: wanted.map((path) => pathBytes(path, context.workingFolder)),
-        host: options.host ?? config.backup.host ?? hostname(),
-        tags: [...config.backup.tags, ...options.tag],
-        ...(code === undefined ? {} : { code }),
-        allowFew: options.allowFew === true,
-        ...(options.spoolLimit === undefined ? {} : { copySizeMax: options.spoolLimit }),
-        rebuild: config.rebuild,
-        repair: config.repair,
-        // Our own state changes while we work, and comes back without being backed up.
-        exclude: [new Uint8Array(realpathSync(Buffer.from(home.data), 'buffer'))],
-        onProgress: (state) => progress.update(state),
-        onFileError: ({ path, error, during }) => {
-          progress.clear()
-          output.itemFailed(escapeName(path), error, { during, ...pathFields(path) })
-        },
+        ...sources,
+        ...readUpload(context, config, options),
+        isHashCheck: options.hashCheck === true,
+        ...tellingProgress(output, progress),
       },
       context.signal,
     ),
   )
-  report(output, summary, context.now() - startedAt)
-  return exitCodeFor(summary)
-}
-
-/** Others go first; where the system does not let us, nobody is harmed. */
-function giveWay(): void {
-  try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
-  } catch {
-    // A container may forbid it.
-  }
-}
-
-function report(output: Output, summary: BackupSummary, durationMs: number): void {
-  for (const warning of summary.warnings) output.warn(warning)
-  output.json(summaryRecord(summary, durationMs))
-  const lines = [
-    `files    ${formatCount(summary.filesNew)} new, ${formatCount(summary.filesChanged)} changed, ` +
-      `${formatCount(summary.filesUnmodified)} unchanged: ${formatCount(summary.filesTotal)} in all, ` +
-      formatBytes(summary.bytesTotal),
-    `read     ${formatBytes(summary.bytesRead)} in ${formatDuration(durationMs)}`,
-    `stored   ${formatBytes(summary.bytesAdded)} new, ${formatItems(summary.deltas, 'file')} as delta`,
-    `sent     ${formatBytes(summary.bytesSent)} to peers`,
-  ]
-  for (const line of lines) output.data(line)
-  if (summary.rebuilt > 0) {
-    output.data(`rebuilt  ${formatItems(summary.rebuilt, 'file')} whose chain had become long`)
-  }
-  if (summary.repaired > 0) {
-    output.data(`repaired ${formatItems(summary.repaired, 'share')} of older snapshots`)
-  }
-  if (summary.unsupported > 0) {
-    output.say(`${formatCount(summary.unsupported)} sockets, pipes and devices were passed over`)
-  }
-  if (summary.settling > 0) {
-    output.data(
-      `settling ${formatItems(summary.settling, 'share')} without a peer yet; the next backup places them`,
-    )
-  }
-  if (summary.notSafe !== undefined) output.failed(summary.notSafe)
-  else if (summary.published) output.data(`snapshot ${summary.sequence} saved`)
-  if (summary.skipped.length > 0) {
-    output.say(`${formatItems(summary.skipped.length, 'item')} could not be read: see above`)
-  }
-}
-
-function exitCodeFor(summary: BackupSummary): ExitCode {
-  if (summary.notSafe !== undefined || !summary.published) return EXIT.notSafe
-  return summary.skipped.length > 0 ? EXIT.incomplete : EXIT.ok
-}
-
-function summaryRecord(summary: BackupSummary, durationMs: number) {
-  return {
-    message_type: 'summary',
-    snapshot_id: summary.published ? String(summary.sequence) : undefined,
-    is_published: summary.published,
-    files_new: summary.filesNew,
-    files_changed: summary.filesChanged,
-    files_unmodified: summary.filesUnmodified,
-    files_fuzzy: summary.filesFuzzy,
-    files_copied: summary.filesCopied,
-    total_files_processed: summary.filesTotal,
-    total_dirs_processed: summary.foldersTotal,
-    total_bytes_processed: summary.bytesTotal,
-    unsupported: summary.unsupported,
-    bytes_read: summary.bytesRead,
-    data_added: summary.bytesAdded,
-    bytes_sent: summary.bytesSent,
-    packs: summary.packs,
-    deltas: summary.deltas,
-    files_rebuilt: summary.rebuilt,
-    shares_repaired: summary.repaired,
-    error_count: summary.skipped.length,
-    shares_settling: summary.settling,
-    backup_start: formatMoment(summary.startedAt),
-    backup_end: formatMoment(summary.endedAt),
-    total_duration: durationMs / 1000,
-  }
+  reportBackup(output, summary, context.now() - startedAt)
+  return backupExitCode(summary)
 }

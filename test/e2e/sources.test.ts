@@ -1,0 +1,93 @@
+/** What a person scans, uploads and leaves out, with the compiled program. */
+
+import { randomBytes } from 'node:crypto'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { jsonLines, Place, recordOf } from './cairn.ts'
+
+let place: Place
+
+beforeEach(async () => {
+  place = new Place()
+  await place.joinedVault(5)
+})
+
+afterEach(() => place.remove())
+
+describe('sources', () => {
+  it('are scanned, inspected and uploaded one step after the other', async () => {
+    place.write('d/large', randomBytes(2_000_000))
+    place.write('d/small', 'small')
+    const [scan] = await place.records(['scan', place.at('d')])
+    expect(scan).toMatchObject({ files_waiting: 2, bytes_waiting: 2_000_005, error_count: 0 })
+    const queued = await place.records(['queue', '--limit', '2'])
+    expect(queued.slice(0, 2).map((each) => each['path'])).toEqual([
+      place.at('d', 'small'),
+      place.at('d', 'large'),
+    ])
+    expect(queued.at(-1)).toMatchObject({ shown: 2, files_waiting: 2, sources: [place.at('d')] })
+    expect(recordOf(await place.records(['upload']), 'summary')).toMatchObject({ files_new: 2 })
+    const again = await place.cairn(['upload'])
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('cairn scan')])
+    await place.records(['restore', place.at('d'), '--target', place.at('out')])
+    expect(place.differences('d', 'out')).toEqual([])
+  })
+
+  it('leave out what options, files and config.toml say, and tell why', async () => {
+    const keep = ['d/keep', 'd/cache/CACHEDIR.TAG', 'd/x/.nobackup', 'd/logs/wanted.log']
+    const drop = ['d/a.o', 'd/cache/1', 'd/x/2', 'd/logs/b.LOG', 'd/large', 'd/sub/build/out']
+    for (const name of [...keep, ...drop]) place.write(name, '')
+    place.write('d/cache/CACHEDIR.TAG', 'Signature: 8a477f597d28d172789f06886806bc55\n')
+    place.write('d/large', randomBytes(2_000))
+    place.write('rules', '# objects\n*.o\nsub/build/\n')
+    place.write('home/config.toml', '[backup]\niexclude = ["*.log", "!WANTED.log"]\n')
+    const options = [
+      ...['--exclude-file', place.at('rules'), '--exclude-caches'],
+      ...['--exclude-if-present', '.nobackup', '--exclude-larger-than', '1k', '-x'],
+    ]
+    const summary = recordOf(await place.records(['backup', place.at('d'), ...options]), 'summary')
+    expect(summary).toMatchObject({ total_files_processed: keep.length, excluded: drop.length })
+    const explain = await place.records(['scan', place.at('d'), ...options, '--explain', 'd/a.o'])
+    expect(explain).toEqual([
+      expect.objectContaining({ is_in: false, why: 'pattern', rule: `${place.at('rules')}:2 *.o` }),
+    ])
+    const found = await place.records(['ls', place.at('d'), '--recursive'])
+    const files = found.flatMap((each) => (each['type'] === 'file' ? [each['path']] : []))
+    expect(files).toEqual(keep.map((name) => place.at(name)).toSorted())
+  })
+
+  it('come as a list from another program, byte for byte', async () => {
+    mkdirSync(place.at('d'))
+    const odd = Buffer.concat([Buffer.from(place.at('d', 'new\nline ')), Buffer.from([0xe9])])
+    writeFileSync(odd, 'odd')
+    place.write('d/other', 'other')
+    const input = execFileSync('find', ['d', '-type', 'f', '-not', '-name', 'other', '-print0'], {
+      cwd: place.folder,
+      encoding: 'latin1',
+    })
+    const { child, ended } = place.start(['backup', '--files-from0', '-', '--json'], {
+      input: Buffer.from(input, 'latin1') as unknown as string,
+    })
+    expect(child.pid).toBeGreaterThan(0)
+    const { code, stdout, stderr } = await ended
+    expect([code, stderr]).toEqual([0, ''])
+    expect(recordOf(jsonLines(stdout), 'summary')).toMatchObject({ files_new: 1 })
+    rmSync(odd)
+    await place.records(['restore', place.at('d'), '--target', place.at('out')])
+    const back = execFileSync('find', [place.at('out'), '-type', 'f', '-print0'], {
+      encoding: 'latin1',
+    })
+    expect(back).toBe(place.at('out') + odd.toString('latin1') + '\0')
+  })
+
+  it('are never Cairn’s own state, and say so', async () => {
+    place.write('d/file', 'x')
+    const whole = recordOf(await place.records(['backup', place.folder]), 'summary')
+    expect(whole['error_count']).toBe(0)
+    const found = await place.records(['ls', place.folder])
+    expect(found.map((each) => each['path'])).not.toContain(place.at('home'))
+    const { code, stderr } = await place.cairn(['backup', place.at('home', 'keys')])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('Cairn')])
+  })
+})
