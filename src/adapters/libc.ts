@@ -6,7 +6,7 @@
  */
 
 import { constants } from 'node:os'
-import type { FunctionDefinitions } from 'node:ffi'
+import type { DynamicLibraryResult, FunctionDefinitions } from 'node:ffi'
 
 import { FilesError } from '../base/errors.ts'
 import type { PathBytes } from '../ports/files.ts'
@@ -14,9 +14,7 @@ import type { PathBytes } from '../ports/files.ts'
 /** `size_t`, `off_t` and timespec are 64 bits wide on these; others may have narrower ones. */
 const ARCHITECTURES: readonly string[] = ['x64', 'arm64']
 
-type Functions<T extends FunctionDefinitions> = ReturnType<
-  typeof import('node:ffi').dlopen<T>
->['functions']
+type Functions<T extends FunctionDefinitions> = DynamicLibraryResult<T>['functions']
 
 /** @returns `undefined` where one of them is missing */
 export function loadLibc<const T extends FunctionDefinitions>(
@@ -73,9 +71,10 @@ function shown(path: PathBytes): string {
 }
 
 function findErrorNumber(): (() => number) | undefined {
-  const linux = loadLibc(['linux'], { __errno_location: { arguments: [], return: 'pointer' } })
-  const darwin = loadLibc(['darwin'], { __error: { arguments: [], return: 'pointer' } })
-  const place = linux?.__errno_location ?? darwin?.__error
+  const definition = { arguments: [], return: 'pointer' } as const
+  const { __errno_location: linux } = loadLibc(['linux'], { __errno_location: definition }) ?? {}
+  const { __error: darwin } = loadLibc(['darwin'], { __error: definition }) ?? {}
+  const place = linux ?? darwin
   if (place === undefined) return undefined
   const { getInt32 } = process.getBuiltinModule('node:ffi')
   return () => getInt32(place())

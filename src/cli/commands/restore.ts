@@ -9,7 +9,7 @@ import { adviceFor } from '../advice.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
-import { formatBytes, formatDuration, formatItems } from '../format.ts'
+import { formatBytes, formatCount, formatDuration, formatItems } from '../format.ts'
 import { pathBytes } from '../options.ts'
 import type { Output } from '../output.ts'
 import { unsetFields, unsetWarnings } from '../reports/unset.ts'
@@ -110,7 +110,7 @@ function report(output: Output, summary: RestoreSummary, durationMs: number): vo
     `restored ${formatItems(summary.filesRestored, 'file')}, ${formatItems(summary.foldersRestored, 'folder')}, ` +
       formatItems(summary.symlinksRestored, 'link') +
       (summary.specialsRestored > 0
-        ? `, ${formatItems(summary.specialsRestored, 'pipe or device')}`
+        ? `, ${formatCount(summary.specialsRestored)} pipes and devices`
         : '') +
       `: ${formatBytes(summary.bytesRestored)} ` +
       `in ${formatDuration(durationMs)}`,
