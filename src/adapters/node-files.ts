@@ -287,6 +287,10 @@ function opened(path: PathBytes, flags: number): Promise<FileHandle> {
 
 /** Change the mode of what the path itself names: chmod alone would go through a link. */
 async function changeMode(path: Buffer, mode: number): Promise<void> {
+  const status = lstatSync(path)
+  // To open a device may do something, from rewinding a tape on.
+  const isSpecial = !status.isFile() && !status.isDirectory() && !status.isSymbolicLink()
+  if (isSpecial) return chmod(path, mode)
   let handle: FileHandle
   try {
     handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
