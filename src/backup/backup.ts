@@ -80,7 +80,7 @@ export interface BackupTotals {
   readonly filesFuzzy: number
   /** Did not hold still: a copy of them was read. */
   readonly filesCopied: number
-  /** Sockets, FIFOs and devices passed over. */
+  /** Sockets passed over. */
   readonly unsupported: number
   /** Names left out by a rule, not counting what is in them. */
   readonly leftOut: number

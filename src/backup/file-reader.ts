@@ -9,6 +9,7 @@
  */
 
 import type { Version, VersionLabel } from '../../protocol/tree.ts'
+import type { Hole, Xattr } from '../../protocol/file-extras.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
@@ -28,6 +29,7 @@ import type { Signatures } from '../store/signatures.ts'
 import type { DeltaBuffer } from './delta-buffer.ts'
 import { copyFile } from './file-copy.ts'
 import type { ObjectWriter, Slot } from './object-writer.ts'
+import { HOLES_ASKED } from './file-details.ts'
 import { blockSizeFor, isDeltaWorth, mayBeDelta } from './delta-policy.ts'
 import { racyForMs } from './racy.ts'
 import { isSameState } from './same-state.ts'
@@ -51,6 +53,9 @@ export interface ReadVersion {
   readonly size: number
   readonly signature: Uint8Array | undefined
   readonly content: ReadContent
+  readonly xattrs: readonly Xattr[]
+  /** Up to `HOLES_ASKED`. */
+  readonly holes: readonly Hole[]
 }
 
 export type ReadContent =
@@ -91,7 +96,16 @@ export interface FileSecrets {
   readonly contentSecret: Uint8Array
 }
 
-type Content = Omit<ReadVersion, 'status' | 'label' | 'isCalm'>
+type Content = Omit<ReadVersion, 'status' | 'label' | 'isCalm' | 'xattrs' | 'holes'>
+
+export interface FileToRead {
+  /** The path as the last snapshot has it. */
+  readonly known: EntryRow | undefined
+  /** The file is known to change all the time: it is copied at once. */
+  readonly isHot?: boolean
+  /** Gives what was read already under another name. */
+  readonly linked?: (status: FileStatus) => ReadVersion | undefined
+}
 
 /** A file, or a copy of it. */
 type ContentSource = Pick<OpenFile, 'read'>
@@ -110,28 +124,31 @@ export class FileReader {
   }
 
   /**
-   * @param known - the path as the last snapshot has it
-   * @param isHot - the file is known to change all the time: it is copied at once
    * @throws {FilesError} the file cannot be read, or is gone, or is no regular file any more
    */
   async read(
     path: Uint8Array,
-    { known, isHot = false }: { readonly known: EntryRow | undefined; readonly isHot?: boolean },
+    { known, isHot = false, linked = () => undefined }: FileToRead,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
     const file = await this.#parts.files.open(path)
     try {
+      const earlier = isHot ? linked(await file.status()) : undefined
+      if (earlier !== undefined) return earlier
       if (isHot) return await this.#readCopy(file, known, undefined, signal)
       for (let attempt = 1; ; attempt += 1) {
         const before = await this.#settled(file, signal)
         if (before.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
+        const same = linked(before)
+        if (same !== undefined) return same
         const content = await this.#attempt(file, before, known, signal)
+        const more = await moreOf(file)
         const after = await file.status()
         const isCalm = isSameState(before, after) && content.size === after.size
         const label = attempt === 1 ? 'stable' : 'retried'
-        if (isCalm) return { ...content, status: after, label, isCalm }
+        if (isCalm) return { ...content, ...more, status: after, label, isCalm }
         // What was read is what is kept, and the label says that it may never have been whole.
-        const fuzzy = { ...content, status: after, label: 'fuzzy', isCalm } as const
+        const fuzzy = { ...content, ...more, status: after, label: 'fuzzy', isCalm } as const
         if (attempt === ATTEMPTS_MAX) return await this.#readCopy(file, known, fuzzy, signal)
       }
     } finally {
@@ -161,15 +178,17 @@ export class FileReader {
       if (fuzzy !== undefined) return fuzzy
       const before = await file.status()
       const content = await this.#attempt(file, before, known, signal)
+      const more = await moreOf(file)
       const status = await file.status()
       const isCalm = isSameState(before, status) && content.size === status.size
-      return { ...content, status, label: isCalm ? 'stable' : 'fuzzy', isCalm }
+      return { ...content, ...more, status, label: isCalm ? 'stable' : 'fuzzy', isCalm }
     }
     try {
       const status = { ...copy.status, size: copy.size }
       const content = await this.#attempt(copy, status, known, signal)
+      const more = await moreOf(file)
       const isCalm = isSameState(copy.status, await file.status())
-      return { ...content, status, label: copy.isCalm ? 'copied' : 'fuzzy', isCalm }
+      return { ...content, ...more, status, label: copy.isCalm ? 'copied' : 'fuzzy', isCalm }
     } finally {
       await copy.close()
     }
@@ -376,6 +395,10 @@ export class FileReader {
     const id = this.#parts.contentId(digest)
     return known.content.every((byte, index) => byte === id[index])
   }
+}
+
+async function moreOf(file: OpenFile): Promise<Pick<ReadVersion, 'xattrs' | 'holes'>> {
+  return { xattrs: await file.xattrs(), holes: await file.holes(HOLES_ASKED) }
 }
 
 async function readBlock(

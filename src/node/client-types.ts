@@ -16,6 +16,7 @@ import type { RebuildPolicy } from '../repair/policy.ts'
 import type { OverGrant } from './friend-types.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
 import type { QueueRow, QueueTotals } from '../store/queue.ts'
+import type { MetadataOptions, Unset, UnsetKind } from '../restore/unset.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
 import type { LastSnapshot } from '../store/last-snapshot.ts'
@@ -155,7 +156,7 @@ export interface BackupSummary {
   readonly filesTotal: number
   readonly foldersTotal: number
   readonly bytesTotal: number
-  /** Sockets, FIFOs and devices passed over. */
+  /** Sockets passed over. */
   readonly unsupported: number
   /** Names left out by a rule, not counting what is in them. */
   readonly leftOut: number
@@ -196,6 +197,10 @@ export interface RestoreRequest {
   readonly paths: readonly PathBytes[]
   /** Absolute; made if it is not there. */
   readonly target: PathBytes
+  /** What gives rights away, and so has to be asked for; by default nothing. */
+  readonly metadata?: MetadataOptions
+  /** Told of each thing that a restored file should have and has not. */
+  readonly onUnset?: (unset: Unset) => void
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
 }
@@ -204,10 +209,14 @@ export interface RestoreSummary {
   readonly filesRestored: number
   readonly foldersRestored: number
   readonly symlinksRestored: number
+  /** FIFOs and devices. */
+  readonly specialsRestored: number
   readonly bytesRestored: number
   /** Asked of the grid, windows around the files included. */
   readonly bytesFetched: number
   readonly failures: readonly FileFailure[]
+  /** How often something could not be set, by what it is. */
+  readonly unset: Readonly<Partial<Record<UnsetKind, number>>>
   readonly warnings: readonly string[]
 }
 

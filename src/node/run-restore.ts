@@ -5,6 +5,7 @@ import type { FolderNode } from '../../protocol/tree.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import { Restorer } from '../restore/restorer.ts'
 import { Target } from '../restore/target.ts'
+import { PLAIN_METADATA, type Unset, type UnsetKind } from '../restore/unset.ts'
 import { isWithin, outermost, toNames, toPath, type Names } from '../source/path.ts'
 import type { FileFailure, ListedEntry, RestoreRequest, RestoreSummary } from './client-types.ts'
 import type { VaultSession } from './vault-session.ts'
@@ -63,7 +64,13 @@ export async function runRestore(
   const wanted = outermost((paths.length > 0 ? paths : request.at.sources).map(toNames))
   for (const names of wanted) await assertKept(tree, node, names, request.at)
 
-  const target = await Target.open({ files, random }, request.target, toNames(request.target))
+  const unset: Partial<Record<UnsetKind, number>> = {}
+  const onUnset = (one: Unset) => {
+    unset[one.kind] = (unset[one.kind] ?? 0) + 1
+    request.onUnset?.(one)
+  }
+  const { target: place, metadata = PLAIN_METADATA } = request
+  const target = await Target.open({ files, random }, place, toNames(place), { metadata, onUnset })
   const parts = { tree, source, compute, target, isIncluded: sourceFilter(request.at) }
   const restorer = new Restorer(parts, node, request.at.sequence)
   const { totals } = restorer
@@ -98,10 +105,12 @@ export async function runRestore(
     filesRestored: totals.files,
     foldersRestored: totals.folders,
     symlinksRestored: totals.symlinks,
+    specialsRestored: totals.specials,
     bytesRestored: totals.bytes,
     bytesFetched: source.bytesFetched,
     failures,
-    warnings: [...session.takeWarnings(), ...targetWarnings(target)],
+    unset,
+    warnings: session.takeWarnings(),
   }
 }
 
@@ -125,18 +134,4 @@ async function assertKept(
     `Snapshot ${row.sequence} holds nothing at ${path}: ` +
       '"cairn ls" shows what a snapshot holds, "cairn history" when a path was there',
   )
-}
-
-function targetWarnings({ warnings }: Target): string[] {
-  const told: string[] = []
-  if (warnings.owners > 0) {
-    told.push(`The owner of ${warnings.owners} entries could not be set: only root may do that`)
-  }
-  if (warnings.modes > 0) {
-    told.push(`The rights of ${warnings.modes} entries could not be set on this file system`)
-  }
-  if (warnings.setIdBits > 0) {
-    told.push(`${warnings.setIdBits} files had setuid or setgid rights, which were not restored`)
-  }
-  return told
 }

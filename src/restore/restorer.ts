@@ -5,15 +5,17 @@
  * get their times and modes last, when nothing more is written into them.
  */
 
-import type { Attributes, FolderNode, Version } from '../../protocol/tree.ts'
+import type { Attributes, FolderNode, Version, What } from '../../protocol/tree.ts'
 import { CairnError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
 import type { codecs } from '../codec/codecs.ts'
+import { fileAttributes } from '../history/file-attributes.ts'
 import type { ObjectSource, SealedSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { FoundEntry, VisibleEntry } from '../history/visible.ts'
 import type { Compute } from '../ports/compute.ts'
 import { toPath, type Names } from '../source/path.ts'
+import { LinkGroups } from './link-groups.ts'
 import { SmallFiles, SmallFilesBatch, smallEntry } from './small-files.ts'
 import type { Target } from './target.ts'
 import { VersionReader } from './version-reader.ts'
@@ -33,6 +35,8 @@ export interface RestoreTotals {
   files: number
   folders: number
   symlinks: number
+  /** FIFOs and devices. */
+  specials: number
   bytes: number
 }
 
@@ -72,7 +76,14 @@ export class Restorer {
   readonly #versions: VersionReader
   readonly #small: SmallFiles
   readonly #folders: MadeFolder[] = []
-  readonly totals: RestoreTotals = { files: 0, folders: 0, symlinks: 0, bytes: 0 }
+  readonly #links = new LinkGroups()
+  readonly totals: RestoreTotals = {
+    files: 0,
+    folders: 0,
+    symlinks: 0,
+    specials: 0,
+    bytes: 0,
+  }
 
   constructor(parts: RestoreParts, root: FolderNode, sequence: number) {
     this.#parts = parts
@@ -139,7 +150,7 @@ export class Restorer {
     const folder = { path: found.path, attributes, isMade: false }
     if (what.kind === 'folder') this.#folders.push(folder)
     try {
-      await this.#entry(found, events, signal)
+      await this.#linkOrMake(found, events, signal)
       folder.isMade = true
       events.onEntry(toPath(found.path), sizeOf(found.entry))
     } catch (error) {
@@ -171,30 +182,60 @@ export class Restorer {
     }
   }
 
+  /** Names of one file become one file again. */
+  async #linkOrMake(found: FoundEntry, events: RestoreEvents, signal: AbortSignal): Promise<void> {
+    const make = () => this.#entry(found, events, signal)
+    const { linkGroup, kind } = fileAttributes(found.entry.span)
+    if (linkGroup === undefined) {
+      await make()
+      return
+    }
+    const link = async (first: FoundEntry) => {
+      const isMade = await this.#parts.target.link(first.path, found.path)
+      if (isMade) this.#count(kind)
+      return isMade
+    }
+    return this.#links.restore(linkGroup, found, link, make)
+  }
+
+  #count(kind: What['kind']): void {
+    if (kind === 'file') this.totals.files += 1
+    else if (kind === 'folder') this.totals.folders += 1
+    else if (kind === 'symlink') this.totals.symlinks += 1
+    else this.totals.specials += 1
+  }
+
+  /** @returns whether it is there now */
   async #entry(
     { path, entry }: FoundEntry,
     events: RestoreEvents,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { target } = this.#parts
     const { attributes, what } = entry.span
     switch (what.kind) {
       case 'folder':
         await target.folder(path)
-        this.totals.folders += 1
-        return
+        this.#count(what.kind)
+        return true
       case 'symlink':
         await target.symlink(path, what.target, attributes)
-        this.totals.symlinks += 1
-        return
+        this.#count(what.kind)
+        return true
       case 'file': {
         const chain = await this.#chain(path, entry)
         const onBytes = (size: number) => events.onBytes(toPath(path), size)
         await target.file(path, attributes, (temporary) =>
           this.#versions.write(chain, temporary, onBytes, signal),
         )
-        this.totals.files += 1
+        this.#count(what.kind)
         this.totals.bytes += sizeOf(entry)
+        return true
+      }
+      default: {
+        const isMade = await target.special(path, what, attributes)
+        if (isMade) this.#count(what.kind)
+        return isMade
       }
     }
   }

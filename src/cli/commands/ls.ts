@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import type { VisibleEntry } from '../../history/visible.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeLine, escapeName, pathFields } from '../escape.ts'
-import { formatInstant, formatMode } from '../format.ts'
+import { formatInstant, formatMode, KIND_WORDS } from '../format.ts'
 import { pathBytes } from '../options.ts'
 import { echoSnapshot } from '../snapshot-fields.ts'
 import { withClient } from '../with-client.ts'
@@ -70,7 +70,7 @@ function nodeFields(path: Uint8Array, entry: VisibleEntry) {
   return {
     message_type: 'node',
     ...pathFields(path),
-    type: { file: 'file', folder: 'dir', symlink: 'symlink' }[what.kind],
+    type: KIND_WORDS[what.kind],
     size: sizeOf(entry),
     mode: attributes.mode,
     permissions: formatMode(what.kind, attributes.mode),

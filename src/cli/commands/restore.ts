@@ -9,15 +9,19 @@ import { adviceFor } from '../advice.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
-import { formatBytes, formatDuration, formatItems } from '../format.ts'
+import { formatBytes, formatCount, formatDuration, formatItems } from '../format.ts'
 import { pathBytes } from '../options.ts'
 import type { Output } from '../output.ts'
+import { unsetFields, unsetWarnings } from '../reports/unset.ts'
 import { echoSnapshot } from '../snapshot-fields.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
 
 interface RestoreOptions extends CommonOptions {
   readonly at: string
   readonly target: string
+  readonly devices?: boolean
+  readonly setuid?: boolean
+  readonly allMetadata?: boolean
 }
 
 export function restoreCommand(context: Context): Command {
@@ -25,15 +29,20 @@ export function restoreCommand(context: Context): Command {
     summary: 'bring files back as they were at a snapshot',
     details:
       'Each path comes back below the target under its whole path. Nothing outside the target is\n' +
-      'written, and nothing that is already there is overwritten.',
+      'written, and nothing that is already there is overwritten. What gives rights away comes back\n' +
+      'only when asked for, and what could not be set is told: each with --json, counted without.',
     examples: [
       'cairn restore ~/Documents --target /tmp/back',
       'cairn restore --at 3d ~/Documents/big.db --target /tmp/back',
+      'sudo cairn restore / --target /mnt --all-metadata',
     ],
   })
     .argument('<path...>', 'what to bring back')
     .requiredOption('--target <folder>', 'where to put it')
     .option('--at <when>', 'latest, a number, a date or an age such as 3d', 'latest')
+    .option('--devices', 'make device files too, as root')
+    .option('--setuid', 'set setuid and setgid bits and capabilities too')
+    .option('--all-metadata', 'both, and end with 3 if anything could not be set')
     .action(async (paths: string[], options: RestoreOptions) => {
       await withClient(context, options, async (session) => {
         context.exit = await restore(context, session, paths, options)
@@ -56,6 +65,11 @@ async function restore(
         at,
         paths: paths.map((path) => pathBytes(path, context.workingFolder)),
         target: pathBytes(options.target, context.workingFolder),
+        metadata: {
+          devices: options.devices === true || options.allMetadata === true,
+          setuid: options.setuid === true || options.allMetadata === true,
+        },
+        onUnset: (unset) => output.json(unsetFields(unset)),
         onProgress: (state) => progress.update(state),
         onFileError: ({ path, error, during }) => {
           progress.clear()
@@ -66,16 +80,27 @@ async function restore(
     ),
   )
   report(output, summary, context.now() - startedAt)
-  return exitCodeFor(summary.failures)
+  const code = exitCodeFor(summary.failures)
+  return code === EXIT.ok && isLacking(summary, options) ? EXIT.incomplete : code
+}
+
+/** What was asked for by name and could not be had makes the restore incomplete; the rest is a warning. */
+function isLacking({ unset }: RestoreSummary, options: RestoreOptions): boolean {
+  if (options.allMetadata === true) return Object.keys(unset).length > 0
+  const isMissing = (kind: keyof typeof unset) => (unset[kind] ?? 0) > 0
+  if (options.devices === true && isMissing('device')) return true
+  return options.setuid === true && (isMissing('setuid') || isMissing('capability'))
 }
 
 function report(output: Output, summary: RestoreSummary, durationMs: number): void {
-  for (const warning of summary.warnings) output.warn(warning)
+  for (const warning of [...summary.warnings, ...unsetWarnings(summary.unset)]) output.warn(warning)
   output.json({
     message_type: 'summary',
     files_restored: summary.filesRestored,
     dirs_restored: summary.foldersRestored,
     symlinks_restored: summary.symlinksRestored,
+    specials_restored: summary.specialsRestored,
+    not_set: summary.unset,
     bytes_restored: summary.bytesRestored,
     bytes_fetched: summary.bytesFetched,
     error_count: summary.failures.length,
@@ -83,7 +108,11 @@ function report(output: Output, summary: RestoreSummary, durationMs: number): vo
   })
   output.data(
     `restored ${formatItems(summary.filesRestored, 'file')}, ${formatItems(summary.foldersRestored, 'folder')}, ` +
-      `${formatItems(summary.symlinksRestored, 'link')}: ${formatBytes(summary.bytesRestored)} ` +
+      formatItems(summary.symlinksRestored, 'link') +
+      (summary.specialsRestored > 0
+        ? `, ${formatCount(summary.specialsRestored)} pipes and devices`
+        : '') +
+      `: ${formatBytes(summary.bytesRestored)} ` +
       `in ${formatDuration(durationMs)}`,
   )
   output.data(`fetched  ${formatBytes(summary.bytesFetched)} from peers`)

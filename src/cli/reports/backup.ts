@@ -25,7 +25,7 @@ export function reportBackup(output: Output, summary: BackupSummary, durationMs:
     output.data(`repaired ${formatItems(summary.repaired, 'share')} of older snapshots`)
   }
   if (summary.unsupported > 0) {
-    output.say(`${formatCount(summary.unsupported)} sockets, pipes and devices were passed over`)
+    output.say(`${formatItems(summary.unsupported, 'socket')} passed over`)
   }
   tellLeftOut(output, summary)
   if (summary.settling > 0) {
