@@ -111,14 +111,14 @@ export class FileReader {
     path: Uint8Array,
     known: EntryRow | undefined,
     signal: AbortSignal,
-    linked: (status: FileStatus) => ReadVersion | undefined = () => undefined,
+    linked: (status: FileStatus) => Promise<ReadVersion | undefined> = async () => undefined,
   ): Promise<ReadVersion> {
     const file = await this.#parts.files.open(path)
     try {
       for (let attempt = 1; ; attempt += 1) {
         const before = await file.status()
         if (before.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
-        const same = linked(before)
+        const same = await linked(before)
         if (same !== undefined) return same
         const content = await this.#attempt(file, before, known, signal)
         const more = { xattrs: await file.xattrs(), holes: await file.holes(HOLES_ASKED) }
