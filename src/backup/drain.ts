@@ -354,9 +354,10 @@ export class Drain {
     this.#path = path
     const seenAt = this.#parts.clock.now()
     try {
-      const contentId = (digest: Uint8Array) => this.#parts.contents.id(digest)
+      const { contents, chainOf } = this.#parts
+      const parts = { chainOf, contentId: (digest: Uint8Array) => contents.id(digest) }
       const isHot = this.#parts.hotFiles.has(row.key)
-      const linked = (status: FileStatus) => this.#linked.find(status, known, contentId)
+      const linked = (status: FileStatus) => this.#linked.find(status, known, parts)
       const read = await this.#reader.read(path, { known, isHot, linked }, this.#signal)
       if (isHot || read.label === 'copied' || read.label === 'fuzzy') {
         this.#parts.hotFiles.note(row.key, read.isCalm)

@@ -104,7 +104,7 @@ export interface FileToRead {
   /** The file is known to change all the time: it is copied at once. */
   readonly isHot?: boolean
   /** Gives what was read already under another name. */
-  readonly linked?: (status: FileStatus) => ReadVersion | undefined
+  readonly linked?: (status: FileStatus) => Promise<ReadVersion | undefined>
 }
 
 /** A file, or a copy of it. */
@@ -128,18 +128,18 @@ export class FileReader {
    */
   async read(
     path: Uint8Array,
-    { known, isHot = false, linked = () => undefined }: FileToRead,
+    { known, isHot = false, linked = async () => undefined }: FileToRead,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
     const file = await this.#parts.files.open(path)
     try {
-      const earlier = isHot ? linked(await file.status()) : undefined
+      const earlier = isHot ? await linked(await file.status()) : undefined
       if (earlier !== undefined) return earlier
       if (isHot) return await this.#readCopy(file, known, undefined, signal)
       for (let attempt = 1; ; attempt += 1) {
         const before = await this.#settled(file, signal)
         if (before.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
-        const same = linked(before)
+        const same = await linked(before)
         if (same !== undefined) return same
         const content = await this.#attempt(file, before, known, signal)
         const more = await moreOf(file)

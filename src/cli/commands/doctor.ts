@@ -39,7 +39,7 @@ export function doctorCommand(context: Context): Command {
     examples: [
       'cairn doctor',
       'cairn doctor --store /srv/cairn',
-      'cairn doctor --metadata /mnt/usb',
+      'cairn doctor --metadata /media/usb',
       'cairn doctor --json',
     ],
   })

@@ -34,7 +34,7 @@ export function restoreCommand(context: Context): Command {
     examples: [
       'cairn restore ~/Documents --target /tmp/back',
       'cairn restore --at 3d ~/Documents/big.db --target /tmp/back',
-      'sudo cairn restore / --target /mnt --all-metadata',
+      'sudo cairn restore / --target /media/disk --all-metadata',
     ],
   })
     .argument('<path...>', 'what to bring back')
