@@ -70,12 +70,14 @@ export class TreeReader {
    *
    * @param onUnreadable - told of a folder part of which cannot be read, once for each part, and the
    *   walk goes on; without it the walk ends with the error
+   * @param isEntered - whether what is in a folder is wanted too
    */
   async *walk(
     root: FolderNode,
     path: Path,
     at: number,
     onUnreadable?: (path: Path, error: CairnError) => void,
+    isEntered: (path: Path) => boolean = () => true,
   ): AsyncGenerator<FoundEntry> {
     let node: FolderNode | undefined = root
     if (path.length > 0) {
@@ -100,7 +102,7 @@ export class TreeReader {
       const entry: VisibleEntry = value
       const here = [...top.path, entry.name]
       yield { path: here, entry }
-      const below = folderNode(entry.span)
+      const below = isEntered(here) ? folderNode(entry.span) : undefined
       if (below !== undefined) open.push(listing(below, here))
     }
   }

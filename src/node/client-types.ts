@@ -12,6 +12,9 @@ import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import type { OverGrant } from './friend-types.ts'
+import type { ConflictPolicy } from '../restore/conflict.ts'
+import type { RestoreAction } from '../restore/restorer.ts'
+import type { Patterns } from '../restore/wanted.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
@@ -99,6 +102,23 @@ export interface RestoreRequest {
   readonly paths: readonly PathBytes[]
   /** Absolute; made if it is not there. */
   readonly target: PathBytes
+  /** What is done where something is in the way; by default it is left, and an error. */
+  readonly conflict?: ConflictPolicy
+  /** `abort`: the first failure ends it. */
+  readonly onError?: 'continue' | 'abort'
+  /** Nothing is fetched but the tree, and nothing written. */
+  readonly isDryRun?: boolean
+  /** Which entries; by default all. */
+  readonly patterns?: Patterns
+  /** What was under `from` (absolute) goes under `to` (absolute, from the target). */
+  readonly map?: readonly { readonly from: PathBytes; readonly to: PathBytes }[]
+  /** Names left out at the front of each path, after the map. */
+  readonly stripCount?: number
+  readonly onEntry?: (entry: {
+    readonly path: PathBytes
+    readonly size: number
+    readonly action: RestoreAction
+  }) => void
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
 }
@@ -108,8 +128,14 @@ export interface RestoreSummary {
   readonly foldersRestored: number
   readonly symlinksRestored: number
   readonly bytesRestored: number
+  /** Files and links that were there already as the snapshot has them. */
+  readonly unchanged: number
+  /** Files and links left out because something else was there, as was asked for. */
+  readonly skipped: number
   /** Asked of the grid, windows around the files included. */
   readonly bytesFetched: number
+  /** The first failure ended it, as was asked for. */
+  readonly isStopped: boolean
   readonly failures: readonly FileFailure[]
   readonly warnings: readonly string[]
 }

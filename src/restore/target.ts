@@ -10,7 +10,7 @@ import { toHex } from '../../protocol/bytes.ts'
 import type { Attributes } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
-import type { Files, FileWriter } from '../ports/files.ts'
+import type { Files, FileStatus, FileWriter } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { REFUSALS, type WrittenFile } from '../ports/writing.ts'
 import { isPlainName, join, type Names } from '../source/path.ts'
@@ -35,6 +35,13 @@ export interface TargetWarnings {
   setIdBits: number
 }
 
+export interface TargetOptions {
+  /** What is in a folder's place, and is none, gives way to it. */
+  readonly isOverwriting?: boolean
+  /** Nothing is written: it is only looked at. */
+  readonly isDry?: boolean
+}
+
 /** A small file whose content is at hand. */
 export interface SmallFile {
   readonly names: Names
@@ -48,15 +55,17 @@ export class Target {
   readonly #files: Files
   readonly #random: Random
   readonly #root: Uint8Array
+  readonly #isOverwriting: boolean
   readonly #folders = new Set<string>()
   /** The folder asked for last: files come folder by folder. */
   #last: { readonly names: Names; readonly path: Uint8Array } | undefined
   readonly warnings: TargetWarnings = { owners: 0, modes: 0, setIdBits: 0 }
 
-  private constructor(files: Files, random: Random, root: Uint8Array) {
+  private constructor(files: Files, random: Random, root: Uint8Array, isOverwriting: boolean) {
     this.#files = files
     this.#random = random
     this.#root = root
+    this.#isOverwriting = isOverwriting
   }
 
   /** Open a folder to restore into, making it and those above it if need be. */
@@ -64,13 +73,56 @@ export class Target {
     parts: { readonly files: Files; readonly random: Random },
     path: Uint8Array,
     names: Names,
+    { isOverwriting = false, isDry = false }: TargetOptions = {},
   ): Promise<Target> {
+    const { files, random } = parts
+    if (isDry) {
+      const root = await ignoring(['ENOENT', 'ENOTDIR'], () => files.resolve(path))
+      return new Target(files, random, root ?? path, isOverwriting)
+    }
     let folder: Uint8Array = Uint8Array.of(0x2f)
     for (const name of names) {
       folder = join(folder, name)
-      await ignoring(['EEXIST'], () => parts.files.makeFolder(folder))
+      await ignoring(['EEXIST'], () => files.makeFolder(folder))
     }
-    return new Target(parts.files, parts.random, await parts.files.resolve(path))
+    return new Target(files, random, await files.resolve(path), isOverwriting)
+  }
+
+  /**
+   * What has a name below the target already. Nothing is looked at through a link.
+   *
+   * @returns its path, and what it is; nothing is there either where a folder above is none
+   */
+  async look(names: Names): Promise<{ path: Uint8Array; there: FileStatus | undefined }> {
+    let path = this.#root
+    for (const [index, name] of names.entries()) {
+      path = this.#child(path, name)
+      if (index === names.length - 1 || this.#folders.has(toHex(path))) continue
+      const status = await this.#statusOf(path)
+      if (status?.kind !== 'folder') {
+        return {
+          path: names.slice(index + 1).reduce((at, next) => this.#child(at, next), path),
+          there: undefined,
+        }
+      }
+    }
+    return { path, there: await this.#statusOf(path) }
+  }
+
+  /**
+   * Whether two names that differ in the case of letters, or in how accents are written, are one here.
+   */
+  async foldsNames(): Promise<boolean> {
+    const name = `.cairn-${toHex(this.#random.bytes(8))}-\u00e9.part`
+    const path = (text: string) => join(this.#root, new TextEncoder().encode(text))
+    await this.#files.makeFolder(path(name))
+    try {
+      const others = [name.toUpperCase(), name.normalize('NFD')]
+      const found = await Promise.all(others.map((other) => this.#statusOf(path(other))))
+      return found.some((status) => status !== undefined)
+    } finally {
+      await this.#files.remove(path(name))
+    }
   }
 
   /** Make a folder below the target, or find it there. @returns its path */
@@ -82,7 +134,12 @@ export class Target {
       const id = toHex(path)
       if (this.#folders.has(id)) continue
       await ignoring(['EEXIST'], () => this.#files.makeFolder(path))
-      const { kind } = await this.#files.status(path)
+      let { kind } = await this.#files.status(path)
+      if (kind !== 'folder' && this.#isOverwriting) {
+        await this.#files.remove(path)
+        await this.#files.makeFolder(path)
+        kind = 'folder'
+      }
       if (kind !== 'folder') {
         throw new FilesError('ENOTDIR', 'A folder belongs here and something else is in the way')
       }
@@ -143,13 +200,19 @@ export class Target {
     return undefined
   }
 
-  /** Write a file under a temporary name; `fill` gives it its content. */
+  /**
+   * Write a file under a temporary name; `fill` gives it its content.
+   *
+   * @param isReplacing - it takes the place of what has its name, unless that is a folder that holds
+   *   something
+   */
   async file(
     names: Names,
     attributes: Attributes,
     fill: (temporary: () => Promise<Temporary>) => Promise<Temporary>,
+    isReplacing = false,
   ): Promise<void> {
-    const { path, folder } = await this.#free(names)
+    const { path, folder } = await this.#place(names, isReplacing)
     const made = new Set<Temporary>()
     const temporary = async () => {
       const temporaryPath = join(folder, this.#temporaryName())
@@ -166,6 +229,7 @@ export class Target {
     try {
       const whole = await fill(temporary)
       await this.#setAttributes(whole.path, attributes)
+      if (isReplacing) await this.#removeFolder(path)
       await this.#files.rename(whole.path, path)
       made.delete(whole)
       await whole.writer.close()
@@ -174,16 +238,38 @@ export class Target {
     }
   }
 
-  async symlink(names: Names, target: Uint8Array, attributes: Attributes): Promise<void> {
-    const { path } = await this.#free(names)
-    await this.#files.makeSymlink(target, path)
+  /** @param isReplacing - as for a file */
+  async symlink(
+    names: Names,
+    target: Uint8Array,
+    attributes: Attributes,
+    isReplacing = false,
+  ): Promise<void> {
+    const { path, folder } = await this.#place(names, isReplacing)
+    const first = isReplacing ? join(folder, this.#temporaryName()) : path
+    await this.#files.makeSymlink(target, first)
     try {
-      await this.#setOwner(path, attributes)
-      await this.#files.setModified(path, attributes.mtime)
+      await this.#setLinkAttributes(first, attributes)
+      if (!isReplacing) return
+      await this.#removeFolder(path)
+      await this.#files.rename(first, path)
     } catch (error) {
-      await ignoring(['ENOENT'], () => this.#files.remove(path))
+      await ignoring(['ENOENT'], () => this.#files.remove(first))
       throw error
     }
+  }
+
+  /** Give what is there already, and is what belongs there, its attributes. */
+  async refresh(names: Names, kind: 'file' | 'symlink', attributes: Attributes): Promise<void> {
+    const folder = await this.folder(names.slice(0, -1))
+    const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
+    if (kind === 'symlink') await this.#setLinkAttributes(path, attributes)
+    else await this.#setAttributes(path, attributes)
+  }
+
+  async #setLinkAttributes(path: Uint8Array, attributes: Attributes): Promise<void> {
+    await this.#setOwner(path, attributes)
+    await this.#files.setModified(path, attributes.mtime)
   }
 
   /** Give a folder its attributes, once nothing more is written into it. */
@@ -192,16 +278,33 @@ export class Target {
     await this.#setAttributes(path, attributes)
   }
 
-  /** @returns the path for something new; what is there already is never overwritten */
-  async #free(names: Names): Promise<{ path: Uint8Array; folder: Uint8Array }> {
+  /** @returns the path for something new; what is there already is overwritten only where that is asked for */
+  async #place(
+    names: Names,
+    isReplacing: boolean,
+  ): Promise<{ path: Uint8Array; folder: Uint8Array }> {
     const folder = await this.folder(names.slice(0, -1))
     const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
-    const isTaken = await ignoring(['ENOENT'], async () => {
-      await this.#files.status(path)
-      return true
-    })
-    if (isTaken === true) throw taken()
+    if (!isReplacing && (await this.#statusOf(path)) !== undefined) throw taken()
     return { path, folder }
+  }
+
+  /** An empty folder gives way to something else; one that holds anything does not. */
+  async #removeFolder(path: Uint8Array): Promise<void> {
+    if ((await this.#statusOf(path))?.kind !== 'folder') return
+    try {
+      await this.#files.remove(path)
+    } catch (cause) {
+      if (!(cause instanceof FilesError) || !['ENOTEMPTY', 'EEXIST'].includes(cause.code))
+        throw cause
+      throw new FilesError('ENOTEMPTY', 'A folder that holds something is in the way and stays', {
+        cause,
+      })
+    }
+  }
+
+  #statusOf(path: Uint8Array): Promise<FileStatus | undefined> {
+    return ignoring(['ENOENT', 'ENOTDIR'], () => this.#files.status(path))
   }
 
   #temporaryName(): Uint8Array {
