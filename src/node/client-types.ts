@@ -123,6 +123,39 @@ export interface RestoreRequest {
   readonly onFileError?: (failure: FileFailure) => void
 }
 
+export interface DumpRequest {
+  readonly at: SnapshotRow
+  /** Absolute; none for all the snapshot's sources. */
+  readonly paths: readonly PathBytes[]
+  readonly patterns?: Patterns
+  readonly map?: Exclude<RestoreRequest['map'], undefined>
+  readonly stripCount?: number
+  /** A folder for files without a name, where a version is made from deltas. */
+  readonly scratch: PathBytes
+  /** Takes the archive piece by piece; the next comes when it is done with one. */
+  readonly write: (bytes: Uint8Array) => Promise<void>
+  readonly onFileError?: (failure: FileFailure) => void
+}
+
+export interface DumpSummary {
+  readonly files: number
+  readonly folders: number
+  readonly symlinks: number
+  /** Of the archive. */
+  readonly bytes: number
+  readonly bytesFetched: number
+  readonly failures: readonly FileFailure[]
+  readonly warnings: readonly string[]
+}
+
+export interface CatRequest {
+  readonly at: SnapshotRow
+  /** Absolute. */
+  readonly path: PathBytes
+  readonly scratch: PathBytes
+  readonly write: (bytes: Uint8Array) => Promise<void>
+}
+
 export interface RestoreSummary {
   readonly filesRestored: number
   readonly foldersRestored: number

@@ -12,7 +12,10 @@ import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import type {
   BackupRequest,
   BackupSummary,
+  CatRequest,
   ClientStatus,
+  DumpRequest,
+  DumpSummary,
   Joined,
   ListedEntry,
   RestoreRequest,
@@ -40,6 +43,7 @@ import type {
 import { runAudit } from './run-audit.ts'
 import { runBackup } from './run-backup.ts'
 import { runCheck } from './run-check.ts'
+import { runCat, runDump } from './run-dump.ts'
 import { runForget, runPin } from './run-forget.ts'
 import { runGc } from './run-gc.ts'
 import { runRebuild } from './run-rebuild.ts'
@@ -249,6 +253,26 @@ export class Client {
    */
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreSummary> {
     return translated(() => runRestore(this.#session, request, signal))
+  }
+
+  /**
+   * Write what stood under the paths as a tar archive, piece by piece.
+   *
+   * @throws {NoSuchSnapshotError} a path was not in the snapshot; nothing was written
+   * @throws {DumpCutShortError}
+   */
+  dump(request: DumpRequest, signal: AbortSignal): Promise<DumpSummary> {
+    return translated(() => runDump(this.#session, request, signal))
+  }
+
+  /**
+   * Write a file's content, piece by piece.
+   *
+   * @throws {NoSuchSnapshotError}
+   * @throws {NoContentError}
+   */
+  cat(request: CatRequest, signal: AbortSignal): Promise<void> {
+    return translated(() => runCat(this.#session, request, signal))
   }
 
   /**

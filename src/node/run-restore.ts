@@ -131,7 +131,10 @@ export async function runRestore(
 }
 
 /** What a person maps is where it truly lies, as in the tree. */
-async function canonicalMap(session: VaultSession, request: RestoreRequest): Promise<PathMap> {
+export async function canonicalMap(
+  session: VaultSession,
+  request: Pick<RestoreRequest, 'map' | 'stripCount'>,
+): Promise<PathMap> {
   const { map: rules = [], stripCount = 0 } = request
   if (rules.length === 0 && stripCount === 0) return WHOLE_PATHS
   const canonical = async ({ from, to }: { from: Uint8Array; to: Uint8Array }) => ({
@@ -142,12 +145,13 @@ async function canonicalMap(session: VaultSession, request: RestoreRequest): Pro
 }
 
 /** What a snapshot covered: its sources with all in them, and the folders above. */
-function sourceFilter(row: SnapshotRow): (names: Names) => boolean {
+export function sourceFilter(row: SnapshotRow): (names: Names) => boolean {
   const sources = row.sources.map(toNames)
   return (names) => sources.some((source) => isWithin(source, names) || isWithin(names, source))
 }
 
-async function assertKept(
+/** @throws {NoSuchSnapshotError} the snapshot has nothing there */
+export async function assertKept(
   tree: TreeReader,
   node: FolderNode,
   names: Names,

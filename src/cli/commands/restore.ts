@@ -3,7 +3,7 @@
  */
 
 import { Option, type Command } from 'commander'
-import { FormatError, RecoveryError, UsageError } from '../../base/errors.ts'
+import { FormatError, RecoveryError } from '../../base/errors.ts'
 import type { FileFailure, RestoreSummary } from '../../node/client.ts'
 import { adviceFor } from '../advice.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
@@ -11,19 +11,18 @@ import { escapeName, pathFields } from '../escape.ts'
 import { CONFLICT_POLICIES, type ConflictPolicy } from '../../restore/conflict.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatDuration, formatItems } from '../format.ts'
-import { collect, countOption, pathBytes } from '../options.ts'
+import { mapOf, mapOptions, type MapOptions } from '../map-options.ts'
+import { pathBytes } from '../options.ts'
 import type { Output } from '../output.ts'
 import { patternOptions, patternsOf, type PatternOptions } from '../pattern-options.ts'
 import { echoSnapshot } from '../snapshot-fields.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
 
-interface RestoreOptions extends CommonOptions, PatternOptions {
+interface RestoreOptions extends CommonOptions, PatternOptions, MapOptions {
   readonly at: string
   readonly target: string
   readonly conflict: ConflictPolicy
   readonly onError: 'continue' | 'abort'
-  readonly map: readonly string[]
-  readonly stripComponents: number
   readonly dryRun?: boolean
   readonly verbose?: boolean
 }
@@ -35,9 +34,6 @@ const WOULD = {
   unchanged: 'unchanged',
   skipped: 'skip',
 } as const
-
-/** No path has more names than bytes. */
-const STRIP_MAX = 4096
 
 export function restoreCommand(context: Context): Command {
   const command = makeCommand('restore', {
@@ -53,7 +49,7 @@ export function restoreCommand(context: Context): Command {
       'cairn restore --map ~/Documents=/old ~/Documents --target ~',
     ],
   })
-  patternOptions(command)
+  patternOptions(mapOptions(command))
   return command
     .argument('<path...>', 'what to bring back')
     .requiredOption('--target <folder>', 'where to put it')
@@ -67,13 +63,6 @@ export function restoreCommand(context: Context): Command {
       new Option('--on-error <policy>', 'whether the first error ends it')
         .choices(['continue', 'abort'])
         .default('continue'),
-    )
-    .option('--map <from=to>', 'put what was under FROM under TO in the target', collect, [])
-    .option(
-      '--strip-components <count>',
-      'leave out so many folders at the front of each path',
-      countOption(0, STRIP_MAX),
-      0,
     )
     .option('-n, --dry-run', 'write nothing; show what would be done')
     .option('-v, --verbose', 'show what becomes of each file')
@@ -90,7 +79,7 @@ async function restore(
   paths: readonly string[],
   options: RestoreOptions,
 ): Promise<ExitCode> {
-  const map = options.map.map((rule) => mapRule(rule, context.workingFolder))
+  const map = mapOf(options, context.workingFolder)
   const patterns = patternsOf(options)
   const isDryRun = options.dryRun === true
   const at = await client.at(options.at, context.signal)
@@ -105,8 +94,7 @@ async function restore(
         conflict: options.conflict,
         onError: options.onError,
         isDryRun,
-        map,
-        stripCount: options.stripComponents,
+        ...map,
         patterns,
         onProgress: (state) => progress.update(state),
         onEntry: ({ path, size, action }) => {
@@ -126,17 +114,6 @@ async function restore(
   )
   report(output, summary, { durationMs: context.now() - startedAt, isDryRun })
   return exitCodeFor(summary)
-}
-
-/** @returns the rule in `FROM=TO`; what stands before the first `=`, and after it */
-function mapRule(text: string, workingFolder: string): { from: Uint8Array; to: Uint8Array } {
-  const at = text.indexOf('=')
-  if (at < 1) throw new UsageError(`"${text}" is no map: write --map FROM=TO`)
-  return {
-    from: pathBytes(text.slice(0, at), workingFolder),
-    // From the target on, so that a slash at the front says nothing.
-    to: pathBytes(text.slice(at + 1), '/'),
-  }
 }
 
 function report(
