@@ -1,6 +1,7 @@
 /** What a client is asked, and what it answers. */
 
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import type { Span, Version } from '../../protocol/tree.ts'
 import type { FileFailure, Progress } from '../backup/backup.ts'
 import type { NotSafeError } from '../backup/not-safe.ts'
 import type { Code } from '../grid/code.ts'
@@ -121,6 +122,32 @@ export interface RestoreRequest {
   }) => void
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
+}
+
+export interface FindRequest {
+  /** Where to look; `/` for everything. Absolute. */
+  readonly path: PathBytes
+  readonly isWanted: (path: readonly Uint8Array[], span: Span) => boolean
+  /** Whether folders below are looked into; they are unless told otherwise. */
+  readonly isRecursive?: boolean
+  /** Told of folders part of which cannot be read; the rest is looked through. Without it that is an error. */
+  readonly onUnreadable?: (path: PathBytes, error: Error) => void
+}
+
+/** Something that was the same for some snapshots. */
+export interface FoundSpan {
+  readonly path: PathBytes
+  readonly span: Span
+  /** The snapshots that show it, oldest first; at least one. */
+  readonly snapshots: readonly number[]
+}
+
+/** A name with all that snapshots show of it. */
+export interface NamedVersions {
+  readonly path: PathBytes
+  readonly spans: readonly Omit<FoundSpan, 'path'>[]
+  /** Ids ascending. */
+  readonly versions: readonly Version[]
 }
 
 export interface DumpRequest {

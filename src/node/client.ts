@@ -5,6 +5,7 @@
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import { toDatabaseError, withDatabaseErrors } from '../base/database-error.ts'
 import { snapshots } from '../history/snapshot-list.ts'
+import type { Difference } from '../history/compare-snapshots.ts'
 import type { FileHistory } from '../history/visible.ts'
 import { toNames } from '../source/path.ts'
 import { writeGridFile } from '../store/grid-file.ts'
@@ -16,8 +17,11 @@ import type {
   ClientStatus,
   DumpRequest,
   DumpSummary,
+  FindRequest,
+  FoundSpan,
   Joined,
   ListedEntry,
+  NamedVersions,
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
@@ -44,6 +48,7 @@ import { runAudit } from './run-audit.ts'
 import { runBackup } from './run-backup.ts'
 import { runCheck } from './run-check.ts'
 import { runCat, runDump } from './run-dump.ts'
+import { diffSnapshots, findEntries, listVersions } from './run-find.ts'
 import { runForget, runPin } from './run-forget.ts'
 import { runGc } from './run-gc.ts'
 import { runRebuild } from './run-rebuild.ts'
@@ -170,6 +175,47 @@ export class Client {
   ): AsyncGenerator<ListedEntry> {
     try {
       yield* listSnapshot(this.#session, row, path, options, signal)
+    } catch (error) {
+      throw toDatabaseError(DATABASE_NAME, error)
+    }
+  }
+
+  /** @returns everything that the request means, in whatever snapshots it stands */
+  async *find(request: FindRequest, signal: AbortSignal): AsyncGenerator<FoundSpan> {
+    try {
+      yield* findEntries(this.#session, request, signal)
+    } catch (error) {
+      throw toDatabaseError(DATABASE_NAME, error)
+    }
+  }
+
+  /**
+   * @returns each name in a folder, or the file itself, with every version that was kept of it
+   * @throws {NoSuchSnapshotError} no snapshot has anything there
+   */
+  async *versions(
+    path: Uint8Array,
+    options: { readonly recursive: boolean },
+    signal: AbortSignal,
+  ): AsyncGenerator<NamedVersions> {
+    try {
+      yield* listVersions(this.#session, path, options, signal)
+    } catch (error) {
+      throw toDatabaseError(DATABASE_NAME, error)
+    }
+  }
+
+  /**
+   * @returns what differs between two snapshots under a path, where both have sources
+   * @throws {NoSuchSnapshotError} neither has anything there
+   */
+  async *diff(
+    rows: { readonly before: SnapshotRow; readonly after: SnapshotRow },
+    path: Uint8Array,
+    signal: AbortSignal,
+  ): AsyncGenerator<Difference> {
+    try {
+      yield* diffSnapshots(this.#session, rows, path, signal)
     } catch (error) {
       throw toDatabaseError(DATABASE_NAME, error)
     }
