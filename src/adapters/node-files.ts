@@ -9,6 +9,7 @@
 import {
   constants,
   lchownSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -22,6 +23,7 @@ import {
 import { chmod, open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 
+import type { Hole, Xattr } from '../../protocol/file-extras.ts'
 import { FilesError } from '../base/errors.ts'
 import type {
   FileReader,
@@ -32,16 +34,20 @@ import type {
   PathBytes,
   SmallFileRequest,
   SmallFiles,
+  SpecialFile,
 } from '../ports/files.ts'
 import type { Scanned, ScanRequest } from '../ports/scan.ts'
-import type { NewFiles, WrittenFile } from '../ports/writing.ts'
+import type { NewFiles, WrittenFile, XattrRefusal } from '../ports/writing.ts'
 import { Accounts } from './accounts.ts'
 import { setModificationTime } from './file-times.ts'
 import { SmallFileWriter } from './small-file-writer.ts'
 import { scanInThread } from './folder-scan.ts'
+import { holesOf, mayHaveHoles, nextData } from './holes.ts'
 import { SmallFileReader } from './small-file-reader.ts'
+import { makeSpecialFile } from './special-files.ts'
 import { toStatus } from './status.ts'
 import { attempt, readFully, systemCode, toFilesError, writeFully } from './system.ts'
+import { readXattrs, readXattrsOf, writeXattrs } from './xattrs.ts'
 
 const FILE_MODE = 0o600
 const FOLDER_MODE = 0o700
@@ -77,11 +83,15 @@ export class NodeFiles implements Files {
     return now(path, (target) => new Uint8Array(readlinkSync(target, { encoding: 'buffer' })))
   }
 
+  async xattrs(path: PathBytes): Promise<readonly Xattr[]> {
+    return readXattrs(path)
+  }
+
   async open(path: PathBytes): Promise<FileReader> {
     const handle = await opened(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     try {
-      const status = await handle.stat()
-      if (status.isFile()) return new NodeFileReader(handle, path)
+      const status = await handle.stat({ bigint: true })
+      if (status.isFile()) return new NodeFileReader(handle, path, mayHaveHoles(status))
       // A FIFO or device opens well but is nothing to be read to an end.
       const code = status.isDirectory() ? 'EISDIR' : 'EINVAL'
       throw new FilesError(code, `${shown(path)}: not a regular file`)
@@ -112,6 +122,14 @@ export class NodeFiles implements Files {
     now(path, (link) => symlinkSync(Buffer.from(target), link))
   }
 
+  async makeSpecial(path: PathBytes, special: SpecialFile): Promise<void> {
+    makeSpecialFile(path, special)
+  }
+
+  async link(existing: PathBytes, path: PathBytes): Promise<void> {
+    now(path, (target) => linkSync(Buffer.from(existing), target))
+  }
+
   async rename(from: PathBytes, to: PathBytes): Promise<void> {
     now(from, (source) => renameSync(source, Buffer.from(to)))
   }
@@ -133,6 +151,10 @@ export class NodeFiles implements Files {
 
   async setModified(path: PathBytes, mtime: FileTime): Promise<void> {
     now(path, (target) => setModificationTime(target, mtime))
+  }
+
+  async setXattrs(path: PathBytes, xattrs: readonly Xattr[]): Promise<readonly XattrRefusal[]> {
+    return writeXattrs(path, xattrs)
   }
 
   async resolve(path: PathBytes): Promise<PathBytes> {
@@ -162,10 +184,12 @@ export class NodeFiles implements Files {
 class NodeFileReader implements FileReader {
   readonly #handle: FileHandle
   readonly #path: PathBytes
+  readonly #isSparse: boolean
 
-  constructor(handle: FileHandle, path: PathBytes) {
+  constructor(handle: FileHandle, path: PathBytes, isSparse: boolean) {
     this.#handle = handle
     this.#path = path
+    this.#isSparse = isSparse
   }
 
   async status(): Promise<FileStatus> {
@@ -173,7 +197,24 @@ class NodeFileReader implements FileReader {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#use((handle) => readFully(handle, { offset, length }))
+    return this.#use(async (handle) => {
+      if (this.#isSparse) {
+        const data = nextData(handle.fd, offset)
+        if (data === undefined || data >= offset + length) return zeros(handle, { offset, length })
+      }
+      return readFully(handle, { offset, length })
+    })
+  }
+
+  async xattrs(): Promise<readonly Xattr[]> {
+    return readXattrsOf(this.#handle.fd, this.#path)
+  }
+
+  async holes(countMax: number): Promise<readonly Hole[]> {
+    return this.#use(async (handle) => {
+      const { size, blocks } = await handle.stat({ bigint: true })
+      return mayHaveHoles({ size, blocks }) ? holesOf(handle.fd, Number(size), countMax) : []
+    })
   }
 
   async close(): Promise<void> {
@@ -183,6 +224,15 @@ class NodeFileReader implements FileReader {
   #use<T>(work: (handle: FileHandle) => Promise<T>): Promise<T> {
     return attempt(shown(this.#path), toFilesError, () => work(this.#handle))
   }
+}
+
+/** What reading a hole would give, without reading it. */
+async function zeros(
+  handle: FileHandle,
+  { offset, length }: { offset: number; length: number },
+): Promise<Uint8Array> {
+  const { size } = await handle.stat()
+  return new Uint8Array(Math.max(0, Math.min(length, size - offset)))
 }
 
 class NodeFileWriter implements FileWriter {
@@ -198,6 +248,11 @@ class NodeFileWriter implements FileWriter {
   async write(bytes: Uint8Array): Promise<void> {
     await this.#use((handle) => writeFully(handle, bytes, this.#size))
     this.#size += bytes.length
+  }
+
+  async skip(size: number): Promise<void> {
+    await this.#use((handle) => handle.truncate(this.#size + size))
+    this.#size += size
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
@@ -232,6 +287,10 @@ function opened(path: PathBytes, flags: number): Promise<FileHandle> {
 
 /** Change the mode of what the path itself names: chmod alone would go through a link. */
 async function changeMode(path: Buffer, mode: number): Promise<void> {
+  const status = lstatSync(path)
+  // To open a device may do something, from rewinding a tape on.
+  const isSpecial = !status.isFile() && !status.isDirectory() && !status.isSymbolicLink()
+  if (isSpecial) return chmod(path, mode)
   let handle: FileHandle
   try {
     handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)

@@ -19,6 +19,9 @@ const WORKER = new URL(
   import.meta.url,
 )
 
+/** Extended attributes are read through FFI, of which Node warns. */
+const QUIET = ['--disable-warning=ExperimentalWarning']
+
 export class SmallFileReader {
   #worker: Worker | undefined
   /** Answers come in the order of the requests. */
@@ -32,15 +35,21 @@ export class SmallFileReader {
     const packed = pack(requests)
     const { paths, ends, sizes } = packed
     worker.postMessage(packed, [paths.buffer, ends.buffer, sizes.buffer] as ArrayBuffer[])
-    const { bytes, offsets, statuses } = await answered.promise
+    const { bytes, offsets, statuses, xattrs } = await answered.promise
     const files = Array.from(offsets, (offset, index) =>
-      offset < 0 ? undefined : { status: unpackStatus(statuses, index * STATUS_FIELDS), offset },
+      offset < 0
+        ? undefined
+        : {
+            status: unpackStatus(statuses, index * STATUS_FIELDS),
+            offset,
+            xattrs: xattrs.get(index) ?? [],
+          },
     )
     return { bytes, files }
   }
 
   #start(): Worker {
-    const worker = new Worker(WORKER, { execArgv: [] })
+    const worker = new Worker(WORKER, { execArgv: QUIET })
     worker.unref()
     worker.on('message', (answer: PackedFiles) => {
       const first = this.#waiting.shift()

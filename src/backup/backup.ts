@@ -63,7 +63,7 @@ export interface BackupTotals {
   readonly filesUnmodified: number
   /** Changed while they were read: kept as read, and labelled. */
   readonly filesFuzzy: number
-  /** Sockets, FIFOs and devices passed over. */
+  /** Sockets passed over. */
   readonly unsupported: number
   /** Versions stored as deltas. */
   readonly deltas: number

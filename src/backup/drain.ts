@@ -22,11 +22,14 @@ import type { Files } from '../ports/files.ts'
 import { fromKey, toPath } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
+import type { EntryDetails } from '../store/entry-details.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
 import type { Queue, QueueResult, QueueRow } from '../store/queue.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { encodeVersions } from '../store/version-record.ts'
+import { detailsOf } from './file-details.ts'
+import { LinkedFiles } from './linked-files.ts'
 import { DeltaBuffer } from './delta-buffer.ts'
 import { mayBeDelta } from './delta-policy.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
@@ -111,6 +114,7 @@ interface Finished {
   readonly row: QueueRow
   readonly status: EntryStatus
   readonly isRacy: boolean
+  readonly details: EntryDetails
   readonly slots: readonly Slot[]
   readonly signature: Uint8Array | undefined
   readonly result: () => QueueResult
@@ -125,6 +129,7 @@ export class Drain {
   /** No path is known yet: nothing to look up. */
   readonly #isFirst: boolean
   readonly #hasChains: boolean
+  #linked = new LinkedFiles(new Set())
   #folder: string | undefined
   #signal: AbortSignal = new AbortController().signal
   #onRead: () => void = () => undefined
@@ -199,6 +204,7 @@ export class Drain {
   }
 
   async #run(events: DrainEvents, signal: AbortSignal): Promise<void> {
+    this.#linked = new LinkedFiles(this.#parts.queue.linkedInodes())
     let open: SmallRow[] = []
     let begun: Batch | undefined
     // While one batch is written, the next is being read and prepared.
@@ -243,8 +249,8 @@ export class Drain {
 
   /** @returns whether the file is small and becomes an original, whatever it holds */
   #isSimple({ row, known }: QueuedFile): boolean {
-    const { size } = row.status
-    if (size > SMALL_SIZE_MAX) return false
+    const { size, inode } = row.status
+    if (size > SMALL_SIZE_MAX || this.#linked.mayBeLinked(inode)) return false
     const { entries, signatures } = this.#parts
     if (this.#hasChains && entries.hasChainedOfSize(size)) return false
     if (known?.content === undefined || !mayBeDelta(known, size)) return true
@@ -269,7 +275,7 @@ export class Drain {
         continue
       }
       this.#path = file.path
-      const { status, digest, signature } = found
+      const { status, digest, signature, xattrs } = found
       const content = await this.#contentOf(file.known, found, file.size)
       const small = {
         status,
@@ -278,8 +284,10 @@ export class Drain {
         size: file.size,
         signature,
         content,
+        xattrs,
+        holes: [],
       } as const
-      this.#add(this.#finished(file.row, file.known, { read: small, seenAt }))
+      this.#add(this.#finished(file, { read: small, seenAt }, events))
       events.onFile(file.path, file.size)
     }
     this.#signal.throwIfAborted()
@@ -323,12 +331,17 @@ export class Drain {
   }
 
   /** A file by itself: as a delta, in several objects, or because it is not calm. */
-  async #file({ row, path, known, isKnownPath }: QueuedFile, events: DrainEvents): Promise<void> {
+  async #file(file: QueuedFile, events: DrainEvents): Promise<void> {
+    const { row, path, known, isKnownPath } = file
     this.#path = path
     const seenAt = this.#parts.clock.now()
     try {
-      const read = await this.#reader.read(path, known, this.#signal)
-      this.#add(this.#finished(row, known, { read, seenAt }))
+      const contentId = (digest: Uint8Array) => this.#parts.contents.id(digest)
+      const read = await this.#reader.read(path, known, this.#signal, (status) =>
+        this.#linked.find(status, known, contentId),
+      )
+      this.#linked.keep(known, read)
+      this.#add(this.#finished(file, { read, seenAt }, events))
       await this.#lookAtPending()
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
@@ -342,9 +355,9 @@ export class Drain {
   }
 
   #finished(
-    row: QueueRow,
-    known: EntryRow | undefined,
+    { row, path, known }: QueuedFile,
     { read, seenAt }: { read: ReadVersion; seenAt: number },
+    events: DrainEvents,
   ): Finished {
     const status = toEntryStatus(read.status)
     assert(status !== undefined, 'only regular files are read')
@@ -356,8 +369,10 @@ export class Drain {
     if (read.label === 'fuzzy') this.totals.filesFuzzy += 1
     const slots = content.type === 'original' || content.type === 'delta' ? content.slots : []
     const result = () => this.#result(known, read)
+    const { details, trouble } = detailsOf(read.status, read.xattrs, read.holes)
+    if (trouble !== undefined) events.onFailure(path, trouble)
     const racy = isRacy(status.ctime, seenAt)
-    return { row, status, isRacy: racy, slots, signature: read.signature, result }
+    return { row, status, isRacy: racy, details, slots, signature: read.signature, result }
   }
 
   #result(known: EntryRow | undefined, read: ReadVersion): QueueResult {

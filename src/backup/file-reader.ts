@@ -9,6 +9,7 @@
  */
 
 import type { Version, VersionLabel } from '../../protocol/tree.ts'
+import type { Hole, Xattr } from '../../protocol/file-extras.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
@@ -26,6 +27,7 @@ import type { EntryRow } from '../store/entries.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { DeltaBuffer } from './delta-buffer.ts'
 import type { ObjectWriter, Slot } from './object-writer.ts'
+import { HOLES_ASKED } from './file-details.ts'
 import { blockSizeFor, isDeltaWorth, mayBeDelta } from './delta-policy.ts'
 
 /** Bytes asked of the system at a time. */
@@ -45,6 +47,9 @@ export interface ReadVersion {
   readonly size: number
   readonly signature: Uint8Array | undefined
   readonly content: ReadContent
+  readonly xattrs: readonly Xattr[]
+  /** Up to `HOLES_ASKED`. */
+  readonly holes: readonly Hole[]
 }
 
 export type ReadContent =
@@ -82,7 +87,7 @@ export interface FileSecrets {
   readonly contentSecret: Uint8Array
 }
 
-type Content = Omit<ReadVersion, 'status' | 'label'>
+type Content = Omit<ReadVersion, 'status' | 'label' | 'xattrs' | 'holes'>
 
 export class FileReader {
   readonly #parts: FileReaderParts
@@ -99,25 +104,30 @@ export class FileReader {
 
   /**
    * @param known - the path as the last snapshot has it
+   * @param linked - gives what was read already under another name
    * @throws {FilesError} the file cannot be read, or is gone, or is no regular file any more
    */
   async read(
     path: Uint8Array,
     known: EntryRow | undefined,
     signal: AbortSignal,
+    linked: (status: FileStatus) => ReadVersion | undefined = () => undefined,
   ): Promise<ReadVersion> {
     const file = await this.#parts.files.open(path)
     try {
       for (let attempt = 1; ; attempt += 1) {
         const before = await file.status()
         if (before.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
+        const same = linked(before)
+        if (same !== undefined) return same
         const content = await this.#attempt(file, before, known, signal)
+        const more = { xattrs: await file.xattrs(), holes: await file.holes(HOLES_ASKED) }
         const after = await file.status()
         const isCalm = isSameState(before, after) && content.size === after.size
         if (isCalm)
-          return { ...content, status: after, label: attempt === 1 ? 'stable' : 'retried' }
+          return { ...content, ...more, status: after, label: attempt === 1 ? 'stable' : 'retried' }
         // What was read is what is kept, and the label says that it may never have been whole.
-        if (attempt === ATTEMPTS_MAX) return { ...content, status: after, label: 'fuzzy' }
+        if (attempt === ATTEMPTS_MAX) return { ...content, ...more, status: after, label: 'fuzzy' }
       }
     } finally {
       await file.close()

@@ -17,6 +17,7 @@ import type { ConflictPolicy } from '../restore/conflict.ts'
 import type { RestoreAction } from '../restore/restorer.ts'
 import type { Patterns } from '../restore/wanted.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
+import type { MetadataOptions, Unset, UnsetKind } from '../restore/unset.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
 
@@ -66,7 +67,7 @@ export interface BackupSummary {
   readonly filesTotal: number
   readonly foldersTotal: number
   readonly bytesTotal: number
-  /** Sockets, FIFOs and devices passed over. */
+  /** Sockets passed over. */
   readonly unsupported: number
   /** Of the person's files. */
   readonly bytesRead: number
@@ -120,6 +121,10 @@ export interface RestoreRequest {
     readonly size: number
     readonly action: RestoreAction
   }) => void
+  /** What gives rights away, and so has to be asked for; by default nothing. */
+  readonly metadata?: MetadataOptions
+  /** Told of each thing that a restored file should have and has not. */
+  readonly onUnset?: (unset: Unset) => void
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
 }
@@ -168,6 +173,7 @@ export interface DumpSummary {
   readonly files: number
   readonly folders: number
   readonly symlinks: number
+  readonly specials: number
   /** Of the archive. */
   readonly bytes: number
   readonly bytesFetched: number
@@ -187,6 +193,8 @@ export interface RestoreSummary {
   readonly filesRestored: number
   readonly foldersRestored: number
   readonly symlinksRestored: number
+  /** FIFOs and devices. */
+  readonly specialsRestored: number
   readonly bytesRestored: number
   /** Files and links that were there already as the snapshot has them. */
   readonly unchanged: number
@@ -197,6 +205,8 @@ export interface RestoreSummary {
   /** The first failure ended it, as was asked for. */
   readonly isStopped: boolean
   readonly failures: readonly FileFailure[]
+  /** How often something could not be set, by what it is. */
+  readonly unset: Readonly<Partial<Record<UnsetKind, number>>>
   readonly warnings: readonly string[]
 }
 

@@ -1,7 +1,7 @@
 /** Looking through snapshots as the client is asked for it: names through time, and what differs between two. */
 
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
-import { covers, type Span, type Version } from '../../protocol/tree.ts'
+import { covers, type Span } from '../../protocol/tree.ts'
 import { compareSnapshots, type Difference } from '../history/compare-snapshots.ts'
 import { snapshots } from '../history/snapshot-list.ts'
 import type { PathThroughTime } from '../history/visible.ts'
@@ -127,10 +127,4 @@ function coverage(rows: readonly SnapshotRow[]): (path: Names, span: Span) => re
 
 function shown(names: Names): string {
   return JSON.stringify(new TextDecoder().decode(toPath(names)))
-}
-
-/** @returns the version that a span shows, if it shows one */
-export function versionOf(span: Span, versions: readonly Version[]): Version | undefined {
-  const { what } = span
-  return what.kind === 'file' ? versions.find(({ id }) => id === what.version) : undefined
 }

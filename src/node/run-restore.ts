@@ -7,6 +7,7 @@ import { linkSignals } from '../base/abort.ts'
 import { Conflicts } from '../restore/conflict.ts'
 import { Restorer, type RestoreEvents } from '../restore/restorer.ts'
 import { Target } from '../restore/target.ts'
+import { PLAIN_METADATA, type Unset, type UnsetKind } from '../restore/unset.ts'
 import { EVERYTHING, WHOLE_PATHS, type PathMap } from '../restore/wanted.ts'
 import { isWithin, outermost, toNames, toPath, type Names } from '../source/path.ts'
 import type { FileFailure, ListedEntry, RestoreRequest, RestoreSummary } from './client-types.ts'
@@ -69,7 +70,15 @@ export async function runRestore(
 
   const { conflict = 'abort', isDryRun = false, patterns = EVERYTHING } = request
   const map = await canonicalMap(session, request)
+  const unset: Partial<Record<UnsetKind, number>> = {}
+  const onUnset = (one: Unset) => {
+    unset[one.kind] = (unset[one.kind] ?? 0) + 1
+    request.onUnset?.(one)
+  }
+  const { metadata = PLAIN_METADATA } = request
   const target = await Target.open({ files, random }, request.target, toNames(request.target), {
+    metadata,
+    onUnset,
     isOverwriting: conflict === 'overwrite',
     isDry: isDryRun,
   })
@@ -120,13 +129,15 @@ export async function runRestore(
     filesRestored: totals.files,
     foldersRestored: totals.folders,
     symlinksRestored: totals.symlinks,
+    specialsRestored: totals.specials,
     bytesRestored: totals.bytes,
     unchanged: totals.unchanged,
     skipped: totals.skipped,
     bytesFetched: source.bytesFetched,
     isStopped: request.onError === 'abort' && failures.length > 0,
     failures,
-    warnings: [...session.takeWarnings(), ...targetWarnings(target)],
+    unset,
+    warnings: session.takeWarnings(),
   }
 }
 
@@ -165,18 +176,4 @@ export async function assertKept(
     `Snapshot ${row.sequence} holds nothing at ${path}: ` +
       '"cairn ls" shows what a snapshot holds, "cairn history" when a path was there',
   )
-}
-
-function targetWarnings({ warnings }: Target): string[] {
-  const told: string[] = []
-  if (warnings.owners > 0) {
-    told.push(`The owner of ${warnings.owners} entries could not be set: only root may do that`)
-  }
-  if (warnings.modes > 0) {
-    told.push(`The rights of ${warnings.modes} entries could not be set on this file system`)
-  }
-  if (warnings.setIdBits > 0) {
-    told.push(`${warnings.setIdBits} files had setuid or setgid rights, which were not restored`)
-  }
-  return told
 }

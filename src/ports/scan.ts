@@ -39,7 +39,9 @@ export interface Stretch {
   readonly symlinks: number
   /** Of all files together. */
   readonly bytes: number
-  /** Sockets, FIFOs and devices: in no record. */
+  /** FIFOs and devices. */
+  readonly specials: number
+  /** Sockets: in no record. */
   readonly unsupported: number
   /** Names that were listed and then could not be seen: in no record. */
   readonly troubles: readonly ScanTrouble[]

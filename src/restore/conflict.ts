@@ -8,13 +8,14 @@
 
 import { equal } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
-import type { Time, Version } from '../../protocol/tree.ts'
+import type { Time, Version, What } from '../../protocol/tree.ts'
 import { FilesError } from '../base/errors.ts'
 import type { ObjectSource } from '../history/objects.ts'
 import type { FoundEntry, VisibleEntry } from '../history/visible.ts'
 import type { Files, FileStatus, PathBytes } from '../ports/files.ts'
 import type { Names } from '../source/path.ts'
 import { hashFile } from './hash-file.ts'
+import { taken } from './in-the-way.ts'
 
 export const CONFLICT_POLICIES = ['abort', 'skip', 'overwrite', 'update', 'identical'] as const
 
@@ -62,8 +63,7 @@ export class Conflicts {
     signal: AbortSignal,
   ): Promise<Decision> {
     if (there === undefined) return 'write'
-    const { what } = entry.span
-    if (what.kind === 'folder') return this.#folder(there)
+    if (entry.span.what.kind === 'folder') return this.#folder(there)
     const { policy } = this
     if (policy === 'abort') return taken()
     if (policy === 'skip') return 'skip'
@@ -84,13 +84,21 @@ export class Conflicts {
     if (order > 0) return 'replace'
     if (order < 0 || what.kind !== there.kind) return 'skip'
     const isSame =
-      what.kind === 'symlink'
-        ? equal(await this.#parts.files.readLink(path), what.target)
-        : there.size === entry.version?.size
+      what.kind === 'file'
+        ? there.size === entry.version?.size
+        : await this.#isSameSpecial(what, path, there)
     return isSame ? 'unchanged' : 'skip'
   }
 
   /** @returns `undefined` where only the grid could tell, and asking costs what fetching does */
+  /** What is all in its name: where a link leads, what a device stands for. */
+  async #isSameSpecial(what: What, path: PathBytes, there: FileStatus): Promise<boolean> {
+    if (what.kind === 'symlink') return equal(await this.#parts.files.readLink(path), what.target)
+    if (!('device' in what)) return what.kind === there.kind
+    const { deviceNumber } = there
+    return deviceNumber?.major === what.device.major && deviceNumber.minor === what.device.minor
+  }
+
   async #isSame(
     names: Names,
     { span: { what }, version }: VisibleEntry,
@@ -99,7 +107,7 @@ export class Conflicts {
   ): Promise<boolean | undefined> {
     const { files, source, knownContent } = this.#parts
     if (what.kind !== there.kind) return false
-    if (what.kind === 'symlink') return equal(await files.readLink(path), what.target)
+    if (what.kind !== 'file') return await this.#isSameSpecial(what, path, there)
     if (version === undefined || version.size !== there.size) return false
     if (version.size === 0) return true
     const digest = await hashFile(files, path, signal)
@@ -121,10 +129,6 @@ export async function wholeObject({ content }: Version, source: ObjectSource): P
 
 export function compareTimes(a: Time, b: Time): number {
   return a.seconds - b.seconds || a.nanoseconds - b.nanoseconds
-}
-
-function taken(): FilesError {
-  return new FilesError('EEXIST', 'Something is there already and is left as it is')
 }
 
 function notFolder(): FilesError {

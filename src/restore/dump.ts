@@ -11,6 +11,7 @@ import { sha256 } from '../../protocol/hash.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
 import { CairnError, RecoveryError } from '../base/errors.ts'
 import { tarEnd, tarHeader, tarPadding, type TarEntry } from '../codec/tar.ts'
+import { fileAttributes, isSameFile } from '../history/file-attributes.ts'
 import type { ObjectSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { FoundEntry, VisibleEntry } from '../history/visible.ts'
@@ -35,6 +36,8 @@ export interface DumpTotals {
   files: number
   folders: number
   symlinks: number
+  /** FIFOs and devices. */
+  specials: number
   /** Of the archive. */
   bytes: number
 }
@@ -61,7 +64,8 @@ export class Dump {
   readonly #parts: DumpParts
   readonly #root: FolderNode
   readonly #sequence: number
-  readonly totals: DumpTotals = { files: 0, folders: 0, symlinks: 0, bytes: 0 }
+  readonly #links = new Map<string, FoundEntry>()
+  readonly totals: DumpTotals = { files: 0, folders: 0, symlinks: 0, specials: 0, bytes: 0 }
 
   constructor(parts: DumpParts, root: FolderNode, sequence: number) {
     this.#parts = parts
@@ -98,13 +102,15 @@ export class Dump {
     for await (const { found: one, content } of prepared) {
       signal.throwIfAborted()
       const path = toPath(one.path)
-      const entry = this.#entry(one)
-      if (entry === undefined) continue
       try {
-        if (content instanceof CairnError) throw content
-        if (content instanceof Uint8Array) {
+        const entry = this.#entry(one)
+        if (entry === undefined) continue
+        if (entry.kind === 'hardLink') yield tarHeader(entry)
+        else if (content instanceof CairnError) throw content
+        else if (content instanceof Uint8Array) {
           yield concat(tarHeader(entry), content, tarPadding(entry.size))
         } else yield* large(entry, path, content, signal)
+        if (entry.kind !== 'hardLink') this.#written(one)
         this.#count(one.entry)
       } catch (error) {
         signal.throwIfAborted()
@@ -115,8 +121,11 @@ export class Dump {
   }
 
   #count({ span: { what } }: VisibleEntry): void {
-    const kinds = { file: 'files', folder: 'folders', symlink: 'symlinks' } as const
-    this.totals[kinds[what.kind]] += 1
+    const { totals } = this
+    if (what.kind === 'file') totals.files += 1
+    else if (what.kind === 'folder') totals.folders += 1
+    else if (what.kind === 'symlink') totals.symlinks += 1
+    else totals.specials += 1
   }
 
   async *#found(paths: readonly Names[], onFailure: OnFailure): AsyncGenerator<FoundEntry> {
@@ -170,25 +179,37 @@ export class Dump {
     yield* versions.stream(chain, temporary, signal)
   }
 
-  /** @returns nothing where no name of the path is left */
+  /**
+   * @returns nothing where no name of the path is left; a hard link where another name of the file was written
+   * @throws {FormatError}
+   */
   #entry({ path, entry }: FoundEntry): TarEntry | undefined {
     const place = placeOf(path, this.#parts.map)
     if (place.length === 0) return undefined
-    const { attributes, what } = entry.span
-    const { mode, uid, gid, userName, groupName, mtime } = attributes
+    const { linkGroup, target, device, xattrs, kind, ...rest } = fileAttributes(entry.span)
+    const first = linkGroup === undefined ? undefined : this.#links.get(linkGroup)
+    const isAgain = first !== undefined && isSameFile(first.entry, entry)
+    const link = isAgain ? archivePath(placeOf(first.path, this.#parts.map)) : target
     return {
-      path: toPath(place).subarray(1),
-      kind: what.kind,
-      mode,
-      uid,
-      gid,
-      userName,
-      groupName,
-      mtime,
-      size: entry.version?.size ?? 0,
-      ...(what.kind === 'symlink' ? { link: what.target } : {}),
+      ...rest,
+      path: archivePath(place),
+      kind: isAgain ? 'hardLink' : kind,
+      size: isAgain ? 0 : (entry.version?.size ?? 0),
+      attributes: xattrs,
+      ...(link === undefined ? {} : { link }),
+      ...(device === undefined ? {} : { device }),
     }
   }
+
+  /** Later names of the same file become links to this one. */
+  #written(found: FoundEntry): void {
+    const { linkGroup } = fileAttributes(found.entry.span)
+    if (linkGroup !== undefined) this.#links.set(linkGroup, found)
+  }
+}
+
+function archivePath(place: Names): Uint8Array {
+  return toPath(place).subarray(1)
 }
 
 /** The header comes once there is a first piece: what cannot be had at all is left out whole. */

@@ -9,6 +9,7 @@ import type { Attributes, FolderNode, Version } from '../../protocol/tree.ts'
 import { CairnError, FilesError } from '../base/errors.ts'
 import { mapPool } from '../base/pool.ts'
 import type { codecs } from '../codec/codecs.ts'
+import { fileAttributes } from '../history/file-attributes.ts'
 import type { ObjectSource, SealedSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { FoundEntry, VisibleEntry } from '../history/visible.ts'
@@ -16,6 +17,7 @@ import type { Compute } from '../ports/compute.ts'
 import { isWithin, toPath, type Names } from '../source/path.ts'
 import { Collisions } from './collisions.ts'
 import type { Conflicts, Decision } from './conflict.ts'
+import { LinkGroups } from './link-groups.ts'
 import { SmallFiles, SmallFilesBatch, smallEntry, type SmallEntry } from './small-files.ts'
 import type { Target } from './target.ts'
 import { VersionReader } from './version-reader.ts'
@@ -43,6 +45,8 @@ export interface RestoreTotals {
   files: number
   folders: number
   symlinks: number
+  /** FIFOs and devices. */
+  specials: number
   bytes: number
   /** Files and links that were there already, and are what the snapshot has. */
   unchanged: number
@@ -93,11 +97,13 @@ export class Restorer {
   readonly #versions: VersionReader
   readonly #small: SmallFiles
   readonly #folders: MadeFolder[] = []
+  readonly #links = new LinkGroups()
   #collisions: Collisions | undefined
   readonly totals: RestoreTotals = {
     files: 0,
     folders: 0,
     symlinks: 0,
+    specials: 0,
     bytes: 0,
     unchanged: 0,
     skipped: 0,
@@ -233,10 +239,11 @@ export class Restorer {
       const { policy } = this.#parts.conflicts
       const decision = policy === 'abort' ? 'write' : await this.#decide(wanted, signal)
       if (decision instanceof FilesError) throw decision
-      await this.#entry(wanted, decision, events, signal)
+      const made = await this.#linkOrMake(wanted, decision, events, signal)
       folder.isMade = decision !== 'skip'
       const action = actionOf(decision)
-      this.#count(entry, action)
+      if (made === 'absent') return
+      this.#count(entry, action, made === 'linked' ? 0 : sizeOf(entry))
       events.onEntry(toPath(path), sizeOf(entry), action)
     } catch (error) {
       signal.throwIfAborted()
@@ -245,14 +252,20 @@ export class Restorer {
     }
   }
 
-  #count({ span: { what }, version }: VisibleEntry, action: RestoreAction): void {
+  /** @param size - bytes that were written */
+  #count(
+    { span: { what }, version }: VisibleEntry,
+    action: RestoreAction,
+    size = version?.size ?? 0,
+  ): void {
     const { totals } = this
     if (what.kind === 'folder') totals.folders += 1
     else if (action === 'unchanged' || action === 'skipped') totals[action] += 1
     else if (what.kind === 'symlink') totals.symlinks += 1
+    else if (what.kind !== 'file') totals.specials += 1
     else {
       totals.files += 1
-      totals.bytes += version?.size ?? 0
+      totals.bytes += size
     }
   }
 
@@ -293,33 +306,60 @@ export class Restorer {
     }
   }
 
+  /** Names of one file become one file again. */
+  async #linkOrMake(
+    wanted: WantedEntry,
+    decision: Decision,
+    events: RestoreEvents,
+    signal: AbortSignal,
+  ): Promise<'made' | 'linked' | 'absent'> {
+    const make = () => this.#entry(wanted, decision, events, signal)
+    const { linkGroup } = fileAttributes(wanted.entry.span)
+    if (linkGroup === undefined) return (await make()) || decision === 'skip' ? 'made' : 'absent'
+    let isLinked = false
+    const link = async (first: WantedEntry) => {
+      // What is there already stays what it is.
+      if (decision !== 'write' && decision !== 'replace') return false
+      const isReplacing = decision === 'replace'
+      isLinked = await this.#parts.target.link(first.target, wanted.target, isReplacing)
+      return isLinked
+    }
+    let isThere = true
+    await this.#links.restore(linkGroup, wanted, link, async () => (isThere = await make()))
+    if (isLinked) return 'linked'
+    return isThere || decision === 'skip' ? 'made' : 'absent'
+  }
+
+  /** @returns whether it is there now as it was */
   async #entry(
     { path, target: place, entry }: WantedEntry,
     decision: Decision,
     events: RestoreEvents,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { target, conflicts } = this.#parts
     const { attributes, what } = entry.span
     if (what.kind === 'folder') {
       await target.folder(place)
-      return
+      return true
     }
-    if (decision === 'skip') return
+    if (decision === 'skip') return false
     if (decision === 'unchanged') {
       if (conflicts.policy !== 'identical') await target.refresh(place, what.kind, attributes)
-      return
+      return true
     }
     const isReplacing = decision === 'replace'
     if (what.kind === 'symlink') {
       await target.symlink(place, what.target, attributes, isReplacing)
-      return
+      return true
     }
+    if (what.kind !== 'file') return await target.special(place, what, attributes, isReplacing)
     const chain = await this.#chain(path, entry)
     const onBytes = (size: number) => events.onBytes(toPath(path), size)
     const fill: Parameters<Target['file']>[2] = (temporary) =>
       this.#versions.write(chain, temporary, onBytes, signal)
     await target.file(place, attributes, fill, isReplacing)
+    return true
   }
 
   async #chain(path: Names, entry: VisibleEntry): Promise<readonly Version[]> {

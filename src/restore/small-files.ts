@@ -3,6 +3,7 @@
  * call of another. A file by itself would cost several times as much.
  */
 
+import { FILE_EXTRA } from '../../protocol/file-extras.ts'
 import { OBJECT_OVERHEAD } from '../../protocol/object.ts'
 import { assert } from '../base/assert.ts'
 import { CairnError } from '../base/errors.ts'
@@ -28,6 +29,8 @@ const FILE_SIZE_MAX = 512 * 1024
 const BATCH_SIZE = 2 * 1024 * 1024
 const BATCH_COUNT = 256
 
+const BY_ITSELF: readonly number[] = [FILE_EXTRA.linked, FILE_EXTRA.holes]
+
 /** Bytes of files that are opened right here: to start a worker costs as much processor time. */
 const INLINE_SIZE = 4 * 1024 * 1024
 
@@ -50,6 +53,8 @@ export interface SmallEntry {
 export function smallEntry(found: WantedEntry): SmallEntry | undefined {
   const { span, version } = found.entry
   if (span.what.kind !== 'file' || version?.content.type !== 'original') return undefined
+  // What was sparse, or one of several names, takes more than a batch can do.
+  if (span.attributes.extra.some(({ type }) => BY_ITSELF.includes(type))) return undefined
   const { size, digest, content } = version
   const { depth, references } = content.parts
   if (depth > 0 || size > FILE_SIZE_MAX) return undefined

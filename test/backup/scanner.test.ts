@@ -161,12 +161,13 @@ describe('a scan', () => {
     await scanning(['/a/b/c', '/a/d'], async ({ scan, publish, tree }) => {
       tree.make(toBytes('/a/link'), 'symlink', 0o777)
       tree.make(toBytes('/a/socket'), 'socket', 0o600)
+      tree.make(toBytes('/a/pipe'), 'fifo', 0o600)
       tree.write(tree.node(toBytes('/a/d')), 0, toBytes('four'))
       const first = await scan(['/a'])
       await publish()
       const reading = await scan(['/a'])
       const passing = await scan(['/a'])
-      const counts = { files: 2, folders: 2, symlinks: 1, bytes: 4, unsupported: 1 }
+      const counts = { files: 2, folders: 2, symlinks: 1, specials: 1, bytes: 4, unsupported: 1 }
       expect(first.report.totals).toEqual({ ...counts, unmodified: 0 })
       expect(reading.report.totals).toEqual({ ...counts, unmodified: 2 })
       expect(passing.report.totals).toEqual(reading.report.totals)

@@ -105,7 +105,7 @@ function report(output: Output, summary: BackupSummary, durationMs: number): voi
     output.data(`repaired ${formatItems(summary.repaired, 'share')} of older snapshots`)
   }
   if (summary.unsupported > 0) {
-    output.say(`${formatCount(summary.unsupported)} sockets, pipes and devices were passed over`)
+    output.say(`${formatItems(summary.unsupported, 'socket')} passed over`)
   }
   if (summary.settling > 0) {
     output.data(

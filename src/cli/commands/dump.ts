@@ -81,6 +81,7 @@ async function dump(
     files_dumped: summary.files,
     dirs_dumped: summary.folders,
     symlinks_dumped: summary.symlinks,
+    specials_dumped: summary.specials,
     bytes_written: summary.bytes,
     bytes_fetched: summary.bytesFetched,
     error_count: summary.failures.length,

@@ -10,11 +10,12 @@ import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { CONFLICT_POLICIES, type ConflictPolicy } from '../../restore/conflict.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
-import { formatBytes, formatDuration, formatItems } from '../format.ts'
+import { formatBytes, formatCount, formatDuration, formatItems } from '../format.ts'
 import { mapOf, mapOptions, type MapOptions } from '../map-options.ts'
 import { pathBytes } from '../options.ts'
 import type { Output } from '../output.ts'
 import { patternOptions, patternsOf, type PatternOptions } from '../pattern-options.ts'
+import { unsetFields, unsetWarnings } from '../reports/unset.ts'
 import { echoSnapshot } from '../snapshot-fields.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
 
@@ -23,6 +24,9 @@ interface RestoreOptions extends CommonOptions, PatternOptions, MapOptions {
   readonly target: string
   readonly conflict: ConflictPolicy
   readonly onError: 'continue' | 'abort'
+  readonly devices?: boolean
+  readonly setuid?: boolean
+  readonly allMetadata?: boolean
   readonly dryRun?: boolean
   readonly verbose?: boolean
 }
@@ -41,12 +45,15 @@ export function restoreCommand(context: Context): Command {
     details:
       'Each path comes back below the target under its whole path. Nothing outside the target is\n' +
       'written, and nothing that is already there is overwritten, unless --conflict says so. A file\n' +
-      'that is there already as the snapshot has it is not fetched with overwrite, update and identical.',
+      'that is there already as the snapshot has it is not fetched with overwrite, update and identical.\n' +
+      'What gives rights away comes back only when asked for, and what could not be set is told: each\n' +
+      'with --json, counted without.',
     examples: [
       'cairn restore ~/Documents --target /tmp/back',
       'cairn restore --at 3d ~/Documents/big.db --target /tmp/back',
       'cairn restore --conflict overwrite --dry-run ~/Documents --target /',
       'cairn restore --map ~/Documents=/old ~/Documents --target ~',
+      'sudo cairn restore / --target /mnt --all-metadata',
     ],
   })
   patternOptions(mapOptions(command))
@@ -64,6 +71,9 @@ export function restoreCommand(context: Context): Command {
         .choices(['continue', 'abort'])
         .default('continue'),
     )
+    .option('--devices', 'make device files too, as root')
+    .option('--setuid', 'set setuid and setgid bits and capabilities too')
+    .option('--all-metadata', 'both, and end with 3 if anything could not be set')
     .option('-n, --dry-run', 'write nothing; show what would be done')
     .option('-v, --verbose', 'show what becomes of each file')
     .action(async (paths: string[], options: RestoreOptions) => {
@@ -96,6 +106,11 @@ async function restore(
         isDryRun,
         ...map,
         patterns,
+        metadata: {
+          devices: options.devices === true || options.allMetadata === true,
+          setuid: options.setuid === true || options.allMetadata === true,
+        },
+        onUnset: (unset) => output.json(unsetFields(unset)),
         onProgress: (state) => progress.update(state),
         onEntry: ({ path, size, action }) => {
           if (!isDryRun && options.verbose !== true) return
@@ -113,7 +128,16 @@ async function restore(
     ),
   )
   report(output, summary, { durationMs: context.now() - startedAt, isDryRun })
-  return exitCodeFor(summary)
+  const code = exitCodeFor(summary)
+  return code === EXIT.ok && isLacking(summary, options) ? EXIT.incomplete : code
+}
+
+/** What was asked for by name and could not be had makes the restore incomplete; the rest is a warning. */
+function isLacking({ unset }: RestoreSummary, options: RestoreOptions): boolean {
+  if (options.allMetadata === true) return Object.keys(unset).length > 0
+  const isMissing = (kind: keyof typeof unset) => (unset[kind] ?? 0) > 0
+  if (options.devices === true && isMissing('device')) return true
+  return options.setuid === true && (isMissing('setuid') || isMissing('capability'))
 }
 
 function report(
@@ -121,13 +145,15 @@ function report(
   summary: RestoreSummary,
   { durationMs, isDryRun }: { readonly durationMs: number; readonly isDryRun: boolean },
 ): void {
-  for (const warning of summary.warnings) output.warn(warning)
+  for (const warning of [...summary.warnings, ...unsetWarnings(summary.unset)]) output.warn(warning)
   output.json({
     message_type: 'summary',
     dry_run: isDryRun,
     files_restored: summary.filesRestored,
     dirs_restored: summary.foldersRestored,
     symlinks_restored: summary.symlinksRestored,
+    specials_restored: summary.specialsRestored,
+    not_set: summary.unset,
     bytes_restored: summary.bytesRestored,
     files_unchanged: summary.unchanged,
     files_skipped: summary.skipped,
@@ -139,7 +165,11 @@ function report(
   output.data(
     `${isDryRun ? 'would restore' : 'restored'} ${formatItems(summary.filesRestored, 'file')}, ` +
       `${formatItems(summary.foldersRestored, 'folder')}, ` +
-      `${formatItems(summary.symlinksRestored, 'link')}: ${formatBytes(summary.bytesRestored)} ` +
+      formatItems(summary.symlinksRestored, 'link') +
+      (summary.specialsRestored > 0
+        ? `, ${formatCount(summary.specialsRestored)} pipes and devices`
+        : '') +
+      `: ${formatBytes(summary.bytesRestored)} ` +
       `in ${formatDuration(durationMs)}`,
   )
   if (summary.unchanged > 0) {
