@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   ls: async (context) => (await import('./commands/ls.ts')).listCommand(context),
   find: async (context) => (await import('./commands/find.ts')).findCommand(context),
   diff: async (context) => (await import('./commands/diff.ts')).diffCommand(context),
+  compare: async (context) => (await import('./commands/compare.ts')).compareCommand(context),
   history: async (context) => (await import('./commands/history.ts')).historyCommand(context),
   pin: async (context) => (await import('./commands/pin.ts')).pinCommand(context),
   unpin: async (context) => (await import('./commands/pin.ts')).unpinCommand(context),

@@ -13,6 +13,7 @@ import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import type { OverGrant } from './friend-types.ts'
+import type { CompareMethod, CompareTotals, LiveDifference } from '../restore/compare-live.ts'
 import type { ConflictPolicy } from '../restore/conflict.ts'
 import type { RestoreAction } from '../restore/restorer.ts'
 import type { Patterns } from '../restore/wanted.ts'
@@ -179,6 +180,34 @@ export interface DumpSummary {
   readonly bytesFetched: number
   readonly failures: readonly FileFailure[]
   readonly warnings: readonly string[]
+}
+
+export interface CompareRequest {
+  readonly at: SnapshotRow
+  /** Absolute; none for all the snapshot's sources. */
+  readonly paths: readonly PathBytes[]
+  readonly method: CompareMethod
+  /** Absolute: the folder that the paths lie below now; by default they are where they were. */
+  readonly below?: PathBytes
+  readonly patterns?: Patterns
+  readonly scratch: PathBytes
+  readonly onDifference?: (difference: LiveDifference) => void
+  readonly onProgress?: (progress: Progress) => void
+  readonly onFileError?: (failure: FileFailure) => void
+}
+
+export interface CompareSummary extends CompareTotals {
+  readonly bytesFetched: number
+  /** What could not be compared. */
+  readonly failures: readonly FileFailure[]
+  readonly warnings: readonly string[]
+}
+
+/** What a file was called before. */
+export interface FormerName {
+  readonly path: PathBytes
+  /** The snapshot that first showed it under its later name. */
+  readonly until: number
 }
 
 export interface CatRequest {

@@ -5,7 +5,6 @@
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import { toDatabaseError, withDatabaseErrors } from '../base/database-error.ts'
 import { snapshots } from '../history/snapshot-list.ts'
-import type { Difference } from '../history/compare-snapshots.ts'
 import type { FileHistory } from '../history/visible.ts'
 import { toNames } from '../source/path.ts'
 import { writeGridFile } from '../store/grid-file.ts'
@@ -13,15 +12,9 @@ import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import type {
   BackupRequest,
   BackupSummary,
-  CatRequest,
   ClientStatus,
-  DumpRequest,
-  DumpSummary,
-  FindRequest,
-  FoundSpan,
   Joined,
   ListedEntry,
-  NamedVersions,
   RestoreRequest,
   RestoreSummary,
 } from './client-types.ts'
@@ -47,8 +40,6 @@ import type {
 import { runAudit } from './run-audit.ts'
 import { runBackup } from './run-backup.ts'
 import { runCheck } from './run-check.ts'
-import { runCat, runDump } from './run-dump.ts'
-import { diffSnapshots, findEntries, listVersions } from './run-find.ts'
 import { runForget, runPin } from './run-forget.ts'
 import { runGc } from './run-gc.ts'
 import { runRebuild } from './run-rebuild.ts'
@@ -65,6 +56,7 @@ import type {
   RepairRequest,
   RepairSummary,
 } from './upkeep-types.ts'
+import { SnapshotViews } from './snapshot-views.ts'
 import { VaultSession } from './vault-session.ts'
 import { repairCapOf } from './vault.ts'
 import { chooseSnapshot } from './when.ts'
@@ -84,9 +76,12 @@ export { recover, type RecoverSummary } from './recover.ts'
 
 export class Client {
   readonly #session: VaultSession
+  /** Looking through snapshots, and content that goes elsewhere than into files. */
+  readonly views: SnapshotViews
 
   private constructor(session: VaultSession) {
     this.#session = session
+    this.views = new SnapshotViews(session)
   }
 
   /**
@@ -180,47 +175,6 @@ export class Client {
     }
   }
 
-  /** @returns everything that the request means, in whatever snapshots it stands */
-  async *find(request: FindRequest, signal: AbortSignal): AsyncGenerator<FoundSpan> {
-    try {
-      yield* findEntries(this.#session, request, signal)
-    } catch (error) {
-      throw toDatabaseError(DATABASE_NAME, error)
-    }
-  }
-
-  /**
-   * @returns each name in a folder, or the file itself, with every version that was kept of it
-   * @throws {NoSuchSnapshotError} no snapshot has anything there
-   */
-  async *versions(
-    path: Uint8Array,
-    options: { readonly recursive: boolean },
-    signal: AbortSignal,
-  ): AsyncGenerator<NamedVersions> {
-    try {
-      yield* listVersions(this.#session, path, options, signal)
-    } catch (error) {
-      throw toDatabaseError(DATABASE_NAME, error)
-    }
-  }
-
-  /**
-   * @returns what differs between two snapshots under a path, where both have sources
-   * @throws {NoSuchSnapshotError} neither has anything there
-   */
-  async *diff(
-    rows: { readonly before: SnapshotRow; readonly after: SnapshotRow },
-    path: Uint8Array,
-    signal: AbortSignal,
-  ): AsyncGenerator<Difference> {
-    try {
-      yield* diffSnapshots(this.#session, rows, path, signal)
-    } catch (error) {
-      throw toDatabaseError(DATABASE_NAME, error)
-    }
-  }
-
   /** @returns all that was ever kept under a path, through every snapshot */
   async history(path: Uint8Array, signal: AbortSignal): Promise<FileHistory | undefined> {
     return translated(async () => {
@@ -299,26 +253,6 @@ export class Client {
    */
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreSummary> {
     return translated(() => runRestore(this.#session, request, signal))
-  }
-
-  /**
-   * Write what stood under the paths as a tar archive, piece by piece.
-   *
-   * @throws {NoSuchSnapshotError} a path was not in the snapshot; nothing was written
-   * @throws {DumpCutShortError}
-   */
-  dump(request: DumpRequest, signal: AbortSignal): Promise<DumpSummary> {
-    return translated(() => runDump(this.#session, request, signal))
-  }
-
-  /**
-   * Write a file's content, piece by piece.
-   *
-   * @throws {NoSuchSnapshotError}
-   * @throws {NoContentError}
-   */
-  cat(request: CatRequest, signal: AbortSignal): Promise<void> {
-    return translated(() => runCat(this.#session, request, signal))
   }
 
   /**

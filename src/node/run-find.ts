@@ -1,15 +1,21 @@
 /** Looking through snapshots as the client is asked for it: names through time, and what differs between two. */
 
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
-import { covers, type Span } from '../../protocol/tree.ts'
-import { compareSnapshots, type Difference } from '../history/compare-snapshots.ts'
+import { covers, type FolderNode, type Span, type Version } from '../../protocol/tree.ts'
+import { compareSnapshots, isSameContent, type Difference } from '../history/compare-snapshots.ts'
 import { snapshots } from '../history/snapshot-list.ts'
+import type { TreeReader } from '../history/tree-reader.ts'
+import { versionOf } from '../history/version-name.ts'
 import type { PathThroughTime } from '../history/visible.ts'
+import { compareTimes } from '../restore/conflict.ts'
 import { isWithin, toNames, toPath, type Names } from '../source/path.ts'
-import type { FindRequest, FoundSpan, NamedVersions } from './client-types.ts'
+import type { FindRequest, FormerName, FoundSpan, NamedVersions } from './client-types.ts'
 import { assertKept, sourceFilter } from './run-restore.ts'
 import type { OpenTree, VaultSession } from './vault-session.ts'
 import { NoSuchSnapshotError } from './when.ts'
+
+/** Former names that are looked for: each takes a look at every name there ever was. */
+const FORMER_MAX = 100
 
 /**
  * Everything under a path that the request means, in whatever snapshots it stands: one answer for each stretch of
@@ -127,4 +133,86 @@ function coverage(rows: readonly SnapshotRow[]): (path: Names, span: Span) => re
 
 function shown(names: Names): string {
   return JSON.stringify(new TextDecoder().decode(toPath(names)))
+}
+
+/**
+ * The names that a file had before it got this one, the last one first.
+ *
+ * A file that was moved starts a history of its own, so all names are looked through for one that ended
+ * as this one began, with the same inode, size and time, or else with the same content.
+ */
+export async function formerNames(
+  session: VaultSession,
+  path: Uint8Array,
+  signal: AbortSignal,
+): Promise<readonly FormerName[]> {
+  const { tree, node } = await session.openTree(signal)
+  if (node === undefined) return []
+  const former: FormerName[] = []
+  let at = await beginning(tree, node, toNames(await session.canonical(path)))
+  while (at !== undefined && former.length < FORMER_MAX) {
+    const { from } = at.span
+    const before = await endedAs(tree, node, at, signal)
+    if (before === undefined) break
+    former.push({ path: toPath(before), until: from })
+    at = await beginning(tree, node, before, from)
+  }
+  return former
+}
+
+/** A file's first state under a name. */
+interface Beginning {
+  readonly path: Names
+  readonly span: Span
+  readonly version: Version
+}
+
+/** @param until - of the file that stood there just before this snapshot */
+async function beginning(
+  tree: TreeReader,
+  node: FolderNode,
+  path: Names,
+  until = Infinity,
+): Promise<Beginning | undefined> {
+  const history = await tree.history(node, path)
+  const spans = (history?.spans ?? []).filter(({ from }) => from < until)
+  // Back as far as a file stood there without a gap.
+  let index = spans.length - 1
+  while (index > 0 && spans[index - 1]?.until === spans[index]?.from) {
+    if (spans[index - 1]?.what.kind !== 'file') break
+    index -= 1
+  }
+  const span = spans[index]
+  const version = span && versionOf(span, history?.versions ?? [])
+  return span === undefined || version === undefined ? undefined : { path, span, version }
+}
+
+/** @returns the path of the file that ended where this one began, if there is one with its content */
+async function endedAs(
+  tree: TreeReader,
+  node: FolderNode,
+  { path, span, version }: Beginning,
+  signal: AbortSignal,
+): Promise<Names | undefined> {
+  let found: Names | undefined
+  for await (const other of tree.everything(node, [], () => true)) {
+    signal.throwIfAborted()
+    const last = other.spans.find(({ until }) => until === span.from)
+    if (last?.what.kind !== 'file' || isSamePath(other.path, path)) continue
+    // It stayed there, in another state.
+    if (other.spans.some(({ from }) => from === span.from)) continue
+    if (last.attributes.size !== span.attributes.size) continue
+    // Of copies, the very file that was moved has its inode still.
+    const isMoved = last.attributes.inode === span.attributes.inode
+    if (isMoved && compareTimes(last.attributes.mtime, span.attributes.mtime) === 0) {
+      return other.path
+    }
+    const before = versionOf(last, await other.versions())
+    if (before !== undefined && isSameContent(before, version)) found ??= other.path
+  }
+  return found
+}
+
+function isSamePath(a: Names, b: Names): boolean {
+  return a.length === b.length && isWithin(a, b)
 }

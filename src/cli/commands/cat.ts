@@ -30,7 +30,7 @@ export function catCommand(context: Context): Command {
         const at = await client.at(options.at, signal)
         output.sayJson(snapshotFields(at))
         for (const path of paths) {
-          await client.cat(
+          await client.views.cat(
             {
               at,
               path: pathBytes(path, workingFolder),

@@ -51,7 +51,7 @@ export function diffCommand(context: Context): Command {
         )
         const totals = new Totals()
         const path = pathBytes(options.path, workingFolder)
-        for await (const difference of client.diff({ before, after }, path, signal)) {
+        for await (const difference of client.views.diff({ before, after }, path, signal)) {
           totals.add(difference)
           if (difference.change !== 'metadata' || options.metadata === true)
             tell(output, difference)

@@ -63,7 +63,7 @@ async function dump(
   const at = await client.at(options.at, context.signal)
   output.sayJson(snapshotFields(at))
   output.say(`snapshot ${at.sequence} of ${formatTime(at.startedAt)}`)
-  const summary = await client.dump(
+  const summary = await client.views.dump(
     {
       ...rest,
       at,

@@ -74,7 +74,7 @@ async function find(
   const row = options.at === undefined ? undefined : await client.at(options.at, context.signal)
   const range = chooseRange(row?.sequence)
   let count = 0
-  const found = client.find(
+  const found = client.views.find(
     {
       path: pathBytes(options.path, context.workingFolder),
       isWanted: (path, span) => isMeant(span) && patterns.some((pattern) => pattern.matches(path)),

@@ -63,7 +63,7 @@ async function list(context: Context, path: string, options: ListOptions): Promi
 
 async function listVersions(context: Context, path: string, options: ListOptions): Promise<void> {
   await withClient(context, options, async ({ client, output }) => {
-    const listed = client.versions(
+    const listed = client.views.versions(
       pathBytes(path, context.workingFolder),
       { recursive: options.recursive === true },
       context.signal,
