@@ -52,11 +52,11 @@ export interface BackupOptions {
 export interface FileFailure {
   readonly path: Uint8Array
   readonly error: CairnError
-  readonly during: 'scan' | 'read' | 'restore'
+  readonly during: 'scan' | 'read' | 'restore' | 'compare'
 }
 
 export interface Progress {
-  readonly phase: 'scan' | 'upload' | 'publish' | 'restore'
+  readonly phase: 'scan' | 'upload' | 'publish' | 'restore' | 'compare'
   readonly filesDone: number
   readonly filesTotal: number
   readonly bytesDone: number

@@ -6,10 +6,10 @@
  */
 
 import { isSameFile } from '../history/file-attributes.ts'
-import type { FoundEntry } from '../history/visible.ts'
+import type { WantedEntry } from './wanted.ts'
 
 interface Group {
-  readonly found: FoundEntry
+  readonly found: WantedEntry
   readonly isThere: Promise<boolean>
 }
 
@@ -22,8 +22,8 @@ export class LinkGroups {
    */
   async restore(
     group: string,
-    found: FoundEntry,
-    link: (first: FoundEntry) => Promise<boolean>,
+    found: WantedEntry,
+    link: (first: WantedEntry) => Promise<boolean>,
     restore: () => Promise<boolean>,
   ): Promise<void> {
     const first = this.#groups.get(group)

@@ -8,13 +8,14 @@
 
 import { toHex } from '../../protocol/bytes.ts'
 import { decodeFileExtras, type Xattr } from '../../protocol/file-extras.ts'
-import type { Attributes } from '../../protocol/tree.ts'
+import type { Attributes, What } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError, FormatError } from '../base/errors.ts'
-import type { Files, FileTime, FileWriter, SpecialFile } from '../ports/files.ts'
+import type { Files, FileStatus, FileTime, FileWriter, SpecialFile } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { REFUSALS, type WrittenFile } from '../ports/writing.ts'
 import { isPlainName, join, toPath, type Names } from '../source/path.ts'
+import { foldsNames, ignoring, removeFolder, statusOf, taken } from './in-the-way.ts'
 import { sparseWriter } from './sparse-writer.ts'
 import {
   kindOfXattr,
@@ -41,6 +42,10 @@ export interface TargetOptions {
   readonly metadata: MetadataOptions
   /** Told of each thing that a restored file lacks. */
   readonly onUnset: (unset: Unset) => void
+  /** What is in a folder's place, and is none, gives way to it. */
+  readonly isOverwriting?: boolean
+  /** Nothing is written: it is only looked at. */
+  readonly isDry?: boolean
 }
 
 const PLAIN: TargetOptions = { metadata: PLAIN_METADATA, onUnset: () => undefined }
@@ -89,12 +94,41 @@ export class Target {
     names: Names,
     options = PLAIN,
   ): Promise<Target> {
+    const { files, random } = parts
+    if (options.isDry === true) {
+      const root = await ignoring(['ENOENT', 'ENOTDIR'], () => files.resolve(path))
+      return new Target(files, random, root ?? path, options)
+    }
     let folder: Uint8Array = Uint8Array.of(0x2f)
     for (const name of names) {
       folder = join(folder, name)
-      await ignoring(['EEXIST'], () => parts.files.makeFolder(folder))
+      await ignoring(['EEXIST'], () => files.makeFolder(folder))
     }
-    return new Target(parts.files, parts.random, await parts.files.resolve(path), options)
+    return new Target(files, random, await files.resolve(path), options)
+  }
+
+  /**
+   * What has a name below the target already. Nothing is looked at through a link.
+   *
+   * @returns its path, and what it is; nothing is there either where a folder above is none
+   */
+  async look(names: Names): Promise<{ path: Uint8Array; there: FileStatus | undefined }> {
+    let path = this.#root
+    let isReal = true
+    let there: FileStatus | undefined
+    for (const [index, name] of names.entries()) {
+      path = this.#child(path, name)
+      if (!isReal || this.#folders.has(toHex(path))) continue
+      const status = await statusOf(this.#files, path)
+      if (index === names.length - 1) there = status
+      else isReal = status?.kind === 'folder'
+    }
+    return { path, there }
+  }
+
+  /** @returns whether names that differ in the case of letters, say, are one here */
+  foldsNames(): Promise<boolean> {
+    return foldsNames({ files: this.#files, random: this.#random }, this.#root)
   }
 
   /** Make a folder below the target, or find it there. @returns its path */
@@ -106,7 +140,12 @@ export class Target {
       const id = toHex(path)
       if (this.#folders.has(id)) continue
       await ignoring(['EEXIST'], () => this.#files.makeFolder(path))
-      const { kind } = await this.#files.status(path)
+      let { kind } = await this.#files.status(path)
+      if (kind !== 'folder' && this.#options.isOverwriting === true) {
+        await this.#files.remove(path)
+        await this.#files.makeFolder(path)
+        kind = 'folder'
+      }
       if (kind !== 'folder') {
         throw new FilesError('ENOTDIR', 'A folder belongs here and something else is in the way')
       }
@@ -166,13 +205,19 @@ export class Target {
     return undefined
   }
 
-  /** Write a file under a temporary name; `fill` gives it its content. */
+  /**
+   * Write a file under a temporary name; `fill` gives it its content.
+   *
+   * @param isReplacing - it takes the place of what has its name, unless that is a folder that holds
+   *   something
+   */
   async file(
     names: Names,
     attributes: Attributes,
     fill: (temporary: () => Promise<Temporary>) => Promise<Temporary>,
+    isReplacing = false,
   ): Promise<void> {
-    const { path, folder } = await this.#free(names)
+    const { path, folder } = await this.#place(names, isReplacing)
     const wanted = this.#wanted(names, attributes)
     const { holes } = decodeFileExtras(attributes.extra)
     const made = new Set<Temporary>()
@@ -192,6 +237,7 @@ export class Target {
     try {
       const whole = await fill(temporary)
       await this.#setAttributes(whole.path, wanted)
+      if (isReplacing) await removeFolder(this.#files, path)
       await this.#files.rename(whole.path, path)
       made.delete(whole)
       await whole.writer.close()
@@ -200,40 +246,79 @@ export class Target {
     }
   }
 
-  async symlink(names: Names, target: Uint8Array, attributes: Attributes): Promise<void> {
-    const { path } = await this.#free(names)
-    await this.#files.makeSymlink(target, path)
-    // A link has no mode of its own that could be set.
-    await this.#settle(path, this.#wanted(names, attributes), { hasMode: false })
+  /** @param isReplacing - as for a file */
+  async symlink(
+    names: Names,
+    target: Uint8Array,
+    attributes: Attributes,
+    isReplacing = false,
+  ): Promise<void> {
+    await this.#make(names, isReplacing, async (path) => {
+      await this.#files.makeSymlink(target, path)
+      // A link has no mode of its own that could be set.
+      await this.#settle(path, this.#wanted(names, attributes), { hasMode: false })
+    })
   }
 
   /** @returns whether it was made; a device has to be asked for */
-  async special(names: Names, special: SpecialFile, attributes: Attributes): Promise<boolean> {
+  async special(
+    names: Names,
+    special: SpecialFile,
+    attributes: Attributes,
+    isReplacing = false,
+  ): Promise<boolean> {
     if (special.kind !== 'fifo' && !this.#options.metadata.devices) {
       this.#unset(names, 'device', NOT_ASKED)
       return false
     }
-    const { path } = await this.#free(names)
-    await this.#files.makeSpecial(path, special)
-    await this.#settle(path, this.#wanted(names, attributes), { hasMode: true })
+    await this.#make(names, isReplacing, async (path) => {
+      await this.#files.makeSpecial(path, special)
+      await this.#settle(path, this.#wanted(names, attributes), { hasMode: true })
+    })
     return true
   }
 
   /** Make a link to what is there already. @returns whether that was possible */
-  async link(existing: Names, names: Names): Promise<boolean> {
-    const { path } = await this.#free(names)
+  async link(existing: Names, names: Names, isReplacing = false): Promise<boolean> {
     const first = join(
       await this.folder(existing.slice(0, -1)),
       existing.at(-1) ?? new Uint8Array(0),
     )
     try {
-      await this.#files.link(first, path)
+      await this.#make(names, isReplacing, (path) => this.#files.link(first, path))
       return true
     } catch (error) {
-      if (!(error instanceof FilesError)) throw error
+      if (!(error instanceof FilesError) || error.code === 'EEXIST') throw error
       this.#unset(names, 'link', error.code)
       return false
     }
+  }
+
+  /** Make something in one step; in place of something else under a temporary name first. */
+  async #make(
+    names: Names,
+    isReplacing: boolean,
+    make: (path: Uint8Array) => Promise<void>,
+  ): Promise<void> {
+    const { path, folder } = await this.#place(names, isReplacing)
+    if (!isReplacing) return await make(path)
+    const temporary = join(folder, this.#temporaryName())
+    try {
+      await make(temporary)
+      await removeFolder(this.#files, path)
+      await this.#files.rename(temporary, path)
+    } finally {
+      // A name of what has the other name already stays, too: rename(2) takes them for done.
+      await ignoring(['ENOENT'], () => this.#files.remove(temporary))
+    }
+  }
+
+  /** Give what is there already, and is what belongs there, its attributes. */
+  async refresh(names: Names, kind: What['kind'], attributes: Attributes): Promise<void> {
+    const folder = await this.folder(names.slice(0, -1))
+    const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
+    const hasMode = kind !== 'symlink'
+    await this.#setAttributes(path, this.#wanted(names, attributes), { hasMode })
   }
 
   /** Give a folder its attributes, once nothing more is written into it. */
@@ -242,15 +327,14 @@ export class Target {
     await this.#setAttributes(path, this.#wanted(names, attributes))
   }
 
-  /** @returns the path for something new; what is there already is never overwritten */
-  async #free(names: Names): Promise<{ path: Uint8Array; folder: Uint8Array }> {
+  /** @returns the path for something new; what is there already is overwritten only where that is asked for */
+  async #place(
+    names: Names,
+    isReplacing: boolean,
+  ): Promise<{ path: Uint8Array; folder: Uint8Array }> {
     const folder = await this.folder(names.slice(0, -1))
     const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
-    const isTaken = await ignoring(['ENOENT'], async () => {
-      await this.#files.status(path)
-      return true
-    })
-    if (isTaken === true) throw taken()
+    if (!isReplacing && (await statusOf(this.#files, path)) !== undefined) throw taken()
     return { path, folder }
   }
 
@@ -354,23 +438,7 @@ export interface Temporary {
   readonly discard: () => Promise<void>
 }
 
-function taken(): FilesError {
-  return new FilesError('EEXIST', 'Something is there already and is left as it is')
-}
-
 /** Siblings share the arrays of the names above them. */
 function isSame(a: Names, b: Names): boolean {
   return a.length === b.length && a.every((name, index) => name === b[index])
-}
-
-async function ignoring<T>(
-  codes: readonly string[],
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof FilesError && codes.includes(error.code)) return undefined
-    throw error
-  }
 }
