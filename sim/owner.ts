@@ -93,7 +93,8 @@ export class Owner {
   async assertIdle({ isThin }: { readonly isThin: boolean }): Promise<void> {
     const { queue, spool } = await this.#withClient((client, signal) => client.status(signal))
     if (queue.files > 0) throw new StoryError(`${queue.files} files still wait in the queue`)
-    if (spool.packs > 0 && !isThin) throw new StoryError(`${spool.packs} packs still wait in the spool`)
+    if (spool.packs > 0 && !isThin)
+      throw new StoryError(`${spool.packs} packs still wait in the spool`)
   }
 
   /**
