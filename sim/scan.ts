@@ -5,7 +5,14 @@ import { FilesError } from '../src/base/errors.ts'
 import { toSystemStatus } from '../src/base/entry-status.ts'
 import { isCut, StretchBuilder } from '../src/base/stretch.ts'
 import type { Files } from '../src/ports/files.ts'
-import type { LeftOut, Scanned, ScanPattern, ScanRequest, ScanRules, ScanTag } from '../src/ports/scan.ts'
+import type {
+  LeftOut,
+  Scanned,
+  ScanPattern,
+  ScanRequest,
+  ScanRules,
+  ScanTag,
+} from '../src/ports/scan.ts'
 import { NO_RULES, ruleWords, SourceRules, type FolderRules } from '../src/source/rules.ts'
 import { toBytes, toText } from './file-tree.ts'
 

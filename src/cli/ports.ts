@@ -51,7 +51,7 @@ export async function openPorts(home: Home, config: Config): Promise<OpenPorts> 
     random: new NodeRandom(),
     network: (seed) => openNetwork({ seed, listen: [], isNearby: config.network.mdns }),
     disk: await NodeDisk.open(home.data),
-    files: new NodeFiles(),
+    files: new NodeFiles({ stallMs: 1_000 * config.backup['stall-seconds'] }),
     compute,
     log: new PinoLog({ level: config.log.level, file: home.logFile }),
     openDatabase: (name) => {

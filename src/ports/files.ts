@@ -81,6 +81,8 @@ export interface Files extends Scanning, Writing {
   /** @returns names in the folder in no particular order, without `.` and `..` */
   list(folder: PathBytes): Promise<readonly Uint8Array[]>
   status(path: PathBytes): Promise<FileStatus>
+  /** The same where it is not known whether anything answers there: it is given up after a while, with ETIMEDOUT. */
+  probe(path: PathBytes): Promise<FileStatus>
   readLink(path: PathBytes): Promise<Uint8Array>
   /** Open a regular file for reading; never blocks on a FIFO, never follows a link. */
   open(path: PathBytes): Promise<FileReader>

@@ -279,7 +279,10 @@ interface Scanning {
   readonly queue: Queue
   /** Folders with a stretch that was just as its rows. */
   readonly known: () => string[]
-  readonly scan: (sources: readonly string[], isHashCheck?: boolean) => Promise<{
+  readonly scan: (
+    sources: readonly string[],
+    isHashCheck?: boolean,
+  ) => Promise<{
     report: ScanReport
     /** State and path of every queued row. */
     queued: string[]

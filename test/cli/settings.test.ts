@@ -49,6 +49,7 @@ describe('config.toml', () => {
         'exclude-caches': false,
         'exclude-if-present': [],
         'one-file-system': false,
+        'stall-seconds': 60,
         weights: {},
       },
       network: { mdns: true },
