@@ -21,9 +21,10 @@ export const TIME_SECONDS_MAX = 2 ** 52 - 1
 const MTIME_WHOLE = 1
 const CTIME_SAME = 2
 const CTIME_WHOLE = 4
+const HAS_BIRTH = 8
 
 /** How many bits of a form belong to the attributes. */
-export const ATTRIBUTE_FORM_BITS = 3
+export const ATTRIBUTE_FORM_BITS = 4
 
 const NANOSECONDS_MAX = 999_999_999
 const MODE_MAX = 0o7777
@@ -32,7 +33,7 @@ const EXTRA_TYPE_MAX = 0xffff
 const SIZE = { min: 0, max: Number.MAX_SAFE_INTEGER }
 const SECONDS = { min: TIME_SECONDS_MIN, max: TIME_SECONDS_MAX }
 
-type Shared = Omit<Attributes, 'mtime' | 'ctime' | 'inode' | 'size'>
+type Shared = Omit<Attributes, 'mtime' | 'ctime' | 'bornAt' | 'inode' | 'size'>
 
 export class AttributeWriter {
   readonly #columns: ColumnsWriter
@@ -45,17 +46,19 @@ export class AttributeWriter {
   }
 
   /** @returns the bits that {@link AttributeReader.take} wants to see again */
-  static form({ mtime, ctime }: Attributes): number {
+  static form({ mtime, ctime, bornAt }: Attributes): number {
+    const form =
+      (mtime.nanoseconds === 0 ? MTIME_WHOLE : 0) | (bornAt === undefined ? 0 : HAS_BIRTH)
     if (ctime.seconds === mtime.seconds && ctime.nanoseconds === mtime.nanoseconds) {
-      return CTIME_SAME | (mtime.nanoseconds === 0 ? MTIME_WHOLE : 0)
+      return form | CTIME_SAME
     }
-    return (mtime.nanoseconds === 0 ? MTIME_WHOLE : 0) | (ctime.nanoseconds === 0 ? CTIME_WHOLE : 0)
+    return form | (ctime.nanoseconds === 0 ? CTIME_WHOLE : 0)
   }
 
   /** @param size - the size to be expected, bytes */
   put(attributes: Attributes, size: number): void {
     const columns = this.#columns
-    const { mtime, ctime } = attributes
+    const { mtime, ctime, bornAt } = attributes
     checkTime(mtime)
     checkTime(ctime)
     this.#putShared(attributes)
@@ -65,6 +68,10 @@ export class AttributeWriter {
     if ((AttributeWriter.form(attributes) & CTIME_SAME) === 0) {
       columns.signed(COLUMN.ctimes, ctime.seconds - mtime.seconds)
       if (ctime.nanoseconds !== 0) columns.raw.u32(ctime.nanoseconds)
+    }
+    if (bornAt !== undefined) {
+      checkTime({ seconds: bornAt, nanoseconds: 0 })
+      columns.signed(COLUMN.births, bornAt - ctime.seconds)
     }
     if (BigInt.asUintN(64, attributes.inode) !== attributes.inode) {
       throw new FormatError(`attributes: inode ${attributes.inode}`)
@@ -112,11 +119,17 @@ export class AttributeReader {
       nanoseconds: (form & MTIME_WHOLE) === 0 ? this.#takeNanoseconds() : 0,
     }
     this.#mtime = mtime.seconds
+    const ctime = this.#takeCtime(form, mtime)
+    const born =
+      (form & HAS_BIRTH) === 0
+        ? {}
+        : { bornAt: columns.near(COLUMN.births, ctime.seconds, SECONDS) }
     this.#inode = BigInt.asUintN(64, this.#inode + columns.signedWide(COLUMN.inodes))
     return {
       ...shared,
       mtime,
-      ctime: this.#takeCtime(form, mtime),
+      ctime,
+      ...born,
       inode: this.#inode,
       size: columns.near(COLUMN.sizes, size, SIZE),
     }

@@ -64,6 +64,7 @@ export const COLUMN = {
   targets: 24,
   extras: 25,
   links: 26,
+  births: 27,
 } as const
 
 const COLUMN_COUNT = Object.keys(COLUMN).length

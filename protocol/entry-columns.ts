@@ -14,13 +14,17 @@ import { FormatError, VersionError } from './errors.ts'
 import { NameReader, NameWriter } from './name-columns.ts'
 import type { ReferenceReader, ReferenceWriter } from './reference-columns.ts'
 import { INLINE_DEPTH_MAX, SEQUENCE_MAX, TARGET_SIZE_MAX, VERSIONS_PER_SNAPSHOT } from './tree.ts'
-import type { Entry, FolderNode, History, Span, Version, What } from './tree.ts'
+import type { DeviceNumber, Entry, FolderNode, History, Span, Version, What } from './tree.ts'
 import { VERSION_ID_MAX, VersionReader, VersionWriter } from './version-columns.ts'
 
 /** Most levels of index pages over a folder's pages. */
 export const LEVEL_MAX = 15
 
 const KINDS = ['file', 'folder', 'symlink'] as const
+/** The number of all other kinds, of which a number of their own follows. */
+const OTHER_KIND = 3
+const OTHER_KINDS = ['fifo', 'characterDevice', 'blockDevice'] as const
+const DEVICE_NUMBER_MAX = 2 ** 32 - 1
 const KIND_MASK = 0x03
 const IS_OPEN = 0x04
 const FORM_SHIFT = 3
@@ -104,7 +108,7 @@ export class EntryWriter {
       columns.row()
       const form = AttributeWriter.form(span.attributes) << FORM_SHIFT
       const open = span.until === undefined ? IS_OPEN : 0
-      columns.unsigned(COLUMN.kinds, KINDS.indexOf(span.what.kind) | open | form)
+      columns.unsigned(COLUMN.kinds, kindNumber(span.what) | open | form)
       columns.signed(COLUMN.froms, span.from - (before?.until ?? this.#expected.from))
       if (span.until !== undefined) columns.unsigned(COLUMN.untils, span.until - span.from)
       before = span
@@ -131,10 +135,18 @@ export class EntryWriter {
       columns.unsigned(COLUMN.targets, what.target.length)
       columns.bytes(COLUMN.targets, what.target)
       this.#attributes.put(attributes, what.target.length)
-    } else {
+    } else if (what.kind === 'folder') {
       this.#attributes.put(attributes, this.#expected.folderSize)
       this.#expected.folderSize = attributes.size
       this.#putNode(what.node, depth)
+    } else {
+      columns.unsigned(COLUMN.nodes, OTHER_KINDS.indexOf(what.kind))
+      if (what.kind !== 'fifo') {
+        checkDevice(what.device)
+        columns.unsigned(COLUMN.nodes, what.device.major)
+        columns.unsigned(COLUMN.nodes, what.device.minor)
+      }
+      this.#attributes.put(attributes, 0)
     }
   }
 
@@ -236,7 +248,10 @@ export class EntryReader {
     const columns = this.#columns
     const kind = KINDS[kinds & KIND_MASK]
     const form = kinds >> FORM_SHIFT
-    if (kind === undefined) throw new VersionError(`entry: kind ${kinds & KIND_MASK}`)
+    if (kind === undefined) {
+      const what = this.#takeOther()
+      return { what, attributes: this.#attributes.take(form, 0) }
+    }
     if (kind === 'file') {
       const what = this.#takeVersionOf(versions)
       const size = versions.findLast(({ id }) => id === what.version)?.size ?? 0
@@ -250,6 +265,18 @@ export class EntryReader {
     const attributes = this.#attributes.take(form, this.#expected.folderSize)
     this.#expected.folderSize = attributes.size
     return { what: { kind, node: this.#takeNode(depth) }, attributes }
+  }
+
+  #takeOther(): What {
+    const columns = this.#columns
+    const number = columns.unsigned(COLUMN.nodes)
+    const kind = OTHER_KINDS[number]
+    if (kind === undefined) throw new VersionError(`entry: kind ${OTHER_KIND}, ${number}`)
+    if (kind === 'fifo') return { kind }
+    const major = columns.unsigned(COLUMN.nodes)
+    const device = { major, minor: columns.unsigned(COLUMN.nodes) }
+    checkDevice(device)
+    return { kind, device }
   }
 
   #takeVersionOf(versions: readonly Version[]): What & { kind: 'file' } {
@@ -269,6 +296,23 @@ export class EntryReader {
     if (type === NODE_NEXT) return { type: 'next' }
     if (type === NODE_INLINE) return { type: 'inline', entries: this.take('live', depth + 1) }
     return { type: 'stored', level: type - NODE_STORED, reference: this.#references.take('tree') }
+  }
+}
+
+function kindNumber({ kind }: What): number {
+  switch (kind) {
+    case 'file':
+    case 'folder':
+    case 'symlink':
+      return KINDS.indexOf(kind)
+    default:
+      return OTHER_KIND
+  }
+}
+
+function checkDevice({ major, minor }: DeviceNumber): void {
+  if (major > DEVICE_NUMBER_MAX || minor > DEVICE_NUMBER_MAX) {
+    throw new FormatError(`entry: device ${major}, ${minor}`)
   }
 }
 

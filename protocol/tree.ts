@@ -67,10 +67,13 @@ export interface Attributes {
   readonly groupName?: string | undefined
   readonly mtime: Time
   readonly ctime: Time
+  /** Seconds since 1970 in which the file was made, where its file system tells; −2^52 to 2^52 − 1. */
+  readonly bornAt?: number | undefined
   /** 0–2^64 − 1. */
   readonly inode: bigint
   /** Bytes, 0–2^53 − 1; for folders and links whatever the file system calls their size. */
   readonly size: number
+  /** What else it has: file-extras.ts. */
   readonly extra: readonly Extra[]
 }
 
@@ -126,10 +129,18 @@ export type FolderNode =
   | { readonly type: 'stored'; readonly level: number; readonly reference: Reference }
   | { readonly type: 'next' }
 
+/** What a device file stands for: both 0–2^32 − 1. */
+export interface DeviceNumber {
+  readonly major: number
+  readonly minor: number
+}
+
 export type What =
   | { readonly kind: 'file'; readonly version: VersionId }
   | { readonly kind: 'folder'; readonly node: FolderNode }
   | { readonly kind: 'symlink'; readonly target: Uint8Array }
+  | { readonly kind: 'fifo' }
+  | { readonly kind: 'characterDevice' | 'blockDevice'; readonly device: DeviceNumber }
 
 /** What stood under a name in the snapshots `from` ≤ N < `until`; `undefined` means to this day. */
 export interface Span {

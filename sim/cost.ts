@@ -6,7 +6,8 @@
  *
  *     sent ≤ expansion × 1.25 × changed + 16 kB × friends + 1 kB × paths
  *
- * with the widest expansion n / k that so many friends may lead to. Files count whole where a byte of them or their path changed, though deltas
+ * with the widest expansion n / k that so many friends may lead to, and twice that where a line was cut during the run: what
+ * was under way there is sent again. Files count whole where a byte of them or their path changed, though deltas
  * and moves send less, so this finds a client that sends again what did not change, and not one whose deltas got worse.
  * Runs that do more than back up are passed over: those that rebuilt or repaired, and the first after a run that did not
  * publish, left shares without a place, met a person at work, crashed (a rebuild or forget too), or began with another state of
@@ -32,15 +33,18 @@ export class Cost {
   #known = new Map<string, string>()
   /** Whether all that was to be sent before has its place. */
   #isEven = false
+  readonly #world: World
   readonly #friends: () => number
   #sent = 0
   #sentBefore = 0
+  #isDisturbed = false
   /** Runs that were held against the bound. */
   runs = 0
   /** The largest part of the bound that was used. */
   most = 0
 
   constructor(world: World, friends: () => number, host: () => string) {
+    this.#world = world
     this.#friends = friends
     world.internet.overhear((from, _to, bytes) => {
       if (from === host()) this.#sent += bytes.length
@@ -49,6 +53,12 @@ export class Cost {
 
   begin(): void {
     this.#sentBefore = this.#sent
+    this.#isDisturbed = this.#world.internet.isCut
+  }
+
+  /** Something is wrong with a line just now: what is under way there may be sent again. */
+  disturb(): void {
+    this.#isDisturbed = true
   }
 
   /** What was sent so far is of no account for the next run. */
@@ -69,11 +79,9 @@ export class Cost {
     if (summary === undefined || memory === undefined) return
     const changed = this.#note(memory)
     if (!wasEven || summary.rebuilt > 0 || summary.repaired > 0) return
-    const bound = boundOf({
-      changed,
-      paths: memory.pictures[0]?.size ?? 0,
-      friends: this.#friends(),
-    })
+    const times = this.#isDisturbed ? 2 : 1
+    const paths = memory.pictures[0]?.size ?? 0
+    const bound = times * boundOf({ changed, paths, friends: this.#friends() })
     this.runs += 1
     this.most = Math.max(this.most, sent / bound)
     if (sent > bound) {

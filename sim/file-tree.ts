@@ -6,6 +6,7 @@
  * absolute; names in folders are kept as latin1 text, one character a byte.
  */
 
+import type { DeviceNumber } from '../protocol/tree.ts'
 import { FilesError } from '../src/base/errors.ts'
 import type { FileKind, FileStatus, FileTime, PathBytes } from '../src/ports/files.ts'
 
@@ -36,6 +37,11 @@ export class FileNode {
   ctime: FileTime
   /** Number of names. */
   linkCount = 1
+  /** Extended attributes: names as text of one character a byte. */
+  readonly xattrs = new Map<string, Uint8Array>()
+  /** What a device file stands for. */
+  device: DeviceNumber | undefined
+  readonly #bornAt: number
   /** A folder's names. */
   readonly names = new Map<string, FileNode>()
   /** A symbolic link's target. */
@@ -51,6 +57,7 @@ export class FileNode {
     this.gid = owner.gid
     this.mtime = now
     this.ctime = now
+    this.#bornAt = now.seconds
   }
 
   get size(): number {
@@ -86,7 +93,20 @@ export class FileNode {
 
   status(): FileStatus {
     const { kind, mode, uid, gid, size, mtime, ctime, inode, linkCount } = this
-    return { kind, mode, uid, gid, size, mtime, ctime, device: DEVICE, inode, linkCount }
+    return {
+      kind,
+      mode,
+      uid,
+      gid,
+      size,
+      mtime,
+      ctime,
+      device: DEVICE,
+      inode,
+      linkCount,
+      deviceNumber: this.device,
+      bornAt: this.#bornAt,
+    }
   }
 }
 
@@ -229,6 +249,12 @@ export class FileTree {
     what: Partial<Pick<FileNode, 'mode' | 'uid' | 'gid' | 'mtime'>>,
   ): void {
     Object.assign(node, what)
+    node.ctime = this.#now()
+  }
+
+  setXattr(node: FileNode, name: string, value: Uint8Array | undefined): void {
+    if (value === undefined) node.xattrs.delete(name)
+    else node.xattrs.set(name, value.slice())
     node.ctime = this.#now()
   }
 

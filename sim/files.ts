@@ -8,6 +8,7 @@
 import { isDeepStrictEqual } from 'node:util'
 
 import { concat } from '../protocol/bytes.ts'
+import type { Xattr } from '../protocol/file-extras.ts'
 import { FilesError } from '../src/base/errors.ts'
 import type {
   FileReader,
@@ -19,11 +20,12 @@ import type {
   SmallFile,
   SmallFileRequest,
   SmallFiles,
+  SpecialFile,
 } from '../src/ports/files.ts'
 import type { Scanned, ScanRequest } from '../src/ports/scan.ts'
 import { beside, REFUSALS } from '../src/ports/writing.ts'
-import type { NewFile, NewFiles, WrittenFile } from '../src/ports/writing.ts'
-import { type FileNode, type FileTree, type Owner, failure } from './file-tree.ts'
+import type { NewFile, NewFiles, WrittenFile, XattrRefusal } from '../src/ports/writing.ts'
+import { type FileNode, type FileTree, type Owner, failure, toBytes, toText } from './file-tree.ts'
 import type { Life } from './life.ts'
 import type { SimRandom } from './random.ts'
 import { scanFolders } from './scan.ts'
@@ -34,6 +36,8 @@ export class FilesTrouble {
   free = Number.MAX_SAFE_INTEGER
   /** Sees each call before it happens: may throw a FilesError or change the tree. */
   onStep: ((operation: string, path: PathBytes) => void) | undefined
+  /** Whether the file system makes reflinks. */
+  hasClones = false
 }
 
 const READ = 4
@@ -111,7 +115,54 @@ export class SimFiles implements Files {
         await this.#step('read', path)
         return node.read(offset, length)
       },
+      clone: async () => {
+        await this.#step('clone', path)
+        if (!this.#trouble.hasClones) return undefined
+        const [status, bytes] = [node.status(), node.read(0, node.size)]
+        return {
+          status: () => Promise.resolve(status),
+          read: async (offset, length) => {
+            await this.#step('read of a copy', path)
+            return bytes.slice(offset, offset + length)
+          },
+          xattrs: () => Promise.resolve(xattrsOf(node)),
+          holes: () => Promise.resolve([]),
+          clone: () => Promise.resolve(undefined),
+          close: () => this.#life.pass(0),
+        }
+      },
+      xattrs: async () => xattrsOf(node),
+      // Its files are all there.
+      holes: async () => [],
       close: () => this.#life.pass(0),
+    }
+  }
+
+  async scratch(): Promise<FileWriter> {
+    const path = fromLatin1('(a copy)')
+    await this.#step('scratch', path)
+    let content: Uint8Array = new Uint8Array(0)
+    return {
+      write: async (bytes) => {
+        await this.#step('write', path)
+        if (bytes.length > this.#trouble.free) throw failure('ENOSPC', path)
+        this.#trouble.free -= bytes.length
+        content = concat(content, bytes)
+      },
+      skip: async (size) => {
+        await this.#step('write', path)
+        content = concat(content, new Uint8Array(size))
+      },
+      read: async (offset, length) => {
+        await this.#step('read of a copy', path)
+        return content.slice(offset, offset + length)
+      },
+      sync: () => this.#life.pass(0),
+      close: async () => {
+        this.#trouble.free += content.length
+        content = new Uint8Array(0)
+        await this.#life.pass(0)
+      },
     }
   }
 
@@ -121,7 +172,7 @@ export class SimFiles implements Files {
     let offset = 0
     for (const { path, size } of requests) {
       const read = await this.#readCalm(path, size)
-      files.push(read && { status: read.status, offset })
+      files.push(read && { status: read.status, offset, xattrs: read.xattrs })
       if (read === undefined) continue
       contents.push(read.bytes)
       offset += size
@@ -140,6 +191,10 @@ export class SimFiles implements Files {
         this.#trouble.free -= size
         this.#tree.write(node, node.size, bytes.subarray(0, size))
         if (size < bytes.length) throw failure('ENOSPC', path)
+      },
+      skip: async (size) => {
+        await this.#step('write', path)
+        this.#tree.write(node, node.size, new Uint8Array(size))
       },
       read: async (offset, length) => {
         await this.#step('read', path)
@@ -169,6 +224,21 @@ export class SimFiles implements Files {
     await this.#step('makeSymlink', path)
     this.#requireFolder(path)
     this.#tree.make(path, 'symlink', 0o777, this.#enter(path)).target = target.slice()
+  }
+
+  async makeSpecial(path: PathBytes, special: SpecialFile): Promise<void> {
+    await this.#step('makeSpecial', path)
+    this.#requireFolder(path)
+    if (special.kind !== 'fifo' && this.#user.uid !== 0) throw failure('EPERM', path)
+    const node = this.#tree.make(path, special.kind, 0o600, this.#enter(path))
+    if (special.kind !== 'fifo') node.device = special.device
+  }
+
+  async link(existing: PathBytes, path: PathBytes): Promise<void> {
+    await this.#step('link', path)
+    this.#requireFolder(path)
+    if (this.#node(existing).kind === 'folder') throw failure('EPERM', existing)
+    this.#tree.link(existing, path)
   }
 
   async rename(from: PathBytes, to: PathBytes): Promise<void> {
@@ -204,6 +274,27 @@ export class SimFiles implements Files {
     this.#tree.setAttributes(this.#owned(path), { mtime })
   }
 
+  async xattrs(path: PathBytes): Promise<readonly Xattr[]> {
+    await this.#step('xattrs', path)
+    return xattrsOf(this.#node(path))
+  }
+
+  /** As on Linux: `user.*` belongs to files and folders and their owner, all else to root. */
+  async setXattrs(path: PathBytes, xattrs: readonly Xattr[]): Promise<readonly XattrRefusal[]> {
+    await this.#step('setXattrs', path)
+    const node = this.#node(path)
+    const refused: XattrRefusal[] = []
+    const wanted = new Set(xattrs.map(({ name }) => toText(name)))
+    const left = [...node.xattrs.keys()].filter((name) => isAcl(name) && !wanted.has(name))
+    for (const name of left) this.#tree.setXattr(node, name, undefined)
+    for (const { name, value } of xattrs) {
+      const code = this.#refusal(node, toText(name))
+      if (code === undefined) this.#tree.setXattr(node, toText(name), value)
+      else refused.push({ name, code })
+    }
+    return refused
+  }
+
   async resolve(path: PathBytes): Promise<PathBytes> {
     await this.#step('resolve', path)
     return this.#tree.resolve(path, this.#enter(path))
@@ -229,15 +320,16 @@ export class SimFiles implements Files {
   async #readCalm(
     path: PathBytes,
     size: number,
-  ): Promise<{ bytes: Uint8Array; status: FileStatus } | undefined> {
+  ): Promise<{ bytes: Uint8Array; status: FileStatus; xattrs: readonly Xattr[] } | undefined> {
     try {
       const file = await this.open(path)
       const before = await file.status()
       const bytes = await file.read(0, size + 1)
+      const xattrs = await file.xattrs()
       const status = await file.status()
       await file.close()
       const isCalm = bytes.length === size && isDeepStrictEqual(before, status)
-      return isCalm ? { bytes, status } : undefined
+      return isCalm ? { bytes, status, xattrs } : undefined
     } catch (error) {
       if (error instanceof FilesError) return undefined
       throw error
@@ -245,7 +337,7 @@ export class SimFiles implements Files {
   }
 
   async #writeOne(file: NewFile, content: Uint8Array, temporary: PathBytes): Promise<WrittenFile> {
-    const { path, uid, gid, mode, mtime } = file
+    const { path, uid, gid, mode, mtime, xattrs = [] } = file
     let isMade = false
     try {
       const isFree = await isRefused(['ENOENT'], () => this.status(path))
@@ -257,10 +349,13 @@ export class SimFiles implements Files {
       const isOwned = now.uid === uid && now.gid === gid
       const hasOwner =
         isOwned || !(await isRefused(REFUSALS, () => this.setOwner(temporary, { uid, gid })))
-      const hasMode = !(await isRefused(REFUSALS, () => this.setMode(temporary, mode)))
+      const refused = await this.setXattrs(temporary, xattrs)
+      const hasMode = !(await isRefused(REFUSALS, () =>
+        this.setMode(temporary, hasOwner ? mode : mode & ~0o6000),
+      ))
       await this.setModified(temporary, mtime)
       await this.rename(temporary, path)
-      return { trouble: undefined, hasOwner, hasMode }
+      return { trouble: undefined, hasOwner, hasMode, refused }
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
       if (isMade) await isRefused([error.code, 'ENOENT', 'EIO'], () => this.remove(temporary))
@@ -287,6 +382,15 @@ export class SimFiles implements Files {
     return (folder) => this.#require(folder, ENTER, path)
   }
 
+  /** @returns why an extended attribute may not be set */
+  #refusal(node: FileNode, name: string): string | undefined {
+    const { uid } = this.#user
+    if (uid !== 0 && (uid !== node.uid || !(name.startsWith('user.') || isAcl(name))))
+      return 'EPERM'
+    const hasUser = node.kind === 'file' || node.kind === 'folder'
+    return name.startsWith('user.') && !hasUser ? 'EPERM' : undefined
+  }
+
   /** The folder that holds the name must be ours to change. */
   #requireFolder(path: PathBytes): void {
     this.#require(this.#tree.place(path, this.#enter(path)).folder, WRITE, path)
@@ -298,6 +402,14 @@ export class SimFiles implements Files {
     const shift = node.uid === uid ? 6 : node.gid === gid ? 3 : 0
     if (((node.mode >> shift) & right) === 0) throw failure('EACCES', path)
   }
+}
+
+function isAcl(name: string): boolean {
+  return name.startsWith('system.posix_acl_')
+}
+
+function xattrsOf({ xattrs }: FileNode): readonly Xattr[] {
+  return [...xattrs].map(([name, value]) => ({ name: toBytes(name), value: value.slice() }))
 }
 
 function fromLatin1(name: string): Uint8Array {

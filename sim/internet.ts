@@ -161,6 +161,11 @@ export class Internet {
     return this.reaches(a, b) && this.reaches(b, a)
   }
 
+  /** Whether nothing passes on some way. */
+  get isCut(): boolean {
+    return [...this.#hosts.values()].some(({ blocked }) => blocked.size > 0)
+  }
+
   /** Nothing passes between these hosts and all others. */
   split(hosts: readonly string[]): void {
     const others = [...this.#hosts.keys()].filter((name) => !hosts.includes(name))

@@ -80,6 +80,7 @@ export class LineFaults {
   }
 
   #block(ways: readonly Way[]): () => void {
+    this.#stage.checks.cost.disturb()
     const { internet, machines } = this.#stage.world
     const known = ways.filter(([from, to]) => machines.has(from) && machines.has(to))
     for (const [from, to] of known) internet.block(from, to)
@@ -102,6 +103,7 @@ export class LineFaults {
 
   #reset({ link }: EventOf<'reset'>): void {
     const [a, b] = link
+    this.#stage.checks.cost.disturb()
     this.#stage.say(`connections between ${a} and ${b} break`)
     if (this.#stage.run !== undefined) {
       this.#stage.note('a connection broke in the middle of a run')

@@ -121,8 +121,11 @@ export class Upkeep {
     this.#parts.say(`rebuild of ${where}: ${done.length} of ${summary.files.length} (${plans})`)
     const [failure] = summary.failures
     if (failure !== undefined) this.excuse(failure.error, 'a file is not rebuilt')
+    // Where friends cannot be reached older versions stay as they are, and come back with them.
     const degraded = done.find((file) => file.degraded.length > 0)
-    if (degraded !== undefined && this.isExact) throw new StoryError('a rebuild gave versions up')
+    if (degraded !== undefined && this.isCalm && this.isExact) {
+      throw new StoryError('a rebuild could not have older versions')
+    }
   }
 
   async forget(policy: RetentionPolicy): Promise<void> {

@@ -284,10 +284,12 @@ export class Witness {
 
   #source(table: ReadonlyMap<number, PackEntry>): ObjectSource {
     return {
-      read: async ({ pack, offset, length, key }, kind) => {
+      read: async (reference, kind) => {
+        const { pack, length, key } = reference
         const entry = table.get(pack)
         if (entry === undefined) throw new StoryError(`no ledger has pack ${pack}`)
-        const from = entry.base + offset
+        const from = placeOf(entry, reference)
+        if (from === undefined) throw new StoryError(`pack ${pack} was copied without it`)
         const found = open(this.#pack(entry.id).subarray(from, from + length), key)
         if (found.kind !== kind) throw new StoryError(`a ${found.kind} in place of a ${kind}`)
         return found.body

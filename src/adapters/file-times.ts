@@ -9,15 +9,13 @@
 import { lstatSync, lutimesSync } from 'node:fs'
 
 import type { FileTime, PathBytes } from '../ports/files.ts'
+import { loadLibc, terminated } from './libc.ts'
 
 /** Values of `fcntl.h` and `sys/stat.h` by platform; both lay out timespec as two 64-bit integers. */
 const PLATFORMS: Partial<Record<NodeJS.Platform, PlatformNumbers>> = {
   linux: { AT_FDCWD: -100, AT_SYMLINK_NOFOLLOW: 0x100, UTIME_OMIT: (1n << 30n) - 2n },
   darwin: { AT_FDCWD: -2, AT_SYMLINK_NOFOLLOW: 0x20, UTIME_OMIT: -2n },
 }
-
-/** timespec is two 64-bit integers on these; others may have narrower ones. */
-const ARCHITECTURES: readonly string[] = ['x64', 'arm64']
 
 interface PlatformNumbers {
   readonly AT_FDCWD: number
@@ -55,27 +53,18 @@ export function setRoughly(path: PathBytes, mtime: FileTime): void {
 
 function findUtimensat(): SetTime | undefined {
   const numbers = PLATFORMS[process.platform]
-  if (numbers === undefined || !ARCHITECTURES.includes(process.arch)) return undefined
-  try {
-    const ffi = process.getBuiltinModule('node:ffi')
-    // `null` is this very process, which has libc in it.
-    const { functions } = ffi.dlopen(null, {
-      utimensat: { arguments: ['i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
-    })
-    return (path, mtime) => {
-      const terminated = new Uint8Array(path.length + 1)
-      terminated.set(path)
-      const times = BigInt64Array.of(
-        0n,
-        numbers.UTIME_OMIT,
-        BigInt(mtime.seconds),
-        BigInt(mtime.nanoseconds),
-      )
-      const { AT_FDCWD, AT_SYMLINK_NOFOLLOW } = numbers
-      return functions.utimensat(AT_FDCWD, terminated, times, AT_SYMLINK_NOFOLLOW) === 0
-    }
-  } catch {
-    // An older Node, one built without FFI, or a libc that hides its symbols.
-    return undefined
+  const functions = loadLibc(['linux', 'darwin'], {
+    utimensat: { arguments: ['i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
+  })
+  if (numbers === undefined || functions === undefined) return undefined
+  return (path, mtime) => {
+    const times = BigInt64Array.of(
+      0n,
+      numbers.UTIME_OMIT,
+      BigInt(mtime.seconds),
+      BigInt(mtime.nanoseconds),
+    )
+    const { AT_FDCWD, AT_SYMLINK_NOFOLLOW } = numbers
+    return functions.utimensat(AT_FDCWD, terminated(path), times, AT_SYMLINK_NOFOLLOW) === 0
   }
 }

@@ -9,6 +9,7 @@
 import {
   constants,
   lchownSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -20,7 +21,9 @@ import {
 } from 'node:fs'
 import { chmod, lstat, open, realpath } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 
+import type { Hole, Xattr } from '../../protocol/file-extras.ts'
 import { FilesError } from '../base/errors.ts'
 import type {
   FileReader,
@@ -31,17 +34,22 @@ import type {
   PathBytes,
   SmallFileRequest,
   SmallFiles,
+  SpecialFile,
 } from '../ports/files.ts'
 import type { Scanned, ScanRequest } from '../ports/scan.ts'
-import type { NewFiles, WrittenFile } from '../ports/writing.ts'
+import type { NewFiles, WrittenFile, XattrRefusal } from '../ports/writing.ts'
 import { Accounts } from './accounts.ts'
+import { Copies } from './copies.ts'
 import { setModificationTime } from './file-times.ts'
 import { SmallFileWriter } from './small-file-writer.ts'
 import { scanInThread } from './folder-scan.ts'
+import { holesOf, mayHaveHoles, nextData } from './holes.ts'
 import { SmallFileReader } from './small-file-reader.ts'
 import { Stalls } from './stalls.ts'
+import { makeSpecialFile } from './special-files.ts'
 import { toStatus } from './status.ts'
 import { attempt, readFully, systemCode, toFilesError, writeFully } from './system.ts'
+import { readXattrs, readXattrsOf, writeXattrs } from './xattrs.ts'
 
 const BIGINT = { bigint: true } as const
 
@@ -56,9 +64,17 @@ export class NodeFiles implements Files {
   readonly #stalls: Stalls
   readonly #small: SmallFileReader
   readonly #newFiles = new SmallFileWriter()
+  readonly #copies: Copies
 
-  /** @param options.stallMs - how long a file system may take to answer */
-  constructor({ stallMs }: { readonly stallMs?: number } = {}) {
+  /**
+   * @param options.copies - folder where copies of files are kept while they are read
+   * @param options.stallMs - how long a file system may take to answer
+   */
+  constructor({
+    copies = tmpdir(),
+    stallMs,
+  }: { readonly copies?: string; readonly stallMs?: number } = {}) {
+    this.#copies = new Copies(copies)
     this.#stalls = new Stalls(stallMs)
     this.#small = new SmallFileReader(this.#stalls)
   }
@@ -90,12 +106,19 @@ export class NodeFiles implements Files {
     return now(path, (target) => new Uint8Array(readlinkSync(target, { encoding: 'buffer' })))
   }
 
+  async xattrs(path: PathBytes): Promise<readonly Xattr[]> {
+    return readXattrs(path)
+  }
+
   async open(path: PathBytes): Promise<FileReader> {
     const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
     const handle = await this.#guarded(path, () => opened(path, flags))
     try {
-      const status = await this.#guarded(path, () => handle.stat())
-      if (status.isFile()) return new NodeFileReader(handle, path, this.#stalls)
+      const status = await this.#guarded(path, () => handle.stat({ bigint: true }))
+      if (status.isFile()) {
+        const shared = { copies: this.#copies, stalls: this.#stalls }
+        return new NodeFileReader(handle, path, mayHaveHoles(status), shared)
+      }
       // A FIFO or device opens well but is nothing to be read to an end.
       const code = status.isDirectory() ? 'EISDIR' : 'EINVAL'
       throw new FilesError(code, `${shown(path)}: not a regular file`)
@@ -107,6 +130,11 @@ export class NodeFiles implements Files {
 
   readSmall(requests: readonly SmallFileRequest[]): Promise<SmallFiles> {
     return this.#small.read(requests)
+  }
+
+  async scratch(): Promise<FileWriter> {
+    const { handle, path } = await this.#copies.scratch()
+    return new NodeFileWriter(handle, path)
   }
 
   async create(path: PathBytes): Promise<FileWriter> {
@@ -124,6 +152,14 @@ export class NodeFiles implements Files {
 
   async makeSymlink(target: Uint8Array, path: PathBytes): Promise<void> {
     now(path, (link) => symlinkSync(Buffer.from(target), link))
+  }
+
+  async makeSpecial(path: PathBytes, special: SpecialFile): Promise<void> {
+    makeSpecialFile(path, special)
+  }
+
+  async link(existing: PathBytes, path: PathBytes): Promise<void> {
+    now(path, (target) => linkSync(Buffer.from(existing), target))
   }
 
   async rename(from: PathBytes, to: PathBytes): Promise<void> {
@@ -147,6 +183,10 @@ export class NodeFiles implements Files {
 
   async setModified(path: PathBytes, mtime: FileTime): Promise<void> {
     now(path, (target) => setModificationTime(target, mtime))
+  }
+
+  async setXattrs(path: PathBytes, xattrs: readonly Xattr[]): Promise<readonly XattrRefusal[]> {
+    return writeXattrs(path, xattrs)
   }
 
   async resolve(path: PathBytes): Promise<PathBytes> {
@@ -179,12 +219,24 @@ export class NodeFiles implements Files {
 class NodeFileReader implements FileReader {
   readonly #handle: FileHandle
   readonly #path: PathBytes
-  readonly #stalls: Stalls
+  readonly #isSparse: boolean
+  readonly #shared: { readonly copies: Copies; readonly stalls: Stalls }
 
-  constructor(handle: FileHandle, path: PathBytes, stalls: Stalls) {
+  constructor(
+    handle: FileHandle,
+    path: PathBytes,
+    isSparse: boolean,
+    shared: { readonly copies: Copies; readonly stalls: Stalls },
+  ) {
     this.#handle = handle
     this.#path = path
-    this.#stalls = stalls
+    this.#isSparse = isSparse
+    this.#shared = shared
+  }
+
+  async clone(): Promise<FileReader | undefined> {
+    const handle = await this.#shared.copies.clone(this.#handle)
+    return handle && new NodeFileReader(handle, this.#path, this.#isSparse, this.#shared)
   }
 
   async status(): Promise<FileStatus> {
@@ -192,19 +244,46 @@ class NodeFileReader implements FileReader {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#use((handle) => readFully(handle, { offset, length }))
+    return this.#use(async (handle) => {
+      if (this.#isSparse) {
+        const data = nextData(handle.fd, offset)
+        if (data === undefined || data >= offset + length) return zeros(handle, { offset, length })
+      }
+      return readFully(handle, { offset, length })
+    })
+  }
+
+  async xattrs(): Promise<readonly Xattr[]> {
+    return readXattrsOf(this.#handle.fd, this.#path)
+  }
+
+  async holes(countMax: number): Promise<readonly Hole[]> {
+    return this.#use(async (handle) => {
+      const { size, blocks } = await handle.stat({ bigint: true })
+      return mayHaveHoles({ size, blocks }) ? holesOf(handle.fd, Number(size), countMax) : []
+    })
   }
 
   async close(): Promise<void> {
     // Where nothing answers, closing does not end either.
-    if (!this.#stalls.has(latin1(this.#path))) await this.#use((handle) => handle.close())
+    const { stalls } = this.#shared
+    if (!stalls.has(latin1(this.#path))) await this.#use((handle) => handle.close())
   }
 
   #use<T>(work: (handle: FileHandle) => Promise<T>): Promise<T> {
     return attempt(shown(this.#path), toFilesError, () =>
-      this.#stalls.guard(latin1(this.#path), () => work(this.#handle)),
+      this.#shared.stalls.guard(latin1(this.#path), () => work(this.#handle)),
     )
   }
+}
+
+/** What reading a hole would give, without reading it. */
+async function zeros(
+  handle: FileHandle,
+  { offset, length }: { offset: number; length: number },
+): Promise<Uint8Array> {
+  const { size } = await handle.stat()
+  return new Uint8Array(Math.max(0, Math.min(length, size - offset)))
 }
 
 class NodeFileWriter implements FileWriter {
@@ -220,6 +299,11 @@ class NodeFileWriter implements FileWriter {
   async write(bytes: Uint8Array): Promise<void> {
     await this.#use((handle) => writeFully(handle, bytes, this.#size))
     this.#size += bytes.length
+  }
+
+  async skip(size: number): Promise<void> {
+    await this.#use((handle) => handle.truncate(this.#size + size))
+    this.#size += size
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
@@ -254,6 +338,10 @@ function opened(path: PathBytes, flags: number): Promise<FileHandle> {
 
 /** Change the mode of what the path itself names: chmod alone would go through a link. */
 async function changeMode(path: Buffer, mode: number): Promise<void> {
+  const status = lstatSync(path)
+  // To open a device may do something, from rewinding a tape on.
+  const isSpecial = !status.isFile() && !status.isDirectory() && !status.isSymbolicLink()
+  if (isSpecial) return chmod(path, mode)
   let handle: FileHandle
   try {
     handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)

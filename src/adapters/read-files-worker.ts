@@ -4,8 +4,11 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 
+import type { Xattr } from '../../protocol/file-extras.ts'
 import { assert } from '../base/assert.ts'
+import { holesOf, mayHaveHoles } from './holes.ts'
 import { packStatus, STATUS_FIELDS } from './status.ts'
+import { readXattrsOf } from './xattrs.ts'
 
 export interface PackedRequests {
   /** All paths, one after the other. */
@@ -23,6 +26,8 @@ export interface PackedFiles {
   readonly offsets: Float64Array
   /** `STATUS_FIELDS` numbers for each file. */
   readonly statuses: BigInt64Array
+  /** Of those files that have any. */
+  readonly xattrs: ReadonlyMap<number, readonly Xattr[]>
 }
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
@@ -42,20 +47,27 @@ function readAll({ paths, ends, sizes }: PackedRequests): PackedFiles {
   const bytes = new Uint8Array(room)
   const offsets = new Float64Array(sizes.length).fill(-1)
   const statuses = new BigInt64Array(sizes.length * STATUS_FIELDS)
+  const xattrs = new Map<number, readonly Xattr[]>()
   let end = 0
   for (const [index, size] of sizes.entries()) {
     const path = paths.subarray(ends[index - 1] ?? 0, ends[index])
-    const status = readOne(path, bytes.subarray(end, end + size + 1), size)
-    if (status === undefined) continue
+    const read = readOne(path, bytes.subarray(end, end + size + 1), size)
+    if (read === undefined) continue
+    if (read.xattrs.length > 0) xattrs.set(index, read.xattrs)
     offsets[index] = end
-    packStatus(status, statuses, index * STATUS_FIELDS)
+    packStatus(read.status, statuses, index * STATUS_FIELDS)
     end += size
   }
-  return { bytes, offsets, statuses }
+  return { bytes, offsets, statuses, xattrs }
 }
 
-/** @returns undefined if it failed, changed, or is another file than was asked for */
-function readOne(path: Uint8Array, target: Uint8Array, size: number): BigIntStats | undefined {
+interface ReadFile {
+  readonly status: BigIntStats
+  readonly xattrs: readonly Xattr[]
+}
+
+/** @returns undefined if it failed, changed, has holes, or is another file than was asked for */
+function readOne(path: Uint8Array, target: Uint8Array, size: number): ReadFile | undefined {
   let file: number
   try {
     file = openSync(Buffer.from(path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
@@ -65,9 +77,11 @@ function readOne(path: Uint8Array, target: Uint8Array, size: number): BigIntStat
   try {
     const before = fstatSync(file, { bigint: true })
     if (!before.isFile() || before.size !== BigInt(size)) return undefined
+    if (mayHaveHoles(before) && holesOf(file, size, 1).length > 0) return undefined
     if (readFully(file, target) !== size) return undefined
-    const after = fstatSync(file, { bigint: true })
-    return isSameState(before, after) ? after : undefined
+    const xattrs = readXattrsOf(file, path)
+    const status = fstatSync(file, { bigint: true })
+    return isSameState(before, status) ? { status, xattrs } : undefined
   } catch {
     return undefined
   } finally {

@@ -25,7 +25,10 @@ const NOTHING: PackedFiles = {
   bytes: new Uint8Array(0),
   offsets: new Float64Array(0),
   statuses: new BigInt64Array(0),
+  xattrs: new Map(),
 }
+/** Extended attributes are read through FFI, of which Node warns. */
+const QUIET = ['--disable-warning=ExperimentalWarning']
 
 export class SmallFileReader {
   #worker: Worker | undefined
@@ -53,9 +56,15 @@ export class SmallFileReader {
     worker.postMessage(packed, [paths.buffer, ends.buffer, sizes.buffer] as ArrayBuffer[])
     const answer = await this.#inTime(worker, answered.promise)
     if (answer === undefined) return nothing
-    const { bytes, offsets, statuses } = answer
+    const { bytes, offsets, statuses, xattrs } = answer
     const files = Array.from(offsets, (offset, index) =>
-      offset < 0 ? undefined : { status: unpackStatus(statuses, index * STATUS_FIELDS), offset },
+      offset < 0
+        ? undefined
+        : {
+            status: unpackStatus(statuses, index * STATUS_FIELDS),
+            offset,
+            xattrs: xattrs.get(index) ?? [],
+          },
     )
     return { bytes, files }
   }
@@ -82,7 +91,7 @@ export class SmallFileReader {
   }
 
   #start(): Worker {
-    const worker = new Worker(WORKER, { execArgv: [] })
+    const worker = new Worker(WORKER, { execArgv: QUIET })
     worker.unref()
     worker.on('message', (answer: PackedFiles) => {
       // It was given up, and answers after all.

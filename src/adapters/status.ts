@@ -3,9 +3,10 @@
 import type { BigIntStats } from 'node:fs'
 
 import type { FileKind, FileStatus, FileTime } from '../ports/files.ts'
+import { toDeviceNumber } from './special-files.ts'
 
 /** Numbers that a packed status takes. */
-export const STATUS_FIELDS = 9
+export const STATUS_FIELDS = 12
 
 const MODE_MASK = 0o7777n
 const KIND_MASK = 0o170000n
@@ -22,8 +23,10 @@ const KINDS: ReadonlyMap<bigint, FileKind> = new Map([
 ])
 
 export function toStatus(stat: BigIntStats): FileStatus {
+  const kind = KINDS.get(stat.mode & KIND_MASK) ?? 'blockDevice'
+  const isDevice = kind === 'characterDevice' || kind === 'blockDevice'
   return {
-    kind: KINDS.get(stat.mode & KIND_MASK) ?? 'blockDevice',
+    kind,
     mode: Number(stat.mode & MODE_MASK),
     uid: Number(stat.uid),
     gid: Number(stat.gid),
@@ -33,13 +36,24 @@ export function toStatus(stat: BigIntStats): FileStatus {
     device: stat.dev,
     inode: stat.ino,
     linkCount: Number(stat.nlink),
+    deviceNumber: isDevice ? toDeviceNumber(stat.rdev) : undefined,
+    bornAt: toBirth(stat.birthtimeNs / NANOSECONDS),
   }
+}
+
+/** File systems that do not tell say 1970. */
+function toBirth(seconds: bigint): number | undefined {
+  return seconds === 0n ? undefined : Number(seconds)
 }
 
 /** Write a status as `STATUS_FIELDS` numbers from `offset` on. */
 export function packStatus(stat: BigIntStats, target: BigInt64Array, offset: number): void {
-  const { mode, uid, gid, size, mtimeNs, ctimeNs, dev, ino, nlink } = stat
-  target.set([mode, uid, gid, size, mtimeNs, ctimeNs, dev, ino, nlink], offset)
+  const { mode, uid, gid, size, dev, ino, nlink } = stat
+  const [mtime, ctime] = [toTime(stat.mtimeNs), toTime(stat.ctimeNs)]
+  // Nanoseconds in one number would end in the year 2262.
+  const times = [mtime.seconds, mtime.nanoseconds, ctime.seconds, ctime.nanoseconds].map(BigInt)
+  const born = stat.birthtimeNs / NANOSECONDS
+  target.set([mode, uid, gid, size, ...times, dev, ino, nlink, born], offset)
 }
 
 export function unpackStatus(packed: BigInt64Array, offset: number): FileStatus {
@@ -51,11 +65,12 @@ export function unpackStatus(packed: BigInt64Array, offset: number): FileStatus 
     uid: Number(field(1)),
     gid: Number(field(2)),
     size: Number(field(3)),
-    mtime: toTime(field(4)),
-    ctime: toTime(field(5)),
-    device: BigInt.asUintN(64, field(6)),
-    inode: BigInt.asUintN(64, field(7)),
-    linkCount: Number(field(8)),
+    mtime: { seconds: Number(field(4)), nanoseconds: Number(field(5)) },
+    ctime: { seconds: Number(field(6)), nanoseconds: Number(field(7)) },
+    device: BigInt.asUintN(64, field(8)),
+    inode: BigInt.asUintN(64, field(9)),
+    linkCount: Number(field(10)),
+    bornAt: toBirth(field(11)),
   }
 }
 

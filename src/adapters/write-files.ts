@@ -21,11 +21,15 @@ import { beside, REFUSALS } from '../ports/writing.ts'
 import type { NewFile, NewFiles, WrittenFile } from '../ports/writing.ts'
 import { setModificationTime } from './file-times.ts'
 import { isFull, systemCode } from './system.ts'
+import { writeXattrs } from './xattrs.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 const FLAGS = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
 
 const PRIVATE = 0o600
+
+/** setuid and setgid: of no use, or worse, with another owner. */
+const RIGHTS_MASK = 0o6000
 
 /** What became of the files, in order; see src/ports/writing.ts. */
 export function writeFiles({ bytes, files, temporaryName }: NewFiles): WrittenFile[] {
@@ -49,10 +53,10 @@ function writeOne(file: NewFile, content: Uint8Array, temporary: Buffer): Writte
   }
   const handle = openSync(temporary, FLAGS, PRIVATE)
   try {
-    let set: { hasOwner: boolean; hasMode: boolean }
+    let set: Omit<WrittenFile, 'trouble'>
     try {
       for (let done = 0; done < content.length;) done += writeSync(handle, content, done)
-      set = setAttributes(handle, file)
+      set = setAttributes(handle, temporary, file)
     } finally {
       closeSync(handle)
     }
@@ -65,16 +69,21 @@ function writeOne(file: NewFile, content: Uint8Array, temporary: Buffer): Writte
   }
 }
 
-/** The owner before the mode: a change of owner takes rights away. */
+/**
+ * The owner first: a change of owner takes rights and capabilities away. Attributes before the mode, which
+ * may forbid to write them, and which is an ACL's mask.
+ */
 function setAttributes(
   handle: number,
-  { uid, gid, mode }: NewFile,
-): { hasOwner: boolean; hasMode: boolean } {
+  temporary: Buffer,
+  { uid, gid, mode, xattrs = [] }: NewFile,
+): Omit<WrittenFile, 'trouble'> {
   const now = fstatSync(handle)
   const isOwned = now.uid === uid && now.gid === gid
   const hasOwner = isOwned || isAllowed(() => fchownSync(handle, uid, gid))
-  const hasMode = isAllowed(() => fchmodSync(handle, mode))
-  return { hasOwner, hasMode }
+  const refused = writeXattrs(temporary, xattrs)
+  const hasMode = isAllowed(() => fchmodSync(handle, hasOwner ? mode : mode & ~RIGHTS_MASK))
+  return { hasOwner, hasMode, refused }
 }
 
 function isAllowed(set: () => void): boolean {

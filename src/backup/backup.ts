@@ -11,6 +11,7 @@ import type { PassedFolder } from '../ports/scan.ts'
 import type { FolderSource } from '../source/folder-source.ts'
 import { inTransaction } from '../store/database.ts'
 import type { EntryRow } from '../store/entries.ts'
+import { HotFiles } from '../store/hot-files.ts'
 import type { Keyring } from '../store/keyring.ts'
 import type { PackRow } from '../store/packs.ts'
 import type { Weight } from '../store/queue.ts'
@@ -44,16 +45,18 @@ export interface BackupOptions {
   /** What is uploaded before the rest. */
   readonly weights?: readonly Weight[]
   readonly spoolSizeMax?: number
+  /** Bytes of a file that is copied where it does not hold still, at most. */
+  readonly copySizeMax?: number | undefined
 }
 
 export interface FileFailure {
   readonly path: Uint8Array
   readonly error: CairnError
-  readonly during: 'scan' | 'read' | 'restore'
+  readonly during: 'scan' | 'read' | 'restore' | 'compare'
 }
 
 export interface Progress {
-  readonly phase: 'scan' | 'upload' | 'publish' | 'restore'
+  readonly phase: 'scan' | 'upload' | 'publish' | 'restore' | 'compare'
   readonly filesDone: number
   readonly filesTotal: number
   readonly bytesDone: number
@@ -75,7 +78,9 @@ export interface BackupTotals {
   readonly filesUnmodified: number
   /** Changed while they were read: kept as read, and labelled. */
   readonly filesFuzzy: number
-  /** Sockets, FIFOs and devices passed over. */
+  /** Did not hold still: a copy of them was read. */
+  readonly filesCopied: number
+  /** Sockets passed over. */
   readonly unsupported: number
   /** Names left out by a rule, not counting what is in them. */
   readonly leftOut: number
@@ -222,6 +227,7 @@ export class Backup {
       filesChanged: drain?.totals.filesChanged ?? 0,
       filesUnmodified: (scan?.unmodified ?? 0) + (drain?.totals.filesSame ?? 0),
       filesFuzzy: drain?.totals.filesFuzzy ?? 0,
+      filesCopied: drain?.totals.filesCopied ?? 0,
       unsupported: scan?.unsupported ?? 0,
       leftOut: scan?.leftOut ?? 0,
       passed: this.#passed,
@@ -263,10 +269,11 @@ export class Backup {
     const parts = {
       ...this.#parts,
       uploader: this.#uploader,
+      hotFiles: new HotFiles(this.#parts.settings),
       nextPackNumber: () => this.#nextPackNumber(),
     }
-    const weights = this.#options.weights ?? []
-    const drain = new Drain(parts, { ...readKeys, ...snapshot, weights })
+    const { copySizeMax, weights = [] } = this.#options
+    const drain = new Drain(parts, { ...readKeys, ...snapshot, weights, copySizeMax })
     this.#drained = drain
     const waiting = this.#parts.queue.totals('waiting')
     let filesDone = 0

@@ -18,16 +18,21 @@ import { SMALL_SIZE_MAX } from '../codec/small-originals.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Compute } from '../ports/compute.ts'
 import type { Disk } from '../ports/disk.ts'
-import type { Files } from '../ports/files.ts'
+import type { Files, FileStatus } from '../ports/files.ts'
 import { fromKey, toPath } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
+import type { EntryDetails } from '../store/entry-details.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
+import type { HotFiles } from '../store/hot-files.ts'
 import type { Queue, QueueResult, QueueRow, Weight } from '../store/queue.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { encodeVersions } from '../store/version-record.ts'
+import { detailsOf } from './file-details.ts'
+import { LinkedFiles } from './linked-files.ts'
 import { DeltaBuffer } from './delta-buffer.ts'
+import { COPY_SIZE_MAX } from './file-copy.ts'
 import { mayBeDelta } from './delta-policy.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
 import { FreshContents } from './fresh-contents.ts'
@@ -35,7 +40,7 @@ import { ContentSink } from './content-sink.ts'
 import type { Slot } from './object-writer.ts'
 import { chainCost, newVersions } from './new-versions.ts'
 import type { SealedPack } from './packer.ts'
-import { isRacy } from './racy.ts'
+import { isRacy, racyForMs } from './racy.ts'
 import { hasRoom, SmallFiles, type PreparedFile, type SmallItem } from './small-files.ts'
 import type { Uploader } from './uploader.ts'
 
@@ -55,6 +60,7 @@ export interface DrainParts {
   readonly queue: Queue
   readonly contents: Contents
   readonly signatures: Signatures
+  readonly hotFiles: HotFiles
   readonly spool: Spool
   readonly uploader: Uploader
   readonly nextPackNumber: () => number
@@ -68,6 +74,8 @@ export interface DrainOptions {
   readonly contentSecret: Uint8Array
   readonly padKey: Uint8Array
   readonly cutKey: Uint8Array
+  /** Bytes of a file that is copied where it does not hold still, at most. */
+  readonly copySizeMax?: number | undefined
   /** What goes before the rest. */
   readonly weights: readonly Weight[]
 }
@@ -88,6 +96,8 @@ export interface DrainTotals {
   filesSame: number
   /** Changed while they were read, each time: what was read is kept, and labelled. */
   filesFuzzy: number
+  /** Did not hold still: a copy of them was read. */
+  filesCopied: number
   deltas: number
 }
 
@@ -113,6 +123,7 @@ interface Finished {
   readonly row: QueueRow
   readonly status: EntryStatus
   readonly isRacy: boolean
+  readonly details: EntryDetails
   readonly slots: readonly Slot[]
   readonly signature: Uint8Array | undefined
   readonly result: () => QueueResult
@@ -127,6 +138,7 @@ export class Drain {
   /** No path is known yet: nothing to look up. */
   readonly #isFirst: boolean
   readonly #hasChains: boolean
+  #linked = new LinkedFiles(new Set())
   #folder: string | undefined
   #signal: AbortSignal = new AbortController().signal
   #onRead: () => void = () => undefined
@@ -142,6 +154,7 @@ export class Drain {
     filesChanged: 0,
     filesSame: 0,
     filesFuzzy: 0,
+    filesCopied: 0,
     deltas: 0,
   }
 
@@ -161,12 +174,14 @@ export class Drain {
     )
     this.#reader = new FileReader(
       {
+        clock: parts.clock,
         files: parts.files,
         compute: parts.compute,
         writer: this.#writer,
         signatures: parts.signatures,
         deltaBuffer: new DeltaBuffer(parts.disk),
         onRead: () => this.#onRead(),
+        copySizeMax: options.copySizeMax ?? COPY_SIZE_MAX,
         contentId: (digest) => parts.contents.id(digest),
         hasChainedOfSize: (size) => parts.entries.hasChainedOfSize(size),
         findContent: (content) => parts.entries.findContent(content),
@@ -201,11 +216,12 @@ export class Drain {
   }
 
   async #run(events: DrainEvents, signal: AbortSignal): Promise<void> {
+    this.#linked = new LinkedFiles(this.#parts.queue.linkedInodes())
     let open: SmallRow[] = []
     let begun: Batch | undefined
     // While one batch is written, the next is being read and prepared.
     const begin = async () => {
-      const next = open.length === 0 ? undefined : this.#begin(open)
+      const next = open.length === 0 ? undefined : await this.#begin(open)
       open = []
       if (begun !== undefined) await this.#batch(begun, events)
       begun = next
@@ -246,16 +262,20 @@ export class Drain {
 
   /** @returns whether the file is small and becomes an original, whatever it holds */
   #isSimple({ row, known }: QueuedFile): boolean {
-    const { size } = row.status
-    if (size > SMALL_SIZE_MAX) return false
+    const { size, inode } = row.status
+    if (size > SMALL_SIZE_MAX || this.#linked.mayBeLinked(inode)) return false
     const { entries, signatures } = this.#parts
     if (this.#hasChains && entries.hasChainedOfSize(size)) return false
     if (known?.content === undefined || !mayBeDelta(known, size)) return true
     return !signatures.has(known.content)
   }
 
-  #begin(rows: readonly SmallRow[]): Batch {
-    const seenAt = this.#parts.clock.now()
+  async #begin(rows: readonly SmallRow[]): Promise<Batch> {
+    const { clock } = this.#parts
+    const ms = Math.max(...rows.map(({ row }) => racyForMs(row.status.ctime, clock.now())))
+    // What changed just now is read once its next change would show: see racy.ts.
+    if (ms > 0) await clock.sleep(ms, this.#signal)
+    const seenAt = clock.now()
     const read = this.#small.read(rows)
     // A failure is told when its turn comes.
     read.catch(() => undefined)
@@ -267,22 +287,25 @@ export class Drain {
     for (const [index, file] of rows.entries()) {
       await this.#enter(file)
       const found = prepared[index]
-      if (found === undefined) {
+      if (found === undefined || isRacy(found.status.ctime, seenAt)) {
         await this.#file(file, events)
         continue
       }
       this.#path = file.path
-      const { status, digest, signature } = found
+      const { status, digest, signature, xattrs } = found
       const content = await this.#contentOf(file.known, found, file.size)
       const small = {
         status,
         label: 'stable',
+        isCalm: true,
         digest,
         size: file.size,
         signature,
         content,
+        xattrs,
+        holes: [],
       } as const
-      this.#add(this.#finished(file.row, file.known, { read: small, seenAt }))
+      this.#add(this.#finished(file, { read: small, seenAt }, events))
       events.onFile(file.path, file.size)
     }
     this.#signal.throwIfAborted()
@@ -326,12 +349,21 @@ export class Drain {
   }
 
   /** A file by itself: as a delta, in several objects, or because it is not calm. */
-  async #file({ row, path, known, isKnownPath }: QueuedFile, events: DrainEvents): Promise<void> {
+  async #file(file: QueuedFile, events: DrainEvents): Promise<void> {
+    const { row, path, known, isKnownPath } = file
     this.#path = path
     const seenAt = this.#parts.clock.now()
     try {
-      const read = await this.#reader.read(path, known, this.#signal)
-      this.#add(this.#finished(row, known, { read, seenAt }))
+      const { contents, chainOf } = this.#parts
+      const parts = { chainOf, contentId: (digest: Uint8Array) => contents.id(digest) }
+      const isHot = this.#parts.hotFiles.has(row.key)
+      const linked = (status: FileStatus) => this.#linked.find(status, known, parts)
+      const read = await this.#reader.read(path, { known, isHot, linked }, this.#signal)
+      if (isHot || read.label === 'copied' || read.label === 'fuzzy') {
+        this.#parts.hotFiles.note(row.key, read.isCalm)
+      }
+      this.#linked.keep(known, read)
+      this.#add(this.#finished(file, { read, seenAt }, events))
       await this.#lookAtPending()
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
@@ -345,9 +377,9 @@ export class Drain {
   }
 
   #finished(
-    row: QueueRow,
-    known: EntryRow | undefined,
+    { row, path, known }: QueuedFile,
     { read, seenAt }: { read: ReadVersion; seenAt: number },
+    events: DrainEvents,
   ): Finished {
     const status = toEntryStatus(read.status)
     assert(status !== undefined, 'only regular files are read')
@@ -357,10 +389,13 @@ export class Drain {
     else this.totals.filesChanged += 1
     if (content.type === 'delta') this.totals.deltas += 1
     if (read.label === 'fuzzy') this.totals.filesFuzzy += 1
+    if (read.label === 'copied') this.totals.filesCopied += 1
     const slots = content.type === 'original' || content.type === 'delta' ? content.slots : []
     const result = () => this.#result(known, read)
+    const { details, trouble } = detailsOf(read.status, read.xattrs, read.holes)
+    if (trouble !== undefined) events.onFailure(path, trouble)
     const racy = isRacy(status.ctime, seenAt)
-    return { row, status, isRacy: racy, slots, signature: read.signature, result }
+    return { row, status, isRacy: racy, details, slots, signature: read.signature, result }
   }
 
   #result(known: EntryRow | undefined, read: ReadVersion): QueueResult {

@@ -9,6 +9,7 @@
  */
 
 import type { Version, VersionLabel } from '../../protocol/tree.ts'
+import type { Hole, Xattr } from '../../protocol/file-extras.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
@@ -21,12 +22,17 @@ import type {
   CodecRun,
   Compute,
 } from '../ports/compute.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { FileReader as OpenFile, Files, FileStatus } from '../ports/files.ts'
 import type { EntryRow } from '../store/entries.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { DeltaBuffer } from './delta-buffer.ts'
+import { copyFile } from './file-copy.ts'
 import type { ObjectWriter, Slot } from './object-writer.ts'
+import { HOLES_ASKED } from './file-details.ts'
 import { blockSizeFor, isDeltaWorth, mayBeDelta } from './delta-policy.ts'
+import { racyForMs } from './racy.ts'
+import { isSameState } from './same-state.ts'
 
 /** Bytes asked of the system at a time. */
 const READ_SIZE = 1024 * 1024
@@ -34,17 +40,22 @@ const READ_SIZE = 1024 * 1024
 /** Files up to this are worked on here: a trip to a worker would cost more. */
 const INLINE_SIZE_MAX = 256 * 1024
 
-/** Attempts at a file that changes while it is read; the last one is kept and labelled. */
+/** Attempts at a file that changes while it is read; then it is copied. */
 const ATTEMPTS_MAX = 2
 
 /** What reading one file gave. */
 export interface ReadVersion {
   readonly status: FileStatus
   readonly label: VersionLabel
+  /** Whether the file held still while it was read, or at last while its copy was. */
+  readonly isCalm: boolean
   readonly digest: Uint8Array
   readonly size: number
   readonly signature: Uint8Array | undefined
   readonly content: ReadContent
+  readonly xattrs: readonly Xattr[]
+  /** Up to `HOLES_ASKED`. */
+  readonly holes: readonly Hole[]
 }
 
 export type ReadContent =
@@ -61,6 +72,7 @@ export type ReadContent =
   | { readonly type: 'delta'; readonly slots: readonly Slot[] }
 
 export interface FileReaderParts {
+  readonly clock: Clock
   readonly files: Files
   readonly compute: Compute<typeof codecs>
   readonly writer: Pick<ObjectWriter, 'write' | 'writeContent'>
@@ -68,6 +80,8 @@ export interface FileReaderParts {
   readonly deltaBuffer: DeltaBuffer
   /** Called before each piece of a file is read: a heartbeat within large files. */
   readonly onRead: () => void
+  /** A file up to this, bytes, is copied if it does not hold still. */
+  readonly copySizeMax: number
   /** The keyed id that stands for these bytes in local state. */
   readonly contentId: (digest: Uint8Array) => Uint8Array
   /** Whether some file of this size is stored as a chain of deltas. */
@@ -82,7 +96,19 @@ export interface FileSecrets {
   readonly contentSecret: Uint8Array
 }
 
-type Content = Omit<ReadVersion, 'status' | 'label'>
+type Content = Omit<ReadVersion, 'status' | 'label' | 'isCalm' | 'xattrs' | 'holes'>
+
+export interface FileToRead {
+  /** The path as the last snapshot has it. */
+  readonly known: EntryRow | undefined
+  /** The file is known to change all the time: it is copied at once. */
+  readonly isHot?: boolean
+  /** Gives what was read already under another name. */
+  readonly linked?: (status: FileStatus) => Promise<ReadVersion | undefined>
+}
+
+/** A file, or a copy of it. */
+type ContentSource = Pick<OpenFile, 'read'>
 
 export class FileReader {
   readonly #parts: FileReaderParts
@@ -98,26 +124,32 @@ export class FileReader {
   }
 
   /**
-   * @param known - the path as the last snapshot has it
    * @throws {FilesError} the file cannot be read, or is gone, or is no regular file any more
    */
   async read(
     path: Uint8Array,
-    known: EntryRow | undefined,
+    { known, isHot = false, linked = async () => undefined }: FileToRead,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
     const file = await this.#parts.files.open(path)
     try {
+      const earlier = isHot ? await linked(await file.status()) : undefined
+      if (earlier !== undefined) return earlier
+      if (isHot) return await this.#readCopy(file, known, undefined, signal)
       for (let attempt = 1; ; attempt += 1) {
-        const before = await file.status()
+        const before = await this.#settled(file, signal)
         if (before.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
+        const same = await linked(before)
+        if (same !== undefined) return same
         const content = await this.#attempt(file, before, known, signal)
+        const more = await moreOf(file)
         const after = await file.status()
         const isCalm = isSameState(before, after) && content.size === after.size
-        if (isCalm)
-          return { ...content, status: after, label: attempt === 1 ? 'stable' : 'retried' }
+        const label = attempt === 1 ? 'stable' : 'retried'
+        if (isCalm) return { ...content, ...more, status: after, label, isCalm }
         // What was read is what is kept, and the label says that it may never have been whole.
-        if (attempt === ATTEMPTS_MAX) return { ...content, status: after, label: 'fuzzy' }
+        const fuzzy = { ...content, ...more, status: after, label: 'fuzzy', isCalm } as const
+        if (attempt === ATTEMPTS_MAX) return await this.#readCopy(file, known, fuzzy, signal)
       }
     } finally {
       await file.close()
@@ -125,8 +157,58 @@ export class FileReader {
     }
   }
 
-  async #attempt(
+  /**
+   * Copy the file, and read the copy.
+   *
+   * @param fuzzy - what there is if no copy can be had; if absent, the file is read once as it is
+   */
+  async #readCopy(
     file: OpenFile,
+    known: EntryRow | undefined,
+    fuzzy: ReadVersion | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadVersion> {
+    const onRead = (size: number): void => {
+      this.bytesOfFile = size
+      this.#parts.onRead()
+    }
+    const sizeMax = this.#parts.copySizeMax
+    const copy = await copyFile(this.#parts.files, file, { sizeMax, onRead }, signal)
+    if (copy === undefined) {
+      if (fuzzy !== undefined) return fuzzy
+      const before = await file.status()
+      const content = await this.#attempt(file, before, known, signal)
+      const more = await moreOf(file)
+      const status = await file.status()
+      const isCalm = isSameState(before, status) && content.size === status.size
+      return { ...content, ...more, status, label: isCalm ? 'stable' : 'fuzzy', isCalm }
+    }
+    try {
+      const status = { ...copy.status, size: copy.size }
+      const content = await this.#attempt(copy, status, known, signal)
+      const more = await moreOf(file)
+      const isCalm = isSameState(copy.status, await file.status())
+      return { ...content, ...more, status, label: copy.isCalm ? 'copied' : 'fuzzy', isCalm }
+    } finally {
+      await copy.close()
+    }
+  }
+
+  /**
+   * A file that changed just now may change again within the same tick of its clock, and look the same: what
+   * is read after the tick is safe from that.
+   */
+  async #settled(file: OpenFile, signal: AbortSignal): Promise<FileStatus> {
+    const { clock } = this.#parts
+    const status = await file.status()
+    const ms = racyForMs(status.ctime, clock.now())
+    if (ms === 0) return status
+    await clock.sleep(ms, signal)
+    return await file.status()
+  }
+
+  async #attempt(
+    file: ContentSource,
     status: FileStatus,
     known: EntryRow | undefined,
     signal: AbortSignal,
@@ -146,7 +228,7 @@ export class FileReader {
 
   /** @returns undefined if the delta is not clearly smaller than the file */
   async #delta(
-    file: OpenFile,
+    file: ContentSource,
     status: FileStatus,
     base: { known: EntryRow; signature: Uint8Array },
     signal: AbortSignal,
@@ -192,7 +274,7 @@ export class FileReader {
 
   /** @returns undefined if no path's newest version has these bytes as a chain */
   async #copy(
-    file: OpenFile,
+    file: ContentSource,
     status: FileStatus,
     known: EntryRow | undefined,
     signal: AbortSignal,
@@ -217,7 +299,7 @@ export class FileReader {
   }
 
   async #original(
-    file: OpenFile,
+    file: ContentSource,
     status: FileStatus,
     known: EntryRow | undefined,
     signal: AbortSignal,
@@ -280,7 +362,11 @@ export class FileReader {
    *
    * @param size - as the file said before: what asks for the right amount, and bounds nothing
    */
-  async *#blocks(file: OpenFile, size: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#blocks(
+    file: ContentSource,
+    size: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
     let next = readBlock(file, 0, size)
     try {
       for (let offset = 0; ;) {
@@ -311,8 +397,12 @@ export class FileReader {
   }
 }
 
+async function moreOf(file: OpenFile): Promise<Pick<ReadVersion, 'xattrs' | 'holes'>> {
+  return { xattrs: await file.xattrs(), holes: await file.holes(HOLES_ASKED) }
+}
+
 async function readBlock(
-  file: OpenFile,
+  file: ContentSource,
   offset: number,
   size: number,
 ): Promise<{ bytes: Uint8Array; isEnd: boolean }> {
@@ -320,16 +410,6 @@ async function readBlock(
   const length = offset > size ? READ_SIZE : Math.min(READ_SIZE, size - offset + 1)
   const bytes = await file.read(offset, length)
   return { bytes, isEnd: bytes.length < length }
-}
-
-function isSameState(before: FileStatus, after: FileStatus): boolean {
-  return (
-    before.size === after.size &&
-    before.mtime.seconds === after.mtime.seconds &&
-    before.mtime.nanoseconds === after.mtime.nanoseconds &&
-    before.ctime.seconds === after.ctime.seconds &&
-    before.ctime.nanoseconds === after.ctime.nanoseconds
-  )
 }
 
 function runInline<Input, Output>(codec: Codec<Input, Output>): CodecRun<Input, Output> {

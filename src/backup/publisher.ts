@@ -342,7 +342,7 @@ export class Publisher {
     sink: MetadataSink,
   ): Promise<Omit<Extract<Change, { type: 'set' }>, 'path' | 'type'>> {
     const { files } = this.#parts
-    const { status, target, result } = row
+    const { status, target, result, details } = row
     const { kind, mode, uid, gid, mtime, inode, size } = status
     const attributes = {
       mode,
@@ -353,13 +353,18 @@ export class Publisher {
       mtime,
       // A backupdb made again from the tree must doubt the file as this one does.
       ctime: recordedCtime(row),
+      bornAt: details.bornAt,
       inode,
       size,
-      extra: [],
+      extra: details.extra,
     }
     if (kind === 'folder') return { attributes, what: { kind } }
     if (kind === 'symlink')
       return { attributes, what: { kind, target: target ?? new Uint8Array(0) } }
+    if (kind === 'fifo') return { attributes, what: { kind } }
+    if (kind !== 'file') {
+      return { attributes, what: { kind, device: details.device ?? { major: 0, minor: 0 } } }
+    }
     const record = result?.versions && this.#parts.contents.openRecord(result.versions)
     const found = record === undefined ? [] : decodeVersions(record)
     const versions: Version[] = []

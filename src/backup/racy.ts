@@ -24,6 +24,17 @@ export function isRacy(ctime: FileTime, seenAt: number): boolean {
   return changedAt >= seenAt - (isCoarse ? COARSE_GRANULARITY_MS : GRANULARITY_MS)
 }
 
+/**
+ * @returns milliseconds until a change would bear a later time than `ctime`; 0 where it would already, and
+ *   where `ctime` lies so far ahead that the clocks do not agree
+ */
+export function racyForMs(ctime: FileTime, now: number): number {
+  if (!isRacy(ctime, now)) return 0
+  const granularity = ctime.nanoseconds === 0 ? COARSE_GRANULARITY_MS : GRANULARITY_MS
+  const ms = ctime.seconds * 1000 + ctime.nanoseconds / 1e6 + granularity - now + 1
+  return ms <= 2 * granularity ? Math.max(0, ms) : 0
+}
+
 /** A change time for the record that the file's own next status cannot equal: it is read again. */
 export function beforeRacy(ctime: FileTime): FileTime {
   return { seconds: ctime.seconds - 1, nanoseconds: 999_999_999 }

@@ -3,7 +3,7 @@
  *
  * Both sides come folder by folder and name by name, so the comparison is one merge. A stretch of names
  * with the digest of an earlier scan that found everything as the backupdb has it is passed over whole.
- * Nothing is read but folders and the targets of links that changed. What could not be listed is not
+ * Nothing is read but folders, and of links, folders and special files that changed what else they have. What could not be listed is not
  * compared, so it never looks deleted. Scanning twice gives the same queue; scanning after a crash
  * keeps finished work.
  */
@@ -33,6 +33,8 @@ import { fromKey, keysBelow, pathToKey, toPath } from '../source/path.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, KnownStretch } from '../store/entries.ts'
 import type { Queue } from '../store/queue.ts'
+import type { EntryDetails } from '../store/entry-details.ts'
+import { detailsOf } from './file-details.ts'
 import { isRacy } from './racy.ts'
 
 /** Seconds since 1970 that a snapshot can hold, either way: as protocol/columns has it. */
@@ -44,9 +46,11 @@ export interface ScanTotals {
   files: number
   folders: number
   symlinks: number
+  /** FIFOs and devices. */
+  specials: number
   bytes: number
   unmodified: number
-  /** Sockets, FIFOs and devices: passed over, since this version does not keep them. */
+  /** Sockets: passed over, since they stand for a program that listens. */
   unsupported: number
   /** Names left out by a rule, not counting what is in them. */
   leftOut: number
@@ -79,6 +83,7 @@ type Action =
       readonly key: Uint8Array
       readonly status: EntryStatus
       readonly target?: Uint8Array
+      readonly details?: EntryDetails
     }
   | { readonly type: 'gone'; readonly key: Uint8Array; readonly status: EntryStatus }
   /** All rows of a stretch are as they were found. */
@@ -100,6 +105,7 @@ export class Scanner {
     files: 0,
     folders: 0,
     symlinks: 0,
+    specials: 0,
     bytes: 0,
     unmodified: 0,
     unsupported: 0,
@@ -176,9 +182,10 @@ export class Scanner {
     this.#actions.push({ type: 'known', stretch: { folder: key, after, digest }, until })
   }
 
-  #countUnchanged({ files, folders, symlinks, bytes }: Stretch): void {
+  #countUnchanged({ files, folders, symlinks, specials, bytes }: Stretch): void {
     this.totals.folders += folders
     this.totals.symlinks += symlinks
+    this.totals.specials += specials
     this.totals.files += files
     this.totals.unmodified += files
     this.totals.bytes += bytes
@@ -235,10 +242,10 @@ export class Scanner {
   #count({ kind, size }: ReturnType<typeof peek>): void {
     if (kind === 'folder') this.totals.folders += 1
     else if (kind === 'symlink') this.totals.symlinks += 1
-    else {
+    else if (kind === 'file') {
       this.totals.files += 1
       this.totals.bytes += size
-    }
+    } else this.totals.specials += 1
   }
 
   /** Move along the known stretches up to this one; those passed are cut otherwise now, or gone. */
@@ -259,8 +266,8 @@ export class Scanner {
     this.#actions = []
     const ready: Action[] = []
     for (const action of actions) {
-      const isLink = action.type === 'changed' && action.status.kind === 'symlink'
-      const whole = isLink ? await this.#withTarget(action) : action
+      const isOther = action.type === 'changed' && action.status.kind !== 'file'
+      const whole = isOther ? await this.#withDetails(action) : action
       if (whole !== undefined) ready.push(whole)
     }
     inTransaction(this.#parts.database, () => {
@@ -268,11 +275,19 @@ export class Scanner {
     })
   }
 
-  /** @returns undefined where the link cannot be read: then it stays as the last snapshot has it */
-  async #withTarget(link: Action & { type: 'changed' }): Promise<Action | undefined> {
-    const path = toPath(fromKey(link.key))
+  /** @returns undefined where it cannot be read: then it stays as the last snapshot has it */
+  async #withDetails(other: Action & { type: 'changed' }): Promise<Action | undefined> {
+    const { files } = this.#parts
+    const path = toPath(fromKey(other.key))
+    const { kind } = other.status
     try {
-      return { ...link, target: await this.#parts.files.readLink(path) }
+      const target = kind === 'symlink' ? { target: await files.readLink(path) } : {}
+      const xattrs = await files.xattrs(path)
+      const status = await files.status(path)
+      if (status.kind !== kind) throw new FilesError('EAGAIN', 'it became something else meanwhile')
+      const { details, trouble } = detailsOf(status, xattrs)
+      if (trouble !== undefined) this.#fail({ path, error: trouble })
+      return { ...other, ...target, details }
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
       this.#fail({ path, error })
@@ -284,9 +299,9 @@ export class Scanner {
     const { queue, entries } = this.#parts
     switch (action.type) {
       case 'changed': {
-        const { key, status, target } = action
+        const { key, status, target, details } = action
         const racy = isRacy(status.ctime, this.#startedAt)
-        queue.add(this.#run, key, { status, isRacy: racy, target })
+        queue.add(this.#run, key, { status, isRacy: racy, target, details })
         break
       }
       case 'gone':

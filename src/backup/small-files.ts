@@ -6,6 +6,7 @@
  * reader, which takes one at a time.
  */
 
+import type { Xattr } from '../../protocol/file-extras.ts'
 import { assert } from '../base/assert.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { codecs } from '../codec/codecs.ts'
@@ -36,6 +37,7 @@ export interface SmallItem {
 /** A file as one object, prepared. */
 export interface PreparedFile {
   readonly status: FileStatus
+  readonly xattrs: readonly Xattr[]
   /** SHA-256 of its bytes. */
   readonly digest: Uint8Array
   readonly signature: Uint8Array | undefined
@@ -82,12 +84,13 @@ export class SmallFiles {
 
     const results: (PreparedFile | undefined)[] = items.map(() => undefined)
     let plainEnd = 0
-    for (const [order, { index, status }] of read.entries()) {
+    for (const [order, { index, status, xattrs }] of read.entries()) {
       const file = prepared.files[order]
       assert(file !== undefined, 'every file asked for is prepared')
       const digestAt = order * 64
       results[index] = {
         status,
+        xattrs,
         digest: prepared.digests.subarray(digestAt, digestAt + 32),
         signature: file.signature,
         plain: prepared.plains.subarray(plainEnd, plainEnd + file.plainSize),

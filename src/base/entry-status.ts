@@ -7,7 +7,7 @@
  *     0  u16   type and permission bits, as `st_mode` has them
  *     2  u32   owner
  *     6  u32   group
- *    10  u64   size, 0 for a folder: that is the file system's own affair and changes without meaning
+ *    10  u64   size; 0 for all but files and links: a folder's is the file system's own affair
  *    18  i96   modified, nanoseconds since 1970
  *    30  i96   changed, likewise
  *    42  u64   inode
@@ -16,7 +16,8 @@
 import type { FileKind, FileStatus, FileTime } from '../ports/files.ts'
 import { assert } from './assert.ts'
 
-export type EntryKind = 'file' | 'folder' | 'symlink'
+/** All but sockets, which stand for a program that listens. */
+export type EntryKind = Exclude<FileKind, 'socket'>
 
 export interface EntryStatus {
   readonly kind: EntryKind
@@ -46,16 +47,29 @@ export const PACKED_STATUS_SIZE = 50
 /** Where the size lies in a packed status: 8 bytes. */
 export const PACKED_SIZE_OFFSET = 10
 
+/** Where the inode lies: 8 bytes. */
+export const PACKED_INODE_OFFSET = 42
+
 /** Where the time of modification lies: 12 bytes. */
 export const PACKED_MTIME_OFFSET = 18
 
 const MTIME_OFFSET = PACKED_MTIME_OFFSET
 const CTIME_OFFSET = 30
-const INODE_OFFSET = 42
 
 /** The type bits of a mode (stat(2), `S_IFMT`), and the types that are backed up. */
 const KIND_MASK = 0o170000
-const KIND_BITS = { file: 0o100000, folder: 0o040000, symlink: 0o120000 } as const
+const KIND_BITS: Readonly<Record<EntryKind, number>> = {
+  file: 0o100000,
+  folder: 0o040000,
+  symlink: 0o120000,
+  fifo: 0o010000,
+  characterDevice: 0o020000,
+  blockDevice: 0o060000,
+}
+const KINDS: ReadonlyMap<number, EntryKind> = new Map(
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are kinds
+  Object.entries(KIND_BITS).map(([kind, bits]) => [bits, kind as EntryKind]),
+)
 
 const MODE_MASK = 0o7777
 const NANOSECONDS = 1_000_000_000n
@@ -64,23 +78,21 @@ const BITS_MAX = 2n ** 63n - 1n
 
 /** @returns the kind by a mode's type bits; `undefined` for kinds that are not backed up */
 export function kindOf(mode: number): EntryKind | undefined {
-  const bits = mode & KIND_MASK
-  if (bits === KIND_BITS.file) return 'file'
-  if (bits === KIND_BITS.folder) return 'folder'
-  return bits === KIND_BITS.symlink ? 'symlink' : undefined
+  return KINDS.get(mode & KIND_MASK)
 }
 
 /** Write a status of a kind that is backed up, packed, at an offset. */
 export function packInto(target: DataView, offset: number, status: SystemStatus): void {
   const mode = Number(status.mode)
-  const isFolder = (mode & KIND_MASK) === KIND_BITS.folder
+  const bits = mode & KIND_MASK
+  const hasSize = bits === KIND_BITS.file || bits === KIND_BITS.symlink
   target.setUint16(offset, mode)
   target.setUint32(offset + 2, Number(status.uid))
   target.setUint32(offset + 6, Number(status.gid))
-  target.setBigUint64(offset + PACKED_SIZE_OFFSET, isFolder ? 0n : status.size)
+  target.setBigUint64(offset + PACKED_SIZE_OFFSET, hasSize ? status.size : 0n)
   putTime(target, offset + MTIME_OFFSET, status.mtimeNs)
   putTime(target, offset + CTIME_OFFSET, status.ctimeNs)
-  target.setBigUint64(offset + INODE_OFFSET, status.ino)
+  target.setBigUint64(offset + PACKED_INODE_OFFSET, status.ino)
 }
 
 /** @returns 50 bytes of their own */
@@ -95,7 +107,7 @@ export function toSystemStatus(
   status: Omit<EntryStatus, 'kind'> & { readonly kind: FileKind },
 ): SystemStatus {
   const { kind, mode, uid, gid, size, mtime, ctime, inode } = status
-  const bits = kind === 'file' || kind === 'folder' || kind === 'symlink' ? KIND_BITS[kind] : 0
+  const bits = kind === 'socket' ? 0 : KIND_BITS[kind]
   return {
     mode: BigInt(bits | mode),
     uid: BigInt(uid),
@@ -121,7 +133,7 @@ export function unpack(packed: Uint8Array): EntryStatus {
     size: Number(view.getBigUint64(PACKED_SIZE_OFFSET)),
     mtime: timeAt(view, MTIME_OFFSET),
     ctime: timeAt(view, CTIME_OFFSET),
-    inode: view.getBigUint64(INODE_OFFSET),
+    inode: view.getBigUint64(PACKED_INODE_OFFSET),
   }
 }
 
@@ -135,10 +147,10 @@ export function peek(packed: Uint8Array): { kind: EntryKind | undefined; size: n
 
 /** @returns what is kept of a status, or `undefined` for kinds that are not backed up */
 export function toEntryStatus(status: FileStatus): EntryStatus | undefined {
-  if (status.kind !== 'file' && status.kind !== 'folder' && status.kind !== 'symlink')
-    return undefined
-  const { kind, mode, uid, gid, mtime, ctime, inode } = status
-  const size = kind === 'folder' ? 0 : status.size
+  const { kind } = status
+  if (kind === 'socket') return undefined
+  const { mode, uid, gid, mtime, ctime, inode } = status
+  const size = kind === 'file' || kind === 'symlink' ? status.size : 0
   return { kind, mode, uid, gid, size, mtime, ctime, inode }
 }
 

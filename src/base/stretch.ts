@@ -46,6 +46,7 @@ export class StretchBuilder {
   #files = 0
   #folders = 0
   #symlinks = 0
+  #specials = 0
   #bytes = 0
   #unsupported = 0
   #leftOut = 0
@@ -69,10 +70,10 @@ export class StretchBuilder {
     this.#size += HEADER_SIZE + name.length
     if (kind === 'folder') this.#folders += 1
     else if (kind === 'symlink') this.#symlinks += 1
-    else {
+    else if (kind === 'file') {
       this.#files += 1
       this.#bytes += Number(status.size)
-    }
+    } else this.#specials += 1
     return kind
   }
 
@@ -99,6 +100,7 @@ export class StretchBuilder {
       files: this.#files,
       folders: this.#folders,
       symlinks: this.#symlinks,
+      specials: this.#specials,
       bytes: this.#bytes,
       unsupported: this.#unsupported,
       leftOut: this.#leftOut,
@@ -106,7 +108,8 @@ export class StretchBuilder {
     }
     this.#size = 0
     this.#troubles = []
-    this.#files = this.#folders = this.#symlinks = this.#bytes = this.#unsupported = 0
+    this.#files = this.#folders = this.#symlinks = this.#specials = 0
+    this.#bytes = this.#unsupported = 0
     this.#leftOut = 0
     return stretch
   }

@@ -14,7 +14,7 @@ import { parseDuration } from '../repair/duration.ts'
 import { REBUILD_POLICY, type RebuildPolicy } from '../repair/policy.ts'
 import { REPAIR_POLICY, type RepairPolicy } from '../repair/repair-policy.ts'
 import { parseSize } from './format.ts'
-import { parseCode, parseFraction } from './options.ts'
+import { parseCode, parseDurationMs, parseFraction } from './options.ts'
 import {
   COUNT_KEYS,
   DURATION_KEYS,
@@ -23,6 +23,7 @@ import {
   toPolicy,
   type KeepRules,
 } from './retention-options.ts'
+import { parseRates } from './rates.ts'
 import { systemWords } from './system-words.ts'
 
 const codeText = z
@@ -43,6 +44,11 @@ const size = readable(parseSize, 'is no size such as "500MB"')
 const keepCount = readable(parseKeepCount, 'is neither a whole number nor "unlimited"')
 const duration = readable(parseDuration, 'is no duration such as "1y5m7d2h"')
 const tagList = readable(parseTags, 'is no list of tags such as "home,photos"')
+
+/** A week. */
+const AGE_MS_MAX = 7 * 86_400_000
+
+const ageMs = readable(parseDurationMs, 'is no duration such as "2d12h"')
 
 /** See `RebuildPolicy`. */
 const rebuild = z
@@ -101,6 +107,9 @@ const schema = z.strictObject({
       tags: z.array(z.string().min(1)).default([]),
       host: z.string().min(1).optional(),
       code: codeText.optional(),
+      /** `cairn status` warns if the last complete snapshot is older. */
+      'max-age': ageMs.default(AGE_MS_MAX),
+      priority: z.enum(['low', 'normal']).default('low'),
       /** What is left out: the options of the same names without their dashes. */
       exclude: z.array(z.string()).default([]),
       iexclude: z.array(z.string()).default([]),
@@ -119,6 +128,8 @@ const schema = z.strictObject({
     .strictObject({
       /** Whether to ask the local network for a friend that is not where the roster says. */
       mdns: z.boolean().default(true),
+      /** How fast this computer may send: `500kB`, or by the hour. */
+      'limit-upload': readable(parseRates, 'is no rate such as "500kB"').optional(),
     })
     .default({ mdns: true }),
   log: z

@@ -2,6 +2,8 @@
  * Format: sizes, times and durations for people; JSON gets plain numbers and RFC 3339 instead.
  */
 
+import type { EntryKind } from '../base/entry-status.ts'
+
 export { formatBytes } from '../base/size-words.ts'
 
 /** @returns for instance `2,012` */
@@ -45,7 +47,7 @@ export function formatMoment(ms: number): string {
 }
 
 /** @returns `drwxr-xr-x` as `ls -l` writes it */
-export function formatMode(kind: 'file' | 'folder' | 'symlink', mode: number): string {
+export function formatMode(kind: EntryKind, mode: number): string {
   const letters = 'rwxrwxrwx'
     .split('')
     .map((letter, index) => (mode & (0o400 >> index) ? letter : '-'))
@@ -55,7 +57,26 @@ export function formatMode(kind: 'file' | 'folder' | 'symlink', mode: number): s
   special(0o4000, 2, 's', 'S')
   special(0o2000, 5, 's', 'S')
   special(0o1000, 8, 't', 'T')
-  return { file: '-', folder: 'd', symlink: 'l' }[kind] + letters.join('')
+  return KIND_LETTERS[kind] + letters.join('')
+}
+
+const KIND_LETTERS: Readonly<Record<EntryKind, string>> = {
+  file: '-',
+  folder: 'd',
+  symlink: 'l',
+  fifo: 'p',
+  characterDevice: 'c',
+  blockDevice: 'b',
+}
+
+/** Kinds as restic's JSON has them. */
+export const KIND_WORDS: Readonly<Record<EntryKind, string>> = {
+  file: 'file',
+  folder: 'dir',
+  symlink: 'symlink',
+  fifo: 'fifo',
+  characterDevice: 'chardev',
+  blockDevice: 'dev',
 }
 
 /**

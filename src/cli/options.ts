@@ -70,16 +70,22 @@ export function pathBytes(path: string, workingFolder: string): Uint8Array {
   return new Uint8Array(Buffer.from(resolve(workingFolder, path), 'utf8'))
 }
 
+/** @returns milliseconds of days and hours, as in `30d` or `2d12h`; `undefined` if it is none */
+export function parseDurationMs(text: string): number | undefined {
+  const duration = parseDuration(text)
+  const isPlain = duration !== undefined && duration.years === 0 && duration.months === 0
+  const ms = isPlain ? duration.days * 86_400_000 + duration.hours * 3_600_000 : 0
+  return ms > 0 ? ms : undefined
+}
+
 /**
  * @param msMax - the longest that is accepted
  * @returns a parser of durations as `30d` or `12h`, to milliseconds
  */
 export function durationOption(msMax: number): (text: string) => number {
   return (text) => {
-    const duration = parseDuration(text)
-    const isPlain = duration !== undefined && duration.years === 0 && duration.months === 0
-    const ms = isPlain ? duration.days * 86_400_000 + duration.hours * 3_600_000 : 0
-    if (ms > 0 && ms <= msMax) return ms
+    const ms = parseDurationMs(text)
+    if (ms !== undefined && ms <= msMax) return ms
     const most = Math.floor(msMax / 86_400_000)
     throw new InvalidArgumentError(`Expected days and hours, for instance 2d12h, up to ${most}d.`)
   }

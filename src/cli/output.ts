@@ -20,7 +20,8 @@ export interface JsonRecord {
 
 /** Where text goes: `process.stdout`, or a collector in tests. */
 export interface TextSink {
-  write(text: string): unknown
+  /** @param onTaken - told once nothing holds on to the text or bytes any more */
+  write(text: string | Uint8Array, onTaken?: (error?: Error | null) => void): unknown
   readonly isTTY?: boolean
   readonly columns?: number
 }
@@ -54,6 +55,11 @@ export class Output {
   /** A line of data for programs. */
   json(record: JsonRecord): void {
     if (this.isJson) this.#stdout.write(`${JSON.stringify(record, withoutBigints)}\n`)
+  }
+
+  /** A line of data for programs beside what is on stdout: that is somebody's content. */
+  sayJson(record: JsonRecord): void {
+    if (this.isJson) this.#stderr.write(`${JSON.stringify(record, withoutBigints)}\n`)
   }
 
   /** A message to whoever watches; not data. */

@@ -14,11 +14,14 @@ import { openDatabase } from '../adapters/open-database.ts'
 import { PinoLog } from '../adapters/pino-log.ts'
 import { WorkerCompute } from '../adapters/worker-compute.ts'
 import { DatabaseDamagedError } from '../base/errors.ts'
+import { Pace } from '../base/pace.ts'
 import type { codecs } from '../codec/codecs.ts'
 import type { ClientPorts } from '../node/client-ports.ts'
 import type { HelperPorts } from '../node/open-helper.ts'
+import { withPace } from '../node/paced-network.ts'
 import type { Network } from '../ports/network.ts'
 import type { Config } from './config.ts'
+import { rateAt, type Rates } from './rates.ts'
 import { assertPrivateFile, makePrivateFolder, type Home } from './home.ts'
 
 /** What each worker thread loads; beside us as TypeScript in a checkout, as JavaScript in a package. */
@@ -35,10 +38,19 @@ export interface OpenPorts extends ClientPorts {
 /**
  * Open the home's folder, making it if need be, for this process alone.
  *
+ * @param options.copies - folder for copies of files that do not hold still; in the home if absent
+ * @param options.limitUpload - how fast to send; as the config says if absent
  * @throws {LockedError} another process works on this home
  * @throws {KeysExposedError} others may read its keys
  */
-export async function openPorts(home: Home, config: Config): Promise<OpenPorts> {
+export async function openPorts(
+  home: Home,
+  config: Config,
+  {
+    copies = join(home.data, 'spool'),
+    limitUpload = config.network['limit-upload'],
+  }: { readonly copies?: string; readonly limitUpload?: Rates | undefined } = {},
+): Promise<OpenPorts> {
   makePrivateFolder(home.data)
   makePrivateFolder(join(home.logFile, '..'))
   assertPrivateFile(join(home.data, 'keys', 'keyring'))
@@ -49,9 +61,10 @@ export async function openPorts(home: Home, config: Config): Promise<OpenPorts> 
   return {
     clock: new NodeClock(),
     random: new NodeRandom(),
-    network: (seed) => openNetwork({ seed, listen: [], isNearby: config.network.mdns }),
+    network: (seed) =>
+      openNetwork({ seed, listen: [], isNearby: config.network.mdns, limitUpload }),
     disk: await NodeDisk.open(home.data),
-    files: new NodeFiles({ stallMs: 1_000 * config.backup['stall-seconds'] }),
+    files: new NodeFiles({ copies, stallMs: 1_000 * config.backup['stall-seconds'] }),
     compute,
     log: new PinoLog({ level: config.log.level, file: home.logFile }),
     openDatabase: (name) => {
@@ -127,7 +140,12 @@ export async function openNetwork(options: {
   isRelay?: boolean
   isMapping?: boolean
   isNearby?: boolean
+  /** How fast to send. */
+  limitUpload?: Rates | undefined
 }): Promise<Network> {
   const { createNetwork } = await import('../adapters/libp2p-network.ts')
-  return createNetwork(options)
+  const { limitUpload, ...rest } = options
+  const network = await createNetwork(rest)
+  if (limitUpload === undefined) return network
+  return withPace(network, new Pace(new NodeClock(), () => rateAt(limitUpload, new Date())))
 }

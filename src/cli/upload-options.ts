@@ -1,17 +1,29 @@
 /** Upload options: how a snapshot is called, how it is coded, and what goes first. */
 
-import { hostname } from 'node:os'
-import { InvalidArgumentError, type Command } from 'commander'
+import { constants, hostname, setPriority } from 'node:os'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { PathWeight, UploadRequest } from '../node/client.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
-import { codeOption, collect, parseCode, pathBytes, type CodeOption } from './options.ts'
+import {
+  codeOption,
+  collect,
+  parseCode,
+  pathBytes,
+  sizeOption,
+  type CodeOption,
+} from './options.ts'
+import { LIMIT_UPLOAD_WORDS, ratesOption, type Rates } from './rates.ts'
 
 export interface UploadOptions extends WeightOptions {
   readonly host?: string
   readonly tag: readonly string[]
   readonly code?: CodeOption
   readonly allowFew?: boolean
+  readonly limitUpload?: Rates
+  readonly priority?: 'low' | 'normal'
+  readonly spool?: string
+  readonly spoolLimit?: number
 }
 
 export interface WeightOptions {
@@ -30,6 +42,25 @@ export function withUploadOptions(command: Command): Command {
     .option('--tag <tag>', 'mark the snapshot; may be given several times', collect, [])
     .option('--code <k-of-n>', 'any K of N peers bring everything back', codeOption)
     .option('--allow-few', 'accept a grid of fewer than three peers')
+    .option('--limit-upload <rate>', LIMIT_UPLOAD_WORDS, ratesOption)
+    .addOption(
+      new Option(
+        '--priority <which>',
+        'against other programs; default: backup.priority, or low',
+      ).choices(['low', 'normal']),
+    )
+    .option('--spool <folder>', 'where to copy files that change while they are read')
+    .option('--spool-limit <size>', 'copy files up to this: 4GB, 0 for none', sizeOption)
+}
+
+/** Let other programs go first, unless it was said otherwise. */
+export function giveWay(config: Config, { priority }: Pick<UploadOptions, 'priority'>): void {
+  if ((priority ?? config.backup.priority) !== 'low') return
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // A container may forbid it, and nobody is harmed.
+  }
 }
 
 export function withWeightOption(command: Command): Command {
@@ -49,6 +80,7 @@ export function readUpload(
     ...(code === undefined ? {} : { code }),
     allowFew: options.allowFew === true,
     weights: readWeights(context, config, options),
+    ...(options.spoolLimit === undefined ? {} : { copySizeMax: options.spoolLimit }),
     rebuild: config.rebuild,
     repair: config.repair,
   }

@@ -2,6 +2,7 @@
  * With a client: open this machine's vault, do one thing with it, close it whatever happens.
  */
 
+import { resolve } from 'node:path'
 import { Client, type RepairProgress, type UploadRequest } from '../node/client.ts'
 import { readConfig, type Config } from './config.ts'
 import { outputOf, type CommonOptions, type Context } from './context.ts'
@@ -9,6 +10,7 @@ import { escapeName, pathFields } from './escape.ts'
 import { findHome, type Home } from './home.ts'
 import type { Output } from './output.ts'
 import { openPorts } from './ports.ts'
+import type { Rates } from './rates.ts'
 import { ProgressLine, type ProgressState } from './progress.ts'
 
 export interface ClientSession {
@@ -24,12 +26,16 @@ export interface ClientSession {
  */
 export async function withClient<T>(
   context: Context,
-  options: CommonOptions,
+  options: CommonOptions & { readonly spool?: string; readonly limitUpload?: Rates },
   use: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
   const home = findHome(context.env, context.workingFolder)
   const config = readConfig(home.configFile)
-  const ports = await openPorts(home, config)
+  const { spool, limitUpload } = options
+  const ports = await openPorts(home, config, {
+    ...(spool === undefined ? {} : { copies: resolve(context.workingFolder, spool) }),
+    ...(limitUpload === undefined ? {} : { limitUpload }),
+  })
   try {
     const client = await Client.open(ports, context.signal)
     try {

@@ -35,6 +35,11 @@ export interface Plan {
   readonly knownDays?: number
   /** Bytes of the vault, before erasure coding. */
   readonly size: number
+  /**
+   * For each of some packs who of the group has each share at first, −1 for nobody; drawn where absent, and
+   * for other codes than it was made for.
+   */
+  readonly placed?: readonly (readonly number[])[]
   readonly seed: number
 }
 
@@ -49,14 +54,16 @@ export function inventedGroup(peers: number, nas: number): GroupPeer[] {
 
 export function worldOf(plan: Plan): World {
   const { group, code, years, lifetimeDays, replacedDays, knownDays, size, seed } = plan
+  const placed = placedFor(plan)
+  const packs = placed?.length ?? PACKS
   const houses = [...new Set(group.map(({ house }) => house))]
   return {
     peers: group.map(({ kind, house, online }) => peerOf(kind, houses.indexOf(house), online)),
     code,
-    packs: PACKS,
-    placement: 'drawn',
+    packs,
+    placement: placed ?? 'drawn',
     lifetimes: [{ mean: lifetimeDays, shape: 1 }],
-    repairing: repairingOf(code, size),
+    repairing: repairingOf(code, size, packs),
     replacedDays,
     ...(knownDays === undefined ? {} : { knownDays }),
     isRenewed: false,
@@ -65,13 +72,18 @@ export function worldOf(plan: Plan): World {
   }
 }
 
+function placedFor({ placed, code }: Plan): Plan['placed'] {
+  const isOfCode = placed?.every((pack) => pack.length === code.total) === true
+  return isOfCode && placed.length > 0 ? placed : undefined
+}
+
 /** As backups repair by themselves: once a day, so many packs and bytes. */
-export function repairingOf({ needed }: Code, size: number): Repairing {
+export function repairingOf({ needed }: Code, size: number, packs = PACKS): Repairing {
   const shareSize = PACK_SIZE_TARGET / needed
   const packsADay = Math.min(REPAIR_POLICY.countMax, REPAIR_POLICY.budget / shareSize)
   const checkDays = CHECK_EVERY_MS / DAY_MS
-  const wanted = (packsADay * PACKS * PACK_SIZE_TARGET) / size
-  if (wanted >= PACKS) return { type: 'clocks', checkDays, packsPerCheck: PACKS }
+  const wanted = (packsADay * packs * PACK_SIZE_TARGET) / size
+  if (wanted >= packs) return { type: 'clocks', checkDays, packsPerCheck: packs }
   // A few packs stand for many: where one of them would take days, it has its turn after so many.
   const packsPerCheck = Math.max(1, Math.floor(wanted))
   return { type: 'clocks', checkDays: (checkDays * packsPerCheck) / wanted, packsPerCheck }

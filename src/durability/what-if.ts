@@ -242,9 +242,11 @@ function zOf(base: Tally, changed: Tally, measure: Measure): number {
 
 /** Friends who leave one by one, each replaced: the time of a repair is the patience with a friend and a day. */
 function closedFormOf(plan: Plan, lost: readonly number[]): number | undefined {
-  const { group, replacedDays, lifetimeDays, code, years } = plan
+  const { group, replacedDays, lifetimeDays, code, years, placed = [] } = plan
   const isAlone = new Set(group.map(({ house }) => house)).size === group.length
-  if (replacedDays === Infinity || lost.length > 0 || !isAlone || !hasRoom(plan)) return undefined
+  const isWhole = placed.every((pack) => !pack.includes(-1))
+  if (replacedDays === Infinity || lost.length > 0 || !isAlone) return undefined
+  if (!isWhole || !hasRoom(plan)) return undefined
   const patience = group.reduce((sum, { kind }) => sum + KINDS[kind].giveUpDays, 0) / group.length
   const repair = patience + 1
   const { mttdl } = bulkRepair(code, { threshold: code.total - 1, lifetime: lifetimeDays, repair })

@@ -6,7 +6,7 @@
  * change of its own just before.
  */
 
-import type { Attributes, Version } from '../../protocol/tree.ts'
+import type { Attributes, DeviceNumber, Version } from '../../protocol/tree.ts'
 
 export type Change = {
   /** Names from the top, at least one. */
@@ -27,6 +27,8 @@ export type ChangedWhat =
   /** A live folder keeps its content; anything else makes an empty one. */
   | { readonly kind: 'folder' }
   | { readonly kind: 'symlink'; readonly target: Uint8Array }
+  | { readonly kind: 'fifo' }
+  | { readonly kind: 'characterDevice' | 'blockDevice'; readonly device: DeviceNumber }
   /**
    * `versions`: new ones for the history, newest last; none where the content is unchanged.
    * A version whose id is there already replaces it, as a run done again does.

@@ -24,7 +24,7 @@ import type { NodeStore } from './node-store.ts'
 import { isWithin, uniteSpans } from './past.ts'
 import type { NameRange } from './past.ts'
 import { openSpan } from './spans.ts'
-import type { FileHistory, VisibleEntry } from './visible.ts'
+import type { EntryPair, FileHistory, NameThroughTime, VisibleEntry } from './visible.ts'
 
 const FIRST = new Uint8Array(0)
 
@@ -54,9 +54,49 @@ export class FolderReader {
   async *list(at: number, onUnreadable: OnUnreadable = rethrow): AsyncGenerator<VisibleEntry> {
     const whole = { lower: FIRST, upper: undefined }
     for await (const page of this.#pages(this.#node, whole, onUnreadable)) {
-      for (const entries of await page.names(at, onUnreadable)) {
+      for (const entries of await page.names((link) => isAbout(link, at), onUnreadable)) {
         const visible = await unless(onUnreadable, () => page.visible(entries, at))
         if (visible !== undefined) yield visible
+      }
+    }
+  }
+
+  /**
+   * @returns what stood here at one snapshot or the other, names ascending, and folders that stood at both;
+   *   nothing of what else was the same at both
+   */
+  async *pairs(before: number, after: number): AsyncGenerator<EntryPair> {
+    const whole = { lower: FIRST, upper: undefined }
+    const isWanted = (link: PastLink) => isAbout(link, before) || isAbout(link, after)
+    for await (const page of this.#pages(this.#node, whole, rethrow)) {
+      for (const entries of await page.names(isWanted, rethrow)) {
+        const spans = uniteSpans(entries)
+        const [old, now] = [before, after].map((at) => spans.find((span) => covers(span, at)))
+        if (old === now && old?.what.kind !== 'folder') continue
+        yield {
+          before: await page.visible(entries, before),
+          after: await page.visible(entries, after),
+        }
+      }
+    }
+  }
+
+  /**
+   * @param onUnreadable - as for `list`
+   * @returns every name that was ever here, ascending, with its spans; a folder's spans have their nodes
+   */
+  async *names(onUnreadable: OnUnreadable = rethrow): AsyncGenerator<NameThroughTime> {
+    const whole = { lower: FIRST, upper: undefined }
+    for await (const page of this.#pages(this.#node, whole, onUnreadable)) {
+      for (const entries of await page.names(() => true, onUnreadable)) {
+        const [first] = entries
+        if (first === undefined) continue
+        const spans = uniteSpans(entries)
+        const whats = await unless(onUnreadable, async () =>
+          spans.map((span) => withOwnNode(span, spans)),
+        )
+        if (whats === undefined) continue
+        yield { name: first.name, spans: whats, versions: () => this.#versionsOf(entries) }
       }
     }
   }
@@ -71,8 +111,12 @@ export class FolderReader {
   /** @returns every version under the name, ids ascending */
   async versions(name: Uint8Array): Promise<readonly Version[]> {
     const page = await this.#pageOf(name)
+    return this.#versionsOf(await page.entriesOf(name))
+  }
+
+  async #versionsOf(entries: readonly Entry[]): Promise<readonly Version[]> {
     const versions = new Map<VersionId, Version>()
-    for (const { history } of await page.entriesOf(name)) {
+    for (const { history } of entries) {
       if (history === undefined) continue
       for (const version of await readVersions(history, this.#nodes)) {
         if (!versions.has(version.id)) versions.set(version.id, version)
@@ -159,11 +203,14 @@ class PageReader {
     this.#range = range
   }
 
-  /** @returns the entries, from the live page and past pages that cover `at`, grouped by name */
-  async names(at: number, onUnreadable: OnUnreadable): Promise<readonly (readonly Entry[])[]> {
+  /** @returns the entries, from the live page and past pages that are wanted, grouped by name */
+  async names(
+    isWanted: (link: PastLink) => boolean,
+    onUnreadable: OnUnreadable,
+  ): Promise<readonly (readonly Entry[])[]> {
     const entries = [...this.#page.entries]
     for (const link of this.#page.past) {
-      if (!isAbout(link, at)) continue
+      if (!isWanted(link)) continue
       const past = await unless(onUnreadable, () => this.#nodes.past(link.reference))
       if (past === undefined) continue
       entries.push(...past.entries.filter(({ name }) => isWithin(name, this.#range)))

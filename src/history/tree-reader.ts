@@ -13,7 +13,13 @@ import { NodeStore } from './node-store.ts'
 import type { CairnError } from '../base/errors.ts'
 import type { ObjectSource } from './objects.ts'
 import { readParts } from './parts.ts'
-import type { FileHistory, FoundEntry, VisibleEntry } from './visible.ts'
+import type {
+  EntryPair,
+  FileHistory,
+  FoundEntry,
+  PathThroughTime,
+  VisibleEntry,
+} from './visible.ts'
 
 /** Most versions of one chain: far beyond what is ever written, and an end to hostile ones. */
 export const CHAIN_LENGTH_MAX = 1_024
@@ -70,12 +76,14 @@ export class TreeReader {
    *
    * @param onUnreadable - told of a folder part of which cannot be read, once for each part, and the
    *   walk goes on; without it the walk ends with the error
+   * @param isEntered - whether what is in a folder is wanted too
    */
   async *walk(
     root: FolderNode,
     path: Path,
     at: number,
     onUnreadable?: (path: Path, error: CairnError) => void,
+    isEntered: (path: Path) => boolean = () => true,
   ): AsyncGenerator<FoundEntry> {
     let node: FolderNode | undefined = root
     if (path.length > 0) {
@@ -100,9 +108,23 @@ export class TreeReader {
       const entry: VisibleEntry = value
       const here = [...top.path, entry.name]
       yield { path: here, entry }
-      const below = folderNode(entry.span)
+      const below = isEntered(here) ? folderNode(entry.span) : undefined
       if (below !== undefined) open.push(listing(below, here))
     }
+  }
+
+  /**
+   * What stood in folders at two snapshots, names ascending.
+   *
+   * @param node - of one folder at both, which is then read once
+   */
+  pairs(node: FolderNode, before: number, after: number): AsyncGenerator<EntryPair> {
+    return this.#folderReader(node).pairs(before, after)
+  }
+
+  /** @returns what stood in the folder of this node at snapshot `at`, names ascending */
+  listNode(node: FolderNode, at: number): AsyncGenerator<VisibleEntry> {
+    return this.#folderReader(node).list(at)
   }
 
   /**
@@ -124,6 +146,47 @@ export class TreeReader {
     return {
       versions: [...versions.values()].toSorted((a, b) => a.id - b.id),
       spans: spans.toSorted((a, b) => a.from - b.from),
+    }
+  }
+
+  /**
+   * Everything that ever stood in a folder, names ascending, folders before what is in them. A folder that was
+   * deleted and made anew is told of once, and what was in it life by life.
+   *
+   * @param path - names from the top; none for the topmost folder
+   * @param isEntered - whether what was in a folder is wanted too
+   * @param onUnreadable - as for `walk`
+   */
+  async *everything(
+    root: FolderNode,
+    path: Path,
+    isEntered: (path: Path) => boolean,
+    onUnreadable?: (path: Path, error: CairnError) => void,
+  ): AsyncGenerator<PathThroughTime> {
+    for (const life of await this.#lives(root, path)) {
+      yield* this.#throughLife(life, path, isEntered, onUnreadable)
+    }
+  }
+
+  async *#throughLife(
+    life: Life,
+    path: Path,
+    isEntered: (path: Path) => boolean,
+    onUnreadable?: (path: Path, error: CairnError) => void,
+  ): AsyncGenerator<PathThroughTime> {
+    const onError = onUnreadable && ((error: CairnError) => onUnreadable(path, error))
+    for await (const known of this.#folderReader(life.node).names(onError)) {
+      const spans = known.spans.flatMap((span) => clip(span, life))
+      if (spans.length === 0) continue
+      const here = [...path, known.name]
+      yield { ...known, path: here, spans }
+      if (!isEntered(here)) continue
+      const lives: Life[] = []
+      for (const span of spans) {
+        const node = folderNode(span)
+        if (node !== undefined) join(lives, { node, from: span.from, until: span.until })
+      }
+      for (const below of lives) yield* this.#throughLife(below, here, isEntered, onUnreadable)
     }
   }
 

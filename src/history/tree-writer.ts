@@ -267,8 +267,8 @@ function withSpans(entry: Entry, spans: readonly Span[]): Entry {
 }
 
 function whatOf(changed: ChangedWhat, open: Span | undefined): What {
-  if (changed.kind === 'symlink') return { kind: 'symlink', target: changed.target }
   if (changed.kind === 'folder') return { kind: 'folder', node: EMPTY_NODE }
+  if (changed.kind !== 'file') return changed
   const newest = changed.versions.at(-1)
   if (newest !== undefined) return { kind: 'file', version: newest.id }
   assert(open?.what.kind === 'file', 'a file without new versions is live already')

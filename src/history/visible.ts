@@ -25,3 +25,23 @@ export interface FileHistory {
   /** Clipped to the life of the folders above; oldest first. */
   readonly spans: readonly Span[]
 }
+
+/** What stood under one name at two snapshots; at least at one of them something did. */
+export interface EntryPair {
+  readonly before: VisibleEntry | undefined
+  readonly after: VisibleEntry | undefined
+}
+
+/** A name in a folder, through every snapshot. */
+export interface NameThroughTime {
+  readonly name: Uint8Array
+  /** Oldest first; a folder's node is never `next`. */
+  readonly spans: readonly Span[]
+  /** Every version ever kept under the name here, ids ascending. */
+  readonly versions: () => Promise<readonly Version[]>
+}
+
+/** The same with where it lies; spans are clipped to the life of the folders above. */
+export interface PathThroughTime extends NameThroughTime {
+  readonly path: readonly Uint8Array[]
+}

@@ -1,6 +1,7 @@
 /** What a client is asked, and what it answers. */
 
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import type { Span, Version } from '../../protocol/tree.ts'
 import type { FileFailure, Progress } from '../backup/backup.ts'
 import type { NotSafeError } from '../backup/not-safe.ts'
 import type { ScanTotals } from '../backup/scanner.ts'
@@ -14,10 +15,16 @@ import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import type { OverGrant } from './friend-types.ts'
+import type { CompareMethod, CompareTotals, LiveDifference } from '../restore/compare-live.ts'
+import type { ConflictPolicy } from '../restore/conflict.ts'
+import type { RestoreAction } from '../restore/restorer.ts'
+import type { Patterns } from '../restore/wanted.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
 import type { QueueRow, QueueTotals } from '../store/queue.ts'
+import type { MetadataOptions, Unset, UnsetKind } from '../restore/unset.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
+import type { LastSnapshot } from '../store/last-snapshot.ts'
 
 export type { FileFailure, Progress } from '../backup/backup.ts'
 export type { NotSafeError } from '../backup/not-safe.ts'
@@ -71,6 +78,8 @@ export interface UploadRequest {
   readonly repair?: RepairPolicy
   /** Most that packs waiting for peers may occupy, bytes. */
   readonly spoolSizeMax?: number
+  /** A file up to this, bytes, is copied if it does not hold still; 4 GiB if absent, 0 for none. */
+  readonly copySizeMax?: number
   readonly isHashCheck?: boolean
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
@@ -147,10 +156,12 @@ export interface BackupSummary {
   readonly filesUnmodified: number
   /** Changed while they were read: kept as read, and labelled. */
   readonly filesFuzzy: number
+  /** Did not hold still: a copy of them was read. */
+  readonly filesCopied: number
   readonly filesTotal: number
   readonly foldersTotal: number
   readonly bytesTotal: number
-  /** Sockets, FIFOs and devices passed over. */
+  /** Sockets passed over. */
   readonly unsupported: number
   /** Names left out by a rule, not counting what is in them. */
   readonly leftOut: number
@@ -191,18 +202,137 @@ export interface RestoreRequest {
   readonly paths: readonly PathBytes[]
   /** Absolute; made if it is not there. */
   readonly target: PathBytes
+  /** What is done where something is in the way; by default it is left, and an error. */
+  readonly conflict?: ConflictPolicy
+  /** `abort`: the first failure ends it. */
+  readonly onError?: 'continue' | 'abort'
+  /** Nothing is fetched but the tree, and nothing written. */
+  readonly isDryRun?: boolean
+  /** Which entries; by default all. */
+  readonly patterns?: Patterns
+  /** What was under `from` (absolute) goes under `to` (absolute, from the target). */
+  readonly map?: readonly { readonly from: PathBytes; readonly to: PathBytes }[]
+  /** Names left out at the front of each path, after the map. */
+  readonly stripCount?: number
+  readonly onEntry?: (entry: {
+    readonly path: PathBytes
+    readonly size: number
+    readonly action: RestoreAction
+  }) => void
+  /** What gives rights away, and so has to be asked for; by default nothing. */
+  readonly metadata?: MetadataOptions
+  /** Told of each thing that a restored file should have and has not. */
+  readonly onUnset?: (unset: Unset) => void
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
+}
+
+export interface FindRequest {
+  /** Where to look; `/` for everything. Absolute. */
+  readonly path: PathBytes
+  readonly isWanted: (path: readonly Uint8Array[], span: Span) => boolean
+  /** Whether folders below are looked into; they are unless told otherwise. */
+  readonly isRecursive?: boolean
+  /** Told of folders part of which cannot be read; the rest is looked through. Without it that is an error. */
+  readonly onUnreadable?: (path: PathBytes, error: Error) => void
+}
+
+/** Something that was the same for some snapshots. */
+export interface FoundSpan {
+  readonly path: PathBytes
+  readonly span: Span
+  /** The snapshots that show it, oldest first; at least one. */
+  readonly snapshots: readonly number[]
+}
+
+/** A name with all that snapshots show of it. */
+export interface NamedVersions {
+  readonly path: PathBytes
+  readonly spans: readonly Omit<FoundSpan, 'path'>[]
+  /** Ids ascending. */
+  readonly versions: readonly Version[]
+}
+
+export interface DumpRequest {
+  readonly at: SnapshotRow
+  /** Absolute; none for all the snapshot's sources. */
+  readonly paths: readonly PathBytes[]
+  readonly patterns?: Patterns
+  readonly map?: Exclude<RestoreRequest['map'], undefined>
+  readonly stripCount?: number
+  /** A folder for files without a name, where a version is made from deltas. */
+  readonly scratch: PathBytes
+  /** Takes the archive piece by piece; the next comes when it is done with one. */
+  readonly write: (bytes: Uint8Array) => Promise<void>
+  readonly onFileError?: (failure: FileFailure) => void
+}
+
+export interface DumpSummary {
+  readonly files: number
+  readonly folders: number
+  readonly symlinks: number
+  readonly specials: number
+  /** Of the archive. */
+  readonly bytes: number
+  readonly bytesFetched: number
+  readonly failures: readonly FileFailure[]
+  readonly warnings: readonly string[]
+}
+
+export interface CompareRequest {
+  readonly at: SnapshotRow
+  /** Absolute; none for all the snapshot's sources. */
+  readonly paths: readonly PathBytes[]
+  readonly method: CompareMethod
+  /** Absolute: the folder that the paths lie below now; by default they are where they were. */
+  readonly below?: PathBytes
+  readonly patterns?: Patterns
+  readonly scratch: PathBytes
+  readonly onDifference?: (difference: LiveDifference) => void
+  readonly onProgress?: (progress: Progress) => void
+  readonly onFileError?: (failure: FileFailure) => void
+}
+
+export interface CompareSummary extends CompareTotals {
+  readonly bytesFetched: number
+  /** What could not be compared. */
+  readonly failures: readonly FileFailure[]
+  readonly warnings: readonly string[]
+}
+
+/** What a file was called before. */
+export interface FormerName {
+  readonly path: PathBytes
+  /** The snapshot that first showed it under its later name. */
+  readonly until: number
+}
+
+export interface CatRequest {
+  readonly at: SnapshotRow
+  /** Absolute. */
+  readonly path: PathBytes
+  readonly scratch: PathBytes
+  readonly write: (bytes: Uint8Array) => Promise<void>
 }
 
 export interface RestoreSummary {
   readonly filesRestored: number
   readonly foldersRestored: number
   readonly symlinksRestored: number
+  /** FIFOs and devices. */
+  readonly specialsRestored: number
   readonly bytesRestored: number
+  /** Files and links that were there already as the snapshot has them. */
+  readonly unchanged: number
+  /** Files and links left out because something else was there, as was asked for. */
+  readonly skipped: number
   /** Asked of the grid, windows around the files included. */
   readonly bytesFetched: number
+  /** The first failure ended it, as was asked for. */
+  readonly isStopped: boolean
   readonly failures: readonly FileFailure[]
+  /** How often something could not be set, by what it is. */
+  readonly unset: Readonly<Partial<Record<UnsetKind, number>>>
   readonly warnings: readonly string[]
 }
 
@@ -247,6 +377,8 @@ export interface ClientStatus {
   readonly settling: number
   /** How the packs that were placed stand, as far as is known here. */
   readonly placed: Readonly<Record<PlacedState, number>>
+  /** The newest snapshot that is complete, and how many came after it; absent where none is known. */
+  readonly lastSnapshot?: LastSnapshot
   /** What the last check found; absent before the first. */
   readonly lastCheck?: HealthRecord
   /** Peers that look after the vault with a repair cap; the one heard last first. */

@@ -64,6 +64,7 @@ import type {
   RepairRequest,
   RepairSummary,
 } from './upkeep-types.ts'
+import { SnapshotViews } from './snapshot-views.ts'
 import { VaultSession } from './vault-session.ts'
 import { repairCapOf } from './vault.ts'
 import { chooseSnapshot } from './when.ts'
@@ -83,9 +84,12 @@ export { recover, type RecoverSummary } from './recover.ts'
 
 export class Client {
   readonly #session: VaultSession
+  /** Looking through snapshots, and content that goes elsewhere than into files. */
+  readonly views: SnapshotViews
 
   private constructor(session: VaultSession) {
     this.#session = session
+    this.views = new SnapshotViews(session)
   }
 
   /**

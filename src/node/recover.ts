@@ -24,6 +24,7 @@ import { snapshots } from '../history/snapshot-list.ts'
 import { LocalState } from '../restore/local-state.ts'
 import { NoHeadError, newestHead, type NewestHead } from '../restore/newest-head.ts'
 import { writeGridFile, type GridFile } from '../store/grid-file.ts'
+import { noteSnapshot } from '../store/last-snapshot.ts'
 import { assertNoKeyring, createKeyring } from '../store/keyring.ts'
 import { DATABASE_NAME, type ClientPorts } from './client-ports.ts'
 import { openStores } from './client-stores.ts'
@@ -282,6 +283,7 @@ async function followHead(
     await state.rebuildEntries(root, signal)
     const rows: SnapshotRow[] = []
     for await (const row of snapshots(root.snapshots, source)) rows.push(row)
+    for (const row of rows.toReversed()) noteSnapshot(stores.settings, row)
     const ids = stores.packs.numbers().flatMap((number) => stores.packs.get(number)?.id ?? [])
     const ledger = stores.published.current()?.segments ?? []
     return { rows, packs: [...new Set([...ids, ...ledger.map(({ pointer }) => pointer.pack)])] }

@@ -26,6 +26,7 @@ import { hasLongChains, runRebuild } from './run-rebuild.ts'
 import { sourceOf, weightsOf } from './run-scan.ts'
 import { upkeep, type Upkeep } from './run-repair.ts'
 import type { VaultSession } from './vault-session.ts'
+import { noteSnapshot } from '../store/last-snapshot.ts'
 
 /**
  * @throws {UsageError} tags or longer sources than a snapshot's row holds
@@ -95,6 +96,7 @@ async function published(
       weights: weightsOf(request.weights ?? []),
       scan: { isHashCheck: request.isHashCheck === true },
       ...(request.spoolSizeMax === undefined ? {} : { spoolSizeMax: request.spoolSizeMax }),
+      copySizeMax: request.copySizeMax,
     },
   )
   const skipped: FileFailure[] = []
@@ -109,6 +111,7 @@ async function published(
     const report = await work(backup, events)
     const { row, ...totals } = report ?? { ...backup.progress(), row: undefined }
     const sequence = row?.sequence ?? stores.published.current()?.sequence ?? 0
+    if (row !== undefined) noteSnapshot(stores.settings, row)
     const rebuilt = await tidyUp(session, request, signal)
     const kept = await keepUp(session, request, signal)
     const room = await keepFair(session, signal)

@@ -3,11 +3,16 @@
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { FolderNode } from '../../protocol/tree.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
-import { Restorer } from '../restore/restorer.ts'
+import { linkSignals } from '../base/abort.ts'
+import { Conflicts } from '../restore/conflict.ts'
+import { Restorer, type RestoreEvents } from '../restore/restorer.ts'
 import { Target } from '../restore/target.ts'
+import { PLAIN_METADATA, type Unset, type UnsetKind } from '../restore/unset.ts'
+import { EVERYTHING, WHOLE_PATHS, type PathMap } from '../restore/wanted.ts'
 import { isWithin, outermost, toNames, toPath, type Names } from '../source/path.ts'
 import type { FileFailure, ListedEntry, RestoreRequest, RestoreSummary } from './client-types.ts'
 import type { VaultSession } from './vault-session.ts'
+import { contentMemory } from './content-memory.ts'
 import { NoSuchSnapshotError } from './when.ts'
 
 /**
@@ -63,8 +68,24 @@ export async function runRestore(
   const wanted = outermost((paths.length > 0 ? paths : request.at.sources).map(toNames))
   for (const names of wanted) await assertKept(tree, node, names, request.at)
 
-  const target = await Target.open({ files, random }, request.target, toNames(request.target))
-  const parts = { tree, source, compute, target, isIncluded: sourceFilter(request.at) }
+  const { conflict = 'abort', isDryRun = false, patterns = EVERYTHING } = request
+  const map = await canonicalMap(session, request)
+  const unset: Partial<Record<UnsetKind, number>> = {}
+  const onUnset = (one: Unset) => {
+    unset[one.kind] = (unset[one.kind] ?? 0) + 1
+    request.onUnset?.(one)
+  }
+  const { metadata = PLAIN_METADATA } = request
+  const target = await Target.open({ files, random }, request.target, toNames(request.target), {
+    metadata,
+    onUnset,
+    isOverwriting: conflict === 'overwrite',
+    isDry: isDryRun,
+  })
+  const knownContent = contentMemory(session.stores)
+  const conflicts = new Conflicts({ files, source, knownContent }, conflict)
+  const isIncluded = sourceFilter(request.at)
+  const parts = { tree, source, compute, target, isIncluded, conflicts, patterns, map }
   const restorer = new Restorer(parts, node, request.at.sequence)
   const { totals } = restorer
   const failures: FileFailure[] = []
@@ -79,39 +100,69 @@ export async function runRestore(
       bytesTotal,
       current,
     })
-  await restorer.restore(
-    wanted,
-    {
-      onBytes: (current, size) => {
-        bytesWritten += size
-        tell(current)
-      },
-      onEntry: tell,
-      onFailure: (failure) => {
-        failures.push({ ...failure, during: 'restore' })
-        request.onFileError?.({ ...failure, during: 'restore' })
-      },
+  const first = linkSignals(signal)
+  const events: RestoreEvents = {
+    onBytes: (current, size) => {
+      bytesWritten += size
+      tell(current)
     },
-    signal,
-  )
+    onEntry: (current, size, action) => {
+      tell(current)
+      request.onEntry?.({ path: current, size, action })
+    },
+    onFailure: (failure) => {
+      if (first.signal.aborted) return
+      failures.push({ ...failure, during: 'restore' })
+      request.onFileError?.({ ...failure, during: 'restore' })
+      if (request.onError === 'abort') first.abort(failure.error)
+    },
+  }
+  try {
+    await restorer[isDryRun ? 'plan' : 'restore'](wanted, events, first.signal)
+  } catch (error) {
+    // The first failure ended it, as was asked for, and has been told.
+    if (signal.aborted || error !== failures[0]?.error || request.onError !== 'abort') throw error
+  } finally {
+    first.release()
+  }
   return {
     filesRestored: totals.files,
     foldersRestored: totals.folders,
     symlinksRestored: totals.symlinks,
+    specialsRestored: totals.specials,
     bytesRestored: totals.bytes,
+    unchanged: totals.unchanged,
+    skipped: totals.skipped,
     bytesFetched: source.bytesFetched,
+    isStopped: request.onError === 'abort' && failures.length > 0,
     failures,
-    warnings: [...session.takeWarnings(), ...targetWarnings(target)],
+    unset,
+    warnings: session.takeWarnings(),
   }
 }
 
+/** What a person maps is where it truly lies, as in the tree. */
+export async function canonicalMap(
+  session: VaultSession,
+  request: Pick<RestoreRequest, 'map' | 'stripCount'>,
+): Promise<PathMap> {
+  const { map: rules = [], stripCount = 0 } = request
+  if (rules.length === 0 && stripCount === 0) return WHOLE_PATHS
+  const canonical = async ({ from, to }: { from: Uint8Array; to: Uint8Array }) => ({
+    from: toNames(await session.canonical(from)),
+    to: toNames(to),
+  })
+  return { rules: await Promise.all(rules.map(canonical)), stripCount }
+}
+
 /** What a snapshot covered: its sources with all in them, and the folders above. */
-function sourceFilter(row: SnapshotRow): (names: Names) => boolean {
+export function sourceFilter(row: SnapshotRow): (names: Names) => boolean {
   const sources = row.sources.map(toNames)
   return (names) => sources.some((source) => isWithin(source, names) || isWithin(names, source))
 }
 
-async function assertKept(
+/** @throws {NoSuchSnapshotError} the snapshot has nothing there */
+export async function assertKept(
   tree: TreeReader,
   node: FolderNode,
   names: Names,
@@ -125,18 +176,4 @@ async function assertKept(
     `Snapshot ${row.sequence} holds nothing at ${path}: ` +
       '"cairn ls" shows what a snapshot holds, "cairn history" when a path was there',
   )
-}
-
-function targetWarnings({ warnings }: Target): string[] {
-  const told: string[] = []
-  if (warnings.owners > 0) {
-    told.push(`The owner of ${warnings.owners} entries could not be set: only root may do that`)
-  }
-  if (warnings.modes > 0) {
-    told.push(`The rights of ${warnings.modes} entries could not be set on this file system`)
-  }
-  if (warnings.setIdBits > 0) {
-    told.push(`${warnings.setIdBits} files had setuid or setgid rights, which were not restored`)
-  }
-  return told
 }

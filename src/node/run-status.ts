@@ -10,6 +10,7 @@ import { hindranceOf } from '../repair/explain.ts'
 import { readHealth } from '../repair/health-record.ts'
 import { Evidence } from '../store/evidence.ts'
 import { readGridFile } from '../store/grid-file.ts'
+import { lastSnapshot } from '../store/last-snapshot.ts'
 import type { ClientStatus } from './client-types.ts'
 import { grantWarnings } from './grant-warnings.ts'
 import { friendsOf } from './friends.ts'
@@ -37,6 +38,7 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
   const friends = file === undefined ? new Map<PeerId, WhyFriend>() : await friendsOf(session, here)
   const open = [...packs.inState('sealed'), ...packs.inState('safe')]
   const now = ports.clock.now()
+  const last = lastSnapshot(settings)
   const lastCheck = readHealth(settings)
   // Before the first check the clock runs from when the first friend was looked for.
   const since =
@@ -62,6 +64,7 @@ export async function runStatus(session: VaultSession, signal: AbortSignal): Pro
     spool: { packs: open.length, bytes: open.reduce((sum, { size }) => sum + size, 0) },
     settling: open.reduce((sum, { number, total }) => sum + total - packs.holders(number).size, 0),
     placed: countPlaced(session, friends),
+    ...(last === undefined ? {} : { lastSnapshot: last }),
     ...(lastCheck === undefined ? {} : { lastCheck }),
     helpers,
     isCheckOverdue: !isHelped && now - since > CHECK_OVERDUE_MS,

@@ -36,7 +36,12 @@ export interface KnownGroup {
   readonly code?: Code
   /** Bytes of all packs of use, before erasure coding. */
   readonly size: number
+  /** Of packs of that code, spread evenly over all of them: who has each share, `undefined` where nobody is known. */
+  readonly placed: readonly (readonly (PeerId | undefined)[])[]
 }
+
+/** So many packs stand for all. */
+const PLACED_MAX = 40
 
 /** @throws {GridNotFoundError} */
 export async function knownGroup({ ports, stores }: VaultSession): Promise<KnownGroup> {
@@ -70,10 +75,21 @@ export async function knownGroup({ ports, stores }: VaultSession): Promise<Known
     }
   })
   const code = stores.packs.newestCode()
-  const packs = new PlacedPackList(stores).all()
+  const list = new PlacedPackList(stores)
+  const packs = list.all()
   return {
     friends,
     size: packs.reduce((sum, { shape }) => sum + (shape?.size ?? 0), 0),
+    placed: code === undefined ? [] : placedOf(list, code),
     ...(code === undefined ? {} : { code }),
   }
+}
+
+function placedOf(list: PlacedPackList, { needed, total }: Code): KnownGroup['placed'] {
+  const packs = list.all().filter(({ shape }) => shape?.needed === needed && shape.total === total)
+  const count = Math.min(PLACED_MAX, packs.length)
+  return Array.from({ length: count }, (_, index) => {
+    const holders = list.holders(packs[Math.floor((index * packs.length) / count)]!)
+    return Array.from({ length: total }, (__, share) => holders.get(share))
+  })
 }

@@ -83,6 +83,9 @@ export async function fetchWhole(
   }
 }
 
+/** Our own disk knows no holes. */
+const ZEROS = new Uint8Array(65_536)
+
 async function makeTemporary(disk: Disk, path: string): Promise<Temporary> {
   await disk.remove(path)
   const file: DiskFile = await disk.create(path)
@@ -90,6 +93,11 @@ async function makeTemporary(disk: Disk, path: string): Promise<Temporary> {
     path: new TextEncoder().encode(path),
     writer: {
       write: (bytes) => file.append(bytes),
+      skip: async (size) => {
+        for (let left = size; left > 0; left -= ZEROS.length) {
+          await file.append(ZEROS.subarray(0, left))
+        }
+      },
       read: (offset, length) => file.read(offset, length),
       sync: () => file.sync(),
       close: () => file.close(),

@@ -70,7 +70,9 @@ export interface Stretch {
   readonly symlinks: number
   /** Of all files together. */
   readonly bytes: number
-  /** Sockets, FIFOs and devices: in no record. */
+  /** FIFOs and devices. */
+  readonly specials: number
+  /** Sockets: in no record. */
   readonly unsupported: number
   /** Names left out by a rule, not counting what is in them: in no record. */
   readonly leftOut: number

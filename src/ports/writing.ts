@@ -1,5 +1,6 @@
 /** Writing many small files at once: what a restore mostly does. */
 
+import type { Xattr } from '../../protocol/file-extras.ts'
 import type { FileTime, PathBytes } from './files.ts'
 
 /** A small file to be made, with all that is to be known of it. */
@@ -8,11 +9,18 @@ export interface NewFile {
   /** Where its content lies among the bytes of all. */
   readonly offset: number
   readonly size: number
-  /** Permission bits: 0o0000–0o7777. */
+  /** Permission bits: 0o0000–0o7777; without setuid and setgid where the owner could not be set. */
   readonly mode: number
   readonly uid: number
   readonly gid: number
   readonly mtime: FileTime
+  readonly xattrs?: readonly Xattr[] | undefined
+}
+
+/** An extended attribute that could not be set, and the system's word for why. */
+export interface XattrRefusal {
+  readonly name: Uint8Array
+  readonly code: string
 }
 
 /** What became of a file. */
@@ -22,6 +30,7 @@ export interface WrittenFile {
   /** Whether the system let us set what it has to be asked for; true where nothing was to be set. */
   readonly hasOwner: boolean
   readonly hasMode: boolean
+  readonly refused?: readonly XattrRefusal[] | undefined
 }
 
 export interface NewFiles {

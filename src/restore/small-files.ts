@@ -3,6 +3,7 @@
  * call of another. A file by itself would cost several times as much.
  */
 
+import { FILE_EXTRA } from '../../protocol/file-extras.ts'
 import { OBJECT_OVERHEAD } from '../../protocol/object.ts'
 import { assert } from '../base/assert.ts'
 import { CairnError } from '../base/errors.ts'
@@ -17,9 +18,9 @@ import {
   type SealedFiles,
 } from '../codec/open-files.ts'
 import type { SealedSource } from '../history/objects.ts'
-import type { FoundEntry } from '../history/visible.ts'
 import type { CodecRun, Compute } from '../ports/compute.ts'
 import type { Target } from './target.ts'
+import type { WantedEntry } from './wanted.ts'
 
 /** Largest file that is restored in a batch, bytes: it is in memory some four times. */
 const FILE_SIZE_MAX = 512 * 1024
@@ -27,6 +28,8 @@ const FILE_SIZE_MAX = 512 * 1024
 /** A batch is full from here on; bytes sealed and open together. */
 const BATCH_SIZE = 2 * 1024 * 1024
 const BATCH_COUNT = 256
+
+const BY_ITSELF: readonly number[] = [FILE_EXTRA.linked, FILE_EXTRA.holes]
 
 /** Bytes of files that are opened right here: to start a worker costs as much processor time. */
 const INLINE_SIZE = 4 * 1024 * 1024
@@ -42,14 +45,16 @@ export type Restored = 'restored' | 'unopened' | CairnError
 
 /** A file that fits a batch. */
 export interface SmallEntry {
-  readonly found: FoundEntry
+  readonly found: WantedEntry
   readonly file: SealedFile
 }
 
 /** @returns nothing for what is no file, is large, or is not whole in itself */
-export function smallEntry(found: FoundEntry): SmallEntry | undefined {
+export function smallEntry(found: WantedEntry): SmallEntry | undefined {
   const { span, version } = found.entry
   if (span.what.kind !== 'file' || version?.content.type !== 'original') return undefined
+  // What was sparse, or one of several names, takes more than a batch can do.
+  if (span.attributes.extra.some(({ type }) => BY_ITSELF.includes(type))) return undefined
   const { size, digest, content } = version
   const { depth, references } = content.parts
   if (depth > 0 || size > FILE_SIZE_MAX) return undefined
@@ -97,7 +102,7 @@ export class SmallFiles {
       const offset = offsets[index] ?? -1
       if (offset < 0 || troubles[index] !== undefined) return []
       const { attributes } = found.entry.span
-      return [{ index, names: found.path, attributes, offset, size: file.size }]
+      return [{ index, names: found.target, attributes, offset, size: file.size }]
     })
     const results: Restored[] = entries.map((_, index) => troubles[index] ?? 'unopened')
     const failures = await this.#parts.target.smallFiles(opened, bytes)

@@ -7,13 +7,24 @@
  */
 
 import { toHex } from '../../protocol/bytes.ts'
-import type { Attributes } from '../../protocol/tree.ts'
+import { decodeFileExtras, type Xattr } from '../../protocol/file-extras.ts'
+import type { Attributes, What } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
-import { FilesError } from '../base/errors.ts'
-import type { Files, FileWriter } from '../ports/files.ts'
+import { FilesError, FormatError } from '../base/errors.ts'
+import type { Files, FileStatus, FileTime, FileWriter, SpecialFile } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { REFUSALS, type WrittenFile } from '../ports/writing.ts'
-import { isPlainName, join, type Names } from '../source/path.ts'
+import { isPlainName, join, toPath, type Names } from '../source/path.ts'
+import { foldsNames, ignoring, removeFolder, statusOf, taken } from './in-the-way.ts'
+import { sparseWriter } from './sparse-writer.ts'
+import {
+  kindOfXattr,
+  NOT_ASKED,
+  PLAIN_METADATA,
+  type MetadataOptions,
+  type Unset,
+  type UnsetKind,
+} from './unset.ts'
 
 /** A name that would lead out of its folder. */
 export class UnsafeNameError extends FilesError {
@@ -24,15 +35,31 @@ export class UnsafeNameError extends FilesError {
   }
 }
 
-/** setuid and setgid give rights away; they come back only when asked for, in a later version. */
-const MODE_MASK = 0o1777
+/** setuid and setgid give rights away; they come back only when asked for. */
 const RIGHTS_MASK = 0o6000
 
-/** What could not be set, counted, for the person. */
-export interface TargetWarnings {
-  owners: number
-  modes: number
-  setIdBits: number
+export interface TargetOptions {
+  readonly metadata: MetadataOptions
+  /** Told of each thing that a restored file lacks. */
+  readonly onUnset: (unset: Unset) => void
+  /** What is in a folder's place, and is none, gives way to it. */
+  readonly isOverwriting?: boolean
+  /** Nothing is written: it is only looked at. */
+  readonly isDry?: boolean
+}
+
+const PLAIN: TargetOptions = { metadata: PLAIN_METADATA, onUnset: () => undefined }
+
+/** What becomes of a file's attributes. */
+interface Wanted {
+  readonly names: Names
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly mtime: FileTime
+  readonly xattrs: readonly Xattr[]
+  /** What it would have, had it been asked for. */
+  readonly notAsked: readonly Pick<Unset, 'kind' | 'attribute'>[]
 }
 
 /** A small file whose content is at hand. */
@@ -48,12 +75,13 @@ export class Target {
   readonly #files: Files
   readonly #random: Random
   readonly #root: Uint8Array
+  readonly #options: TargetOptions
   readonly #folders = new Set<string>()
   /** The folder asked for last: files come folder by folder. */
   #last: { readonly names: Names; readonly path: Uint8Array } | undefined
-  readonly warnings: TargetWarnings = { owners: 0, modes: 0, setIdBits: 0 }
 
-  private constructor(files: Files, random: Random, root: Uint8Array) {
+  private constructor(files: Files, random: Random, root: Uint8Array, options: TargetOptions) {
+    this.#options = options
     this.#files = files
     this.#random = random
     this.#root = root
@@ -64,13 +92,43 @@ export class Target {
     parts: { readonly files: Files; readonly random: Random },
     path: Uint8Array,
     names: Names,
+    options = PLAIN,
   ): Promise<Target> {
+    const { files, random } = parts
+    if (options.isDry === true) {
+      const root = await ignoring(['ENOENT', 'ENOTDIR'], () => files.resolve(path))
+      return new Target(files, random, root ?? path, options)
+    }
     let folder: Uint8Array = Uint8Array.of(0x2f)
     for (const name of names) {
       folder = join(folder, name)
-      await ignoring(['EEXIST'], () => parts.files.makeFolder(folder))
+      await ignoring(['EEXIST'], () => files.makeFolder(folder))
     }
-    return new Target(parts.files, parts.random, await parts.files.resolve(path))
+    return new Target(files, random, await files.resolve(path), options)
+  }
+
+  /**
+   * What has a name below the target already. Nothing is looked at through a link.
+   *
+   * @returns its path, and what it is; nothing is there either where a folder above is none
+   */
+  async look(names: Names): Promise<{ path: Uint8Array; there: FileStatus | undefined }> {
+    let path = this.#root
+    let isReal = true
+    let there: FileStatus | undefined
+    for (const [index, name] of names.entries()) {
+      path = this.#child(path, name)
+      if (!isReal || this.#folders.has(toHex(path))) continue
+      const status = await statusOf(this.#files, path)
+      if (index === names.length - 1) there = status
+      else isReal = status?.kind === 'folder'
+    }
+    return { path, there }
+  }
+
+  /** @returns whether names that differ in the case of letters, say, are one here */
+  foldsNames(): Promise<boolean> {
+    return foldsNames({ files: this.#files, random: this.#random }, this.#root)
   }
 
   /** Make a folder below the target, or find it there. @returns its path */
@@ -82,7 +140,12 @@ export class Target {
       const id = toHex(path)
       if (this.#folders.has(id)) continue
       await ignoring(['EEXIST'], () => this.#files.makeFolder(path))
-      const { kind } = await this.#files.status(path)
+      let { kind } = await this.#files.status(path)
+      if (kind !== 'folder' && this.#options.isOverwriting === true) {
+        await this.#files.remove(path)
+        await this.#files.makeFolder(path)
+        kind = 'folder'
+      }
       if (kind !== 'folder') {
         throw new FilesError('ENOTDIR', 'A folder belongs here and something else is in the way')
       }
@@ -101,59 +164,67 @@ export class Target {
   async smallFiles(
     files: readonly SmallFile[],
     bytes: Uint8Array,
-  ): Promise<readonly (FilesError | undefined)[]> {
-    const troubles = new Map<SmallFile, FilesError>()
-    const paths = new Map<SmallFile, Uint8Array>()
+  ): Promise<readonly (FilesError | FormatError | undefined)[]> {
+    const troubles = new Map<SmallFile, FilesError | FormatError>()
+    const places = new Map<SmallFile, { readonly path: Uint8Array; readonly wanted: Wanted }>()
     for (const file of files) {
       try {
         const folder = await this.folder(file.names.slice(0, -1))
-        paths.set(file, this.#child(folder, file.names.at(-1) ?? new Uint8Array(0)))
+        const path = this.#child(folder, file.names.at(-1) ?? new Uint8Array(0))
+        places.set(file, { path, wanted: this.#wanted(file.names, file.attributes) })
       } catch (error) {
-        if (!(error instanceof FilesError)) throw error
+        if (!(error instanceof FilesError || error instanceof FormatError)) throw error
         troubles.set(file, error)
       }
     }
-    const request = [...paths].map(([{ attributes, offset, size }, path]) => {
-      const { mode, mtime } = attributes
-      return { path, offset, size, mtime, mode: mode & MODE_MASK, ...this.#ownerOf(attributes) }
+    const request = [...places].map(([{ offset, size }, { path, wanted }]) => {
+      const { mode, uid, gid, mtime, xattrs } = wanted
+      return { path, offset, size, mode, uid, gid, mtime, xattrs }
     })
     const temporaryName = this.#temporaryName()
     const written = await this.#files.writeSmall({ bytes, files: request, temporaryName })
-    for (const [index, [file, path]] of [...paths].entries()) {
-      const trouble = this.#outcome(file, path, written[index])
+    for (const [index, [file, { path, wanted }]] of [...places].entries()) {
+      const trouble = this.#outcome(wanted, path, written[index])
       if (trouble !== undefined) troubles.set(file, trouble)
     }
     return files.map((file) => troubles.get(file))
   }
 
   #outcome(
-    { attributes }: SmallFile,
+    wanted: Wanted,
     path: Uint8Array,
     written: WrittenFile | undefined,
   ): FilesError | undefined {
     assert(written !== undefined, 'each file has an outcome')
-    const { trouble, hasOwner, hasMode } = written
+    const { trouble, hasOwner, hasMode, refused = [] } = written
     if (trouble === 'EEXIST') return taken()
     if (trouble !== undefined) {
       return new FilesError(trouble, `${new TextDecoder().decode(path)}: ${trouble}`)
     }
-    if ((attributes.mode & RIGHTS_MASK) !== 0) this.warnings.setIdBits += 1
-    if (!hasOwner) this.warnings.owners += 1
-    if (!hasMode) this.warnings.modes += 1
+    this.#tellUnset(wanted, { hasOwner, hasMode, refused })
     return undefined
   }
 
-  /** Write a file under a temporary name; `fill` gives it its content. */
+  /**
+   * Write a file under a temporary name; `fill` gives it its content.
+   *
+   * @param isReplacing - it takes the place of what has its name, unless that is a folder that holds
+   *   something
+   */
   async file(
     names: Names,
     attributes: Attributes,
     fill: (temporary: () => Promise<Temporary>) => Promise<Temporary>,
+    isReplacing = false,
   ): Promise<void> {
-    const { path, folder } = await this.#free(names)
+    const { path, folder } = await this.#place(names, isReplacing)
+    const wanted = this.#wanted(names, attributes)
+    const { holes } = decodeFileExtras(attributes.extra)
     const made = new Set<Temporary>()
     const temporary = async () => {
       const temporaryPath = join(folder, this.#temporaryName())
-      const writer = await this.#files.create(temporaryPath)
+      const plain = await this.#files.create(temporaryPath)
+      const writer = holes === undefined ? plain : sparseWriter(plain, holes)
       const discard = async () => {
         if (!made.delete(one)) return
         await writer.close()
@@ -165,7 +236,8 @@ export class Target {
     }
     try {
       const whole = await fill(temporary)
-      await this.#setAttributes(whole.path, attributes)
+      await this.#setAttributes(whole.path, wanted)
+      if (isReplacing) await removeFolder(this.#files, path)
       await this.#files.rename(whole.path, path)
       made.delete(whole)
       await whole.writer.close()
@@ -174,33 +246,95 @@ export class Target {
     }
   }
 
-  async symlink(names: Names, target: Uint8Array, attributes: Attributes): Promise<void> {
-    const { path } = await this.#free(names)
-    await this.#files.makeSymlink(target, path)
-    try {
-      await this.#setOwner(path, attributes)
-      await this.#files.setModified(path, attributes.mtime)
-    } catch (error) {
-      await ignoring(['ENOENT'], () => this.#files.remove(path))
-      throw error
+  /** @param isReplacing - as for a file */
+  async symlink(
+    names: Names,
+    target: Uint8Array,
+    attributes: Attributes,
+    isReplacing = false,
+  ): Promise<void> {
+    await this.#make(names, isReplacing, async (path) => {
+      await this.#files.makeSymlink(target, path)
+      // A link has no mode of its own that could be set.
+      await this.#settle(path, this.#wanted(names, attributes), { hasMode: false })
+    })
+  }
+
+  /** @returns whether it was made; a device has to be asked for */
+  async special(
+    names: Names,
+    special: SpecialFile,
+    attributes: Attributes,
+    isReplacing = false,
+  ): Promise<boolean> {
+    if (special.kind !== 'fifo' && !this.#options.metadata.devices) {
+      this.#unset(names, 'device', NOT_ASKED)
+      return false
     }
+    await this.#make(names, isReplacing, async (path) => {
+      await this.#files.makeSpecial(path, special)
+      await this.#settle(path, this.#wanted(names, attributes), { hasMode: true })
+    })
+    return true
+  }
+
+  /** Make a link to what is there already. @returns whether that was possible */
+  async link(existing: Names, names: Names, isReplacing = false): Promise<boolean> {
+    const first = join(
+      await this.folder(existing.slice(0, -1)),
+      existing.at(-1) ?? new Uint8Array(0),
+    )
+    try {
+      await this.#make(names, isReplacing, (path) => this.#files.link(first, path))
+      return true
+    } catch (error) {
+      if (!(error instanceof FilesError) || error.code === 'EEXIST') throw error
+      this.#unset(names, 'link', error.code)
+      return false
+    }
+  }
+
+  /** Make something in one step; in place of something else under a temporary name first. */
+  async #make(
+    names: Names,
+    isReplacing: boolean,
+    make: (path: Uint8Array) => Promise<void>,
+  ): Promise<void> {
+    const { path, folder } = await this.#place(names, isReplacing)
+    if (!isReplacing) return await make(path)
+    const temporary = join(folder, this.#temporaryName())
+    try {
+      await make(temporary)
+      await removeFolder(this.#files, path)
+      await this.#files.rename(temporary, path)
+    } finally {
+      // A name of what has the other name already stays, too: rename(2) takes them for done.
+      await ignoring(['ENOENT'], () => this.#files.remove(temporary))
+    }
+  }
+
+  /** Give what is there already, and is what belongs there, its attributes. */
+  async refresh(names: Names, kind: What['kind'], attributes: Attributes): Promise<void> {
+    const folder = await this.folder(names.slice(0, -1))
+    const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
+    const hasMode = kind !== 'symlink'
+    await this.#setAttributes(path, this.#wanted(names, attributes), { hasMode })
   }
 
   /** Give a folder its attributes, once nothing more is written into it. */
   async finishFolder(names: Names, attributes: Attributes): Promise<void> {
     const path = names.reduce<Uint8Array>((folder, name) => this.#child(folder, name), this.#root)
-    await this.#setAttributes(path, attributes)
+    await this.#setAttributes(path, this.#wanted(names, attributes))
   }
 
-  /** @returns the path for something new; what is there already is never overwritten */
-  async #free(names: Names): Promise<{ path: Uint8Array; folder: Uint8Array }> {
+  /** @returns the path for something new; what is there already is overwritten only where that is asked for */
+  async #place(
+    names: Names,
+    isReplacing: boolean,
+  ): Promise<{ path: Uint8Array; folder: Uint8Array }> {
     const folder = await this.folder(names.slice(0, -1))
     const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
-    const isTaken = await ignoring(['ENOENT'], async () => {
-      await this.#files.status(path)
-      return true
-    })
-    if (isTaken === true) throw taken()
+    if (!isReplacing && (await statusOf(this.#files, path)) !== undefined) throw taken()
     return { path, folder }
   }
 
@@ -213,15 +347,69 @@ export class Target {
     return join(folder, name)
   }
 
-  async #setAttributes(path: Uint8Array, attributes: Attributes): Promise<void> {
-    await this.#setOwner(path, attributes)
-    if ((attributes.mode & RIGHTS_MASK) !== 0) this.warnings.setIdBits += 1
+  /** Set attributes of what was made just now; what cannot have them goes again. */
+  async #settle(path: Uint8Array, wanted: Wanted, what: { hasMode: boolean }): Promise<void> {
+    try {
+      await this.#setAttributes(path, wanted, what)
+    } catch (error) {
+      await ignoring(['ENOENT'], () => this.#files.remove(path))
+      throw error
+    }
+  }
+
+  /**
+   * The owner first: a change of owner takes rights and capabilities away. Attributes before the mode, which
+   * may forbid to write them, and which is an ACL's mask.
+   */
+  async #setAttributes(path: Uint8Array, wanted: Wanted, what = { hasMode: true }): Promise<void> {
+    const hasOwner = await this.#setOwner(path, wanted)
+    const refused = await this.#files.setXattrs(path, wanted.xattrs)
+    const mode = hasOwner ? wanted.mode : wanted.mode & ~RIGHTS_MASK
     const isSet = await ignoring(REFUSALS, async () => {
-      await this.#files.setMode(path, attributes.mode & MODE_MASK)
+      if (what.hasMode) await this.#files.setMode(path, mode)
       return true
     })
-    if (isSet !== true) this.warnings.modes += 1
-    await this.#files.setModified(path, attributes.mtime)
+    await this.#files.setModified(path, wanted.mtime)
+    this.#tellUnset(wanted, { hasOwner, hasMode: isSet === true, refused })
+  }
+
+  #wanted(names: Names, attributes: Attributes): Wanted {
+    const { setuid } = this.#options.metadata
+    const rights = attributes.mode & RIGHTS_MASK
+    const notAsked: Pick<Unset, 'kind' | 'attribute'>[] = []
+    if (rights !== 0 && !setuid) notAsked.push({ kind: 'setuid' })
+    const { xattrs } = decodeFileExtras(attributes.extra)
+    const allowed = xattrs.filter(({ name }) => {
+      const kind = kindOfXattr(name)
+      if (kind !== 'capability' || setuid) return true
+      notAsked.push({ kind, attribute: name })
+      return false
+    })
+    return {
+      names,
+      mode: setuid ? attributes.mode : attributes.mode & ~RIGHTS_MASK,
+      ...this.#ownerOf(attributes),
+      mtime: attributes.mtime,
+      xattrs: allowed,
+      notAsked,
+    }
+  }
+
+  #tellUnset(
+    { names, mode, notAsked }: Wanted,
+    { hasOwner, hasMode, refused }: Omit<WrittenFile, 'trouble'>,
+  ): void {
+    for (const { kind, attribute } of notAsked) this.#unset(names, kind, NOT_ASKED, attribute)
+    if (!hasOwner) this.#unset(names, 'owner', 'EPERM')
+    if (!hasMode) this.#unset(names, 'mode', 'EPERM')
+    // Rights of somebody else's are nobody's to give.
+    if (!hasOwner && (mode & RIGHTS_MASK) !== 0) this.#unset(names, 'setuid', 'EPERM')
+    for (const { name, code } of refused ?? []) this.#unset(names, kindOfXattr(name), code, name)
+  }
+
+  #unset(names: Names, kind: UnsetKind, reason: string, attribute?: Uint8Array): void {
+    const path = toPath(names)
+    this.#options.onUnset({ path, kind, reason, ...(attribute === undefined ? {} : { attribute }) })
   }
 
   /** By name where this machine knows the account, by number otherwise. */
@@ -231,15 +419,14 @@ export class Target {
     return { uid: uid ?? numbers.uid, gid: gid ?? numbers.gid }
   }
 
-  async #setOwner(path: Uint8Array, attributes: Attributes): Promise<void> {
-    const { uid, gid } = this.#ownerOf(attributes)
+  async #setOwner(path: Uint8Array, { uid, gid }: Wanted): Promise<boolean> {
     const now = await this.#files.status(path)
-    if (now.uid === uid && now.gid === gid) return
+    if (now.uid === uid && now.gid === gid) return true
     const isSet = await ignoring(REFUSALS, async () => {
       await this.#files.setOwner(path, { uid, gid })
       return true
     })
-    if (isSet !== true) this.warnings.owners += 1
+    return isSet === true
   }
 }
 
@@ -251,23 +438,7 @@ export interface Temporary {
   readonly discard: () => Promise<void>
 }
 
-function taken(): FilesError {
-  return new FilesError('EEXIST', 'Something is there already and is left as it is')
-}
-
 /** Siblings share the arrays of the names above them. */
 function isSame(a: Names, b: Names): boolean {
   return a.length === b.length && a.every((name, index) => name === b[index])
-}
-
-async function ignoring<T>(
-  codes: readonly string[],
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof FilesError && codes.includes(error.code)) return undefined
-    throw error
-  }
 }

@@ -29,6 +29,9 @@ import type { CodecRun, Compute } from '../ports/compute.ts'
 import { readAhead } from './read-ahead.ts'
 import type { Temporary } from './target.ts'
 
+/** Of a version that lies in a temporary file, read at a time. */
+const PIECE_SIZE = 1024 * 1024
+
 /** Objects fetched while one is written. */
 const AHEAD_COUNT = 4
 
@@ -104,6 +107,39 @@ export class VersionReader {
     const step = { base: undefined, temporary, onBytes }
     const { file } = await this.#writeGroups(inGroups(chain), step, signal)
     return file
+  }
+
+  /**
+   * The chain's last version, piece by piece: each was verified by itself, and the last one is followed by
+   * an error where they are not what was backed up as a whole.
+   *
+   * @param temporary - makes a file to write to, where there are deltas: then nothing comes before the
+   *   whole is right
+   * @returns arrays that the caller owns
+   * @throws {DigestMismatchError}
+   * @throws {RecoveryError}
+   * @throws {FormatError}
+   */
+  async *stream(
+    chain: readonly Version[],
+    temporary: () => Promise<Temporary>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const [first, ...more] = chain
+    if (first?.content.type === 'original' && more.length === 0) {
+      yield* checked(first, this.#original(first.content.parts), signal)
+      return
+    }
+    const file = await this.write(chain, temporary, ignore, signal)
+    try {
+      const size = chain.at(-1)?.size ?? 0
+      for (let offset = 0; offset < size; offset += PIECE_SIZE) {
+        signal.throwIfAborted()
+        yield await file.writer.read(offset, Math.min(PIECE_SIZE, size - offset))
+      }
+    } finally {
+      await file.discard()
+    }
   }
 
   /** Each group whole in a file, upon the one before. */
@@ -302,21 +338,32 @@ export class VersionReader {
     onBytes: (size: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    let size = 0
-    for await (const part of content.bytes) {
-      signal.throwIfAborted()
+    for await (const part of checked(version, content, signal)) {
       const { length } = part
-      size += length
-      if (size > version.size) break
       await target.writer.write(part)
       if (content.isOwn) release(part)
       onBytes(length)
     }
-    const isRight =
-      size === version.size &&
-      (version.digest === undefined || equal(content.digest(), version.digest))
-    if (!isRight) throw new DigestMismatchError('The restored bytes are not those backed up')
   }
+}
+
+/** @throws {DigestMismatchError} behind the last of its bytes, and before the first that is too much */
+async function* checked(
+  version: Version,
+  content: Content,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let size = 0
+  for await (const part of content.bytes) {
+    signal.throwIfAborted()
+    size += part.length
+    if (size > version.size) break
+    yield part
+  }
+  const isRight =
+    size === version.size &&
+    (version.digest === undefined || equal(content.digest(), version.digest))
+  if (!isRight) throw new DigestMismatchError('The restored bytes are not those backed up')
 }
 
 function patchBase({ file, size }: Base): PatchBase {

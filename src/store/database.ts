@@ -55,6 +55,8 @@ const SCHEMA = `
     -- the change time lies within the clock's granularity of the scan: compare by content next time
     is_racy INTEGER NOT NULL,
     target BLOB,
+    -- what the tree keeps beside the status (src/store/entry-details.ts)
+    details BLOB,
     versions BLOB, content BLOB, version INTEGER, chain_length INTEGER, chain_size INTEGER
   ) WITHOUT ROWID;
 
@@ -174,8 +176,13 @@ export function prepareDatabase(database: DatabaseSync): void {
 
 /** Columns that came later: a database without them goes on as it is, and an earlier Cairn passes them over. */
 function addColumns(database: DatabaseSync): void {
-  const columns = database.prepare('PRAGMA table_info(peer_records)').all()
-  if (columns.some(({ name }) => name === 'nothing_ms')) return
+  const has = (table: string, column: string) =>
+    database
+      .prepare(`PRAGMA table_info(${table})`)
+      .all()
+      .some(({ name }) => name === column)
+  if (!has('queue', 'details')) database.exec('ALTER TABLE queue ADD COLUMN details BLOB')
+  if (has('peer_records', 'nothing_ms')) return
   inTransaction(database, () => {
     database.exec('ALTER TABLE peer_records ADD COLUMN nothing_ms INTEGER NOT NULL DEFAULT 0')
     database.exec('ALTER TABLE peer_records ADD COLUMN nothing_at INTEGER')

@@ -10,11 +10,13 @@ import type { DatabaseSync } from 'node:sqlite'
 import {
   isSameStatus,
   pack,
+  PACKED_INODE_OFFSET,
   PACKED_MTIME_OFFSET,
   unpack,
   type EntryStatus,
 } from '../base/entry-status.ts'
 import { statement } from './database.ts'
+import { decodeDetails, encodeDetails, type EntryDetails } from './entry-details.ts'
 import { scanRecord, type ScanRecord } from './scan-record.ts'
 import { Settings } from './settings.ts'
 
@@ -27,6 +29,8 @@ export interface QueueRow {
   readonly isRacy: boolean
   /** Where a symbolic link points. */
   readonly target: Uint8Array | undefined
+  /** Of what is done: what the tree keeps beside the status. */
+  readonly details: EntryDetails
   /** For a done file: its new versions (src/store/version-record.ts), sealed; `undefined` if the content is as before. */
   readonly result: QueueResult | undefined
 }
@@ -45,11 +49,21 @@ interface QueueColumns {
   status: Uint8Array
   is_racy: number
   target: Uint8Array | null
+  details: Uint8Array | null
   versions: Uint8Array | null
   content: Uint8Array | null
   version: number | null
   chain_length: number | null
   chain_size: number | null
+}
+
+/** A path as the scan saw it. */
+export interface FoundPath {
+  readonly status: EntryStatus
+  readonly isRacy: boolean
+  readonly target: Uint8Array | undefined
+  /** Of all but files, which are looked at when they are read. */
+  readonly details?: EntryDetails | undefined
 }
 
 export interface QueueTotals {
@@ -84,6 +98,9 @@ const AGE_STEPS_MS = [DAY_MS, 30 * DAY_MS]
 /** How many rows a page of `rows` holds: the table may change between pages. */
 const PAGE_ROWS = 1_000
 
+/** The inode in a packed status. */
+const INODE_COLUMN = `substr(status, ${PACKED_INODE_OFFSET + 1}, 8)`
+
 export class Queue {
   readonly #database: DatabaseSync
 
@@ -92,11 +109,7 @@ export class Queue {
   }
 
   /** Note that a path is new or differs. What an earlier run finished is kept if it still holds. */
-  add(
-    run: number,
-    key: Uint8Array,
-    found: { status: EntryStatus; isRacy: boolean; target: Uint8Array | undefined },
-  ): void {
+  add(run: number, key: Uint8Array, found: FoundPath): void {
     const earlier = this.get(key)
     const isKept =
       earlier !== undefined &&
@@ -112,7 +125,7 @@ export class Queue {
 
   /** Note that a path is no longer there. */
   addGone(run: number, key: Uint8Array, status: EntryStatus): void {
-    this.#put(run, key, 'gone', { status, isRacy: false, target: undefined })
+    this.#put(run, key, 'gone', { status, isRacy: false, target: undefined, details: undefined })
   }
 
   /** Drop the rows that this run did not see. */
@@ -182,17 +195,18 @@ export class Queue {
    */
   finish(
     key: Uint8Array,
-    found: { status: EntryStatus; isRacy: boolean },
+    found: { status: EntryStatus; isRacy: boolean; details?: EntryDetails },
     result: QueueResult,
   ): void {
     statement(
       this.#database,
-      `UPDATE queue SET state = 'done', status = ?, size = ?, is_racy = ?,
+      `UPDATE queue SET state = 'done', status = ?, size = ?, is_racy = ?, details = ?,
            versions = ?, content = ?, version = ?, chain_length = ?, chain_size = ? WHERE key = ?`,
     ).run(
       pack(found.status),
       found.status.size,
       found.isRacy ? 1 : 0,
+      (found.details && encodeDetails(found.details)) ?? null,
       result.versions ?? null,
       result.content ?? null,
       result.version,
@@ -243,16 +257,23 @@ export class Queue {
     return (statement(this.#database, sql).get(state) as { count: number }).count
   }
 
-  #put(
-    run: number,
-    key: Uint8Array,
-    state: QueueRow['state'],
-    found: { status: EntryStatus; isRacy: boolean; target: Uint8Array | undefined },
-  ): void {
+  /** @returns inodes that wait under several paths */
+  linkedInodes(): ReadonlySet<bigint> {
+    const rows = statement(
+      this.#database,
+      `SELECT DISTINCT ${INODE_COLUMN} AS inode FROM queue WHERE state = 'waiting'
+         GROUP BY ${INODE_COLUMN} HAVING count(*) > 1`,
+    ).all() as { inode: Uint8Array }[]
+    const inodeOf = ({ buffer, byteOffset }: Uint8Array) =>
+      new DataView(buffer, byteOffset).getBigUint64(0)
+    return new Set(rows.map(({ inode }) => inodeOf(inode)))
+  }
+
+  #put(run: number, key: Uint8Array, state: QueueRow['state'], found: FoundPath): void {
     statement(
       this.#database,
-      `INSERT OR REPLACE INTO queue (key, run, state, status, size, is_racy, target)
-         VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO queue (key, run, state, status, size, is_racy, target, details)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       key,
       run,
@@ -261,6 +282,7 @@ export class Queue {
       found.status.size,
       found.isRacy ? 1 : 0,
       found.target ?? null,
+      (found.details && encodeDetails(found.details)) ?? null,
     )
   }
 }
@@ -314,6 +336,7 @@ function toRow(row: QueueColumns): QueueRow {
     status: unpack(row.status),
     isRacy: row.is_racy === 1,
     target: row.target ?? undefined,
+    details: decodeDetails(row.details ?? undefined),
     result,
   }
 }

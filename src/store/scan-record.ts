@@ -22,6 +22,7 @@ export const scanRecord = z.strictObject({
     files: count,
     folders: count,
     symlinks: count,
+    specials: count,
     bytes: count,
     unmodified: count,
     unsupported: count,

@@ -20,6 +20,8 @@ import { noise } from '../support/test-vault.ts'
 const KIB = 1024
 const PATH = '/file'
 
+const COPIED_MAX = 20_000 * KIB
+
 describe('a file', () => {
   it.each([0, 1, 256 * KIB, 256 * KIB + 1, 1024 * KIB, 2_500 * KIB])(
     'of %i bytes becomes an original that reads back',
@@ -44,18 +46,88 @@ describe('a file', () => {
     })
   })
 
-  it('that grows while it is read is what was read, with that digest', async () => {
+  it('that changes twice is copied, and the copy is what it was at one moment', async () => {
     await reading(noise(300 * KIB), async ({ read, content, machine, tree }) => {
-      let count = 0
+      const states: Uint8Array[] = []
+      changeAtReads(machine, [1, 2], (count) => {
+        tree.write(tree.node(toBytes(PATH)), 7, noise(100, count))
+        states.push(tree.node(toBytes(PATH)).read(0, 1e9))
+      })
+      const version = await read()
+      expect(version).toMatchObject({ label: 'copied', isCalm: true })
+      expect(equal(await content(version), states.at(-1)!)).toBe(true)
+    })
+  })
+
+  it.each([100 * KIB, 9_000 * KIB])(
+    'of %i bytes that never holds still is what was read, with that digest',
+    async (size) => {
+      await reading(noise(size), async ({ read, content, machine, tree }) => {
+        growAtEachRead(machine, tree)
+        const version = await read()
+        expect(version).toMatchObject({ label: 'fuzzy', isCalm: false })
+        const bytes = await content(version)
+        expect([bytes.length, sha256(bytes)]).toEqual([version.size, version.digest])
+        expect(machine.filesTrouble.free).toBe(Number.MAX_SAFE_INTEGER)
+      })
+    },
+  )
+
+  it('that never holds still is a copy of one moment where the file system makes reflinks', async () => {
+    await reading(noise(300 * KIB), async ({ read, content, machine, tree }) => {
+      growAtEachRead(machine, tree)
+      machine.filesTrouble.hasClones = true
+      const version = await read()
+      expect(version.label).toBe('copied')
+      const bytes = await content(version)
+      // What was there before the copy, and nothing of what came while it was read.
+      expect(bytes.length).toBe(version.size)
+      expect(equal(bytes, tree.node(toBytes(PATH)).read(0, bytes.length))).toBe(true)
+    })
+  })
+
+  it('that is hot is copied at once, and says whether it held still', async () => {
+    await reading(noise(300 * KIB), async ({ read, machine, tree, reader }) => {
+      expect(await read(undefined, forever, true)).toMatchObject({ label: 'copied', isCalm: true })
+      expect(reader.bytesRead).toBe(300 * KIB)
       machine.filesTrouble.onStep = (operation) => {
-        if (operation !== 'read') return
-        const node = tree.node(toBytes(PATH))
-        tree.write(node, node.size, noise(1_000, ++count))
+        if (operation === 'clone') tree.write(tree.node(toBytes(PATH)), 0, noise(10, 3))
+      }
+      machine.filesTrouble.hasClones = true
+      expect(await read(undefined, forever, true)).toMatchObject({ label: 'copied', isCalm: false })
+    })
+  })
+
+  it('is not copied where it is too large, or there is no room', async () => {
+    await reading(noise(COPIED_MAX + 1), async ({ read, machine, tree }) => {
+      growAtEachRead(machine, tree)
+      const reads = countSteps(machine, 'scratch')
+      expect(await read()).toMatchObject({ label: 'fuzzy' })
+      expect(reads()).toBe(0)
+      expect(await read(undefined, forever, true)).toMatchObject({ label: 'fuzzy' })
+    })
+    await reading(noise(9_000 * KIB), async ({ read, machine, tree }) => {
+      growAtEachRead(machine, tree)
+      machine.filesTrouble.free = 8_000 * KIB
+      expect(await read()).toMatchObject({ label: 'fuzzy' })
+      expect(machine.filesTrouble.free).toBe(8_000 * KIB)
+    })
+  })
+
+  it('that changed within this tick of its clock is read after it', async () => {
+    await reading(noise(100 * KIB), async ({ read, machine, change, content, tree }) => {
+      change(0, toBytes('just now'))
+      const seen = tree.node(toBytes(PATH)).status().ctime
+      // Another change in the same tick leaves the same times, and comes before the reading.
+      machine.filesTrouble.onStep = (operation) => {
+        if (operation !== 'fstat') return
+        machine.filesTrouble.onStep = undefined
+        change(0, toBytes('again at'))
+        tree.node(toBytes(PATH)).ctime = seen
       }
       const version = await read()
-      expect(version.label).toBe('fuzzy')
-      const bytes = await content(version)
-      expect([bytes.length, sha256(bytes)]).toEqual([version.size, version.digest])
+      expect(version.label).toBe('stable')
+      expect(toText((await content(version)).slice(0, 8))).toBe('again at')
     })
   })
 
@@ -170,7 +242,7 @@ interface Reading {
     chain: readonly Version[] | undefined
     readonly contentId: (digest: Uint8Array) => Uint8Array
   }
-  readonly read: (known?: EntryRow, signal?: AbortSignal) => Promise<ReadVersion>
+  readonly read: (known?: EntryRow, signal?: AbortSignal, isHot?: boolean) => Promise<ReadVersion>
   /** The version is published: its signature is kept. @returns its entry */
   readonly know: (version: ReadVersion) => EntryRow
   /** The objects of an original or a delta, one behind the other. */
@@ -202,6 +274,8 @@ async function reading(
     }
     const reader = new FileReader(
       {
+        clock,
+        copySizeMax: COPIED_MAX,
         files,
         compute: compute(codecs),
         writer,
@@ -223,7 +297,8 @@ async function reading(
       tree,
       reader,
       chains,
-      read: (known, signal = forever) => reader.read(toBytes(PATH), known, signal),
+      read: (known, signal = forever, isHot = false) =>
+        reader.read(toBytes(PATH), { known, isHot }, signal),
       know: ({ digest, size, signature }) => {
         const content = contents.id(digest)
         if (signature !== undefined) signatures.put(content, signature)
@@ -242,6 +317,35 @@ async function reading(
       change: (offset, changed) => tree.write(tree.node(toBytes(PATH)), offset, changed),
     })
   })
+}
+
+function growAtEachRead(machine: Machine, tree: FileTree): void {
+  let count = 0
+  machine.filesTrouble.onStep = (operation) => {
+    if (operation !== 'read') return
+    const node = tree.node(toBytes(PATH))
+    tree.write(node, node.size, noise(1_000, ++count))
+  }
+}
+
+/** Change something during those reads of the file, the first being 1. */
+function changeAtReads(machine: Machine, at: number[], change: (count: number) => void): void {
+  let count = 0
+  machine.filesTrouble.onStep = (operation, path) => {
+    if (operation !== 'read' || toText(path) !== PATH) return
+    count += 1
+    if (at.includes(count)) change(count)
+  }
+}
+
+function countSteps(machine: Machine, wanted: string): () => number {
+  const { onStep } = machine.filesTrouble
+  let count = 0
+  machine.filesTrouble.onStep = (operation, path) => {
+    if (operation === wanted) count += 1
+    onStep?.(operation, path)
+  }
+  return () => count
 }
 
 /** Change something during the first read of the file. */

@@ -175,6 +175,7 @@ describe('a scan', () => {
     await scanning(['/a/b/c', '/a/d'], async ({ scan, publish, tree }) => {
       tree.make(toBytes('/a/link'), 'symlink', 0o777)
       tree.make(toBytes('/a/socket'), 'socket', 0o600)
+      tree.make(toBytes('/a/pipe'), 'fifo', 0o600)
       tree.write(tree.node(toBytes('/a/d')), 0, toBytes('four'))
       const first = await scan(['/a'])
       await publish()
@@ -184,6 +185,7 @@ describe('a scan', () => {
         files: 2,
         folders: 2,
         symlinks: 1,
+        specials: 1,
         bytes: 4,
         unsupported: 1,
         leftOut: 0,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Output } from '../../src/cli/output.ts'
 import { ProgressLine, progressText, type ProgressState } from '../../src/cli/progress.ts'
 import { Collector } from './collector.ts'
@@ -42,6 +42,42 @@ describe('progress', () => {
     expect(stderr.lines).toHaveLength(3)
     expect(stderr.lines[0]).toBe(progressText(STATE, 10_000))
     expect(stderr.text).not.toContain('\u001b')
+  })
+
+  it('is told at once when somebody asks with SIGUSR1, between start and stop', () => {
+    const { progress, stderr } = make({ isTTY: false })
+    progress.start()
+    process.emit('SIGUSR1')
+    progress.update(STATE)
+    process.emit('SIGUSR1')
+    progress.stop()
+    expect(process.listenerCount('SIGUSR1')).toBe(0)
+    expect(stderr.lines).toEqual(['No news yet', `${progressText(STATE, 0)}  /home/a\\x1b[2J`])
+  })
+
+  it('says once that there is no news for half a minute, and of what', () => {
+    vi.useFakeTimers()
+    try {
+      const { progress, stderr, at } = make({ isTTY: true })
+      progress.start()
+      progress.update(STATE)
+      const pass = (seconds: number) => {
+        for (let second = 0; second < seconds; second += 1) {
+          at.ms += 1000
+          vi.advanceTimersByTime(1000)
+        }
+      }
+      pass(29)
+      expect(stderr.text).not.toContain('warning')
+      pass(60)
+      expect(stderr.text.match(/warning: No news for 30/g)).toHaveLength(1)
+      progress.update({ ...STATE, bytesDone: STATE.bytesDone + 1 })
+      pass(31)
+      expect(stderr.text.match(/warning: No news for 30/g)).toHaveLength(2)
+      progress.stop()
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('as JSON is a status record at most once a second', () => {

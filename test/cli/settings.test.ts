@@ -50,6 +50,8 @@ describe('config.toml', () => {
         'exclude-if-present': [],
         'one-file-system': false,
         'stall-seconds': 60,
+        'max-age': 7 * 86_400_000,
+        priority: 'low',
         weights: {},
       },
       network: { mdns: true },

@@ -126,6 +126,8 @@ describe('cairn why', () => {
   })
 })
 
+const WEEK = 7 * DAY
+
 describe('cairn status', () => {
   it('shows how packs and friends stand', () => {
     const lines = statusLines('/home', status)
@@ -134,16 +136,40 @@ describe('cairn status', () => {
     expect(lines.at(-2)).toContain('up    12D3KooW-ann-nnnnnn  Ann  on 93 %')
     expect(lines.at(-1)).toMatch(/^down {2}12D3KooW-ben-nnnnnn {2}silent {2}seen 3 days ago/)
     expect(lines.at(-1)).toContain('silent for 3 days; waited for until')
-    expect(statusAlarms(status)).toEqual([])
-    const [vault, ...peers] = statusRecords('/home', status)
+    expect(statusAlarms(status, WEEK)).toEqual([])
+    const [vault, ...peers] = statusRecords('/home', status, WEEK)
     expect(vault).toMatchObject({ packs_whole: 1204, packs_settling: 3, is_check_overdue: false })
     expect(peers).toMatchObject([{ standing: 'here', online_share: 0.93 }, { lack: 'silent' }])
+  })
+
+  it('warns where the last complete snapshot is too old', () => {
+    const { now } = status
+    const complete = { sequence: 7, endedAt: now - 6 * DAY }
+    const alarms = (lastSnapshot: ClientStatus['lastSnapshot'] & object, max = WEEK) =>
+      statusAlarms({ ...status, lastSnapshot }, max)
+    expect(alarms({ complete, incomplete: 0 })).toEqual([])
+    expect(alarms({ complete, incomplete: 0 }, 5 * DAY)).toEqual([
+      'The last complete snapshot is 6 days old. Run `cairn backup`.',
+    ])
+    expect(alarms({ complete, incomplete: 2 }, 5 * DAY)[0]).toBe(
+      'The last complete snapshot is 6 days old. 2 snapshots since then left something out: `cairn backup` says what.',
+    )
+    expect(alarms({ complete: null, incomplete: 1 })[0]).toMatch(
+      /^No snapshot is complete\. 1 snapshot /,
+    )
+    const [vault] = statusRecords(
+      '/home',
+      { ...status, lastSnapshot: { complete, incomplete: 0 } },
+      DAY,
+    )
+    expect(vault).toMatchObject({ is_snapshot_overdue: true, snapshots_incomplete: 0 })
+    expect(vault?.['lastSnapshot']).toBeUndefined()
   })
 
   it('warns where nobody checked for a month, and where packs are not safe', () => {
     const placed = { whole: 1, settling: 0, unsafe: 2 }
     const { lastCheck: _, ...never } = status
-    const alarms = statusAlarms({ ...never, placed, isCheckOverdue: true })
+    const alarms = statusAlarms({ ...never, placed, isCheckOverdue: true }, WEEK)
     expect(alarms).toEqual([
       'Lost shares are not noticed: last checked never. Run `cairn repair`.',
       '2 packs not safe; `cairn why` says what would help.',

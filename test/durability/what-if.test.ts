@@ -50,6 +50,24 @@ describe('what if', () => {
     expect(gone.tally.someday.beyondWeek).toBe(100)
   })
 
+  it('begins with the shares where they lie, and draws them for another code', () => {
+    // All shares with the first four of six friends, as before two of them came.
+    const placed = Array.from({ length: 5 }, () => [0, 1, 2, 3])
+    const [lost] = play({ ...plan, placed }, [0, 1, 2])
+    expect(lost.tally.lostRuns[0]).toBe(100)
+    expect(lost.tally.lostPart[0]).toBeCloseTo(1, 9)
+    expect(play({ ...plan, placed }, [3, 4, 5])[0].tally.lostRuns[0]).toBe(0)
+    const other = { needed: 2, total: 5 }
+    expect(play({ ...plan, placed, code: other })[0].tally).toEqual(
+      play({ ...plan, code: other })[0].tally,
+    )
+    // One share that nobody has: it is made at the next check.
+    const thin = play({ ...plan, placed: [[0, 1, -1, 3]] })[0]
+    expect(thin.tally.lostRuns[0]).toBe(0)
+    expect(thin.tally.made).toBeGreaterThan(0)
+    expect(thin.closedForm).toBeUndefined()
+  })
+
   it('names the change that helps most, with what it was before', () => {
     const { best, trials } = play({ ...plan, replacedDays: Infinity })[0]
     expect(best?.measure).toBe('loss')

@@ -198,15 +198,18 @@ describe('a backup', () => {
     tell(async (vault) => {
       const path = toBytes(`${HOME}/file`)
       vault.laptop.filesTrouble.onStep = (operation) => {
-        if (operation === 'list' && !vault.laptop.tree.has(path)) vault.write('file', 'one')
+        if (operation !== 'list' || vault.laptop.tree.has(path)) return
+        vault.write('file', 'one')
+        // Within the same tick, but after the file was seen: nothing shows it.
+        vault.world.scheduler.after(10, () => {
+          const node = vault.laptop.tree.node(path)
+          const { mtime, ctime } = node
+          vault.write('file', 'two')
+          Object.assign(node, { mtime, ctime })
+        })
       }
       await vault.backUp()
       vault.laptop.filesTrouble.onStep = undefined
-      const node = vault.laptop.tree.node(path)
-      const { mtime, ctime } = node
-      vault.write('file', 'two')
-      Object.assign(node, { mtime, ctime })
-      expect((await vault.backUp()).filesChanged).toBe(1)
       const { picture } = await vault.restore()
       expect(picture.get('/file')).toEqual(vault.picture().get('/file'))
     }))
@@ -298,12 +301,12 @@ describe('a backup with trouble in the files', () => {
       expect(found?.versions.map(({ label }) => label)).toEqual(['fuzzy'])
     }))
 
-  it('passes over sockets, FIFOs and devices, and counts them', () =>
+  it('passes over sockets and counts them, and keeps FIFOs', () =>
     tell(async (vault) => {
       vault.laptop.tree.make(toBytes(`${HOME}/pipe`), 'fifo', 0o600)
       vault.laptop.tree.make(toBytes(`${HOME}/socket`), 'socket', 0o600)
       const summary = await vault.backUp()
-      expect([summary.unsupported, summary.skipped.length]).toEqual([2, 0])
+      expect([summary.unsupported, summary.skipped.length]).toEqual([1, 0])
     }))
 })
 

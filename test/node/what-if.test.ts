@@ -22,6 +22,11 @@ describe('the group that what-if begins with', () => {
       const known = await group(vault)
       expect(known.code).toEqual({ needed: 2, total: 4 })
       expect(known.size).toBeGreaterThan(100 * 1024)
+      expect(known.placed.length).toBeGreaterThan(0)
+      for (const holders of known.placed) {
+        expect(holders).toHaveLength(4)
+        expect(new Set(holders.filter((peer) => peer !== undefined)).size).toBeGreaterThan(2)
+      }
       const gone = known.friends.find(({ name }) => name === silent?.name)
       expect(gone).toMatchObject({ standing: 'gone', isCounted: false })
       const others = known.friends.filter((friend) => friend !== gone)

@@ -73,6 +73,40 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
     )
 
     it(
+      'gives a file that nobody else sees, for what does not hold still',
+      story(async (files, at) => {
+        const [one, other] = [await files.scratch(), await files.scratch()]
+        await one.write(text('one '))
+        await other.write(text('other'))
+        await one.write(text('more'))
+        expect(await one.read(2, 100)).toEqual(text('e more'))
+        expect(await other.read(0, 100)).toEqual(text('other'))
+        expect(await one.read(8, 1)).toEqual(new Uint8Array(0))
+        await one.close()
+        await other.close()
+        expect(await files.list(at())).toEqual([])
+      }),
+    )
+
+    it(
+      'clones an open file as it is, or says that there can be no clone',
+      story(async (files, at) => {
+        await write(files, at('a'), text('before'))
+        const reader = await files.open(at('a'))
+        const clone = await reader.clone()
+        await files.remove(at('a'))
+        await write(files, at('a'), text('after'))
+        if (clone !== undefined) {
+          expect((await clone.status()).size).toBe(6)
+          expect(await clone.read(0, 100)).toEqual(text('before'))
+          await clone.close()
+        }
+        await reader.close()
+        expect(await files.list(at())).toEqual([text('a')])
+      }),
+    )
+
+    it(
       'keeps big files whole',
       story(async (files, at) => {
         const bytes = noise(3 * 1024 * 1024 + 5)
@@ -389,6 +423,144 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
     )
 
     it(
+      'keeps extended attributes of files and folders, byte for byte, and says what it may not set',
+      story(async (files, at) => {
+        await write(files, at('file'), text('x'))
+        await files.makeFolder(at('folder'))
+        const wanted = [
+          { name: text('user.b'), value: Uint8Array.of(0, 255, 10) },
+          { name: text('user.a'), value: text('') },
+          { name: text('user.naïve'), value: noise(1_000) },
+        ]
+        for (const path of [at('file'), at('folder')]) {
+          const refused = await files.setXattrs(path, wanted)
+          // A file system without such a thing says so, of each.
+          if (refused.length === wanted.length) return
+          expect(refused).toEqual([])
+          expect(byName(await files.xattrs(path))).toEqual(byName(wanted))
+          await files.setXattrs(path, [{ name: text('user.b'), value: text('other') }])
+          expect(byName(await files.xattrs(path))[1]?.value).toEqual(text('other'))
+        }
+        const reader = await files.open(at('file'))
+        expect(byName(await reader.xattrs())).toEqual(byName(await files.xattrs(at('file'))))
+        await reader.close()
+        await files.makeSymlink(text('file'), at('link'))
+        expect(await files.xattrs(at('link'))).toEqual([])
+        const [refusal] = await files.setXattrs(at('link'), wanted.slice(0, 1))
+        expect(refusal?.name).toEqual(text('user.b'))
+        expect(await failure(files.xattrs(at('no')))).toBe('ENOENT')
+      }),
+    )
+
+    it(
+      'reads and writes extended attributes of small files with the rest',
+      story(async (files, at) => {
+        const xattrs = [{ name: text('user.comment'), value: text('hello') }]
+        await write(files, at('with'), text('a'))
+        await write(files, at('without'), text('b'))
+        if ((await files.setXattrs(at('with'), xattrs)).length > 0) return
+        const asked = [at('with'), at('without')].map((path) => ({ path, size: 1 }))
+        const read = await files.readSmall(asked)
+        expect(read.files.map((file) => file?.xattrs)).toEqual([xattrs, []])
+
+        const { uid, gid } = await files.status(at('with'))
+        const mtime = { seconds: 5, nanoseconds: 0 }
+        const known = { offset: 0, size: 1, mode: 0o400, uid, gid, mtime, xattrs }
+        const [written] = await files.writeSmall({
+          bytes: text('c'),
+          files: [{ ...known, path: at('new') }],
+          temporaryName: text('t'),
+        })
+        expect(written).toMatchObject({ trouble: undefined, refused: [] })
+        expect(await files.xattrs(at('new'))).toEqual(xattrs)
+      }),
+    )
+
+    it(
+      'gives a file a second name, and never over another',
+      story(async (files, at) => {
+        await write(files, at('a'), text('a'))
+        await files.link(at('a'), at('b'))
+        const [a, b] = [await files.status(at('a')), await files.status(at('b'))]
+        expect([b.inode, b.linkCount, a.linkCount]).toEqual([a.inode, 2, 2])
+        expect(await contents(files, at('b'))).toEqual(text('a'))
+        expect(await failure(files.link(at('a'), at('b')))).toBe('EEXIST')
+        expect(await failure(files.link(at('no'), at('c')))).toBe('ENOENT')
+        await files.makeSymlink(text('a'), at('link'))
+        await files.link(at('link'), at('other'))
+        expect((await files.status(at('other'))).kind).toBe('symlink')
+        await files.makeFolder(at('folder'))
+        await expect(files.link(at('folder'), at('door'))).rejects.toThrow(FilesError)
+      }),
+    )
+
+    it(
+      'makes FIFOs, which it neither opens nor reads, and devices where it may',
+      story(async (files, at) => {
+        await files.makeSpecial(at('pipe'), { kind: 'fifo' })
+        const pipe = await files.status(at('pipe'))
+        expect([pipe.kind, pipe.mode, pipe.deviceNumber]).toEqual(['fifo', 0o600, undefined])
+        expect(await failure(files.open(at('pipe')))).toBe('EINVAL')
+        const { files: read } = await files.readSmall([{ path: at('pipe'), size: 0 }])
+        expect(read).toEqual([undefined])
+        expect(await failure(files.makeSpecial(at('pipe'), { kind: 'fifo' }))).toBe('EEXIST')
+        await files.setMode(at('pipe'), 0o640)
+        expect((await files.status(at('pipe'))).mode).toBe(0o640)
+
+        const device = { major: 300, minor: 70_000 }
+        try {
+          await files.makeSpecial(at('null'), { kind: 'characterDevice', device })
+        } catch (error) {
+          expect((error as FilesError).code).toBe('EPERM')
+          return
+        }
+        expect(await files.status(at('null'))).toMatchObject({
+          kind: 'characterDevice',
+          deviceNumber: device,
+        })
+      }),
+    )
+
+    it(
+      'writes holes that read as zeros',
+      story(async (files, at) => {
+        const writer = await files.create(at('sparse'))
+        await writer.write(text('begin'))
+        await writer.skip(1_000_000)
+        await writer.write(text('end'))
+        await writer.skip(500_000)
+        expect(await writer.read(1_000_000, 8)).toEqual(
+          Uint8Array.from([0, 0, 0, 0, 0, ...text('end')]),
+        )
+        await writer.close()
+        const reader = await files.open(at('sparse'))
+        const whole = new Uint8Array(1_500_008)
+        whole.set(text('begin'))
+        whole.set(text('end'), 1_000_005)
+        expect(same(await reader.read(0, 2_000_000), whole)).toBe(true)
+        expect(await reader.read(1_200_000, 1_000_000)).toEqual(new Uint8Array(300_008))
+        expect(await reader.read(1_500_008, 10)).toEqual(new Uint8Array(0))
+        for (const { offset, size } of await reader.holes(10)) {
+          expect(await reader.read(offset, size)).toEqual(new Uint8Array(size))
+        }
+        expect((await reader.holes(1)).length).toBeLessThanOrEqual(1)
+        await reader.close()
+      }),
+    )
+
+    it(
+      'tells times beyond 2262 of small files too',
+      story(async (files, at) => {
+        const far = { seconds: 13_000_000_000, nanoseconds: 7 }
+        await write(files, at('far'), text('x'))
+        await files.setModified(at('far'), far)
+        const { mtime } = await files.status(at('far'))
+        const { files: read } = await files.readSmall([{ path: at('far'), size: 1 }])
+        expect(read[0]?.status.mtime).toEqual(mtime)
+      }),
+    )
+
+    it(
       'renames over a file, and reads on from one that was renamed over',
       story(async (files, at) => {
         await write(files, at('old'), text('old'))
@@ -478,3 +650,7 @@ const toMicroseconds = (time: FileTime): FileTime => ({
 
 const nanoseconds = (time: FileTime): bigint =>
   BigInt(time.seconds) * 1_000_000_000n + BigInt(time.nanoseconds)
+
+function byName<T extends { readonly name: Uint8Array }>(list: readonly T[]): T[] {
+  return list.toSorted((a, b) => Buffer.compare(a.name, b.name))
+}

@@ -84,7 +84,7 @@ describe('columnar formats', () => {
     expect(() => decodePage(critical)).toThrow(VersionError)
     const optional = new ByteWriter().put(body).varint(128).varint(1).u8(5).finish()
     expect(decodePage(optional).sections).toEqual([{ type: 128, bytes: Uint8Array.of(5) }])
-    expect(() => decodePage(withColumns(28))).toThrow(VersionError)
+    expect(() => decodePage(withColumns(29))).toThrow(VersionError)
     expect(() => decodePage(withColumns(COLUMN_COUNT_MAX + 1))).toThrow(FormatError)
     expect(() => encodePage(pageOf({ ...ATTRIBUTES, extra: [extra(0x8000)] }))).toThrow(
       VersionError,

@@ -43,13 +43,13 @@ export class TreeModel {
       if (what.kind === 'folder') next.set(path, { kind: 'folder', attributes })
       else if (what.kind === 'symlink') {
         next.set(path, { kind: 'symlink', attributes, target: decode(what.target) })
-      } else {
+      } else if (what.kind === 'file') {
         const version =
           what.versions.at(-1) ?? (before?.kind === 'file' ? before.version : undefined)
         if (version === undefined) throw new Error(`${path} never had content`)
         next.set(path, { kind: 'file', attributes, version })
         this.#remember(path, version)
-      }
+      } else throw new Error(`the model has no ${what.kind}`)
     }
     this.#now = next
     this.#snapshots.set(sequence, next)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { toText, toBytes } from '../../sim/file-tree.ts'
 import { Settings } from '../../src/store/settings.ts'
+import { equal } from '../../protocol/bytes.ts'
 import { HOME, TestVault, noise } from '../support/test-vault.ts'
 import { allEntries } from '../support/memory-database.ts'
 
@@ -36,8 +37,10 @@ describe('local state that was lost', () => {
     await vault.tell(async () => {
       vault.write('quiet', 'quiet')
       const path = toBytes(`${HOME}/busy`)
-      vault.laptop.filesTrouble.onStep = (operation) => {
-        if (operation === 'list' && !vault.laptop.tree.has(path)) vault.write('busy', 'one')
+      vault.write('busy', 'one')
+      // It changes whenever it is looked at, so that no reading comes after the tick of its last change.
+      vault.laptop.filesTrouble.onStep = (operation, at) => {
+        if (operation === 'fstat' && equal(at, path)) vault.write('busy', 'one')
       }
       await vault.backUp()
       vault.laptop.filesTrouble.onStep = undefined

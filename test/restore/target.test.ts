@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { Attributes } from '../../protocol/tree.ts'
 import { failure, toBytes, toText, type FileTree } from '../../sim/file-tree.ts'
 import type { Machine, MachinePorts } from '../../sim/machine.ts'
-import { Target, UnsafeNameError } from '../../src/restore/target.ts'
+import type { FilesError } from '../../src/base/errors.ts'
+import { Target, UnsafeNameError, type TargetOptions } from '../../src/restore/target.ts'
+import { PLAIN_METADATA, type Unset } from '../../src/restore/unset.ts'
 import { toNames, type Names } from '../../src/source/path.ts'
 import { onMachine } from '../support/on-machine.ts'
 
@@ -25,7 +27,7 @@ const ways: [string, Write][] = [
 
 describe.each(ways)('a target of files written %s', (_, write) => {
   it('holds files, links and folders as they were, to the nanosecond', async () => {
-    await restoring(async ({ target, tree }) => {
+    await restoring(async ({ target, tree, unset }) => {
       const mtime = { seconds: -5, nanoseconds: 123_456_789 }
       await target.folder(names('home/ada'))
       await write(target, names('home/ada/file'), { ...attributes, mtime, mode: 0o1640 })
@@ -39,7 +41,7 @@ describe.each(ways)('a target of files written %s', (_, write) => {
       expect(link).toMatchObject({ kind: 'symlink', mtime })
       expect(toText(link?.target ?? content)).toBe('../../etc')
       expect(folder).toMatchObject({ kind: 'folder', mode: 0o500, mtime })
-      expect(target.warnings).toEqual({ owners: 0, modes: 0, setIdBits: 0 })
+      expect(unset).toEqual([])
     })
   })
 
@@ -150,36 +152,36 @@ describe.each(ways)('a target of files written %s', (_, write) => {
   })
 
   it('gives files to accounts by their names here, and says where it may not', async () => {
-    await restoring(async ({ target, tree }) => {
+    await restoring(async ({ target, tree, unset }) => {
       const ada = { userName: 'ada', groupName: 'ada', uid: 77, gid: 77 }
       await write(target, names('by name'), { ...attributes, ...ada })
       expect(tree.node(toBytes('/target/by name'))).toMatchObject({ uid: 1000, gid: 1000 })
-      expect(target.warnings.owners).toBe(0)
+      expect(unset).toEqual([])
       const unknown = { userName: 'zoe', groupName: undefined, uid: 1001, gid: 1000 }
       await write(target, names('by number'), { ...attributes, ...unknown })
-      expect(target.warnings.owners).toBe(1)
+      expect(kindsOf(unset)).toEqual(['owner'])
     })
   })
 
   it.each(['EPERM', 'EINVAL', 'ENOTSUP'])(
     'counts rights that are refused with %s, and keeps the content',
     async (code) => {
-      await restoring(async ({ target, machine, tree }) => {
+      await restoring(async ({ target, machine, tree, unset }) => {
         machine.filesTrouble.onStep = (operation, path) => {
           if (operation === 'setMode' || operation === 'setOwner') throw failure(code, path)
         }
         await write(target, names('file'), { ...attributes, uid: 5, userName: undefined })
-        expect(target.warnings).toEqual({ owners: 1, modes: 1, setIdBits: 0 })
+        expect(kindsOf(unset)).toEqual(['mode', 'owner'])
         expect(tree.node(toBytes('/target/file')).read(0, 100)).toEqual(content)
       })
     },
   )
 
   it('gives no rights away: setuid and setgid are counted, not set', async () => {
-    await restoring(async ({ target, tree }) => {
+    await restoring(async ({ target, tree, unset }) => {
       await write(target, names('file'), { ...attributes, mode: 0o6755 })
       expect(tree.node(toBytes('/target/file')).mode).toBe(0o755)
-      expect(target.warnings.setIdBits).toBe(1)
+      expect(unset).toEqual([{ path: toBytes('/file'), kind: 'setuid', reason: 'not asked for' }])
     })
   })
 })
@@ -203,7 +205,7 @@ describe('a batch of files', () => {
         })),
         toBytes('abcdefghij'),
       )
-      const codes = troubles.map((trouble) => trouble?.code)
+      const codes = troubles.map((trouble) => (trouble as FilesError | undefined)?.code)
       expect(codes).toEqual(['EIO', undefined, 'EEXIST', 'ENOTDIR', 'EINVAL', undefined, 'EEXIST'])
       expect(toText(tree.node(toBytes('/target/a/good')).read(0, 10))).toBe('bc')
       expect(tree.node(toBytes('/target/a/b/empty')).size).toBe(0)
@@ -237,6 +239,8 @@ interface Restoring {
   readonly machine: Machine
   readonly tree: FileTree
   readonly target: Target
+  /** What it was told that files lack. */
+  readonly unset: Unset[]
   /** Every path on the machine but the topmost. */
   readonly paths: () => string[]
 }
@@ -244,14 +248,26 @@ interface Restoring {
 async function restoring(story: (restoring: Restoring) => Promise<void>): Promise<void> {
   await onMachine(async (ports, machine) => {
     const { tree } = machine
-    const target = await openTarget(ports, '/target')
+    const unset: Unset[] = []
+    const target = await openTarget(ports, '/target', {
+      metadata: PLAIN_METADATA,
+      onUnset: (one) => unset.push(one),
+    })
     const paths = () => [...tree.walk()].slice(1).map(({ path }) => toText(path))
-    await story({ machine, tree, target, paths })
+    await story({ machine, tree, target, unset, paths })
   })
 }
 
-function openTarget({ files, random }: MachinePorts, path: string): Promise<Target> {
-  return Target.open({ files, random }, toBytes(path), toNames(toBytes(path)))
+function openTarget(
+  { files, random }: MachinePorts,
+  path: string,
+  options?: TargetOptions,
+): Promise<Target> {
+  return Target.open({ files, random }, toBytes(path), toNames(toBytes(path)), options)
+}
+
+function kindsOf(unset: readonly Unset[]): string[] {
+  return unset.map(({ kind }) => kind).toSorted()
 }
 
 function names(path: string): Names {

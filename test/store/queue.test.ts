@@ -164,6 +164,7 @@ describe('the queue', () => {
       files: 1,
       folders: 0,
       symlinks: 0,
+      specials: 0,
       bytes: 2,
       unmodified: 0,
       unsupported: 0,

@@ -32,6 +32,7 @@ export class TestVault {
   readonly friends: Friends
   laptop: Machine
   words = ''
+  readonly #fileTimeStep: number | undefined
   #restores = 0
   #laptops = 0
 
@@ -39,11 +40,14 @@ export class TestVault {
     options: {
       readonly peers?: number
       readonly seed?: number
+      /** The grain of the laptop's file times, ns. */
+      readonly fileTimeStep?: number
       /** Options of single friends' peers, by number. */
       readonly each?: (index: number) => Partial<PeerOptions>
     } = {},
   ) {
     const count = options.peers ?? 5
+    this.#fileTimeStep = options.fileTimeStep
     this.world = new World(options.seed ?? 1)
     const names = Array.from({ length: count }, (_, index) => `friend${index}`)
     this.friends = new Friends(this.world, names, () => ({}), options.each)
@@ -183,7 +187,10 @@ export class TestVault {
   }
 
   #newLaptop(name: string): Machine {
-    const machine = this.world.addMachine(name, { isReachable: false })
+    const machine = this.world.addMachine(name, {
+      isReachable: false,
+      ...(this.#fileTimeStep === undefined ? {} : { fileTimeStep: this.#fileTimeStep }),
+    })
     for (const folder of ['/home', HOME, '/restore']) {
       machine.tree.make(toBytes(folder), 'folder', 0o755)
     }

@@ -150,6 +150,8 @@ export const name: fc.Arbitrary<Uint8Array> = fc
   .filter((bytes) => !bytes.includes(0) && !bytes.includes(0x2f))
   .filter((bytes) => bytes.length > 2 || !bytes.every((byte) => byte === 0x2e))
 
+const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })
+
 function what(list: readonly Version[], depth: number): fc.Arbitrary<What> {
   const known = list.length > 0 ? [fc.constantFrom(...list).map(({ id }) => id)] : []
   const id = fc.oneof(...known, fc.integer({ min: 0, max: VERSION_ID_MAX }))
@@ -158,6 +160,11 @@ function what(list: readonly Version[], depth: number): fc.Arbitrary<What> {
     fc.record({ kind: fc.constant('file' as const), version: id }),
     fc.record({ kind: fc.constant('folder' as const), node }),
     fc.record({ kind: fc.constant('symlink' as const), target: fc.uint8Array() }),
+    fc.record({ kind: fc.constant('fifo' as const) }),
+    fc.record({
+      kind: fc.constantFrom('characterDevice' as const, 'blockDevice' as const),
+      device: fc.record({ major: u32, minor: u32 }),
+    }),
   )
 }
 

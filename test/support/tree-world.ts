@@ -290,6 +290,7 @@ function standing(entry: VisibleEntry): Standing {
   if (what.kind === 'symlink') {
     return { kind: 'symlink', attributes, target: textOf([what.target]) }
   }
+  if (what.kind !== 'file') throw new Error(`no ${what.kind} was made`)
   const { version } = entry
   if (version?.id !== what.version) throw new Error('the version is not that of the span')
   return { kind: 'file', attributes, version }

@@ -1,5 +1,6 @@
 /** Vectors of pages: docs/formats/page.md. */
 
+import { encodeFileExtras } from '../../protocol/file-extras.ts'
 import { decodePage, encodePage } from '../../protocol/page.ts'
 import { NAME_SIZE_MAX } from '../../protocol/tree.ts'
 import type { Entry, Page } from '../../protocol/tree.ts'
@@ -100,6 +101,53 @@ const elsewhere: Entry = {
   history: { type: 'stored', reference: place(5) },
 }
 
+const FIFO: Entry = {
+  name: text('pipe'),
+  spans: [
+    {
+      ...span(3, undefined, { kind: 'fifo' }),
+      attributes: { ...ATTRIBUTES, bornAt: 1_700_000_000 },
+    },
+  ],
+  history: undefined,
+}
+
+const rich = encodeFileExtras({
+  xattrs: [
+    { name: text('system.posix_acl_access'), value: sample(28) },
+    { name: text('user.comment'), value: text('read me') },
+    { name: text('user.empty'), value: text('') },
+  ],
+  linkedOn: 64_768n,
+  holes: [
+    { offset: 0, size: 4_096 },
+    { offset: 1_000_000, size: 8_192 },
+  ],
+})
+
+const others: Entry[] = [
+  {
+    name: text('disk'),
+    spans: [span(3, undefined, { kind: 'blockDevice', device: { major: 8, minor: 2 ** 32 - 1 } })],
+    history: undefined,
+  },
+  {
+    ...file('linked and sparse', 5),
+    spans: [
+      {
+        ...span(5, undefined, { kind: 'file', version: 5_120 }),
+        attributes: { ...ATTRIBUTES, bornAt: -1, extra: rich },
+      },
+    ],
+  },
+  {
+    name: text('null'),
+    spans: [span(3, undefined, { kind: 'characterDevice', device: { major: 1, minor: 3 } })],
+    history: undefined,
+  },
+  FIFO,
+]
+
 export const scenarios: Scenario[] = [
   good('empty-folder', 'no entries', { ...EMPTY }),
   scenario('success', 'one-file', 'a file with one version in a run', ONE),
@@ -117,12 +165,28 @@ export const scenarios: Scenario[] = [
     sections: [{ type: 200, bytes: text('later') }],
   }),
   good('longest-name', 'a name of 1,024 bytes', { ...EMPTY, entries: [file('x'.repeat(NAME_SIZE_MAX), 1)] }),
+  good('other-kinds', 'a FIFO and devices; attributes, names of one file, holes; when they were made', {
+    ...EMPTY,
+    entries: others,
+  }),
   ...columnarFaults(ONE),
+  scenario('VersionError', 'kind-unknown', 'a kind that a later version may have', laterKind()),
   bad('name-with-slash', 'a name that is a path', rename('a/b')),
   bad('name-dot-dot', 'a name that leads out of the folder', rename('..')),
   bad('name-with-zero', 'a name that no system can hold', rename('a\0b')),
   bad('names-out-of-order', 'b before a', swap('a', 'b')),
 ]
+
+/** A block device becomes a kind whose number is not given out yet. */
+function laterKind(): Uint8Array {
+  const what = { kind: 'blockDevice', device: { major: 0, minor: 0 } } as const
+  const disk: Entry = { name: text('disk'), spans: [span(3, undefined, what)], history: undefined }
+  // The last 2 of the block is that number.
+  return withBlock(encodePage({ ...EMPTY, entries: [disk] }), (block) => {
+    const at = block.lastIndexOf(2)
+    return block.map((byte, index) => (index === at ? 3 : byte))
+  })
+}
 
 function good(name: string, comment: string, page: Page): Scenario {
   return scenario('success', name, comment, encodePage(page))

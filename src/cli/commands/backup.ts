@@ -8,7 +8,7 @@ import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { backupExitCode, reportBackup } from '../reports/backup.ts'
 import { readSources, withSourceOptions, type SourceOptions } from '../source-options.ts'
-import { readUpload, withUploadOptions, type UploadOptions } from '../upload-options.ts'
+import { giveWay, readUpload, withUploadOptions, type UploadOptions } from '../upload-options.ts'
 import { tellingProgress, withClient, withProgress, type ClientSession } from '../with-client.ts'
 
 interface BackupOptions extends CommonOptions, SourceOptions, UploadOptions {
@@ -51,6 +51,7 @@ async function backup(
   options: BackupOptions,
 ): Promise<ExitCode> {
   const sources = readSources(context, { config, home }, paths, options)
+  giveWay(config, options)
   const startedAt = context.now()
   const summary = await withProgress(context, output, (progress) =>
     client.backup(

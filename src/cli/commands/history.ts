@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { UsageError } from '../../base/errors.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
-import { escapeLine, escapeName } from '../escape.ts'
+import { escapeLine, escapeName, pathFields } from '../escape.ts'
 import { formatItems } from '../format.ts'
 import { fractionOption, pathBytes } from '../options.ts'
 import {
@@ -21,6 +21,7 @@ interface HistoryOptions extends CommonOptions {
   readonly shareLoss?: number
   readonly measure?: boolean
   readonly extract?: string
+  readonly follow?: boolean
 }
 
 export function historyCommand(context: Context): Command {
@@ -32,6 +33,7 @@ export function historyCommand(context: Context): Command {
       'takes to restore it, and how likely that is if shares are lost.',
     examples: [
       'cairn history ~/Documents/big.db',
+      'cairn history --follow ~/Documents/big.db',
       'cairn history --share-loss 10% ~/Documents/big.db',
       'cairn history --extract /tmp/versions ~/Documents/big.db',
     ],
@@ -43,6 +45,11 @@ export function historyCommand(context: Context): Command {
       command
         .createOption('--measure', 'ask the peers which shares are lost')
         .conflicts('shareLoss'),
+    )
+    .addOption(
+      command
+        .createOption('--follow', 'also under the names that the file had before')
+        .conflicts('extract'),
     )
     .option('--extract <folder>', 'write the versions as they are stored, for `rdiff patch`')
     .action(async (path: string, options: HistoryOptions) => {
@@ -74,6 +81,7 @@ async function history(
   }
   for (const record of historyRecords(wanted, report)) output.json(record)
   for (const line of historyLines(report)) output.data(line)
+  if (options.follow === true) await followBack(context, session, wanted)
   if (options.extract === undefined) return
   const folder = resolve(context.workingFolder, options.extract)
   const extracted = await client.extractHistory(wanted, folder, context.signal)
@@ -81,4 +89,22 @@ async function history(
   for (const line of extractedLines(extracted)) output.data(line)
   const files = formatItems(extracted.files.length, 'version')
   output.say(`${files} in ${escapeLine(folder)}; to make them whole there: sh ${extracted.table}`)
+}
+
+/** The same file under the names that it had before, the last one first. */
+async function followBack(
+  context: Context,
+  { client, output }: ClientSession,
+  path: Uint8Array,
+): Promise<void> {
+  const { signal } = context
+  for (const { path: before, until } of await client.views.formerNames(path, signal)) {
+    output.json({ message_type: 'former_name', ...pathFields(before), until_snapshot: until })
+    output.data(`\nbefore snapshot ${until}: ${escapeName(before)}`)
+    const report = await client.historyReport(before, {}, signal)
+    if (report === undefined) continue
+    const former = { ...report, chain: undefined }
+    for (const record of historyRecords(before, former)) output.json(record)
+    for (const line of historyLines(former)) output.data(line)
+  }
 }

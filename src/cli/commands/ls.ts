@@ -2,31 +2,46 @@
  * `cairn ls`: what a folder held at a snapshot.
  */
 
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { VisibleEntry } from '../../history/visible.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeLine, escapeName, pathFields } from '../escape.ts'
-import { formatInstant, formatMode } from '../format.ts'
+import { formatInstant, formatMode, KIND_WORDS } from '../format.ts'
 import { pathBytes } from '../options.ts'
+import { snapshotsText } from '../snapshot-range.ts'
 import { echoSnapshot } from '../snapshot-fields.ts'
+import { versionOf } from '../../history/version-name.ts'
 import { withClient } from '../with-client.ts'
 
 interface ListOptions extends CommonOptions {
   readonly at: string
   readonly recursive?: boolean
   readonly long?: boolean
+  readonly versions?: boolean
 }
 
 export function listCommand(context: Context): Command {
   return makeCommand('ls', {
     summary: 'list files as they were at a snapshot',
-    examples: ['cairn ls ~/Documents', 'cairn ls --at 2026-11-20 --long --recursive ~/Documents'],
+    details:
+      'With --versions it lists what any snapshot shows: every state of each file, also of those that\n' +
+      'are no more.',
+    examples: [
+      'cairn ls ~/Documents',
+      'cairn ls --at 2026-11-20 --long --recursive ~/Documents',
+      'cairn ls --versions .',
+    ],
   })
     .argument('[path]', 'a folder or file; default: everything that was backed up', '/')
     .option('--at <when>', 'latest, a number, a date or an age such as 3d', 'latest')
     .option('-r, --recursive', 'what is in the folders too')
     .option('-l, --long', 'mode, owner, size and time too')
-    .action(async (path: string, options: ListOptions) => list(context, path, options))
+    .addOption(new Option('--versions', 'every state in any snapshot').conflicts(['at', 'long']))
+    .action(async (path: string, options: ListOptions) =>
+      options.versions === true
+        ? await listVersions(context, path, options)
+        : await list(context, path, options),
+    )
 }
 
 async function list(context: Context, path: string, options: ListOptions): Promise<void> {
@@ -42,6 +57,50 @@ async function list(context: Context, path: string, options: ListOptions): Promi
     for await (const item of listed) {
       output.json(nodeFields(item.path, item.entry))
       output.data(describeEntry(item.path, item.entry, options.long === true))
+    }
+  })
+}
+
+async function listVersions(context: Context, path: string, options: ListOptions): Promise<void> {
+  await withClient(context, options, async ({ client, output }) => {
+    const listed = client.views.versions(
+      pathBytes(path, context.workingFolder),
+      { recursive: options.recursive === true },
+      context.signal,
+    )
+    for await (const item of listed) {
+      const { path: found } = item
+      const isFolder = item.spans.at(-1)?.span.what.kind === 'folder'
+      output.data(`${escapeName(found)}${isFolder ? '/' : ''}`)
+      for (const { span, snapshots } of item.spans) {
+        const { attributes, what } = span
+        const version = versionOf(span, item.versions)
+        output.json({
+          message_type: 'version',
+          ...pathFields(found),
+          type: KIND_WORDS[what.kind],
+          version: version?.id,
+          size: version?.size,
+          label: version?.label,
+          mode: attributes.mode,
+          mtime: formatInstant(attributes.mtime),
+          snapshots,
+        })
+        // A folder's own states are those of what is in it.
+        if (what.kind === 'folder') continue
+        output.data(
+          [
+            ' ',
+            snapshotsText(snapshots).padEnd(14),
+            formatMode(what.kind, attributes.mode),
+            String(version?.size ?? 0).padStart(12),
+            formatInstant(attributes.mtime),
+            version?.label ?? '',
+          ]
+            .join(' ')
+            .trimEnd(),
+        )
+      }
     }
   })
 }
@@ -70,7 +129,7 @@ function nodeFields(path: Uint8Array, entry: VisibleEntry) {
   return {
     message_type: 'node',
     ...pathFields(path),
-    type: { file: 'file', folder: 'dir', symlink: 'symlink' }[what.kind],
+    type: KIND_WORDS[what.kind],
     size: sizeOf(entry),
     mode: attributes.mode,
     permissions: formatMode(what.kind, attributes.mode),

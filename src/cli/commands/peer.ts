@@ -28,6 +28,7 @@ import { showJoinWords } from '../join-words.ts'
 import { collect, nameOption, ownName, sizeOption, vaultOption } from '../options.ts'
 import type { Output } from '../output.ts'
 import { helperPorts, openAccounts, openNetwork } from '../ports.ts'
+import { LIMIT_UPLOAD_WORDS, ratesOption, type Rates } from '../rates.ts'
 import { readInviteFile, readRepairCapFile } from '../secret-file.ts'
 import { untilAborted } from './grid.ts'
 import { helpsCommand } from './peer-helps.ts'
@@ -56,6 +57,7 @@ interface RunOptions extends CommonOptions {
   readonly upnp: boolean
   readonly mdns: boolean
   readonly relay: boolean
+  readonly limitUpload?: Rates
 }
 
 export function peerCommand(context: Context): Command {
@@ -125,6 +127,7 @@ function runCommand(context: Context): Command {
       'what every friend may keep here, whatever they hold for others; default: 5GB with --vault, else all',
       sizeOption,
     )
+    .option('--limit-upload <rate>', LIMIT_UPLOAD_WORDS, ratesOption)
     .option('--no-upnp', 'do not ask the router to forward the port')
     .option('--no-mdns', 'neither look for friends in the local network nor be found there')
     .option('--no-relay', 'neither pass on connections of friends nor have ours passed on')
@@ -140,7 +143,7 @@ async function runPeer(context: Context, options: RunOptions): Promise<void> {
   try {
     const key = store.key()
     const { listen, announce, relay: isRelay, upnp: isMapping, mdns: isNearby } = options
-    const ways = { isRelay, isMapping, isNearby }
+    const ways = { isRelay, isMapping, isNearby, limitUpload: options.limitUpload }
     const network = await openNetwork({ seed: key.seed, listen, announce, ...ways })
     try {
       await serve(context, output, store, { network, key, options, help })

@@ -13,6 +13,7 @@ import { pathBytes } from '../options.ts'
 import { tellLeftOut } from '../reports/left-out.ts'
 import { readSources, withSourceOptions, type SourceOptions } from '../source-options.ts'
 import { systemWords } from '../system-words.ts'
+import { giveWay } from '../upload-options.ts'
 import { tellingProgress, withClient, withProgress, type ClientSession } from '../with-client.ts'
 
 interface ScanOptions extends CommonOptions, SourceOptions {
@@ -62,6 +63,7 @@ async function scan(
     tellVerdict(session, path, await client.explain(sources, path, context.signal))
     return EXIT.ok
   }
+  giveWay(session.config, {})
   const startedAt = context.now()
   const isHashCheck = options.hashCheck === true
   const { totals, queued, passed, failures } = await withProgress(context, output, (progress) =>

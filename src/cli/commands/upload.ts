@@ -5,7 +5,7 @@
 import type { Command } from 'commander'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { backupExitCode, reportBackup } from '../reports/backup.ts'
-import { readUpload, withUploadOptions, type UploadOptions } from '../upload-options.ts'
+import { giveWay, readUpload, withUploadOptions, type UploadOptions } from '../upload-options.ts'
 import { tellingProgress, withClient, withProgress } from '../with-client.ts'
 
 export function uploadCommand(context: Context): Command {
@@ -18,6 +18,7 @@ export function uploadCommand(context: Context): Command {
   })
   return withUploadOptions(command).action(async (options: CommonOptions & UploadOptions) => {
     await withClient(context, options, async ({ client, output, config }) => {
+      giveWay(config, options)
       const startedAt = context.now()
       const summary = await withProgress(context, output, (progress) =>
         client.upload(

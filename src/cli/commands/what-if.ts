@@ -61,6 +61,8 @@ interface Subject {
   readonly code: Code
   readonly isCodeGiven: boolean
   readonly size: number
+  /** Who has which share of some packs, by index; absent where that is to be drawn. */
+  readonly placed?: Plan['placed']
   readonly isInvented: boolean
   /** Who does not count, in words. */
   readonly left: readonly string[]
@@ -145,12 +147,14 @@ async function knownSubject(context: Context, options: WhatIfOptions): Promise<S
   }
 }
 
-function subjectOf({ friends, code, size }: KnownGroup, options: WhatIfOptions): Subject {
+function subjectOf({ friends, code, size, placed }: KnownGroup, options: WhatIfOptions): Subject {
   const counted = friends.filter(({ isCounted }) => isCounted)
   const left = friends.filter(({ isCounted }) => !isCounted)
   const own = codeFor(counted.length, { allowFew: true, others: left.length })
   // Packs of a larger grid keep their code, and new ones get another.
   const fitting = code !== undefined && code.total <= counted.length ? code : own
+  const indexOf = new Map(counted.map(({ peer }, index) => [peer, index]))
+  const isPlaced = placed.length > 0 && fitting === code && options.code === undefined
   return {
     group: counted.map((friend) => ({
       name: friendName(friend),
@@ -163,6 +167,9 @@ function subjectOf({ friends, code, size }: KnownGroup, options: WhatIfOptions):
     isCodeGiven: options.code !== undefined,
     size: options.size ?? (size === 0 ? SIZE : size),
     isInvented: false,
+    ...(isPlaced
+      ? { placed: placed.map((pack) => pack.map((peer) => indexOf.get(peer!) ?? -1)) }
+      : {}),
     left: left.map(leftWords),
   }
 }
@@ -190,7 +197,7 @@ function inventedSubject(options: WhatIfOptions): Subject {
 }
 
 function requestOf(subject: Subject, options: WhatIfOptions): WhatIfRequest {
-  const { group, code, size } = subject
+  const { group, code, size, placed } = subject
   const { years, lifetime, replaced, seed } = options
   const count = group.length
   if (code.total > count) {
@@ -209,6 +216,7 @@ function requestOf(subject: Subject, options: WhatIfOptions): WhatIfRequest {
     lifetimeDays: lifetime,
     replacedDays: replaced,
     size,
+    ...(placed === undefined ? {} : { placed }),
     seed,
   }
   const affordable = Math.round(PEER_YEARS / (count * years))

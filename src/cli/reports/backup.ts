@@ -25,7 +25,7 @@ export function reportBackup(output: Output, summary: BackupSummary, durationMs:
     output.data(`repaired ${formatItems(summary.repaired, 'share')} of older snapshots`)
   }
   if (summary.unsupported > 0) {
-    output.say(`${formatCount(summary.unsupported)} sockets, pipes and devices were passed over`)
+    output.say(`${formatItems(summary.unsupported, 'socket')} passed over`)
   }
   tellLeftOut(output, summary)
   if (summary.settling > 0) {
@@ -54,6 +54,7 @@ function summaryRecord(summary: BackupSummary, durationMs: number) {
     files_changed: summary.filesChanged,
     files_unmodified: summary.filesUnmodified,
     files_fuzzy: summary.filesFuzzy,
+    files_copied: summary.filesCopied,
     total_files_processed: summary.filesTotal,
     total_dirs_processed: summary.foldersTotal,
     total_bytes_processed: summary.bytesTotal,

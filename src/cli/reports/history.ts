@@ -6,7 +6,7 @@ import type { Span, Version } from '../../../protocol/tree.ts'
 import { versionName } from '../../history/version-name.ts'
 import type { ExtractedHistory, HistoryReport } from '../../node/maintenance-types.ts'
 import { pathFields } from '../escape.ts'
-import { formatBytes, formatInstant } from '../format.ts'
+import { formatBytes, formatInstant, KIND_WORDS } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { chainFields, chainLines } from './chain.ts'
 
@@ -108,7 +108,7 @@ function versionRecord(
 
 function spanFields(span: Span) {
   return {
-    type: { file: 'file', folder: 'dir', symlink: 'symlink' }[span.what.kind],
+    type: KIND_WORDS[span.what.kind],
     from_snapshot: span.from,
     until_snapshot: span.until,
     mtime: formatInstant(span.attributes.mtime),

@@ -14,11 +14,12 @@ import { VERDICT_WORDS } from './health.ts'
 type PeerRow = ClientStatus['peers'][number]
 
 /** @returns a record of the vault, and one for each peer */
-export function statusRecords(home: string, status: ClientStatus): JsonRecord[] {
+export function statusRecords(home: string, status: ClientStatus, ageMaxMs: number): JsonRecord[] {
   const {
     peers,
     placed,
     lastCheck,
+    lastSnapshot,
     isCheckOverdue,
     helpers,
     evidence,
@@ -37,6 +38,10 @@ export function statusRecords(home: string, status: ClientStatus): JsonRecord[] 
       checked: lastCheck === undefined ? undefined : formatMoment(lastCheck.checkedAt),
       packs_lost: lastCheck?.packs.lost,
       is_check_overdue: isCheckOverdue,
+      last_complete:
+        lastSnapshot?.complete == null ? undefined : formatMoment(lastSnapshot.complete.endedAt),
+      snapshots_incomplete: lastSnapshot?.incomplete,
+      is_snapshot_overdue: isSnapshotOverdue(status, ageMaxMs),
     },
     ...peers.map(({ seenAt, lack, online, over, ...peer }) => ({
       message_type: 'peer',
@@ -90,10 +95,11 @@ export function statusLines(home: string, status: ClientStatus): string[] {
 }
 
 /** @returns what must not be overlooked */
-export function statusAlarms(status: ClientStatus): string[] {
+export function statusAlarms(status: ClientStatus, ageMaxMs: number): string[] {
   const { isCheckOverdue, lastCheck, placed, warnings } = status
   const lost = lastCheck?.packs.lost ?? 0
   return [
+    ...overdueWords(status, ageMaxMs),
     ...(isCheckOverdue
       ? [`Lost shares are not noticed: last checked ${agoWords(status)}. Run \`cairn repair\`.`]
       : []),
@@ -105,6 +111,24 @@ export function statusAlarms(status: ClientStatus): string[] {
       : [`${formatItems(placed.unsafe, 'pack')} not safe; \`cairn why\` says what would help.`]),
     ...warnings,
   ]
+}
+
+/** @returns whether the newest complete snapshot is older than that, or there is none though others are */
+export function isSnapshotOverdue({ lastSnapshot, now }: ClientStatus, ageMaxMs: number): boolean {
+  if (lastSnapshot === undefined) return false
+  return lastSnapshot.complete === null || now - lastSnapshot.complete.endedAt > ageMaxMs
+}
+
+function overdueWords(status: ClientStatus, ageMaxMs: number): string[] {
+  const { lastSnapshot, now } = status
+  if (lastSnapshot === undefined || !isSnapshotOverdue(status, ageMaxMs)) return []
+  const { complete, incomplete } = lastSnapshot
+  const since =
+    incomplete === 0
+      ? ' Run `cairn backup`.'
+      : ` ${formatItems(incomplete, 'snapshot')} since then left something out: \`cairn backup\` says what.`
+  if (complete === null) return [`No snapshot is complete.${since}`]
+  return [`The last complete snapshot is ${formatAge(now - complete.endedAt)} old.${since}`]
 }
 
 function helpedWords({ helpers, now }: ClientStatus): string {

@@ -211,7 +211,7 @@ export function changeWords(change: Change): string {
 }
 
 function assumptionLines({ request }: WhatIfReport): string[] {
-  const { lifetimeDays, replacedDays, group } = request.plan
+  const { lifetimeDays, replacedDays, group, placed } = request.plan
   const replaced =
     replacedDays === Infinity
       ? 'nobody comes in their place'
@@ -226,6 +226,9 @@ function assumptionLines({ request }: WhatIfReport): string[] {
   return [
     'Assumed:',
     `  Friends stay ${daysWords(lifetimeDays)} on average (--lifetime), houses leave as a whole, and ${replaced} (--replaced).`,
+    placed === undefined
+      ? '  Shares lie with friends as chance has it, each in another house as far as there are houses.'
+      : '  Shares lie where they were put, as far as this machine knows; for another code, as chance has it.',
     `  ${rhythm}; it is away for a week 4 times a year, and twice for 16 days.`,
     '  Somebody looks every day: your backup, or a helper. Silent friends are given up after 21 days, machines that are always on after 14.',
     '  Your own disk does not count, everybody lives in one time zone, and a restore is over when enough friends were met: bytes take longer.',
@@ -256,6 +259,7 @@ export function whatIfRecords({ report, isInvented }: Told): JsonRecord[] {
       lifetime_days: plan.lifetimeDays,
       replaced_days: plan.replacedDays === Infinity ? null : plan.replacedDays,
       size: plan.size,
+      is_placed: plan.placed !== undefined,
       runs,
       seed: plan.seed,
     },
