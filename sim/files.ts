@@ -88,6 +88,10 @@ export class SimFiles implements Files {
     return this.#node(path).status()
   }
 
+  async probe(path: PathBytes): Promise<FileStatus> {
+    return this.status(path)
+  }
+
   async readLink(path: PathBytes): Promise<Uint8Array> {
     await this.#step('readLink', path)
     const node = this.#node(path)

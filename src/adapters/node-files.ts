@@ -14,13 +14,12 @@ import {
   mkdirSync,
   readdirSync,
   readlinkSync,
-  realpathSync,
   renameSync,
   rmdirSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
-import { chmod, open } from 'node:fs/promises'
+import { chmod, lstat, open, realpath } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 
@@ -46,10 +45,13 @@ import { SmallFileWriter } from './small-file-writer.ts'
 import { scanInThread } from './folder-scan.ts'
 import { holesOf, mayHaveHoles, nextData } from './holes.ts'
 import { SmallFileReader } from './small-file-reader.ts'
+import { Stalls } from './stalls.ts'
 import { makeSpecialFile } from './special-files.ts'
 import { toStatus } from './status.ts'
 import { attempt, readFully, systemCode, toFilesError, writeFully } from './system.ts'
 import { readXattrs, readXattrsOf, writeXattrs } from './xattrs.ts'
+
+const BIGINT = { bigint: true } as const
 
 const FILE_MODE = 0o600
 const FOLDER_MODE = 0o700
@@ -59,13 +61,22 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants
 export class NodeFiles implements Files {
   readonly #users = new Accounts('/etc/passwd')
   readonly #groups = new Accounts('/etc/group')
-  readonly #small = new SmallFileReader()
+  readonly #stalls: Stalls
+  readonly #small: SmallFileReader
   readonly #newFiles = new SmallFileWriter()
   readonly #copies: Copies
 
-  /** @param options.copies - folder where copies of files are kept while they are read */
-  constructor({ copies = tmpdir() }: { readonly copies?: string } = {}) {
+  /**
+   * @param options.copies - folder where copies of files are kept while they are read
+   * @param options.stallMs - how long a file system may take to answer
+   */
+  constructor({
+    copies = tmpdir(),
+    stallMs,
+  }: { readonly copies?: string; readonly stallMs?: number } = {}) {
     this.#copies = new Copies(copies)
+    this.#stalls = new Stalls(stallMs)
+    this.#small = new SmallFileReader(this.#stalls)
   }
 
   async list(folder: PathBytes): Promise<readonly Uint8Array[]> {
@@ -80,11 +91,15 @@ export class NodeFiles implements Files {
   }
 
   scan(request: ScanRequest, signal: AbortSignal): AsyncGenerator<readonly Scanned[]> {
-    return scanInThread(request, signal)
+    return scanInThread(request, signal, this.#stalls)
   }
 
   async status(path: PathBytes): Promise<FileStatus> {
     return now(path, (target) => toStatus(lstatSync(target, { bigint: true })))
+  }
+
+  async probe(path: PathBytes): Promise<FileStatus> {
+    return this.#guarded(path, async () => toStatus(await lstat(Buffer.from(path), BIGINT)))
   }
 
   async readLink(path: PathBytes): Promise<Uint8Array> {
@@ -96,16 +111,19 @@ export class NodeFiles implements Files {
   }
 
   async open(path: PathBytes): Promise<FileReader> {
-    const handle = await opened(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+    const handle = await this.#guarded(path, () => opened(path, flags))
     try {
-      const status = await handle.stat({ bigint: true })
-      if (status.isFile())
-        return new NodeFileReader(handle, path, mayHaveHoles(status), this.#copies)
+      const status = await this.#guarded(path, () => handle.stat({ bigint: true }))
+      if (status.isFile()) {
+        const shared = { copies: this.#copies, stalls: this.#stalls }
+        return new NodeFileReader(handle, path, mayHaveHoles(status), shared)
+      }
       // A FIFO or device opens well but is nothing to be read to an end.
       const code = status.isDirectory() ? 'EISDIR' : 'EINVAL'
       throw new FilesError(code, `${shown(path)}: not a regular file`)
     } catch (error) {
-      await handle.close()
+      if (!this.#stalls.has(latin1(path))) await handle.close()
       throw toFilesError(shown(path), error)
     }
   }
@@ -172,10 +190,13 @@ export class NodeFiles implements Files {
   }
 
   async resolve(path: PathBytes): Promise<PathBytes> {
-    return now(
-      path,
-      (target) => new Uint8Array(realpathSync.native(target, { encoding: 'buffer' })),
-    )
+    return this.#guarded(path, async () => {
+      return new Uint8Array(await realpath(Buffer.from(path), { encoding: 'buffer' }))
+    })
+  }
+
+  #guarded<T>(path: PathBytes, work: () => Promise<T>): Promise<T> {
+    return attempt(shown(path), toFilesError, () => this.#stalls.guard(latin1(path), work))
   }
 
   userName(uid: number): string | undefined {
@@ -199,18 +220,23 @@ class NodeFileReader implements FileReader {
   readonly #handle: FileHandle
   readonly #path: PathBytes
   readonly #isSparse: boolean
-  readonly #copies: Copies
+  readonly #shared: { readonly copies: Copies; readonly stalls: Stalls }
 
-  constructor(handle: FileHandle, path: PathBytes, isSparse: boolean, copies: Copies) {
+  constructor(
+    handle: FileHandle,
+    path: PathBytes,
+    isSparse: boolean,
+    shared: { readonly copies: Copies; readonly stalls: Stalls },
+  ) {
     this.#handle = handle
     this.#path = path
     this.#isSparse = isSparse
-    this.#copies = copies
+    this.#shared = shared
   }
 
   async clone(): Promise<FileReader | undefined> {
-    const handle = await this.#copies.clone(this.#handle)
-    return handle && new NodeFileReader(handle, this.#path, this.#isSparse, this.#copies)
+    const handle = await this.#shared.copies.clone(this.#handle)
+    return handle && new NodeFileReader(handle, this.#path, this.#isSparse, this.#shared)
   }
 
   async status(): Promise<FileStatus> {
@@ -239,11 +265,15 @@ class NodeFileReader implements FileReader {
   }
 
   async close(): Promise<void> {
-    await this.#use((handle) => handle.close())
+    // Where nothing answers, closing does not end either.
+    const { stalls } = this.#shared
+    if (!stalls.has(latin1(this.#path))) await this.#use((handle) => handle.close())
   }
 
   #use<T>(work: (handle: FileHandle) => Promise<T>): Promise<T> {
-    return attempt(shown(this.#path), toFilesError, () => work(this.#handle))
+    return attempt(shown(this.#path), toFilesError, () =>
+      this.#shared.stalls.guard(latin1(this.#path), () => work(this.#handle)),
+    )
   }
 }
 
@@ -327,6 +357,10 @@ async function changeMode(path: Buffer, mode: number): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+function latin1(path: PathBytes): string {
+  return Buffer.from(path).toString('latin1')
 }
 
 /** A path for an error message; bytes that are no text show as replacement characters. */

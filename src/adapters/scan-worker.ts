@@ -5,6 +5,14 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import type { Scanned, ScanRequest } from '../ports/scan.ts'
 import { walkFolders } from './walk-folders.ts'
+import { Whereabouts } from './whereabouts.ts'
+
+/** What the thread is started with. */
+export interface ScanTask {
+  readonly request: ScanRequest
+  readonly shared: SharedArrayBuffer
+  readonly stalled: readonly string[]
+}
 
 /** The answer to each message, in order. */
 export interface ScanAnswer {
@@ -22,9 +30,11 @@ const BATCH_COUNT_MAX = 1_024
 assert(parentPort !== null, 'this module is started as a worker')
 const port = parentPort
 
-// Whoever starts this thread passes a request.
+// Whoever starts this thread passes a task.
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-const walk = walkFolders(workerData as ScanRequest)
+const { request, shared, stalled } = workerData as ScanTask
+const whereabouts = new Whereabouts(shared)
+const walk = walkFolders(request, { stalled, enter: (path) => whereabouts.enter(path) })
 
 port.on('message', () => {
   const answer = next()

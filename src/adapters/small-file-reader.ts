@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import type { SmallFileRequest, SmallFiles } from '../ports/files.ts'
 import type { PackedFiles, PackedRequests } from './read-files-worker.ts'
+import { leaveThread, Stalls } from './stalls.ts'
 import { STATUS_FIELDS, unpackStatus } from './status.ts'
 import { WorkerLostError } from './worker-compute.ts'
 
@@ -19,6 +20,13 @@ const WORKER = new URL(
   import.meta.url,
 )
 
+/** What those wait for who asked a thread that hangs. */
+const NOTHING: PackedFiles = {
+  bytes: new Uint8Array(0),
+  offsets: new Float64Array(0),
+  statuses: new BigInt64Array(0),
+  xattrs: new Map(),
+}
 /** Extended attributes are read through FFI, of which Node warns. */
 const QUIET = ['--disable-warning=ExperimentalWarning']
 
@@ -27,7 +35,18 @@ export class SmallFileReader {
   /** Answers come in the order of the requests. */
   readonly #waiting: PromiseWithResolvers<PackedFiles>[] = []
 
+  readonly #stalls: Stalls
+
+  constructor(stalls: Stalls = new Stalls()) {
+    this.#stalls = stalls
+  }
+
   async read(requests: readonly SmallFileRequest[]): Promise<SmallFiles> {
+    const nothing = { bytes: new Uint8Array(0), files: requests.map(() => undefined) }
+    // By themselves those that hang are given up, and the others are read.
+    if (requests.some(({ path }) => this.#stalls.has(Buffer.from(path).toString('latin1')))) {
+      return nothing
+    }
     const worker = (this.#worker ??= this.#start())
     const answered = Promise.withResolvers<PackedFiles>()
     this.#waiting.push(answered)
@@ -35,7 +54,9 @@ export class SmallFileReader {
     const packed = pack(requests)
     const { paths, ends, sizes } = packed
     worker.postMessage(packed, [paths.buffer, ends.buffer, sizes.buffer] as ArrayBuffer[])
-    const { bytes, offsets, statuses, xattrs } = await answered.promise
+    const answer = await this.#inTime(worker, answered.promise)
+    if (answer === undefined) return nothing
+    const { bytes, offsets, statuses, xattrs } = answer
     const files = Array.from(offsets, (offset, index) =>
       offset < 0
         ? undefined
@@ -48,10 +69,33 @@ export class SmallFileReader {
     return { bytes, files }
   }
 
+  /** @returns undefined where the thread hangs: it is left behind, and the next has another */
+  async #inTime(worker: Worker, answer: Promise<PackedFiles>): Promise<PackedFiles | undefined> {
+    const late = Promise.withResolvers<undefined>()
+    const timer = setTimeout(() => {
+      leaveThread()
+      if (this.#worker === worker) {
+        this.#worker = undefined
+        for (const waiting of this.#waiting.splice(0)) waiting.resolve(NOTHING)
+      }
+      worker.unref()
+      void worker.terminate()
+      late.resolve(undefined)
+    }, this.#stalls.ms)
+    try {
+      const first = await Promise.race([answer, late.promise])
+      return first === NOTHING ? undefined : first
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   #start(): Worker {
     const worker = new Worker(WORKER, { execArgv: QUIET })
     worker.unref()
     worker.on('message', (answer: PackedFiles) => {
+      // It was given up, and answers after all.
+      if (this.#worker !== worker) return
       const first = this.#waiting.shift()
       assert(first !== undefined, 'each request has one answer')
       if (this.#waiting.length === 0) worker.unref()

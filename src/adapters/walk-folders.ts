@@ -33,8 +33,24 @@ interface Waiting {
   readonly rules: SourceRules
 }
 
+/** Where the walk is, for whoever watches it. */
+export interface WalkWatch {
+  /** Where nothing answers: told as a trouble, and left alone. */
+  readonly stalled: readonly Latin1[]
+  /** Called before each path that is looked at. */
+  readonly enter: (path: Latin1) => void
+}
+
+const UNWATCHED: WalkWatch = { stalled: [], enter: () => undefined }
+
+/** What a call that never ends is given up with. */
+const STALLED = 'ETIMEDOUT'
+
 /** @yields what src/ports/scan.ts promises */
-export function* walkFolders(request: ScanRequest): Generator<Scanned> {
+export function* walkFolders(
+  request: ScanRequest,
+  watch: WalkWatch = UNWATCHED,
+): Generator<Scanned> {
   const rules = request.rules ?? NO_RULES
   const sources = request.folders.map(fromBytes).map((path) => ({
     path,
@@ -45,6 +61,7 @@ export function* walkFolders(request: ScanRequest): Generator<Scanned> {
   }))
   const walk = new Walk(
     rules,
+    watch,
     byFolder(request.excluded.map(fromBytes)),
     request.only && fromBytes(request.only),
   )
@@ -58,15 +75,20 @@ class Walk {
   readonly #rules: ScanRules
   readonly #passed: ReadonlyMap<Latin1, ReadonlySet<Latin1>>
   readonly #only: Latin1 | undefined
+  readonly #watch: WalkWatch
+  readonly #stalled: ReadonlySet<Latin1>
   readonly #builder = new StretchBuilder()
   #leftOut: Pick<LeftOut, 'why' | 'rule'> | undefined
 
   constructor(
     rules: ScanRules,
+    watch: WalkWatch,
     passed: ReadonlyMap<Latin1, ReadonlySet<Latin1>>,
     only: Latin1 | undefined,
   ) {
     this.#rules = rules
+    this.#watch = watch
+    this.#stalled = new Set(watch.stalled)
     this.#passed = passed
     this.#only = only
   }
@@ -88,7 +110,8 @@ class Walk {
   *look(folder: Waiting): Generator<Scanned, Waiting[]> {
     const path = new Uint8Array(toBytes(folder.path))
     if (folder.why !== undefined) return yield* this.#pass(path, folder.why)
-    const listed = list(folder.path)
+    this.#watch.enter(folder.path)
+    const listed = this.#stalled.has(folder.path) ? { code: STALLED } : list(folder.path)
     if ('code' in listed) {
       yield { type: 'unlisted', folder: path, code: listed.code }
       return []
@@ -137,8 +160,16 @@ class Walk {
   #see(folder: Waiting, path: Latin1, name: Latin1, inside: FolderRules): Waiting | undefined {
     const builder = this.#builder
     // What is left out is not even asked what it is: that may hang, or fail, and be the reason.
-    const always = inside.always(name)
+    const isDoubtful = inside.mayMatch(name)
+    const always = isDoubtful ? inside.always(name) : undefined
     if (always !== undefined) return this.#leaveOut('pattern', always)
+    if (this.#stalled.has(path)) {
+      builder.fail(name, STALLED)
+      // Should its folder have been told before it hung, this is where it is told.
+      const { device, sourceDevice } = folder
+      return { path, device, sourceDevice, why: undefined, rules: folder.rules }
+    }
+    this.#watch.enter(path)
     let status
     try {
       status = lstatSync(toBytes(path), BIGINT)
@@ -148,7 +179,7 @@ class Walk {
     }
     const isFolder = status.isDirectory()
     const { sizeMax, isOneFileSystem } = this.#rules
-    const pattern = inside.excluding(name, isFolder)
+    const pattern = isDoubtful ? inside.excluding(name, isFolder) : undefined
     if (pattern !== undefined) return this.#leaveOut('pattern', pattern)
     if (sizeMax !== undefined && status.isFile() && status.size > sizeMax) {
       return this.#leaveOut('size')

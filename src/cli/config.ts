@@ -118,6 +118,8 @@ const schema = z.strictObject({
       'exclude-if-present': z.array(z.string().min(1)).default([]),
       'exclude-larger-than': size.optional(),
       'one-file-system': z.boolean().default(false),
+      /** How long a file system may take to answer before what is on it is left out. */
+      'stall-seconds': z.int().min(1).max(86_400).default(60),
       /** What is uploaded first: absolute paths, the heavier before the rest, which weighs 0. */
       weights: z.record(z.string().startsWith('/', 'is not an absolute path'), z.int()).default({}),
     })

@@ -4,6 +4,7 @@
 
 import process from 'node:process'
 import { collectInProportion } from '../adapters/collector.ts'
+import { endProcess } from '../adapters/end-process.ts'
 import { tuneMalloc } from '../adapters/malloc.ts'
 import { listenForShutdown } from '../adapters/shutdown-signal.ts'
 import { outputOf, type Context } from './context.ts'
@@ -53,7 +54,7 @@ process.on('uncaughtException', (error) => {
 
 /** Run the command that was typed, and end. */
 export async function runOwnProcess(): Promise<never> {
-  return process.exit(await run(process.argv.slice(2), context))
+  return endProcess(await run(process.argv.slice(2), context))
 }
 
 function workingFolder(): string {

@@ -64,7 +64,7 @@ export async function openPorts(
     network: (seed) =>
       openNetwork({ seed, listen: [], isNearby: config.network.mdns, limitUpload }),
     disk: await NodeDisk.open(home.data),
-    files: new NodeFiles({ copies }),
+    files: new NodeFiles({ copies, stallMs: 1_000 * config.backup['stall-seconds'] }),
     compute,
     log: new PinoLog({ level: config.log.level, file: home.logFile }),
     openDatabase: (name) => {

@@ -6,6 +6,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EEXIST: 'it exists already',
   EINVAL: 'this file system does not take that',
   EIO: 'the disk could not read it',
+  ETIMEDOUT: 'the file system it lies on does not answer',
   EISDIR: 'it is a folder',
   ELOOP: 'too many links, or a link where none may be',
   ENAMETOOLONG: 'its name is too long for this file system',

@@ -142,7 +142,7 @@ export async function explainPath(
 
 async function explainSource({ ports }: VaultSession, at: Uint8Array): Promise<ScanVerdict> {
   try {
-    const isKept = toEntryStatus(await ports.files.status(at)) !== undefined
+    const isKept = toEntryStatus(await ports.files.probe(at)) !== undefined
     return { isIn: isKept, why: isKept ? 'source' : 'kind', at, detail: '' }
   } catch (error) {
     if (!(error instanceof FilesError)) throw error

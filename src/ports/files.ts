@@ -104,6 +104,8 @@ export interface Files extends Scanning, Writing {
   /** @returns names in the folder in no particular order, without `.` and `..` */
   list(folder: PathBytes): Promise<readonly Uint8Array[]>
   status(path: PathBytes): Promise<FileStatus>
+  /** The same where it is not known whether anything answers there: it is given up after a while, with ETIMEDOUT. */
+  probe(path: PathBytes): Promise<FileStatus>
   readLink(path: PathBytes): Promise<Uint8Array>
   /** Extended attributes of what the path itself names, in no particular order. */
   xattrs(path: PathBytes): Promise<readonly Xattr[]>

@@ -92,7 +92,7 @@ export class FolderSource {
     let missing: FilesError | undefined
     for (const source of this.#sources) {
       try {
-        await this.#files.status(toPath(source))
+        await this.#files.probe(toPath(source))
         return
       } catch (error) {
         if (!(error instanceof FilesError)) throw error
@@ -159,7 +159,7 @@ export class FolderSource {
   async #see(path: Uint8Array): Promise<FoundEntry | FoundFailure> {
     const key = pathToKey(path)
     try {
-      return { type: 'entry', key, path, status: await this.#files.status(path) }
+      return { type: 'entry', key, path, status: await this.#files.probe(path) }
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
       return { type: 'failure', key, path, error }

@@ -82,6 +82,13 @@ export class FolderRules {
     this.#folder = folder
   }
 
+  /** @returns false only where no pattern leaves the name out: most names can be told so at a glance */
+  mayMatch(name: Latin1): boolean {
+    if (this.#lists.length === 0) return false
+    const text = toText(name)
+    return this.#lists.some((list) => list.mayMatch(text))
+  }
+
   /** @returns the pattern that leaves a name out, be it a folder or not; none if that makes the difference */
   always(name: Latin1): ScanPattern | undefined {
     return this.excluding(name, false) && this.excluding(name, true)

@@ -49,6 +49,7 @@ describe('config.toml', () => {
         'exclude-caches': false,
         'exclude-if-present': [],
         'one-file-system': false,
+        'stall-seconds': 60,
         'max-age': 7 * 86_400_000,
         priority: 'low',
         weights: {},

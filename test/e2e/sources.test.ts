@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { stallFolder } from '../support/stalled-folder.ts'
 import { jsonLines, Place, recordOf } from './cairn.ts'
 
 let place: Place
@@ -43,8 +44,14 @@ describe('sources', () => {
     place.write('rules', '# objects\n*.o\nsub/build/\n')
     place.write('home/config.toml', '[backup]\niexclude = ["*.log", "!WANTED.log"]\n')
     const options = [
-      ...['--exclude-file', place.at('rules'), '--exclude-caches'],
-      ...['--exclude-if-present', '.nobackup', '--exclude-larger-than', '1k', '-x'],
+      '--exclude-file',
+      place.at('rules'),
+      '--exclude-caches',
+      '--exclude-if-present',
+      '.nobackup',
+      '--exclude-larger-than',
+      '1k',
+      '-x',
     ]
     const summary = recordOf(await place.records(['backup', place.at('d'), ...options]), 'summary')
     expect(summary).toMatchObject({ total_files_processed: keep.length, excluded: drop.length })
@@ -79,6 +86,30 @@ describe('sources', () => {
       encoding: 'latin1',
     })
     expect(back).toBe(place.at('out') + odd.toString('latin1') + '\0')
+  })
+
+  it('that do not answer are named after a while, and the rest is backed up', async ({ skip }) => {
+    place.write('d/a', 'a')
+    place.write('d/m/inside', 'kept')
+    place.write('home/config.toml', '[backup]\nstall-seconds = 1\n')
+    await place.records(['backup', place.at('d')])
+    place.write('d/z', 'z')
+    const release = stallFolder(place.at('d', 'm')) ?? skip('this machine mounts nothing for us')
+    try {
+      const { code, stdout, stderr } = await place.cairn(['backup', place.at('d'), '--json'])
+      expect(recordOf(jsonLines(stdout), 'summary')).toMatchObject({ files_new: 1, error_count: 1 })
+      expect(jsonLines(stderr)).toEqual([
+        expect.objectContaining({ item: place.at('d', 'm'), during: 'scan' }),
+      ])
+      expect(code).toBe(3)
+      const alone = await place.cairn(['backup', place.at('d', 'm')])
+      expect([alone.code, alone.stderr]).toEqual([3, expect.stringContaining('does not answer')])
+    } finally {
+      release()
+    }
+    // What could not be looked at counts as unchanged.
+    await place.records(['restore', place.at('d'), '--target', place.at('out')])
+    expect(place.read('out', place.at('d', 'm', 'inside'))).toBe('kept')
   })
 
   it('are never Cairn’s own state, and say so', async () => {

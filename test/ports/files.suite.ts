@@ -151,6 +151,7 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
           NAMES[0],
         ])
         expect(read.at(-1)?.status).toEqual(await files.status(at(NAMES[0]!)))
+        expect(read.at(-1)?.status).toEqual(await files.probe(at(NAMES[0]!)))
         expect((await files.readSmall([])).files).toEqual([])
       }),
     )
@@ -198,6 +199,7 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
       'tells the system’s word when something is missing',
       story(async (files, at) => {
         expect(await failure(files.status(at('no')))).toBe('ENOENT')
+        expect(await failure(files.probe(at('no')))).toBe('ENOENT')
         expect(await failure(files.list(at('no')))).toBe('ENOENT')
         expect(await failure(files.open(at('no')))).toBe('ENOENT')
         expect(await failure(files.readLink(at('no')))).toBe('ENOENT')

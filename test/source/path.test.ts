@@ -114,13 +114,13 @@ const paths = fc.array(names, { maxLength: 4 })
 
 describe('what covers a list of paths', () => {
   it('is the paths themselves as long as there are few, and then folders as deep as can be', () => {
-    const names = (...paths: string[]) => paths.map((path) => toNames(Buffer.from(path)))
-    const shown = (list: readonly Names[]) =>
-      list.map((each) => Buffer.from(toPath(each)).toString())
-    const paths = names('/a/b/1', '/a/b/2', '/a/c/d/3', '/e')
-    expect(covering(paths, 4)).toBe(paths)
-    expect(shown(covering(paths, 3))).toEqual(['/a/b', '/a/c', '/e'])
-    expect(shown(covering(paths, 2))).toEqual(['/a', '/e'])
-    expect(shown(covering(paths, 1))).toEqual(['/'])
+    const namesOf = (...texts: string[]) => texts.map((path) => toNames(Buffer.from(path)))
+    const shown = (some: readonly Names[]) =>
+      some.map((each) => Buffer.from(toPath(each)).toString())
+    const list = namesOf('/a/b/1', '/a/b/2', '/a/c/d/3', '/e')
+    expect(covering(list, 4)).toBe(list)
+    expect(shown(covering(list, 3))).toEqual(['/a/b', '/a/c', '/e'])
+    expect(shown(covering(list, 2))).toEqual(['/a', '/e'])
+    expect(shown(covering(list, 1))).toEqual(['/'])
   })
 })
