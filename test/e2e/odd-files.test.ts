@@ -105,6 +105,32 @@ describe('odd files', () => {
   }, 30_000)
 })
 
+describe('a Node without FFI', () => {
+  const place = new Place()
+  afterAll(() => place.remove())
+  const env = { NODE_OPTIONS: '--no-experimental-ffi' }
+
+  it('keeps what it can, and says what it cannot', async () => {
+    await place.joinedVault(5)
+    mkdirSync(place.at('tree'))
+    writeFileSync(place.at('tree', 'letter'), 'hello')
+    execFileSync('mkfifo', [place.at('tree', 'pipe')])
+    const backup = await place.cairn(['backup', place.at('tree')], { env })
+    expect([backup.code, backup.stderr]).toEqual([
+      0,
+      expect.stringContaining('This Node has no FFI'),
+    ])
+    const args = ['restore', place.at('tree'), '--target', place.at('back')]
+    const { code, stderr } = await place.cairn(args, { env })
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/pipe.*this Node cannot do that/)])
+    expect(readFileSync(join(place.at('back'), place.at('tree', 'letter')), 'utf8')).toBe('hello')
+    const tried = await place.records(['doctor', '--metadata', place.at('tree')], { env })
+    const lacking = tried.flatMap(({ what, is_kept: isKept }) => (isKept === true ? [] : [what]))
+    expect(lacking).toEqual(expect.arrayContaining(['nanoseconds', 'pipes', 'attributes', 'ACLs']))
+    expect(lacking).not.toContain('hard links')
+  }, 60_000)
+})
+
 function tryRun(command: string, args: readonly string[]): boolean {
   try {
     execFileSync(command, args, { stdio: 'ignore' })

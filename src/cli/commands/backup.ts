@@ -5,6 +5,7 @@
 import { realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Command } from 'commander'
+import { hasXattrs } from '../../adapters/xattrs.ts'
 import { FilesError, UsageError } from '../../base/errors.ts'
 import type { BackupSummary } from '../../node/client.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
@@ -86,8 +87,13 @@ async function backup(
   return exitCodeFor(summary)
 }
 
+const WITHOUT_FFI =
+  'This Node has no FFI: extended attributes, ACLs and holes of sparse files were not kept'
+
 function report(output: Output, summary: BackupSummary, durationMs: number): void {
   for (const warning of summary.warnings) output.warn(warning)
+  // Elsewhere they are never kept, as the manual says.
+  if (process.platform === 'linux' && !hasXattrs) output.warn(WITHOUT_FFI)
   output.json(summaryRecord(summary, durationMs))
   const lines = [
     `files    ${formatCount(summary.filesNew)} new, ${formatCount(summary.filesChanged)} changed, ` +
