@@ -109,7 +109,10 @@ export class SimFiles implements Files {
         await this.#step('read', path)
         return node.read(offset, length)
       },
-      xattrs: async () => xattrsOf(node),
+      xattrs: async () => {
+        await this.#step('xattrs', path)
+        return xattrsOf(node)
+      },
       // Its files are all there.
       holes: async () => [],
       close: () => this.#life.pass(0),

@@ -57,6 +57,8 @@ export interface ReadVersion {
   readonly xattrs: readonly Xattr[]
   /** Up to `HOLES_ASKED`. */
   readonly holes: readonly Hole[]
+  /** What kept something beside the content from being read. */
+  readonly trouble?: FilesError | undefined
 }
 
 export type ReadContent =
@@ -94,7 +96,7 @@ export interface FileSecrets {
   readonly contentSecret: Uint8Array
 }
 
-type Content = Omit<ReadVersion, 'status' | 'label' | 'xattrs' | 'holes'>
+type Content = Omit<ReadVersion, 'status' | 'label' | 'xattrs' | 'holes' | 'trouble'>
 
 export class FileReader {
   readonly #parts: FileReaderParts
@@ -129,7 +131,7 @@ export class FileReader {
         const same = await linked(before)
         if (same !== undefined) return same
         const content = await this.#attempt(file, before, known, signal)
-        const more = { xattrs: await file.xattrs(), holes: await file.holes(HOLES_ASKED) }
+        const more = await seeMore(file)
         const after = await file.status()
         const isCalm = isSameState(before, after) && content.size === after.size
         if (isCalm)
@@ -326,6 +328,17 @@ export class FileReader {
     if (known?.content === undefined) return false
     const id = this.#parts.contentId(digest)
     return known.content.every((byte, index) => byte === id[index])
+  }
+}
+
+/** Content counts for more than what is beside it: that may be missing, and is told. */
+async function seeMore(file: OpenFile): Promise<Pick<ReadVersion, 'xattrs' | 'holes' | 'trouble'>> {
+  const holes = await file.holes(HOLES_ASKED)
+  try {
+    return { xattrs: await file.xattrs(), holes }
+  } catch (error) {
+    if (!(error instanceof FilesError)) throw error
+    return { xattrs: [], holes, trouble: error }
   }
 }
 

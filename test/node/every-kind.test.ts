@@ -126,6 +126,21 @@ describe('what a file has beside its content', () => {
       expect([...node(vault, 'file', target).xattrs.keys()]).toEqual(['user.medium', 'user.small'])
     }))
 
+  it('may be unreadable, and then the rest is kept without', () =>
+    tell(async (vault) => {
+      vault.write('folder/file', 'content')
+      make(vault, 'pipe', 'fifo')
+      vault.laptop.filesTrouble.onStep = (operation, path) => {
+        if (operation === 'xattrs') throw new FilesError('EIO', `${toText(path)}: EIO`)
+      }
+      const summary = await vault.backUp()
+      vault.laptop.filesTrouble.onStep = undefined
+      const skipped = summary.skipped.map(({ path }) => toText(path))
+      const all = ['/home', HOME, `${HOME}/folder`, `${HOME}/folder/file`, `${HOME}/pipe`]
+      expect(new Set(skipped)).toEqual(new Set(all))
+      expect(await vault.differences('latest', vault.picture())).toEqual([])
+    }))
+
   it('is in the tree, so that a machine that lost its state finds nothing changed', () =>
     tell(async (vault) => {
       vault.write('file', 'content')
