@@ -7,7 +7,7 @@ import { fileAttributes, type FileAttributes } from '../../history/file-attribut
 import type { VisibleEntry } from '../../history/visible.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeLine, escapeName, pathFields } from '../escape.ts'
-import { formatInstant, formatMode, formatMoment, KIND_WORDS } from '../format.ts'
+import { formatInstant, formatMode, KIND_WORDS } from '../format.ts'
 import { pathBytes } from '../options.ts'
 import { echoSnapshot } from '../snapshot-fields.ts'
 import { withClient } from '../with-client.ts'
@@ -90,7 +90,7 @@ function nodeFields(path: Uint8Array, entry: VisibleEntry) {
 /** What most files do not have. */
 function moreFields({ bornAt, device, xattrs, linkGroup, holes }: FileAttributes) {
   return {
-    birthtime: bornAt === undefined ? undefined : formatMoment(bornAt * 1000),
+    birthtime: bornAt === undefined ? undefined : formatInstant({ seconds: bornAt, nanoseconds: 0 }),
     ...(device === undefined ? {} : { device_major: device.major, device_minor: device.minor }),
     ...(linkGroup === undefined ? {} : { link_group: linkGroup }),
     ...(holes === undefined ? {} : { is_sparse: true }),
