@@ -131,7 +131,10 @@ export class SimFiles implements Files {
           close: () => this.#life.pass(0),
         }
       },
-      xattrs: async () => xattrsOf(node),
+      xattrs: async () => {
+        await this.#step('xattrs', path)
+        return xattrsOf(node)
+      },
       // Its files are all there.
       holes: async () => [],
       close: () => this.#life.pass(0),

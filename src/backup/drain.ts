@@ -401,7 +401,7 @@ export class Drain {
     if (read.label === 'copied') this.totals.filesCopied += 1
     const slots = content.type === 'original' || content.type === 'delta' ? content.slots : []
     const result = () => this.#result(known, read)
-    const { details, trouble } = detailsOf(read.status, read.xattrs, read.holes)
+    const { details, trouble = read.trouble } = detailsOf(read.status, read.xattrs, read.holes)
     if (trouble !== undefined) events.onFailure(path, trouble)
     const racy = isRacy(status.ctime, seenAt)
     return { row, status, isRacy: racy, details, slots, signature: read.signature, result }

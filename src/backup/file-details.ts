@@ -1,5 +1,6 @@
 /** What was seen of a file beside its status, in the form in which it is kept. */
 
+import { TIME_SECONDS_MAX } from '../../protocol/attribute-columns.ts'
 import {
   encodeFileExtras,
   fitXattrs,
@@ -31,10 +32,13 @@ export function detailsOf(
   const isLinked = status.linkCount > 1 && status.kind !== 'folder'
   const extra = encodeFileExtras({
     xattrs: kept,
-    linkedOn: isLinked ? status.device : undefined,
+    linkedOn: isLinked ? BigInt.asUintN(64, status.device) : undefined,
     holes: holes.length === 0 ? undefined : holes.length > HOLES_MAX ? [] : holes,
   })
-  const { deviceNumber: device, bornAt } = status
+  const { deviceNumber: device } = status
+  // A broken file system can claim anything, and it is no more than a remark.
+  const isSound = Math.abs(status.bornAt ?? 0) < TIME_SECONDS_MAX
+  const bornAt = isSound ? status.bornAt : undefined
   return { details: { bornAt, device, extra }, trouble: troubleOf(left) }
 }
 

@@ -13,6 +13,7 @@ import type { Hole, Xattr } from '../../protocol/file-extras.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
+import { formatBytes } from '../base/size-words.ts'
 import { codecs, type FileDigest, type OriginalOutput } from '../codec/codecs.ts'
 import type {
   Codec,
@@ -43,6 +44,12 @@ const INLINE_SIZE_MAX = 256 * 1024
 /** Attempts at a file that changes while it is read; then it is copied. */
 const ATTEMPTS_MAX = 2
 
+/** Zeros of holes in one file: an hour's work and more. */
+const HOLES_SIZE_MAX = 2 ** 40
+
+/** Holes that are added up of a file that is larger than that. */
+const HOLES_LOOKED_AT = 100_000
+
 /** What reading one file gave. */
 export interface ReadVersion {
   readonly status: FileStatus
@@ -56,6 +63,8 @@ export interface ReadVersion {
   readonly xattrs: readonly Xattr[]
   /** Up to `HOLES_ASKED`. */
   readonly holes: readonly Hole[]
+  /** What kept something beside the content from being read. */
+  readonly trouble?: FilesError | undefined
 }
 
 export type ReadContent =
@@ -96,7 +105,7 @@ export interface FileSecrets {
   readonly contentSecret: Uint8Array
 }
 
-type Content = Omit<ReadVersion, 'status' | 'label' | 'isCalm' | 'xattrs' | 'holes'>
+type Content = Omit<ReadVersion, 'status' | 'label' | 'isCalm' | 'xattrs' | 'holes' | 'trouble'>
 
 export interface FileToRead {
   /** The path as the last snapshot has it. */
@@ -133,16 +142,19 @@ export class FileReader {
   ): Promise<ReadVersion> {
     const file = await this.#parts.files.open(path)
     try {
-      const earlier = isHot ? await linked(await file.status()) : undefined
-      if (earlier !== undefined) return earlier
-      if (isHot) return await this.#readCopy(file, known, undefined, signal)
+      if (isHot) {
+        const status = await file.status()
+        await assertReadable(file, status)
+        return (await linked(status)) ?? (await this.#readCopy(file, known, undefined, signal))
+      }
       for (let attempt = 1; ; attempt += 1) {
         const before = await this.#settled(file, signal)
         if (before.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
+        await assertReadable(file, before)
         const same = await linked(before)
         if (same !== undefined) return same
         const content = await this.#attempt(file, before, known, signal)
-        const more = await moreOf(file)
+        const more = await seeMore(file)
         const after = await file.status()
         const isCalm = isSameState(before, after) && content.size === after.size
         const label = attempt === 1 ? 'stable' : 'retried'
@@ -178,7 +190,7 @@ export class FileReader {
       if (fuzzy !== undefined) return fuzzy
       const before = await file.status()
       const content = await this.#attempt(file, before, known, signal)
-      const more = await moreOf(file)
+      const more = await seeMore(file)
       const status = await file.status()
       const isCalm = isSameState(before, status) && content.size === status.size
       return { ...content, ...more, status, label: isCalm ? 'stable' : 'fuzzy', isCalm }
@@ -186,7 +198,7 @@ export class FileReader {
     try {
       const status = { ...copy.status, size: copy.size }
       const content = await this.#attempt(copy, status, known, signal)
-      const more = await moreOf(file)
+      const more = await seeMore(file)
       const isCalm = isSameState(copy.status, await file.status())
       return { ...content, ...more, status, label: copy.isCalm ? 'copied' : 'fuzzy', isCalm }
     } finally {
@@ -397,8 +409,32 @@ export class FileReader {
   }
 }
 
-async function moreOf(file: OpenFile): Promise<Pick<ReadVersion, 'xattrs' | 'holes'>> {
-  return { xattrs: await file.xattrs(), holes: await file.holes(HOLES_ASKED) }
+/** Content counts for more than what is beside it: that may be missing, and is told. */
+async function seeMore(file: OpenFile): Promise<Pick<ReadVersion, 'xattrs' | 'holes' | 'trouble'>> {
+  const holes = await file.holes(HOLES_ASKED)
+  try {
+    return { xattrs: await file.xattrs(), holes }
+  } catch (error) {
+    if (!(error instanceof FilesError)) throw error
+    return { xattrs: [], holes, trouble: error }
+  }
+}
+
+/**
+ * Holes are not read, and yet hashed as the zeros that they are: petabytes of them would take days.
+ *
+ * @throws {FilesError} EFBIG
+ */
+async function assertReadable(file: OpenFile, { size }: FileStatus): Promise<void> {
+  if (size <= HOLES_SIZE_MAX) return
+  const holes = await file.holes(HOLES_LOOKED_AT)
+  const total = holes.reduce((sum, hole) => sum + hole.size, 0)
+  if (total <= HOLES_SIZE_MAX) return
+  throw new FilesError(
+    'EFBIG',
+    `${formatBytes(total)} of its ${formatBytes(size)} are holes, and up to ${formatBytes(HOLES_SIZE_MAX)} ` +
+      'are kept: it is left out',
+  )
 }
 
 async function readBlock(

@@ -275,24 +275,30 @@ export class Scanner {
     })
   }
 
-  /** @returns undefined where it cannot be read: then it stays as the last snapshot has it */
+  /** @returns undefined where it is nothing without: then it stays as the last snapshot has it */
   async #withDetails(other: Action & { type: 'changed' }): Promise<Action | undefined> {
-    const { files } = this.#parts
     const path = toPath(fromKey(other.key))
     const { kind } = other.status
     try {
-      const target = kind === 'symlink' ? { target: await files.readLink(path) } : {}
-      const xattrs = await files.xattrs(path)
-      const status = await files.status(path)
-      if (status.kind !== kind) throw new FilesError('EAGAIN', 'it became something else meanwhile')
-      const { details, trouble } = detailsOf(status, xattrs)
-      if (trouble !== undefined) this.#fail({ path, error: trouble })
-      return { ...other, ...target, details }
+      const target = kind === 'symlink' ? { target: await this.#parts.files.readLink(path) } : {}
+      return { ...other, ...target, details: await this.#details(path, kind) }
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
-      this.#fail({ path, error })
-      return undefined
+      // A folder that vanished is told by the scan, which could not list it.
+      if (kind !== 'folder' || error.code !== 'ENOENT') this.#fail({ path, error })
+      // What is in a folder needs the folder, whatever else that has.
+      return kind === 'folder' || kind === 'fifo' ? other : undefined
     }
+  }
+
+  async #details(path: Uint8Array, kind: EntryStatus['kind']): Promise<EntryDetails> {
+    const { files } = this.#parts
+    const xattrs = await files.xattrs(path)
+    const status = await files.status(path)
+    if (status.kind !== kind) throw new FilesError('EAGAIN', 'it became something else meanwhile')
+    const { details, trouble } = detailsOf(status, xattrs)
+    if (trouble !== undefined) this.#fail({ path, error: trouble })
+    return details
   }
 
   #do(action: Action): void {

@@ -62,8 +62,8 @@ describe('names of one file', () => {
       link(vault, 'a/first', 'b/second')
       await vault.backUp()
       const { target, unset } = await restore(vault, [`${HOME}/b`])
-      const node = vault.laptop.tree.node(toBytes(`${target}${HOME}/b/second`))
-      expect([node.linkCount, toText(node.read(0, 10)), unset]).toEqual([1, 'shared', []])
+      const second = node(vault, 'b/second', target)
+      expect([second.linkCount, toText(second.read(0, 10)), unset]).toEqual([1, 'shared', []])
     }))
 
   it('come back as copies where the target has no links, and that is told', () =>
@@ -71,7 +71,7 @@ describe('names of one file', () => {
       vault.write('first', 'shared')
       link(vault, 'first', 'second')
       await vault.backUp()
-      const { filesTrouble, tree } = vault.laptop
+      const { filesTrouble } = vault.laptop
       filesTrouble.onStep = (operation) => {
         if (operation === 'link') throw new FilesError('EPERM', 'no links here')
       }
@@ -80,8 +80,8 @@ describe('names of one file', () => {
       expect(failures).toBe(0)
       expect(unset.map(({ kind, reason }) => `${kind} ${reason}`)).toEqual(['link EPERM'])
       for (const name of ['first', 'second']) {
-        const node = tree.node(toBytes(`${target}${HOME}/${name}`))
-        expect([node.linkCount, toText(node.read(0, 10))]).toEqual([1, 'shared'])
+        const copy = node(vault, name, target)
+        expect([copy.linkCount, toText(copy.read(0, 10))]).toEqual([1, 'shared'])
       }
     }))
 })
@@ -123,8 +123,22 @@ describe('what a file has beside its content', () => {
         expect.stringMatching(/\/folder .*all is kept but "user.huge"/),
       ])
       const { target } = await restore(vault)
-      const node = vault.laptop.tree.node(toBytes(`${target}${HOME}/file`))
-      expect([...node.xattrs.keys()]).toEqual(['user.medium', 'user.small'])
+      expect([...node(vault, 'file', target).xattrs.keys()]).toEqual(['user.medium', 'user.small'])
+    }))
+
+  it('may be unreadable, and then the rest is kept without', () =>
+    tell(async (vault) => {
+      vault.write('folder/file', 'content')
+      make(vault, 'pipe', 'fifo')
+      vault.laptop.filesTrouble.onStep = (operation, path) => {
+        if (operation === 'xattrs') throw new FilesError('EIO', `${toText(path)}: EIO`)
+      }
+      const summary = await vault.backUp()
+      vault.laptop.filesTrouble.onStep = undefined
+      const skipped = summary.skipped.map(({ path }) => toText(path))
+      const all = ['/home', HOME, `${HOME}/folder`, `${HOME}/folder/file`, `${HOME}/pipe`]
+      expect(new Set(skipped)).toEqual(new Set(all))
+      expect(await vault.differences('latest', vault.picture())).toEqual([])
     }))
 
   it('is in the tree, so that a machine that lost its state finds nothing changed', () =>
@@ -165,6 +179,27 @@ describe('what a file has beside its content', () => {
       expect(all.failures).toBe(1)
       expect(node(vault, 'program', all.target).mode).toBe(0o4755)
     }))
+})
+
+describe('a file that becomes a FIFO before it is read', () => {
+  it.each([1, 700])('is not waited for, and told: %i KiB', (size) =>
+    tell(async (vault) => {
+      vault.write('staying', 'y')
+      vault.write('was a file', noise(size * KIB))
+      vault.laptop.filesTrouble.onStep = (operation, path) => {
+        const isFile = node(vault, 'was a file').kind === 'file'
+        if (operation !== 'open' || !toText(path).endsWith('was a file') || !isFile) return
+        vault.remove('was a file')
+        make(vault, 'was a file', 'fifo')
+      }
+      const summary = await vault.backUp()
+      vault.laptop.filesTrouble.onStep = undefined
+      expect(summary.skipped.map(({ path }) => toText(path))).toEqual([`${HOME}/was a file`])
+      expect(await vault.list(HOME)).toEqual([`${HOME}/staying`])
+      await vault.backUp()
+      expect(await vault.differences('latest', vault.picture())).toEqual([])
+    }),
+  )
 })
 
 describe('a source', () => {

@@ -3,6 +3,7 @@
  */
 
 import { Option, type Command } from 'commander'
+import { fileAttributes, type FileAttributes } from '../../history/file-attributes.ts'
 import type { VisibleEntry } from '../../history/visible.ts'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeLine, escapeName, pathFields } from '../escape.ts'
@@ -141,6 +142,19 @@ function nodeFields(path: Uint8Array, entry: VisibleEntry) {
     version: entry.version?.id,
     label: entry.version?.label,
     ...(what.kind === 'symlink' ? { linktarget: pathFields(what.target).path } : {}),
+    ...moreFields(fileAttributes(entry.span)),
+  }
+}
+
+/** What most files do not have. */
+function moreFields({ bornAt, device, xattrs, linkGroup, holes }: FileAttributes) {
+  return {
+    birthtime:
+      bornAt === undefined ? undefined : formatInstant({ seconds: bornAt, nanoseconds: 0 }),
+    ...(device === undefined ? {} : { device_major: device.major, device_minor: device.minor }),
+    ...(linkGroup === undefined ? {} : { link_group: linkGroup }),
+    ...(holes === undefined ? {} : { is_sparse: true }),
+    ...(xattrs.length === 0 ? {} : { xattrs: xattrs.map(({ name }) => pathFields(name).path) }),
   }
 }
 

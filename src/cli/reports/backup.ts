@@ -1,13 +1,19 @@
 /** A backup's summary, for people and for programs. */
 
+import { hasXattrs } from '../../adapters/xattrs.ts'
 import type { BackupSummary } from '../../node/client.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatCount, formatDuration, formatItems, formatMoment } from '../format.ts'
 import type { Output } from '../output.ts'
 import { tellLeftOut } from './left-out.ts'
 
+const WITHOUT_FFI =
+  'This Node has no FFI: extended attributes, ACLs and holes of sparse files were not kept'
+
 export function reportBackup(output: Output, summary: BackupSummary, durationMs: number): void {
   for (const warning of summary.warnings) output.warn(warning)
+  // Elsewhere they are never kept, as the manual says.
+  if (process.platform === 'linux' && !hasXattrs) output.warn(WITHOUT_FFI)
   output.json(summaryRecord(summary, durationMs))
   const lines = [
     `files    ${formatCount(summary.filesNew)} new, ${formatCount(summary.filesChanged)} changed, ` +
