@@ -13,7 +13,7 @@ export interface Seen {
   readonly attributes: string
   /** Bytes of a file; else 0. */
   readonly size: number
-  /** Digest of a file, target of a link; empty for a folder. */
+  /** Digest of a file, target of a link; empty for a folder or FIFO. */
   readonly content: string
 }
 
@@ -38,9 +38,10 @@ export function takePicture(tree: FileTree, root: string): Picture {
 function see(node: FileNode): Seen | undefined {
   const { kind, mode, uid, gid, mtime } = node
   const time = `${mtime.seconds}.${mtime.nanoseconds}`
+  const xattrs = [...node.xattrs].map(([name, value]) => `${name}=${toText(value)}`).toSorted()
   // A restore gives away no rights: setuid and setgid do not come back.
-  const common = `${kind} ${(mode & 0o1777).toString(8)} ${uid}:${gid} ${time}`
-  if (kind === 'folder') return { attributes: common, size: 0, content: '' }
+  const common = [kind, (mode & 0o1777).toString(8), `${uid}:${gid}`, time, ...xattrs].join(' ')
+  if (kind === 'folder' || kind === 'fifo') return { attributes: common, size: 0, content: '' }
   if (kind === 'symlink') return { attributes: common, size: 0, content: toText(node.target) }
   if (kind !== 'file') return undefined
   const digest = createHash('sha256').update(node.read(0, node.size)).digest('hex')

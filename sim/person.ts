@@ -293,7 +293,11 @@ export class Person {
     if (path === undefined) return this.#write()
     const node = this.#node(path)
     const modes = node.kind === 'folder' ? [0o700, 0o755, 0o1777] : [0o600, 0o644, 0o755, 0o4711]
-    this.#tree.setAttributes(node, { mode: this.#random.pick(modes) })
+    const mode = this.#random.pick(modes)
+    this.#tree.setAttributes(node, { mode })
+    // The same hand labels it, every other time; a FIFO takes no label.
+    const label = mode === modes[1] ? undefined : toBytes(`once ${mode.toString(8)}`)
+    if (node.kind !== 'fifo') this.#tree.setXattr(node, 'user.label', label)
     return `change mode of ${shown(path)}`
   }
 

@@ -336,9 +336,10 @@ export class Drain {
     this.#path = path
     const seenAt = this.#parts.clock.now()
     try {
-      const contentId = (digest: Uint8Array) => this.#parts.contents.id(digest)
+      const { contents, chainOf } = this.#parts
+      const parts = { chainOf, contentId: (digest: Uint8Array) => contents.id(digest) }
       const read = await this.#reader.read(path, known, this.#signal, (status) =>
-        this.#linked.find(status, known, contentId),
+        this.#linked.find(status, known, parts),
       )
       this.#linked.keep(known, read)
       this.#add(this.#finished(file, { read, seenAt }, events))

@@ -13,6 +13,7 @@ import type { Hole, Xattr } from '../../protocol/file-extras.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
+import { formatBytes } from '../base/size-words.ts'
 import { codecs, type FileDigest, type OriginalOutput } from '../codec/codecs.ts'
 import type {
   Codec,
@@ -38,6 +39,12 @@ const INLINE_SIZE_MAX = 256 * 1024
 
 /** Attempts at a file that changes while it is read; the last one is kept and labelled. */
 const ATTEMPTS_MAX = 2
+
+/** Zeros of holes in one file: an hour's work and more. */
+const HOLES_SIZE_MAX = 2 ** 40
+
+/** Holes that are added up of a file that is larger than that. */
+const HOLES_LOOKED_AT = 100_000
 
 /** What reading one file gave. */
 export interface ReadVersion {
@@ -111,14 +118,15 @@ export class FileReader {
     path: Uint8Array,
     known: EntryRow | undefined,
     signal: AbortSignal,
-    linked: (status: FileStatus) => ReadVersion | undefined = () => undefined,
+    linked: (status: FileStatus) => Promise<ReadVersion | undefined> = async () => undefined,
   ): Promise<ReadVersion> {
     const file = await this.#parts.files.open(path)
     try {
       for (let attempt = 1; ; attempt += 1) {
         const before = await file.status()
         if (before.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
-        const same = linked(before)
+        await assertReadable(file, before)
+        const same = await linked(before)
         if (same !== undefined) return same
         const content = await this.#attempt(file, before, known, signal)
         const more = { xattrs: await file.xattrs(), holes: await file.holes(HOLES_ASKED) }
@@ -319,6 +327,23 @@ export class FileReader {
     const id = this.#parts.contentId(digest)
     return known.content.every((byte, index) => byte === id[index])
   }
+}
+
+/**
+ * Holes are not read, and yet hashed as the zeros that they are: petabytes of them would take days.
+ *
+ * @throws {FilesError} EFBIG
+ */
+async function assertReadable(file: OpenFile, { size }: FileStatus): Promise<void> {
+  if (size <= HOLES_SIZE_MAX) return
+  const holes = await file.holes(HOLES_LOOKED_AT)
+  const total = holes.reduce((sum, hole) => sum + hole.size, 0)
+  if (total <= HOLES_SIZE_MAX) return
+  throw new FilesError(
+    'EFBIG',
+    `${formatBytes(total)} of its ${formatBytes(size)} are holes, and up to ${formatBytes(HOLES_SIZE_MAX)} ` +
+      'are kept: it is left out',
+  )
 }
 
 async function readBlock(

@@ -8,15 +8,20 @@
 import { equal } from '../../protocol/bytes.ts'
 import type { FileStatus } from '../ports/files.ts'
 import type { EntryRow } from '../store/entries.ts'
-import type { ReadVersion } from './file-reader.ts'
+import type { FileReaderParts, ReadVersion } from './file-reader.ts'
 
 /** Results kept at once: each is some hundred bytes, and more of a large file. */
 const KEPT_MAX = 4_096
 
+/** A smaller file is read again sooner than its version is looked up, which may be at friends. */
+const COPY_SIZE_MIN = 256 * 1024
+
+export type LinkedParts = Pick<FileReaderParts, 'contentId' | 'chainOf'>
+
 interface Kept {
   readonly read: ReadVersion
-  /** Content that the last snapshot had under that name. */
-  readonly base: Uint8Array | undefined
+  /** That name as the last snapshot has it. */
+  readonly known: EntryRow | undefined
 }
 
 export class LinkedFiles {
@@ -39,7 +44,7 @@ export class LinkedFiles {
     if (status.linkCount < 2 || label === 'fuzzy' || !this.mayBeLinked(status.inode)) return
     const oldest = this.#kept.keys().next().value
     if (this.#kept.size >= KEPT_MAX && oldest !== undefined) this.#kept.delete(oldest)
-    this.#kept.set(idOf(status), { read, base: known?.content })
+    this.#kept.set(idOf(status), { read, known })
   }
 
   /**
@@ -47,22 +52,27 @@ export class LinkedFiles {
    * @param known - this name as the last snapshot has it
    * @returns what reading it would give; nothing where it has to be read
    */
-  find(
+  async find(
     status: FileStatus,
     known: EntryRow | undefined,
-    contentId: (digest: Uint8Array) => Uint8Array,
-  ): ReadVersion | undefined {
+    { contentId, chainOf }: LinkedParts,
+  ): Promise<ReadVersion | undefined> {
     const kept = this.#kept.get(idOf(status))
     if (kept === undefined) return undefined
     const { content } = kept.read
     const read = { ...kept.read, status, signature: undefined }
     const isKnown = known?.content !== undefined && equal(known.content, contentId(read.digest))
     if (isKnown) return { ...read, content: { type: 'unchanged' } }
-    if (content.type === 'unchanged') return undefined
+    if (content.type === 'unchanged') {
+      const of = kept.known
+      const chain = of !== undefined && status.size > COPY_SIZE_MIN ? await chainOf(of) : undefined
+      if (of === undefined || chain === undefined) return undefined
+      return { ...read, content: { type: 'copy', of, chain } }
+    }
     if (content.type !== 'delta') return read
     // A delta stands on what this name had before, which must be what the other had.
-    const isSameBase =
-      known?.content !== undefined && kept.base !== undefined && equal(known.content, kept.base)
+    const [mine, its] = [known?.content, kept.known?.content]
+    const isSameBase = mine !== undefined && its !== undefined && equal(mine, its)
     return isSameBase ? read : undefined
   }
 }

@@ -76,7 +76,9 @@ export function isSameFile(a: LinkedFile, b: LinkedFile): boolean {
     return false
   if (!isSameExtra(x.extra, y.extra)) return false
   if (a.span.what.kind !== 'file') return isSameTarget(a.span.what, b.span.what)
-  return a.version !== undefined && b.version !== undefined && isSameContent(a.version, b.version)
+  if (a.version === undefined || b.version === undefined) return false
+  if (a.version.size !== b.version.size) return false
+  return isSameMoment(x.ctime, y.ctime) || isSameContent(a.version, b.version)
 }
 
 function isSameTarget(a: What, b: What): boolean {
@@ -95,9 +97,13 @@ function isSameExtra(a: Span['attributes']['extra'], b: Span['attributes']['extr
   })
 }
 
+/** A change time tells two states of an inode apart, where it is finer than seconds. */
+function isSameMoment(a: Time, b: Time): boolean {
+  return a.nanoseconds !== 0 && a.nanoseconds === b.nanoseconds && a.seconds === b.seconds
+}
+
 /** By digest, or, where one object's key commits to the whole, by the object. */
 function isSameContent(a: Version, b: Version): boolean {
-  if (a.size !== b.size) return false
   if (a.digest !== undefined && b.digest !== undefined) return equal(a.digest, b.digest)
   const [one, ...more] = a.content.parts.references
   const [other, ...others] = b.content.parts.references

@@ -204,20 +204,25 @@ async function everything(root: string): Promise<Map<string, unknown>> {
   const inodes = new Map<bigint, string>()
   const bytesOf = (path: string) => new Uint8Array(Buffer.from(path, 'latin1'))
   const look = async (path: string) => {
-    const { inode, device: _, ctime, bornAt, size, ...status } = await files.status(bytesOf(path))
-    const { kind } = status
+    const { inode, kind, mode, uid, gid, size, mtime, linkCount, deviceNumber } =
+      await files.status(bytesOf(path))
     const first = inodes.get(inode) ?? path.slice(root.length)
     inodes.set(inode, first)
     const xattrs = (await files.xattrs(bytesOf(path))).map(({ name, value }) =>
-      [name, value].map((bytes) => Buffer.from(bytes).toString('latin1')),
+      [name, value].map((bytes) => Buffer.from(bytes).toString('latin1')).join('='),
     )
     const isFile = kind === 'file'
     seen.set(path.slice(root.length), {
-      ...status,
+      kind,
+      mode,
+      uid,
+      gid,
+      mtime,
+      deviceNumber,
       size: isFile ? size : undefined,
-      linkCount: kind === 'folder' ? undefined : status.linkCount,
+      linkCount: kind === 'folder' ? undefined : linkCount,
       first,
-      xattrs: xattrs.toSorted(),
+      xattrs: inOrder(xattrs),
       target: kind === 'symlink' ? await files.readLink(bytesOf(path)) : undefined,
       holes: isFile ? await holesOf(files, bytesOf(path)) : undefined,
     })
@@ -229,6 +234,10 @@ async function everything(root: string): Promise<Map<string, unknown>> {
   }
   await look(root)
   return seen
+}
+
+function inOrder(texts: readonly string[]): string[] {
+  return texts.toSorted((a, b) => (a < b ? -1 : 1))
 }
 
 async function holesOf(files: NodeFiles, path: Uint8Array): Promise<unknown> {

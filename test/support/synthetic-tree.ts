@@ -143,7 +143,10 @@ export class SyntheticTree {
 
   #attributes(size: number, inode: bigint): Attributes {
     const seconds = 1_500_000_000 + Math.floor(this.random() * 2e8)
+    // Of ten files three were there long before they last changed.
+    const age = Number(inode % 10n) < 3 ? Number((inode * 7_919n) % 90_000_000n) : 0
     return {
+      bornAt: seconds - age,
       mode: this.random() < 0.9 ? 0o644 : 0o600,
       uid: 1000,
       gid: 1000,

@@ -53,7 +53,7 @@ export function restoreCommand(context: Context): Command {
       'cairn restore --at 3d ~/Documents/big.db --target /tmp/back',
       'cairn restore --conflict overwrite --dry-run ~/Documents --target /',
       'cairn restore --map ~/Documents=/old ~/Documents --target ~',
-      'sudo cairn restore / --target /mnt --all-metadata',
+      'sudo cairn restore / --target /media/disk --all-metadata',
     ],
   })
   patternOptions(mapOptions(command))
