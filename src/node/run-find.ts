@@ -1,13 +1,21 @@
 /** Looking through snapshots as the client is asked for it: names through time, and what differs between two. */
 
+import { equal } from '../../protocol/bytes.ts'
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import { covers, type FolderNode, type Span, type Version } from '../../protocol/tree.ts'
-import { compareSnapshots, isSameContent, type Difference } from '../history/compare-snapshots.ts'
+import { same } from '../history/same.ts'
+import {
+  compareSnapshots,
+  isSameAttributes,
+  isSameContent,
+  type Difference,
+} from '../history/compare-snapshots.ts'
+import type { ObjectSource } from '../history/objects.ts'
 import { snapshots } from '../history/snapshot-list.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import { versionOf } from '../history/version-name.ts'
 import type { PathThroughTime } from '../history/visible.ts'
-import { compareTimes } from '../restore/conflict.ts'
+import { compareTimes, wholeObject } from '../restore/conflict.ts'
 import { isWithin, toNames, toPath, type Names } from '../source/path.ts'
 import type { FindRequest, FormerName, FoundSpan, NamedVersions } from './client-types.ts'
 import { assertKept, sourceFilter } from './run-restore.ts'
@@ -32,10 +40,8 @@ export async function* findEntries(
   const isKept = coverage(rows)
   for await (const found of throughTime(opened, names, isRecursive, onUnreadable)) {
     signal.throwIfAborted()
-    for (const span of found.spans) {
-      if (!isWanted(found.path, span)) continue
-      const sequences = isKept(found.path, span)
-      if (sequences.length > 0) yield { path: toPath(found.path), span, snapshots: sequences }
+    for (const shownSpan of shownSpans(found, isKept)) {
+      if (isWanted(found.path, shownSpan.span)) yield { path: toPath(found.path), ...shownSpan }
     }
   }
 }
@@ -54,10 +60,7 @@ export async function* listVersions(
   let isAny = false
   for await (const found of throughTime(opened, names, recursive)) {
     signal.throwIfAborted()
-    const spans = found.spans.flatMap((span) => {
-      const sequences = isKept(found.path, span)
-      return sequences.length === 0 ? [] : [{ span, snapshots: sequences }]
-    })
+    const spans = shownSpans(found, isKept)
     if (spans.length === 0) continue
     isAny = true
     yield { path: toPath(found.path), spans, versions: await found.versions() }
@@ -92,6 +95,29 @@ export async function* diffSnapshots(
     signal.throwIfAborted()
     yield difference
   }
+}
+
+/** What snapshots show of a name, oldest first; what a person sees no difference in is one. */
+function shownSpans(
+  { path, spans }: PathThroughTime,
+  isKept: (path: Names, span: Span) => readonly number[],
+): readonly ShownSpan[] {
+  const shownOnes: { span: Span; snapshots: number[] }[] = []
+  for (const span of spans) {
+    const sequences = isKept(path, span)
+    if (sequences.length === 0) continue
+    const last = shownOnes.at(-1)
+    if (last !== undefined && isSameToSee(last.span, span)) last.snapshots.push(...sequences)
+    else shownOnes.push({ span, snapshots: [...sequences] })
+  }
+  return shownOnes
+}
+
+type ShownSpan = NamedVersions['spans'][number]
+
+function isSameToSee(a: Span, b: Span): boolean {
+  const isSameWhat = a.what.kind === 'folder' ? b.what.kind === 'folder' : same(a.what, b.what)
+  return isSameWhat && isSameAttributes(a.attributes, b.attributes)
 }
 
 /** The entry itself where it is no folder, or all that ever was in it. */
@@ -146,13 +172,14 @@ export async function formerNames(
   path: Uint8Array,
   signal: AbortSignal,
 ): Promise<readonly FormerName[]> {
-  const { tree, node } = await session.openTree(signal)
+  const opened = await session.openTree(signal)
+  const { tree, node } = opened
   if (node === undefined) return []
   const former: FormerName[] = []
   let at = await beginning(tree, node, toNames(await session.canonical(path)))
   while (at !== undefined && former.length < FORMER_MAX) {
     const { from } = at.span
-    const before = await endedAs(tree, node, at, signal)
+    const before = await endedAs(opened, node, at, signal)
     if (before === undefined) break
     former.push({ path: toPath(before), until: from })
     at = await beginning(tree, node, before, from)
@@ -189,7 +216,7 @@ async function beginning(
 
 /** @returns the path of the file that ended where this one began, if there is one with its content */
 async function endedAs(
-  tree: TreeReader,
+  { tree, source }: OpenTree,
   node: FolderNode,
   { path, span, version }: Beginning,
   signal: AbortSignal,
@@ -208,9 +235,19 @@ async function endedAs(
       return other.path
     }
     const before = versionOf(last, await other.versions())
-    if (before !== undefined && isSameContent(before, version)) found ??= other.path
+    if (before === undefined || found !== undefined) continue
+    if (await isSame(before, version, source)) found = other.path
   }
   return found
+}
+
+/** Small files carry no digest: two of one size are read. */
+async function isSame(a: Version, b: Version, source: ObjectSource): Promise<boolean> {
+  if (isSameContent(a, b)) return true
+  const isOne = ({ digest, content }: Version) =>
+    digest === undefined && content.type === 'original' && content.parts.references.length === 1
+  if (a.size !== b.size || !isOne(a) || !isOne(b)) return false
+  return equal(await wholeObject(a, source), await wholeObject(b, source))
 }
 
 function isSamePath(a: Names, b: Names): boolean {

@@ -10,7 +10,7 @@ import { release } from '../base/release.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Files } from '../ports/files.ts'
 import type { WholeFile } from '../repair/rebuild-file.ts'
-import type { Temporary } from '../restore/target.ts'
+import type { Temporary } from '../restore/temporary.ts'
 import type { VersionReader } from '../restore/version-reader.ts'
 
 /** Bytes read at a time. */

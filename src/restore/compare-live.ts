@@ -1,12 +1,13 @@
 /**
  * Comparing with live files: whether what stood under a path at a snapshot stands there now.
  *
- * `meta` looks at kind, size, time, mode, owner and link target; `hash` at contents too, by their
+ * `meta` looks at kind, size, time, mode, owner, extended attributes and link target; `hash` at contents too, by their
  * digests, so that only what carries none is fetched; `full` fetches every byte and compares it.
  */
 
 import { equal, toHex } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
+import { decodeFileExtras } from '../../protocol/file-extras.ts'
 import type { FolderNode, Version } from '../../protocol/tree.ts'
 import { CairnError } from '../base/errors.ts'
 import type { ObjectSource } from '../history/objects.ts'
@@ -17,7 +18,8 @@ import { join, isWithin, toPath, type Names } from '../source/path.ts'
 import { compareTimes, wholeObject, type KnownContent } from './conflict.ts'
 import { hashFile, readFile } from './hash-file.ts'
 import { statusOf } from './in-the-way.ts'
-import type { Temporary } from './target.ts'
+import { isSameXattrs } from './same-xattrs.ts'
+import type { Temporary } from './temporary.ts'
 import type { VersionReader } from './version-reader.ts'
 import { isEntered, selected, type Patterns } from './wanted.ts'
 
@@ -30,7 +32,16 @@ export type CompareMethod = (typeof COMPARE_METHODS)[number]
  * different.
  */
 export type LiveChange =
-  'missing' | 'new' | 'type' | 'size' | 'content' | 'target' | 'mode' | 'owner' | 'time'
+  | 'missing'
+  | 'new'
+  | 'type'
+  | 'size'
+  | 'content'
+  | 'target'
+  | 'mode'
+  | 'owner'
+  | 'time'
+  | 'attributes'
 
 export interface LiveDifference {
   readonly path: PathBytes
@@ -176,6 +187,8 @@ export class LiveComparison {
     if (what.kind !== 'symlink' && attributes.mode !== there.mode) changes.push('mode')
     if (attributes.uid !== there.uid || attributes.gid !== there.gid) changes.push('owner')
     if (compareTimes(attributes.mtime, there.mtime) !== 0) changes.push('time')
+    const { xattrs } = decodeFileExtras(attributes.extra)
+    if (!isSameXattrs(xattrs, await this.#parts.files.xattrs(live))) changes.push('attributes')
     return changes
   }
 

@@ -17,7 +17,7 @@ import type { TreeReader } from '../history/tree-reader.ts'
 import type { FoundEntry, VisibleEntry } from '../history/visible.ts'
 import { toPath, type Names } from '../source/path.ts'
 import { readAhead } from './read-ahead.ts'
-import type { Temporary } from './target.ts'
+import type { Temporary } from './temporary.ts'
 import { DigestMismatchError, type VersionReader } from './version-reader.ts'
 import { isEntered, placeOf, selected, type PathMap, type Patterns } from './wanted.ts'
 

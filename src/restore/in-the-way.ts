@@ -2,7 +2,7 @@
 
 import { toHex, utf8 } from '../../protocol/bytes.ts'
 import { FilesError } from '../base/errors.ts'
-import type { Files, FileStatus, PathBytes } from '../ports/files.ts'
+import type { Files, FileStatus, FileTime, PathBytes } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { join } from '../source/path.ts'
 
@@ -65,4 +65,8 @@ export async function foldsNames(
   } finally {
     await files.remove(path)
   }
+}
+
+export function isSameTime(a: FileTime, b: FileTime): boolean {
+  return a.seconds === b.seconds && a.nanoseconds === b.nanoseconds
 }

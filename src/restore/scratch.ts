@@ -8,7 +8,7 @@ import { toHex, utf8 } from '../../protocol/bytes.ts'
 import type { Files, PathBytes } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { join } from '../source/path.ts'
-import type { Temporary } from './target.ts'
+import type { Temporary } from './temporary.ts'
 
 /** @returns what makes such a file in the folder */
 export function scratchIn(

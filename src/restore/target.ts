@@ -11,12 +11,14 @@ import { decodeFileExtras, type Xattr } from '../../protocol/file-extras.ts'
 import type { Attributes, What } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError, FormatError } from '../base/errors.ts'
-import type { Files, FileStatus, FileTime, FileWriter, SpecialFile } from '../ports/files.ts'
+import type { Files, FileStatus, FileTime, SpecialFile } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { REFUSALS, type WrittenFile } from '../ports/writing.ts'
 import { isPlainName, join, toPath, type Names } from '../source/path.ts'
-import { foldsNames, ignoring, removeFolder, statusOf, taken } from './in-the-way.ts'
+import { foldsNames, ignoring, isSameTime, removeFolder, statusOf, taken } from './in-the-way.ts'
+import { isAsWanted } from './same-xattrs.ts'
 import { sparseWriter } from './sparse-writer.ts'
+import type { Temporary } from './temporary.ts'
 import {
   kindOfXattr,
   NOT_ASKED,
@@ -317,8 +319,15 @@ export class Target {
   async refresh(names: Names, kind: What['kind'], attributes: Attributes): Promise<void> {
     const folder = await this.folder(names.slice(0, -1))
     const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
+    const wanted = this.#wanted(names, attributes)
+    const { mode, uid, gid, mtime } = await this.#files.status(path)
     const hasMode = kind !== 'symlink'
-    await this.#setAttributes(path, this.#wanted(names, attributes), { hasMode })
+    const isOwned = uid === wanted.uid && gid === wanted.gid
+    const isAsBefore =
+      isOwned && (!hasMode || mode === wanted.mode) && isSameTime(mtime, wanted.mtime)
+    // Set anew, they would count as a change, and the next backup would read the file.
+    if (isAsBefore && isAsWanted(wanted.xattrs, await this.#files.xattrs(path))) return
+    await this.#setAttributes(path, wanted, { hasMode })
   }
 
   /** Give a folder its attributes, once nothing more is written into it. */
@@ -428,14 +437,6 @@ export class Target {
     })
     return isSet === true
   }
-}
-
-/** A file that does not have its name yet. */
-export interface Temporary {
-  readonly path: Uint8Array
-  readonly writer: FileWriter
-  /** It is not needed any more. */
-  readonly discard: () => Promise<void>
 }
 
 /** Siblings share the arrays of the names above them. */

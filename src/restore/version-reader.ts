@@ -27,7 +27,7 @@ import type { ObjectSource, SealedSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { CodecRun, Compute } from '../ports/compute.ts'
 import { readAhead } from './read-ahead.ts'
-import type { Temporary } from './target.ts'
+import type { Temporary } from './temporary.ts'
 
 /** Of a version that lies in a temporary file, read at a time. */
 const PIECE_SIZE = 1024 * 1024

@@ -26,7 +26,7 @@ export function compareCommand(context: Context): Command {
   const command = makeCommand('compare', {
     summary: 'compare files with a snapshot',
     details:
-      'meta compares kind, size, time, mode, owner and where links lead; hash reads the files and\n' +
+      'meta compares kind, size, time, mode, owner, attributes and where links lead; hash reads the files and\n' +
       'compares their contents too, mostly by digests; full fetches every byte from the peers.\n' +
       'Ends with 1 if anything differs.',
     examples: [
