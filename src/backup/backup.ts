@@ -8,6 +8,8 @@ import type { Version } from '../../protocol/tree.ts'
 import type { CairnError } from '../base/errors.ts'
 import type { Code } from '../grid/code.ts'
 import type { FolderSource } from '../source/folder-source.ts'
+import { isWithin, toNames } from '../source/path.ts'
+import type { SafeSources } from '../source/safe-sources.ts'
 import { inTransaction } from '../store/database.ts'
 import type { EntryRow } from '../store/entries.ts'
 import type { Keyring } from '../store/keyring.ts'
@@ -21,6 +23,8 @@ import { Uploader } from './uploader.ts'
 
 export interface BackupParts extends MaintenanceParts {
   readonly chainOf: (entry: EntryRow) => Promise<readonly Version[] | undefined>
+  /** Who decides the bytes of live databases. */
+  readonly sources?: SafeSources
 }
 
 export interface BackupOptions {
@@ -63,6 +67,8 @@ export interface BackupTotals {
   readonly filesUnmodified: number
   /** Changed while they were read: kept as read, and labelled. */
   readonly filesFuzzy: number
+  /** Databases, and files beside them, kept as of one committed moment. */
+  readonly filesConsistent: number
   /** Sockets, FIFOs and devices passed over. */
   readonly unsupported: number
   /** Versions stored as deltas. */
@@ -143,7 +149,7 @@ export class Backup {
     const run = settings.next('run')
 
     const scan = await this.#scan(source, run, events, signal)
-    const drain = await this.#drain({ sequence, run }, events, signal)
+    const drain = await this.#drain({ sequence, run, sources: source.paths }, events, signal)
     this.#progress(events, 'publish', scan)
     this.#onUnkept = (path, error) => events.onFailure({ path, error, during: 'read' })
     const { totals } = scan
@@ -178,6 +184,7 @@ export class Backup {
       filesChanged: drain?.totals.filesChanged ?? 0,
       filesUnmodified: (scan?.unmodified ?? 0) + (drain?.totals.filesSame ?? 0),
       filesFuzzy: drain?.totals.filesFuzzy ?? 0,
+      filesConsistent: drain?.totals.filesConsistent ?? 0,
       unsupported: scan?.unsupported ?? 0,
       deltas: drain?.totals.deltas ?? 0,
       bytesRead: drain?.bytesRead ?? 0,
@@ -213,7 +220,7 @@ export class Backup {
   }
 
   async #drain(
-    snapshot: { sequence: number; run: number },
+    { sequence, run, sources }: { sequence: number; run: number; sources: readonly Uint8Array[] },
     events: BackupEvents,
     signal: AbortSignal,
   ): Promise<Drain> {
@@ -223,7 +230,9 @@ export class Backup {
       uploader: this.#uploader,
       nextPackNumber: () => this.#nextPackNumber(),
     }
-    const drain = new Drain(parts, { ...readKeys, ...snapshot })
+    const covered = sources.map(toNames)
+    const isCovered = (path: Uint8Array) => covered.some((each) => isWithin(each, toNames(path)))
+    const drain = new Drain(parts, { ...readKeys, sequence, run, isCovered })
     this.#drained = drain
     const waiting = this.#parts.queue.totals('waiting')
     let filesDone = 0

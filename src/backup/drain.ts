@@ -20,6 +20,7 @@ import type { Compute } from '../ports/compute.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Files } from '../ports/files.ts'
 import { fromKey, toPath } from '../source/path.ts'
+import type { SafeSources } from '../source/safe-sources.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
@@ -33,6 +34,7 @@ import { FileReader, type ReadVersion } from './file-reader.ts'
 import { FreshContents } from './fresh-contents.ts'
 import { ContentSink } from './content-sink.ts'
 import type { Slot } from './object-writer.ts'
+import { Companions } from './companions.ts'
 import { chainCost, newVersions } from './new-versions.ts'
 import type { SealedPack } from './packer.ts'
 import { isRacy } from './racy.ts'
@@ -50,6 +52,7 @@ export interface DrainParts {
   readonly database: DatabaseSync
   readonly disk: Disk
   readonly files: Files
+  readonly sources?: SafeSources | undefined
   readonly compute: Compute<typeof codecs>
   readonly entries: Entries
   readonly queue: Queue
@@ -68,6 +71,8 @@ export interface DrainOptions {
   readonly contentSecret: Uint8Array
   readonly padKey: Uint8Array
   readonly cutKey: Uint8Array
+  /** Whether a path belongs to what is backed up. */
+  readonly isCovered: (path: Uint8Array) => boolean
 }
 
 export interface DrainEvents {
@@ -86,6 +91,8 @@ export interface DrainTotals {
   filesSame: number
   /** Changed while they were read, each time: what was read is kept, and labelled. */
   filesFuzzy: number
+  /** Of one committed moment of the program that writes them. */
+  filesConsistent: number
   deltas: number
 }
 
@@ -134,12 +141,14 @@ export class Drain {
   /** Packs that were found durable: they stay so. */
   readonly #durable = new Set<number>()
   readonly #fresh: FreshContents
+  readonly #companions: Companions
 
   readonly totals: DrainTotals = {
     filesNew: 0,
     filesChanged: 0,
     filesSame: 0,
     filesFuzzy: 0,
+    filesConsistent: 0,
     deltas: 0,
   }
 
@@ -160,6 +169,7 @@ export class Drain {
     this.#reader = new FileReader(
       {
         files: parts.files,
+        sources: parts.sources,
         compute: parts.compute,
         writer: this.#writer,
         signatures: parts.signatures,
@@ -173,6 +183,7 @@ export class Drain {
       options,
     )
     this.#small = new SmallFiles(parts)
+    this.#companions = new Companions(parts, options)
     this.#isFirst = parts.entries.isEmpty()
     this.#hasChains = parts.entries.hasChained()
   }
@@ -208,8 +219,10 @@ export class Drain {
       if (begun !== undefined) await this.#batch(begun, events)
       begun = next
     }
+    await this.#companions.pair()
     for (const row of this.#parts.queue.rows('waiting')) {
       signal.throwIfAborted()
+      if (this.#companions.wasKept(row.key)) continue
       const file = this.#pathOf(row)
       if (this.#isSimple(file)) {
         if (!hasRoom(open, row.status.size)) await begin()
@@ -242,9 +255,9 @@ export class Drain {
   }
 
   /** @returns whether the file is small and becomes an original, whatever it holds */
-  #isSimple({ row, known }: QueuedFile): boolean {
+  #isSimple({ row, known, path }: QueuedFile): boolean {
     const { size } = row.status
-    if (size > SMALL_SIZE_MAX) return false
+    if (size > SMALL_SIZE_MAX || this.#parts.sources?.isLikeCompanion(path) === true) return false
     const { entries, signatures } = this.#parts
     if (this.#hasChains && entries.hasChainedOfSize(size)) return false
     if (known?.content === undefined || !mayBeDelta(known, size)) return true
@@ -339,6 +352,9 @@ export class Drain {
       else queue.drop(row.key)
     }
     events.onFile(path, row.status.size)
+    for await (const companion of this.#companions.with(path)) {
+      await this.#file(this.#pathOf(companion), events)
+    }
   }
 
   #finished(
@@ -354,6 +370,7 @@ export class Drain {
     else this.totals.filesChanged += 1
     if (content.type === 'delta') this.totals.deltas += 1
     if (read.label === 'fuzzy') this.totals.filesFuzzy += 1
+    if (read.label === 'app-consistent') this.totals.filesConsistent += 1
     const slots = content.type === 'original' || content.type === 'delta' ? content.slots : []
     const result = () => this.#result(known, read)
     const racy = isRacy(status.ctime, seenAt)

@@ -22,6 +22,7 @@ import type {
   Compute,
 } from '../ports/compute.ts'
 import type { FileReader as OpenFile, Files, FileStatus } from '../ports/files.ts'
+import type { SafeSources } from '../source/safe-sources.ts'
 import type { EntryRow } from '../store/entries.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { DeltaBuffer } from './delta-buffer.ts'
@@ -62,6 +63,8 @@ export type ReadContent =
 
 export interface FileReaderParts {
   readonly files: Files
+  /** Who knows a kind of file decides its bytes. */
+  readonly sources?: Pick<SafeSources, 'open'> | undefined
   readonly compute: Compute<typeof codecs>
   readonly writer: Pick<ObjectWriter, 'write' | 'writeContent'>
   readonly signatures: Signatures
@@ -106,6 +109,8 @@ export class FileReader {
     known: EntryRow | undefined,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
+    const safe = await this.#readSafe(path, known, signal)
+    if (safe !== undefined) return safe
     const file = await this.#parts.files.open(path)
     try {
       for (let attempt = 1; ; attempt += 1) {
@@ -122,6 +127,26 @@ export class FileReader {
     } finally {
       await file.close()
       await this.#parts.deltaBuffer.reset()
+    }
+  }
+
+  /** @returns undefined if no adapter has the file's bytes */
+  async #readSafe(
+    path: Uint8Array,
+    known: EntryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadVersion | undefined> {
+    for (;;) {
+      const source = await this.#parts.sources?.open(path, signal)
+      if (source === undefined) return undefined
+      try {
+        const content = await this.#attempt(source, await source.status(), known, signal)
+        const status = source.recorded
+        if (await source.isWhole()) return { ...content, status, label: 'app-consistent' }
+      } finally {
+        await source.close()
+        await this.#parts.deltaBuffer.reset()
+      }
     }
   }
 

@@ -12,6 +12,7 @@ import { NodeFiles } from '../adapters/node-files.ts'
 import { NodeRandom } from '../adapters/node-random.ts'
 import { openDatabase } from '../adapters/open-database.ts'
 import { PinoLog } from '../adapters/pino-log.ts'
+import { SqliteCopies } from '../adapters/sqlite-copies.ts'
 import { WorkerCompute } from '../adapters/worker-compute.ts'
 import { DatabaseDamagedError } from '../base/errors.ts'
 import type { codecs } from '../codec/codecs.ts'
@@ -46,12 +47,15 @@ export async function openPorts(home: Home, config: Config): Promise<OpenPorts> 
   const databases: DatabaseSync[] = []
   // One thread beside ours: a second would be a little faster and take 40 MB more (ADR 3).
   const compute = new WorkerCompute<typeof codecs>({ table: CODECS, threads: 1 })
+  const files = new NodeFiles()
+  const databaseCopies = new SqliteCopies(files, join(home.data, 'copies'))
   return {
     clock: new NodeClock(),
     random: new NodeRandom(),
     network: (seed) => openNetwork({ seed, listen: [], isNearby: config.network.mdns }),
     disk: await NodeDisk.open(home.data),
-    files: new NodeFiles(),
+    files,
+    databaseCopies,
     compute,
     log: new PinoLog({ level: config.log.level, file: home.logFile }),
     openDatabase: (name) => {
@@ -62,6 +66,7 @@ export async function openPorts(home: Home, config: Config): Promise<OpenPorts> 
     setDatabaseAside: (name) => void setAside(join(home.data, name)),
     close: async () => {
       await compute.stop()
+      await databaseCopies.close()
       for (const database of databases) if (database.isOpen) database.close()
       lock.release()
     },

@@ -6,6 +6,7 @@ import type { NotSafeError } from '../backup/not-safe.ts'
 import type { Code } from '../grid/code.ts'
 import type { Standing } from '../grid/standing.ts'
 import type { VisibleEntry } from '../history/visible.ts'
+
 import type { PathBytes } from '../ports/files.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
@@ -13,6 +14,7 @@ import type { HealthRecord } from '../repair/health-record.ts'
 import type { RebuildPolicy } from '../repair/policy.ts'
 import type { OverGrant } from './friend-types.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
+import type { AdapterName } from '../source/adapters/source-adapter.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
 
@@ -44,6 +46,10 @@ export interface BackupRequest {
   readonly rebuild?: RebuildPolicy
   /** What is done about the health of what was stored; by default as src/repair/repair-policy.ts says. */
   readonly repair?: RepairPolicy
+  /** Adapters that may decide the bytes of live databases; by default all. */
+  readonly adapters?: readonly AdapterName[]
+  /** Absolute paths of files, or folders with all in them, that no adapter is asked about. */
+  readonly asTheyAre?: readonly PathBytes[]
   /** Most that packs waiting for peers may occupy, bytes. */
   readonly spoolSizeMax?: number
   readonly onProgress?: (progress: Progress) => void
@@ -59,6 +65,8 @@ export interface BackupSummary {
   readonly filesUnmodified: number
   /** Changed while they were read: kept as read, and labelled. */
   readonly filesFuzzy: number
+  /** Databases, and files beside them, kept as of one committed moment. */
+  readonly filesConsistent: number
   readonly filesTotal: number
   readonly foldersTotal: number
   readonly bytesTotal: number

@@ -14,6 +14,7 @@ import { REBUILD_POLICY } from '../repair/policy.ts'
 import { REPAIR_POLICY } from '../repair/repair-policy.ts'
 import type { GridLink } from './grid-link.ts'
 import { codeOf } from './maintain.ts'
+import { openSources, unsafeWarnings } from './open-sources.ts'
 import { prunerHere } from './prune-key.ts'
 import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
@@ -44,6 +45,10 @@ export async function runBackup(
   session.assertInOffice()
 
   const objects = session.objects(grid, signal)
+  const asTheyAre = await Promise.all(
+    (request.asTheyAre ?? []).map((path) => session.canonical(path)),
+  )
+  const sources = openSources(ports, request, asTheyAre)
   const backup = new Backup(
     {
       ...ports,
@@ -51,6 +56,7 @@ export async function runBackup(
       grid,
       source: objects,
       chainOf: (entry) => session.chainOf(entry, objects),
+      sources,
     },
     {
       keyring,
@@ -78,6 +84,7 @@ export async function runBackup(
     const room = await keepFair(session, signal)
     const warnings = [
       ...warningsOf(session, backup.progress()),
+      ...unsafeWarnings(sources),
       ...rebuilt.warnings,
       ...kept.warnings,
       ...room,
@@ -107,9 +114,12 @@ export async function runBackup(
       endedAt: ports.clock.now(),
       warnings: [
         ...warningsOf(session, backup.progress()),
+        ...unsafeWarnings(sources),
         ...(await roomWarnings(session, signal)),
       ],
     }
+  } finally {
+    await sources.close()
   }
 }
 

@@ -83,6 +83,21 @@ export class Queue {
     this.#put(run, key, 'gone', { status, isRacy: false, target: undefined })
   }
 
+  /** Note that a file must be read, whatever an earlier run finished. */
+  addWaiting(run: number, key: Uint8Array, status: EntryStatus): void {
+    this.#put(run, key, 'waiting', { status, isRacy: false, target: undefined })
+  }
+
+  /** @returns rows in tree order whose path ends so, all at once */
+  endingIn(suffix: Uint8Array, state: QueueRow['state']): QueueRow[] {
+    return statement(
+      this.#database,
+      'SELECT * FROM queue WHERE state = ? AND substr(key, ?) = ? ORDER BY key',
+    )
+      .all(state, -suffix.length, suffix)
+      .map((row) => toRow(row as unknown as QueueColumns))
+  }
+
   /** Drop the rows that this run did not see. */
   dropUnseen(run: number): void {
     statement(this.#database, 'DELETE FROM queue WHERE run <> ?').run(run)
