@@ -355,6 +355,7 @@ export class Drain {
     for await (const companion of this.#companions.with(path)) {
       await this.#file(this.#pathOf(companion), events)
     }
+    await this.#parts.sources?.release(path)
   }
 
   #finished(

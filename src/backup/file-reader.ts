@@ -12,6 +12,7 @@ import type { Version, VersionLabel } from '../../protocol/tree.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
+import { CHAIN_LENGTH_LIMIT } from '../history/chain-bounds.ts'
 import { codecs, type FileDigest, type OriginalOutput } from '../codec/codecs.ts'
 import type {
   Codec,
@@ -140,7 +141,9 @@ export class FileReader {
       const source = await this.#parts.sources?.open(path, signal)
       if (source === undefined) return undefined
       try {
-        const content = await this.#attempt(source, await source.status(), known, signal)
+        const isNew = known !== undefined && source.isNew?.(known) === true
+        const base = isNew ? { ...known, chainLength: CHAIN_LENGTH_LIMIT } : known
+        const content = await this.#attempt(source, await source.status(), base, signal)
         const status = source.recorded
         if (await source.isWhole()) return { ...content, status, label: 'app-consistent' }
       } finally {

@@ -2,9 +2,13 @@
 
 import type { AdapterName, SourceAdapter } from '../source/adapters/source-adapter.ts'
 import { sqliteAdapter } from '../source/adapters/sqlite.ts'
+import { zodbAdapter } from '../source/adapters/zodb.ts'
 import { SafeSources } from '../source/safe-sources.ts'
 import type { ClientPorts } from './client-ports.ts'
 import type { BackupRequest } from './client-types.ts'
+
+/** A damaged disk may have any number of them. */
+const TOLD_MAX = 10
 
 export const ADAPTER_NAMES: readonly AdapterName[] = ['sqlite', 'zodb']
 
@@ -17,12 +21,15 @@ export function openSources(
   if (adapters.includes('sqlite') && databaseCopies !== undefined) {
     wanted.push(sqliteAdapter({ clock, copies: databaseCopies }))
   }
+  if (adapters.includes('zodb')) wanted.push(zodbAdapter())
   return new SafeSources(files, wanted, { except })
 }
 
 export function unsafeWarnings({ unsafe }: SafeSources): string[] {
-  return unsafe.map(({ path, why }) => {
+  const told = unsafe.slice(0, TOLD_MAX).map(({ path, why }) => {
     const name = JSON.stringify(new TextDecoder().decode(path))
-    return `${name} was read as a plain file, for its database could not be asked for a safe moment: ${why}`
+    return `${name} is a database without a safe moment, and was read as a plain file: ${why}`
   })
+  const more = unsafe.length - told.length
+  return more === 0 ? told : [...told, `${more} more databases were read as plain files`]
 }

@@ -90,7 +90,13 @@ export class SafeSources {
 
   /** @returns what must be kept with a file that was opened, if it was a database */
   async companions(path: PathBytes): Promise<readonly Companion[]> {
+    if (this.#groups.size === 0) return []
     return (await this.#groups.get(toHex(path))?.companions()) ?? []
+  }
+
+  /** Let go of a database that was read with all its companions. */
+  async release(path: PathBytes): Promise<void> {
+    if (this.#groups.size > 0) await this.#groups.get(toHex(path))?.close()
   }
 
   /** @returns the database that a path is a companion of, if there is one */

@@ -20,6 +20,8 @@ export interface SafeSource extends FileReader {
   readonly recorded: FileStatus
   /** @returns after all was read, whether it did hold still; if not, the file is opened anew */
   isWhole(): Promise<boolean>
+  /** @returns whether the file took the place of another, of which a delta would keep nothing */
+  readonly isNew?: (known: Pick<FileStatus, 'inode' | 'size'>) => boolean
 }
 
 /** A file beside a database. */
