@@ -16,7 +16,7 @@ import { CairnError, DiskError } from '../base/errors.ts'
 import type { DatabaseCopies } from '../ports/database-copies.ts'
 import type { FileReader, Files, PathBytes } from '../ports/files.ts'
 
-/** How long a writer may keep us from reading, ms: as long as a commit of many pages takes on a slow disk. */
+/** As long as a commit of many pages takes on a slow disk. */
 const BUSY_MS_MAX = 10_000
 
 /** As for sealed packs that wait (design §5). */
@@ -27,25 +27,33 @@ const PAGES_AT_ONCE = 5_000
 
 const JOURNALS = ['-wal', '-journal'] as const
 
+export interface SqliteCopiesOptions {
+  /** Most that one copy may take, bytes. */
+  readonly sizeMax?: number
+  /** How long a writer may keep us from reading, ms. */
+  readonly busyMsMax?: number
+}
+
 export class SqliteCopies implements DatabaseCopies {
   readonly #files: Pick<Files, 'open'>
   readonly #folder: string
   readonly #sizeMax: number
+  readonly #busyMsMax: number
   #count = 0
 
   /**
    * @param files - how a copy is read
    * @param folder - for this process alone; what an earlier one left there is removed
-   * @param sizeMax - most that one copy may take, bytes
    */
   constructor(
     files: Pick<Files, 'open'>,
     folder: string,
-    { sizeMax = COPY_SIZE_MAX }: { readonly sizeMax?: number } = {},
+    { sizeMax = COPY_SIZE_MAX, busyMsMax = BUSY_MS_MAX }: SqliteCopiesOptions = {},
   ) {
     this.#files = files
     this.#folder = folder
     this.#sizeMax = sizeMax
+    this.#busyMsMax = busyMsMax
   }
 
   async copy(path: PathBytes, signal: AbortSignal): Promise<FileReader> {
@@ -77,12 +85,16 @@ export class SqliteCopies implements DatabaseCopies {
   }
 
   async #copyTo(path: Buffer, target: string, signal: AbortSignal): Promise<void> {
+    // To read a log, SQLite keeps a file beside it. Where nobody has one, nor will we leave one.
+    const isUnused = !isThere(besides(path, '-shm')) && (await isLogged(path))
+    if (isUnused && (await this.#recover(path, target))) return
     let source: DatabaseSync
     try {
-      source = withSnapshot(path, BUSY_MS_MAX)
+      source = withSnapshot(path, this.#busyMsMax)
     } catch (error) {
       if (!mustWrite(error)) throw error
-      return this.#recover(path, target)
+      if (await this.#recover(path, target)) return
+      throw new DiskError(`${path.toString()} changed while it was copied`, { cause: error })
     }
     try {
       const progress = () => signal.throwIfAborted()
@@ -92,22 +104,31 @@ export class SqliteCopies implements DatabaseCopies {
     }
   }
 
-  /** What the journals tell is carried out in a copy, and the person's files stay as they are. */
-  async #recover(path: Buffer, target: string): Promise<void> {
+  /**
+   * What the journals tell is carried out in a copy, and the person's files stay as they are.
+   *
+   * @returns whether they held still; if not, the target is as before
+   */
+  async #recover(path: Buffer, target: string): Promise<boolean> {
     const before = states(path)
     await copyFile(path, target, constants.COPYFILE_FICLONE)
     for (const suffix of JOURNALS) {
       const journal = besides(path, suffix)
-      if (statSync(journal, { throwIfNoEntry: false }) === undefined) continue
+      if (!isThere(journal)) continue
       await copyFile(journal, target + suffix, constants.COPYFILE_FICLONE)
     }
-    if (states(path) !== before) throw new DiskError('it changed while it was copied')
+    if (states(path) !== before) {
+      remove(target)
+      await makePrivate(target)
+      return false
+    }
     const copy = new DatabaseSync(target)
     try {
       copy.exec('PRAGMA wal_checkpoint(TRUNCATE); SELECT count(*) FROM sqlite_schema')
     } finally {
       copy.close()
     }
+    return true
   }
 
   async #open(target: string): Promise<FileReader> {
@@ -120,10 +141,7 @@ export class SqliteCopies implements DatabaseCopies {
   }
 
   #assertFits(path: Buffer): void {
-    const files = [path, besides(path, '-wal')]
-    const size = files
-      .map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0)
-      .reduce((sum, each) => sum + each, 0)
+    const size = sizeOf(path) + sizeOf(besides(path, '-wal'))
     if (size <= this.#sizeMax) return
     throw new DiskError(`a copy of ${size} bytes would be larger than the ${this.#sizeMax} allowed`)
   }
@@ -135,8 +153,7 @@ export class SqliteCopies implements DatabaseCopies {
     }
     this.#count += 1
     const target = join(this.#folder, `${this.#count}.db`)
-    // SQLite would let others read what it makes.
-    await (await open(target, 'wx', 0o600)).close()
+    await makePrivate(target)
     return target
   }
 }
@@ -169,6 +186,32 @@ function remove(target: string): void {
 
 function besides(path: Buffer, suffix: string): Buffer {
   return Buffer.concat([path, Buffer.from(suffix)])
+}
+
+/** SQLite would let others read what it makes. */
+async function makePrivate(target: string): Promise<void> {
+  await (await open(target, 'wx', 0o600)).close()
+}
+
+/** Where a header tells whether a database has a write-ahead log: then it says 2. */
+const WRITE_VERSION_OFFSET = 18
+
+async function isLogged(path: Buffer): Promise<boolean> {
+  const file = await open(path, 'r')
+  try {
+    const { buffer } = await file.read(new Uint8Array(1), 0, 1, WRITE_VERSION_OFFSET)
+    return buffer[0] === 2
+  } finally {
+    await file.close()
+  }
+}
+
+function isThere(path: Buffer): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+function sizeOf(path: Buffer): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
 /** Size and times of the database and its journals, to compare. */

@@ -7,7 +7,7 @@ import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import type { Version } from '../../protocol/tree.ts'
 import type { CairnError } from '../base/errors.ts'
 import type { Code } from '../grid/code.ts'
-import type { FolderSource } from '../source/folder-source.ts'
+import type { Source } from '../source/folder-source.ts'
 import { isWithin, toNames } from '../source/path.ts'
 import type { SafeSources } from '../source/safe-sources.ts'
 import { inTransaction } from '../store/database.ts'
@@ -122,11 +122,7 @@ export class Backup {
    * @throws {NotSafeError} queue and spool are kept, and the next run goes on from here
    * @throws {DiskError} this machine's own state cannot be written; likewise
    */
-  async run(
-    source: FolderSource,
-    events: BackupEvents,
-    signal: AbortSignal,
-  ): Promise<BackupReport> {
+  async run(source: Source, events: BackupEvents, signal: AbortSignal): Promise<BackupReport> {
     try {
       // A head that was on its way belongs to the queue as it is now, so it comes first.
       await this.#publisher.finish(signal)
@@ -138,11 +134,7 @@ export class Backup {
     }
   }
 
-  async #run(
-    source: FolderSource,
-    events: BackupEvents,
-    signal: AbortSignal,
-  ): Promise<BackupReport> {
+  async #run(source: Source, events: BackupEvents, signal: AbortSignal): Promise<BackupReport> {
     const { clock, settings, published } = this.#parts
     const startedAt = clock.now()
     const sequence = (published.current()?.sequence ?? 0) + 1
@@ -196,7 +188,7 @@ export class Backup {
   }
 
   async #scan(
-    source: FolderSource,
+    source: Source,
     run: number,
     events: BackupEvents,
     signal: AbortSignal,

@@ -257,7 +257,7 @@ export class Drain {
   /** @returns whether the file is small and becomes an original, whatever it holds */
   #isSimple({ row, known, path }: QueuedFile): boolean {
     const { size } = row.status
-    if (size > SMALL_SIZE_MAX || this.#parts.sources?.isLikeCompanion(path) === true) return false
+    if (size > SMALL_SIZE_MAX || this.#parts.sources?.mayHave(path) === true) return false
     const { entries, signatures } = this.#parts
     if (this.#hasChains && entries.hasChainedOfSize(size)) return false
     if (known?.content === undefined || !mayBeDelta(known, size)) return true

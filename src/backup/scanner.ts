@@ -26,7 +26,7 @@ import {
   type Found,
   type FoundEntry,
   type FoundStretch,
-  type FolderSource,
+  type Source,
 } from '../source/folder-source.ts'
 import { fromKey, keysBelow, pathToKey, toPath } from '../source/path.ts'
 import { inTransaction } from '../store/database.ts'
@@ -86,7 +86,7 @@ type Action =
 
 export class Scanner {
   readonly #parts: ScannerParts
-  readonly #source: FolderSource
+  readonly #source: Source
   readonly #run: number
   readonly #startedAt: number
   readonly totals: ScanTotals = {
@@ -102,7 +102,7 @@ export class Scanner {
   #next: KnownStretch | undefined
   #actions: Action[] = []
 
-  constructor(parts: ScannerParts, source: FolderSource, run: number) {
+  constructor(parts: ScannerParts, source: Source, run: number) {
     this.#parts = parts
     this.#source = source
     this.#run = run

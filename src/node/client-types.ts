@@ -7,7 +7,7 @@ import type { Code } from '../grid/code.ts'
 import type { Standing } from '../grid/standing.ts'
 import type { VisibleEntry } from '../history/visible.ts'
 
-import type { PathBytes } from '../ports/files.ts'
+import type { FileReader, PathBytes } from '../ports/files.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
@@ -31,9 +31,19 @@ export interface Joined {
   }[]
 }
 
+/** A file that is on no disk: what a program wrote. */
+export interface GivenFile {
+  /** Where it is in the tree; absolute. */
+  readonly path: PathBytes
+  /** Its bytes, and its status as it is recorded. */
+  readonly file: FileReader
+}
+
 export interface BackupRequest {
   /** Absolute. */
   readonly paths: readonly PathBytes[]
+  /** Backed up in place of any paths. */
+  readonly given?: GivenFile
   /** What the person calls this machine. */
   readonly host: string
   readonly tags?: readonly string[]

@@ -5,7 +5,7 @@ import { sqliteAdapter } from '../source/adapters/sqlite.ts'
 import { zodbAdapter } from '../source/adapters/zodb.ts'
 import { SafeSources } from '../source/safe-sources.ts'
 import type { ClientPorts } from './client-ports.ts'
-import type { BackupRequest } from './client-types.ts'
+import type { BackupRequest, GivenFile } from './client-types.ts'
 
 /** A damaged disk may have any number of them. */
 const TOLD_MAX = 10
@@ -23,6 +23,17 @@ export function openSources(
   }
   if (adapters.includes('zodb')) wanted.push(zodbAdapter())
   return new SafeSources(files, wanted, { except })
+}
+
+/** Its owner closes it: it may be read more than once. */
+export async function giveTo(sources: SafeSources, { path, file }: GivenFile): Promise<void> {
+  sources.give(path, {
+    recorded: await file.status(),
+    status: () => file.status(),
+    read: (...range) => file.read(...range),
+    isWhole: async () => true,
+    close: async () => undefined,
+  })
 }
 
 export function unsafeWarnings({ unsafe }: SafeSources): string[] {

@@ -6,15 +6,17 @@ import { CairnError, UsageError } from '../base/errors.ts'
 import { Backup, type BackupTotals, type Progress } from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
-import { FolderSource } from '../source/folder-source.ts'
+import { FolderSource, type Source } from '../source/folder-source.ts'
+import { GivenSource } from '../source/given-source.ts'
 import { keepAccounts } from './accounts.ts'
-import type { BackupRequest, BackupSummary, FileFailure } from './client-types.ts'
+import type { ClientPorts } from './client-ports.ts'
+import type { BackupRequest, BackupSummary, FileFailure, GivenFile } from './client-types.ts'
 import { grantWarnings } from './grant-warnings.ts'
 import { REBUILD_POLICY } from '../repair/policy.ts'
 import { REPAIR_POLICY } from '../repair/repair-policy.ts'
 import type { GridLink } from './grid-link.ts'
 import { codeOf } from './maintain.ts'
-import { openSources, unsafeWarnings } from './open-sources.ts'
+import { giveTo, openSources, unsafeWarnings } from './open-sources.ts'
 import { prunerHere } from './prune-key.ts'
 import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
@@ -37,9 +39,11 @@ export async function runBackup(
   const startedAt = ports.clock.now()
   const paths = await Promise.all(request.paths.map((path) => session.canonical(path)))
   const exclude = await Promise.all((request.exclude ?? []).map((path) => session.canonical(path)))
-  const source = new FolderSource(ports.files, paths, exclude)
-  assertFits(request, source)
-  await source.assertPresent()
+  const given = request.given && {
+    ...request.given,
+    path: await session.canonical(request.given.path),
+  }
+  const source = await sourceOf(ports, { ...request, given }, { paths, exclude })
   const { grid, roster } = await session.link()
   await session.refresh(signal)
   session.assertInOffice()
@@ -49,6 +53,7 @@ export async function runBackup(
     (request.asTheyAre ?? []).map((path) => session.canonical(path)),
   )
   const sources = openSources(ports, request, asTheyAre)
+  if (given !== undefined) await giveTo(sources, given)
   const backup = new Backup(
     {
       ...ports,
@@ -123,6 +128,23 @@ export async function runBackup(
   }
 }
 
+async function sourceOf(
+  { files }: ClientPorts,
+  request: Omit<BackupRequest, 'given'> & { readonly given: GivenFile | undefined },
+  { paths, exclude }: Readonly<Record<'paths' | 'exclude', readonly Uint8Array[]>>,
+): Promise<Source> {
+  const { given } = request
+  if (given !== undefined) {
+    const source = new GivenSource(files, given.path, await given.file.status())
+    assertFits(request, source)
+    return source
+  }
+  const source = new FolderSource(files, paths, exclude)
+  assertFits(request, source)
+  await source.assertPresent()
+  return source
+}
+
 /**
  * What is due once a snapshot is published: peers that were away learn of releases, and chains that became
  * too long are rebuilt. The snapshot stands whatever becomes of that.
@@ -194,7 +216,10 @@ async function roomWarnings(session: VaultSession, signal: AbortSignal): Promise
 }
 
 /** A snapshot's row has bounds; hours of work must not end at them. */
-function assertFits({ host, tags = [] }: BackupRequest, source: FolderSource): void {
+function assertFits(
+  { host, tags = [] }: Pick<BackupRequest, 'host' | 'tags'>,
+  source: Source,
+): void {
   if (source.paths.length > SOURCES_MAX) {
     throw new UsageError(`A backup takes up to ${SOURCES_MAX} paths; name a folder that holds them`)
   }
@@ -218,11 +243,7 @@ function warningsOf(session: VaultSession, { filesFuzzy }: BackupTotals): string
 }
 
 /** What local state knows and the tree does not. */
-function exportOf(
-  request: BackupRequest,
-  source: FolderSource,
-  roster: GridLink['roster'],
-): Exported {
+function exportOf(request: BackupRequest, source: Source, roster: GridLink['roster']): Exported {
   const sources = source.paths.map((path) => Buffer.from(path).toString('base64'))
   const peers = roster.storagePeers().map(({ peer, name }) => [`peer/${peer}/name`, name ?? ''])
   return {

@@ -36,7 +36,15 @@ export interface FoundFailure {
   readonly error: FilesError
 }
 
-export class FolderSource {
+/** What there is to back up. */
+export interface Source {
+  /** What a snapshot says it covers: absolute paths, in tree order. */
+  readonly paths: readonly Uint8Array[]
+  /** In batches, in tree order, at the reader's pace. */
+  walk(signal: AbortSignal): AsyncGenerator<readonly Found[]>
+}
+
+export class FolderSource implements Source {
   readonly #files: Files
   readonly #sources: readonly Names[]
   readonly #excluded: readonly Uint8Array[]

@@ -33,6 +33,7 @@ export class SafeSources {
   readonly #files: Files
   readonly #adapters: readonly SourceAdapter[]
   readonly #except: Names[]
+  readonly #given = new Map<string, SafeSource>()
   readonly #groups = new Map<string, SafeGroup>()
   readonly #bases = new Map<string, PathBytes>()
   /** How names of companions end. */
@@ -69,9 +70,18 @@ export class SafeSources {
     return this.#adapters.some((adapter) => adapter.claims(first)) && !this.#isExcepted(path)
   }
 
-  /** @returns whether the name is that of a companion: `open` says whether the file is one */
-  isLikeCompanion(path: PathBytes): boolean {
+  /**
+   * @returns whether the file must be opened here whatever it holds: its bytes were given, or its name is
+   *   that of a companion
+   */
+  mayHave(path: PathBytes): boolean {
+    if (this.#given.size > 0 && this.#given.has(toHex(path))) return true
     return this.suffixes.some((suffix) => withoutSuffix(path, suffix) !== undefined)
+  }
+
+  /** These bytes are what is at a path, whatever is there on disk. */
+  give(path: PathBytes, source: SafeSource): void {
+    this.#given.set(toHex(path), source)
   }
 
   /** Read a file as it is, and all below it. */
@@ -81,6 +91,8 @@ export class SafeSources {
 
   /** @returns the bytes to keep; undefined where the file is read as it is */
   async open(path: PathBytes, signal: AbortSignal): Promise<SafeSource | undefined> {
+    const given = this.#given.get(toHex(path))
+    if (given !== undefined) return given
     const own = await this.#groupOf(path)
     if (own !== undefined) return own.open(signal)
     const base = await this.baseOf(path)

@@ -41,6 +41,8 @@ describe('config.toml', () => {
   it('need not exist', () => {
     expect(readConfig(join(folder, 'none.toml'))).toEqual({
       backup: { paths: [], tags: [] },
+      adapters: { sqlite: true, zodb: true, except: [] },
+      hooks: {},
       network: { mdns: true },
       log: { level: 'info' },
       rebuild: REBUILD_POLICY,
@@ -56,6 +58,16 @@ describe('config.toml', () => {
       backup: { paths: ['/home/a'], tags: [], code: '4-of-7', host: 'box' },
       network: { mdns: true },
       log: { level: 'debug' },
+    })
+  })
+
+  it('sets whose databases have a safe moment, and what runs around a backup', () => {
+    const text =
+      '[adapters]\nzodb = false\nexcept = ["/srv/raw"]\n' +
+      '[hooks]\nbefore = "mount /mnt/disk"\nfinally = "umount /mnt/disk"\n'
+    expect(readConfig(written(text))).toMatchObject({
+      adapters: { sqlite: true, zodb: false, except: ['/srv/raw'] },
+      hooks: { before: 'mount /mnt/disk', finally: 'umount /mnt/disk' },
     })
   })
 

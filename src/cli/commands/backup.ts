@@ -4,13 +4,19 @@
 
 import { realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import type { Command } from 'commander'
+import { keepOutput } from '../../adapters/run-command.ts'
 import { FilesError, UsageError } from '../../base/errors.ts'
-import type { BackupSummary } from '../../node/client.ts'
-import { makeCommand, type CommonOptions, type Context } from '../context.ts'
+import type { BackupSummary, GivenFile } from '../../node/client.ts'
+import { readConfig, type Config } from '../config.ts'
+import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
 import { escapeName, pathFields } from '../escape.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { formatBytes, formatCount, formatDuration, formatItems, formatMoment } from '../format.ts'
+import { findHome, type Home } from '../home.ts'
+import { mergeHooks, withHooks, type HookFacts } from '../hooks.ts'
+import { adapterOption, wantedAdapters, type AdapterSwitch } from '../adapter-options.ts'
 import { codeOption, collect, parseCode, pathBytes, type CodeOption } from '../options.ts'
 import type { Output } from '../output.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
@@ -20,6 +26,14 @@ interface BackupOptions extends CommonOptions {
   readonly tag: readonly string[]
   readonly code?: CodeOption
   readonly allowFew?: boolean
+  readonly adapter: readonly AdapterSwitch[]
+  readonly asIs: readonly string[]
+  readonly stdinFromCommand?: boolean
+  readonly stdinFilename?: string
+  readonly before?: string
+  readonly after?: string
+  readonly failed?: string
+  readonly finally?: string
 }
 
 export function backupCommand(context: Context): Command {
@@ -28,49 +42,115 @@ export function backupCommand(context: Context): Command {
     details:
       'Only what changed since the last snapshot is read and sent. Stop it at any time:\n' +
       'the same command resumes. A snapshot is published once enough peers hold all of it.',
-    examples: ['cairn backup ~/Documents', 'cairn backup --tag before-upgrade /etc /home'],
+    examples: [
+      'cairn backup ~/Documents',
+      'cairn backup --tag before-upgrade /etc /home',
+      'cairn backup --stdin-filename mydb.sql --stdin-from-command -- pg_dump mydb',
+    ],
   })
     .argument('[path...]', 'what to back up; default: backup.paths in config.toml')
     .option('--host <name>', 'name of this computer in the list of snapshots')
     .option('--tag <tag>', 'mark the snapshot; may be given several times', collect, [])
     .option('--code <k-of-n>', 'any K of N peers bring everything back', codeOption)
     .option('--allow-few', 'accept a grid of fewer than three peers')
-    .action(async (paths: string[], options: BackupOptions) => {
-      await withClient(context, options, async (session) => {
-        try {
-          context.exit = await backup(context, session, paths, options)
-        } catch (error) {
-          // Not one of the paths is there: nothing was done, and nothing is broken.
-          if (!(error instanceof FilesError)) throw error
-          session.output.failed(error, EXIT.incomplete)
-          context.exit = EXIT.incomplete
-        }
-      })
+    .option(
+      '--adapter <name=on|off>',
+      'whether databases of this kind (sqlite, zodb) are kept as of a safe moment; default: on',
+      adapterOption,
+      [],
+    )
+    .option('--as-is <path>', 'read databases here as plain files; several times', collect, [])
+    .option('--stdin-from-command', 'back up what a command writes; it stands in place of paths')
+    .option('--stdin-filename <path>', 'where that is in the snapshot; default: /stdin')
+    .option('--before <command>', 'run this first; if it fails, there is no backup')
+    .option('--after <command>', 'run this when a snapshot was published')
+    .option('--failed <command>', 'run this when none was')
+    .option('--finally <command>', 'run this at the end, whatever happened')
+    .action(async (args: string[], options: BackupOptions) => {
+      const { configFile } = findHome(context.env, context.workingFolder)
+      const config = readConfig(configFile)
+      const output = outputOf(context, options)
+      const hooks = mergeHooks(config.hooks, options)
+      const what = whatToBackUp(config, args, options)
+      const facts: HookFacts = {
+        paths: what.paths,
+        host: options.host ?? config.backup.host ?? hostname(),
+        tags: [...config.backup.tags, ...options.tag],
+      }
+      await withHooks(context, output, hooks, facts, () =>
+        withClient(context, options, async (session) => {
+          try {
+            const summary = await backup(context, session, what, facts, options)
+            context.exit = exitCodeFor(summary)
+            if (summary.published) facts.snapshot = summary.sequence
+            facts.skipped = summary.skipped.length
+          } catch (error) {
+            // Not one of the paths is there: nothing was done, and nothing is broken.
+            if (!(error instanceof FilesError)) throw error
+            session.output.failed(error, EXIT.incomplete)
+            context.exit = EXIT.incomplete
+          }
+        }),
+      )
     })
+}
+
+interface WhatToBackUp {
+  /** As they are shown and told to hooks. */
+  readonly paths: readonly string[]
+  /** A program with its arguments, whose output is backed up. */
+  readonly command?: readonly string[]
+}
+
+/** @throws {UsageError} nothing, or both of what excludes one another */
+function whatToBackUp(
+  config: Config,
+  args: readonly string[],
+  { stdinFromCommand = false, stdinFilename }: BackupOptions,
+): WhatToBackUp {
+  if (stdinFromCommand) {
+    if (args.length === 0) {
+      throw new UsageError(
+        'No command given: cairn backup --stdin-from-command -- pg_dump --all mydb',
+      )
+    }
+    return { paths: [join('/', stdinFilename ?? 'stdin')], command: args }
+  }
+  if (stdinFilename !== undefined) {
+    throw new UsageError('--stdin-filename names the output of --stdin-from-command')
+  }
+  const paths = args.length > 0 ? args : config.backup.paths
+  if (paths.length > 0) return { paths }
+  throw new UsageError('nothing to back up: give a path, or set backup.paths in config.toml')
 }
 
 async function backup(
   context: Context,
-  { client, output, config, home }: ClientSession,
-  paths: readonly string[],
+  session: ClientSession,
+  what: WhatToBackUp,
+  facts: HookFacts,
   options: BackupOptions,
-): Promise<ExitCode> {
-  const wanted = paths.length > 0 ? paths : config.backup.paths
-  if (wanted.length === 0) {
-    throw new UsageError('nothing to back up: give a path, or set backup.paths in config.toml')
-  }
+): Promise<BackupSummary> {
+  const { client, output, config, home } = session
   const code = options.code ?? parseCode(config.backup.code ?? '')
   const startedAt = context.now()
+  const paths = what.paths.map((path) => pathBytes(path, context.workingFolder))
+  const given = await outputOfCommand(context, home, what)
   const summary = await withProgress(context, output, (progress) =>
     client.backup(
       {
-        paths: wanted.map((path) => pathBytes(path, context.workingFolder)),
-        host: options.host ?? config.backup.host ?? hostname(),
-        tags: [...config.backup.tags, ...options.tag],
+        paths,
+        ...(given === undefined ? {} : { given }),
+        host: facts.host,
+        tags: facts.tags,
         ...(code === undefined ? {} : { code }),
         allowFew: options.allowFew === true,
         rebuild: config.rebuild,
         repair: config.repair,
+        adapters: wantedAdapters(config.adapters, options.adapter),
+        asTheyAre: [...config.adapters.except, ...options.asIs].map((path) =>
+          pathBytes(path, context.workingFolder),
+        ),
         // Our own state changes while we work, and comes back without being backed up.
         exclude: [new Uint8Array(realpathSync(Buffer.from(home.data), 'buffer'))],
         onProgress: (state) => progress.update(state),
@@ -81,9 +161,20 @@ async function backup(
       },
       context.signal,
     ),
-  )
+  ).finally(() => given?.file.close())
   report(output, summary, context.now() - startedAt)
-  return exitCodeFor(summary)
+  return summary
+}
+
+/** Where a command's output waits until it is known whether the command succeeded. */
+async function outputOfCommand(
+  context: Context,
+  home: Home,
+  { command, paths }: WhatToBackUp,
+): Promise<GivenFile | undefined> {
+  if (command === undefined) return undefined
+  const path = pathBytes(paths[0] ?? '/stdin', '/')
+  return { path, file: await keepOutput(command, join(home.data, 'output'), context.signal) }
 }
 
 function report(output: Output, summary: BackupSummary, durationMs: number): void {
