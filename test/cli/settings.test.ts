@@ -64,10 +64,10 @@ describe('config.toml', () => {
   it('sets whose databases have a safe moment, and what runs around a backup', () => {
     const text =
       '[adapters]\nzodb = false\nexcept = ["/srv/raw"]\n' +
-      '[hooks]\nbefore = "mount /mnt/disk"\nfinally = "umount /mnt/disk"\n'
+      '[hooks]\nbefore = "mount /media/disk"\nfinally = "umount /media/disk"\n'
     expect(readConfig(written(text))).toMatchObject({
       adapters: { sqlite: true, zodb: false, except: ['/srv/raw'] },
-      hooks: { before: 'mount /mnt/disk', finally: 'umount /mnt/disk' },
+      hooks: { before: 'mount /media/disk', finally: 'umount /media/disk' },
     })
   })
 

@@ -136,7 +136,7 @@ async function backup(
   const startedAt = context.now()
   const paths = what.paths.map((path) => pathBytes(path, context.workingFolder))
   const given = await outputOfCommand(context, home, what)
-  const summary = await withProgress(context, output, (progress) =>
+  const run = withProgress(context, output, (progress) =>
     client.backup(
       {
         paths,
@@ -161,7 +161,8 @@ async function backup(
       },
       context.signal,
     ),
-  ).finally(() => given?.file.close())
+  )
+  const summary = await run.finally(async () => given?.file.close())
   report(output, summary, context.now() - startedAt)
   return summary
 }
