@@ -110,9 +110,7 @@ function whatToBackUp(
 ): WhatToBackUp {
   if (stdinFromCommand) {
     if (args.length === 0) {
-      throw new UsageError(
-        'No command given: cairn backup --stdin-from-command -- pg_dump --all mydb',
-      )
+      throw new UsageError('No command given: cairn backup --stdin-from-command -- pg_dump mydb')
     }
     return { paths: [join('/', stdinFilename ?? 'stdin')], command: args }
   }
@@ -131,12 +129,32 @@ async function backup(
   facts: HookFacts,
   options: BackupOptions,
 ): Promise<BackupSummary> {
-  const { client, output, config, home } = session
-  const code = options.code ?? parseCode(config.backup.code ?? '')
   const startedAt = context.now()
+  const given = await outputOfCommand(context, session.home, what)
+  try {
+    const summary = await send(context, session, { what, given, facts }, options)
+    report(session.output, summary, context.now() - startedAt)
+    return summary
+  } finally {
+    await given?.file.close()
+  }
+}
+
+interface Sent {
+  readonly what: WhatToBackUp
+  readonly given: GivenFile | undefined
+  readonly facts: HookFacts
+}
+
+function send(
+  context: Context,
+  { client, output, config, home }: ClientSession,
+  { what, given, facts }: Sent,
+  options: BackupOptions,
+): Promise<BackupSummary> {
+  const code = options.code ?? parseCode(config.backup.code ?? '')
   const paths = what.paths.map((path) => pathBytes(path, context.workingFolder))
-  const given = await outputOfCommand(context, home, what)
-  const run = withProgress(context, output, (progress) =>
+  return withProgress(context, output, (progress) =>
     client.backup(
       {
         paths,
@@ -162,9 +180,6 @@ async function backup(
       context.signal,
     ),
   )
-  const summary = await run.finally(async () => given?.file.close())
-  report(output, summary, context.now() - startedAt)
-  return summary
 }
 
 /** Where a command's output waits until it is known whether the command succeeded. */
