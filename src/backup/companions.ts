@@ -6,7 +6,7 @@
  * together is put together.
  */
 
-import { equal, toHex, utf8 } from '../../protocol/bytes.ts'
+import { concat, equal, toHex, utf8 } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { toEntryStatus } from '../base/entry-status.ts'
 import { fromKey, pathToKey, toPath } from '../source/path.ts'
@@ -24,7 +24,6 @@ export interface CompanionsParts {
 }
 
 export interface CompanionsOptions {
-  readonly run: number
   /** Whether a path belongs to what is backed up. */
   readonly isCovered: (path: Uint8Array) => boolean
 }
@@ -43,13 +42,19 @@ export class Companions {
   async pair(): Promise<void> {
     const { sources, queue } = this.#parts
     if (sources === undefined) return
+    for (const { key } of queue.beside()) await this.#keepOrDrop(sources, key)
     for (const suffix of sources.suffixes.map(utf8)) {
       for (const row of queue.endingIn(suffix, 'waiting')) await this.#pairBase(sources, row)
     }
     for (const suffix of sources.madeSuffixes.map(utf8)) {
       for (const { key } of queue.endingIn(suffix, 'gone')) {
+        const base = await this.#baseKey(sources, key)
+        if (base === undefined) continue
         // It is missing on disk because it was made for a snapshot, not because somebody removed it.
-        if ((await this.#baseKey(sources, key)) !== undefined) queue.drop(key)
+        queue.drop(key)
+        // What an earlier run made of it is forgotten with the row, so both are made again.
+        const queued = queue.get(base)
+        if (queued?.state === 'done') queue.addBeside(base, queued.status)
       }
     }
   }
@@ -62,7 +67,7 @@ export class Companions {
       if (!this.#options.isCovered(companion.path) || this.#isAsKept(key, companion)) continue
       const status = toEntryStatus(companion.status)
       if (status === undefined) continue
-      queue.addWaiting(this.#options.run, key, status)
+      queue.addBeside(key, status)
       this.#kept.add(toHex(key))
       const row = queue.get(key)
       if (row !== undefined) yield row
@@ -74,20 +79,25 @@ export class Companions {
     return this.#kept.size > 0 && this.#kept.has(toHex(key))
   }
 
+  /** A row of an earlier run is of use as long as that is which it was added for. */
+  async #keepOrDrop(sources: SafeSources, key: Uint8Array): Promise<void> {
+    const { queue } = this.#parts
+    const others = sources.suffixes.map((suffix) => concat(key, utf8(suffix)))
+    const base = await this.#baseKey(sources, key)
+    if (base !== undefined) others.push(base)
+    if (!others.some((other) => queue.get(other) !== undefined)) queue.drop(key)
+  }
+
   async #pairBase(sources: SafeSources, row: QueueRow): Promise<void> {
     const { queue, entries } = this.#parts
     const key = await this.#baseKey(sources, row.key)
     if (key === undefined) return
     const queued = queue.get(key)
     if (queued?.state === 'waiting') return
-    const known = queued ?? entries.get(key)
-    if (queued === undefined && known === undefined) {
-      // The database is no part of this backup, so its journal is all there is of it.
-      sources.leave(toPath(fromKey(row.key)))
-      return
-    }
-    const status = queued?.status ?? known
-    if (status !== undefined) queue.addWaiting(this.#options.run, key, status as QueueRow['status'])
+    const status = queued?.status ?? entries.get(key)
+    if (status !== undefined) queue.addBeside(key, status)
+    // The database is no part of this backup, so its journal is all there is of it.
+    else sources.leave(toPath(fromKey(row.key)))
   }
 
   async #baseKey(sources: SafeSources, key: Uint8Array): Promise<Uint8Array | undefined> {

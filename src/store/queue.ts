@@ -49,6 +49,9 @@ export interface QueueTotals {
   readonly bytes: number
 }
 
+/** In place of a run's number, which begin at 1. */
+const BESIDE_RUN = 0
+
 /** How many rows a page of `rows` holds: the table may change between pages. */
 const PAGE_ROWS = 1_000
 
@@ -83,9 +86,19 @@ export class Queue {
     this.#put(run, key, 'gone', { status, isRacy: false, target: undefined })
   }
 
-  /** Note that a file must be read, whatever an earlier run finished. */
-  addWaiting(run: number, key: Uint8Array, status: EntryStatus): void {
-    this.#put(run, key, 'waiting', { status, isRacy: false, target: undefined })
+  /**
+   * Note that a file must be read for the sake of another, whatever an earlier run finished. No scan drops it:
+   * the scan may see nothing of it.
+   */
+  addBeside(key: Uint8Array, status: EntryStatus): void {
+    this.#put(BESIDE_RUN, key, 'waiting', { status, isRacy: false, target: undefined })
+  }
+
+  /** @returns what was added for the sake of another, and seen by no scan */
+  beside(): QueueRow[] {
+    return statement(this.#database, 'SELECT * FROM queue WHERE run = ? ORDER BY key')
+      .all(BESIDE_RUN)
+      .map((row) => toRow(row as unknown as QueueColumns))
   }
 
   /** @returns rows in tree order whose path ends so, all at once */
@@ -98,9 +111,9 @@ export class Queue {
       .map((row) => toRow(row as unknown as QueueColumns))
   }
 
-  /** Drop the rows that this run did not see. */
+  /** Drop the rows that this run did not see, but for those that are there for the sake of others. */
   dropUnseen(run: number): void {
-    statement(this.#database, 'DELETE FROM queue WHERE run <> ?').run(run)
+    statement(this.#database, 'DELETE FROM queue WHERE run NOT IN (?, ?)').run(run, BESIDE_RUN)
   }
 
   get(key: Uint8Array): QueueRow | undefined {
