@@ -65,28 +65,28 @@ async function runToFile(
   target: string,
   { sizeMax, signal }: { readonly sizeMax: number; readonly signal: AbortSignal },
 ): Promise<void> {
-  const child = await start(program, program, args, { stdio: ['ignore', 'pipe', 2], signal })
-  let size = 0
+  const file = await attempt(target, toDiskError, () => open(target, 'wx', 0o600))
+  let child: ChildProcess | undefined
   try {
-    const file = await attempt(target, toDiskError, () => open(target, 'wx', 0o600))
-    try {
-      for await (const bytes of child.stdout ?? []) {
-        const part = bytes as Uint8Array
-        if (size + part.length > sizeMax) {
-          throw new DiskError(`${program} writes more than the ${sizeMax} bytes that are allowed`)
-        }
-        await attempt(target, toDiskError, () => writeFully(file, part, size))
-        size += part.length
+    child = await start(program, program, args, { stdio: ['ignore', 'pipe', 2], signal })
+    let size = 0
+    // Read at once: what nobody has begun to read when a process ends is thrown away.
+    for await (const bytes of child.stdout ?? []) {
+      const part = bytes as Uint8Array
+      if (size + part.length > sizeMax) {
+        throw new DiskError(`${program} writes more than the ${sizeMax} bytes that are allowed`)
       }
-    } finally {
-      await file.close()
+      await attempt(target, toDiskError, () => writeFully(file, part, size))
+      size += part.length
     }
     await ended(program, child, signal)
   } catch (error) {
-    child.kill()
+    child?.kill()
     await rm(target, { force: true })
     signal.throwIfAborted()
     throw error
+  } finally {
+    await file.close()
   }
 }
 
