@@ -11,6 +11,7 @@ import { constants, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { copyFile, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
+import { setTimeout } from 'node:timers/promises'
 import { toDatabaseError } from '../base/database-error.ts'
 import { CairnError, DiskError } from '../base/errors.ts'
 import type { DatabaseCopies } from '../ports/database-copies.ts'
@@ -18,6 +19,9 @@ import type { FileReader, Files, PathBytes } from '../ports/files.ts'
 
 /** As long as a commit of many pages takes on a slow disk. */
 const BUSY_MS_MAX = 10_000
+
+/** Between two tries to read a locked database. */
+const BUSY_STEP_MS = 20
 
 /** As for sealed packs that wait (design §5). */
 const COPY_SIZE_MAX = 10 * 1024 ** 3
@@ -73,7 +77,7 @@ export class SqliteCopies implements DatabaseCopies {
 
   async isSettled(path: PathBytes): Promise<boolean> {
     try {
-      withSnapshot(Buffer.from(path), 0).close()
+      withSnapshot(Buffer.from(path)).close()
       return true
     } catch {
       return false
@@ -90,7 +94,7 @@ export class SqliteCopies implements DatabaseCopies {
     if (isUnused && (await this.#recover(path, target))) return
     let source: DatabaseSync
     try {
-      source = withSnapshot(path, this.#busyMsMax)
+      source = await this.#snapshot(path, signal)
     } catch (error) {
       if (!mustWrite(error)) throw error
       if (await this.#recover(path, target)) return
@@ -101,6 +105,19 @@ export class SqliteCopies implements DatabaseCopies {
       await backup(source, target, { rate: PAGES_AT_ONCE, progress })
     } finally {
       source.close()
+    }
+  }
+
+  /** SQLite waits with everything standing still, so it is asked again instead. */
+  async #snapshot(path: Buffer, signal: AbortSignal): Promise<DatabaseSync> {
+    const until = performance.now() + this.#busyMsMax
+    for (;;) {
+      try {
+        return withSnapshot(path)
+      } catch (error) {
+        if (!isBusy(error) || performance.now() >= until) throw error
+      }
+      await setTimeout(BUSY_STEP_MS, undefined, { signal })
     }
   }
 
@@ -159,8 +176,8 @@ export class SqliteCopies implements DatabaseCopies {
 }
 
 /** @returns a connection that sees one committed moment until it is closed */
-function withSnapshot(path: Buffer, timeout: number): DatabaseSync {
-  const source = new DatabaseSync(path, { readOnly: true, timeout })
+function withSnapshot(path: Buffer): DatabaseSync {
+  const source = new DatabaseSync(path, { readOnly: true, timeout: 0 })
   try {
     source.exec('BEGIN')
     source.prepare('SELECT count(*) FROM sqlite_schema').get()
@@ -169,6 +186,15 @@ function withSnapshot(path: Buffer, timeout: number): DatabaseSync {
     source.close()
     throw error
   }
+}
+
+/** Result codes for "somebody has it locked". */
+const SQLITE_BUSY = 5
+const SQLITE_LOCKED = 6
+
+function isBusy(error: unknown): boolean {
+  const code = (error as { errcode?: number }).errcode ?? 0
+  return [SQLITE_BUSY, SQLITE_LOCKED].includes(code & 0xff)
 }
 
 /** Result codes for "a journal must be carried out first" and "the log cannot be opened without writing". */

@@ -70,6 +70,32 @@ describe('SQLite databases', () => {
     writer.close()
   })
 
+  it('that a writer has for a while only are waited for', async () => {
+    const { path, sources } = place('delete')
+    const writer = new DatabaseSync(path)
+    writer.exec('BEGIN EXCLUSIVE')
+    setTimeout(() => writer.exec('COMMIT'), 100)
+    const source = await sources.open(Buffer.from(path), never)
+    expect(await source?.isWhole()).toBe(true)
+    await source?.close()
+    writer.close()
+  })
+
+  it('are left at once when the backup is stopped, and nothing stays of the copy', async () => {
+    const { path, sources, copies } = place('wal')
+    const database = new DatabaseSync(path)
+    database.exec(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
+       INSERT INTO changes (content) SELECT hex(zeroblob(500)) FROM n`,
+    )
+    const controller = new AbortController()
+    const opening = sources.open(Buffer.from(path), controller.signal)
+    setTimeout(() => controller.abort(new Error('enough')), 1)
+    await expect(opening).rejects.toThrow('enough')
+    expect(readdirSync(copies)).toEqual([])
+    database.close()
+  })
+
   it('that are larger than a copy may be are read as they are, and it is told', async () => {
     const { path, sources } = place('wal', { sizeMax: 1_000 })
     const database = new DatabaseSync(path)
