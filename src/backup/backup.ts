@@ -207,7 +207,12 @@ export class Backup {
         }),
       signal,
     )
-    for (const failure of report.failures) this.#fail({ ...failure, during: 'scan' }, events)
+    for (const failure of report.failures) {
+      const { path, error } = failure
+      // Journals come and go while their database is written to: it tells all that they would.
+      const isPassing = error.code === 'ENOENT' && (await this.#parts.sources?.baseOf(path))
+      if (!isPassing) this.#fail({ ...failure, during: 'scan' }, events)
+    }
     return report
   }
 
@@ -232,7 +237,8 @@ export class Backup {
     const tell = (current: Uint8Array, bytesOfFile: number) =>
       events.onProgress({
         phase: 'upload',
-        filesDone,
+        // What is made beside a database was not in the queue.
+        filesDone: Math.min(filesDone, waiting.files),
         filesTotal: waiting.files,
         bytesDone: Math.min(bytesDone + bytesOfFile, waiting.bytes),
         bytesTotal: waiting.bytes,

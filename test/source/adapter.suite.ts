@@ -48,6 +48,30 @@ export function adapterSuite(name: string, world: AdapterWorld): void {
       expect(world.check(kept)).toBe(1)
     })
 
+    it.each(['100% #1?.db', 'umlaut \u00e4.db', 'file:a.db', 'long '.repeat(49)])(
+      'keeps a database called "%s"',
+      async (file) => {
+        const { folder, keep } = place(world)
+        const live = world.open(join(folder, file))
+        live.commit(100)
+        expect(world.check(await keep(file))).toBe(1)
+        live.close()
+      },
+    )
+
+    it('keeps a database whose name is no UTF-8', async () => {
+      const { folder, sources } = place(world)
+      const live = world.open(join(folder, 'database'))
+      live.commit(50_000)
+      live.close()
+      const path = Buffer.concat([Buffer.from(`${folder}/odd `), Buffer.of(0xff, 0xfe)])
+      renameSync(join(folder, 'database'), path)
+      const source = await sources().open(path, never)
+      const { size = 0 } = (await source?.status()) ?? {}
+      expect(size).toBeGreaterThan(50_000)
+      await source?.close()
+    })
+
     it('leaves alone what only is called like its files', async () => {
       const { folder, sources } = place(world)
       for (const file of ['Data.fs', 'Data.fs.index', 'a.db', 'a.db-wal']) {

@@ -114,6 +114,16 @@ describe('a FileStorage', () => {
     expect(await again.companions(Buffer.from(path))).toEqual([])
   })
 
+  it('has no index where no file could be called so', async () => {
+    const path = join(makeFolder(), 'n'.repeat(250))
+    new DataFs(path).commit({ oid: 0, data: noise(50) })
+    const own = new SafeSources(new NodeFiles(), [zodbAdapter()])
+    const source = await own.open(Buffer.from(path), never)
+    expect((await source?.status())?.size).toBe(statSync(path).size)
+    expect(await own.companions(Buffer.from(path))).toEqual([])
+    await own.close()
+  })
+
   it('that took the place of another is told from one that grew', async () => {
     const { path, storage, sources } = place()
     storage.commit({ oid: 0, data: noise(50) })

@@ -112,7 +112,11 @@ function whatToBackUp(
     if (args.length === 0) {
       throw new UsageError('No command given: cairn backup --stdin-from-command -- pg_dump mydb')
     }
-    return { paths: [join('/', stdinFilename ?? 'stdin')], command: args }
+    const path = join('/', stdinFilename ?? 'stdin')
+    if (path.endsWith('/')) {
+      throw new UsageError('--stdin-filename is the path of a file, for instance dumps/shop.sql')
+    }
+    return { paths: [path], command: args }
   }
   if (stdinFilename !== undefined) {
     throw new UsageError('--stdin-filename names the output of --stdin-from-command')

@@ -24,6 +24,11 @@ const INDEX_SUFFIX = '.index'
 /** Bytes of an index that is read: some 8 for each object. What is larger is made anew. */
 const INDEX_SIZE_MAX = 1024 ** 3
 
+const SLASH = 0x2f
+
+/** Bytes of a name that any file system holds. */
+const NAME_SIZE_MAX = 255
+
 /** How often a storage may turn out to have been rewritten while it was read. */
 const OPENED_MAX = 3
 
@@ -82,10 +87,12 @@ class ZodbGroup implements SafeGroup {
   }
 
   async companions(): Promise<readonly Companion[]> {
+    const path = withSuffix(this.#path, INDEX_SUFFIX)
+    if (path.length - path.lastIndexOf(SLASH) - 1 > NAME_SIZE_MAX) return []
     const status =
       this.#moment === undefined ? this.#indexStatus : this.#statusOfIndex(this.#moment)
     if (status === undefined) return []
-    return [{ path: withSuffix(this.#path, INDEX_SUFFIX), isEmpty: false, status }]
+    return [{ path, isEmpty: false, status }]
   }
 
   async close(): Promise<void> {
