@@ -20,6 +20,7 @@ import type { Compute } from '../ports/compute.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Files, FileStatus } from '../ports/files.ts'
 import { fromKey, toPath } from '../source/path.ts'
+import type { SafeSources } from '../source/safe-sources.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { EntryDetails } from '../store/entry-details.ts'
@@ -38,6 +39,7 @@ import { FileReader, type ReadVersion } from './file-reader.ts'
 import { FreshContents } from './fresh-contents.ts'
 import { ContentSink } from './content-sink.ts'
 import type { Slot } from './object-writer.ts'
+import { Companions } from './companions.ts'
 import { chainCost, newVersions } from './new-versions.ts'
 import type { SealedPack } from './packer.ts'
 import { isRacy, racyForMs } from './racy.ts'
@@ -55,6 +57,7 @@ export interface DrainParts {
   readonly database: DatabaseSync
   readonly disk: Disk
   readonly files: Files
+  readonly sources?: SafeSources | undefined
   readonly compute: Compute<typeof codecs>
   readonly entries: Entries
   readonly queue: Queue
@@ -80,6 +83,8 @@ export interface DrainOptions {
   readonly isDue?: () => boolean
   /** What goes before the rest. */
   readonly weights: readonly Weight[]
+  /** Whether a path belongs to what is backed up. */
+  readonly isCovered: (path: Uint8Array) => boolean
 }
 
 export interface DrainEvents {
@@ -100,6 +105,8 @@ export interface DrainTotals {
   filesFuzzy: number
   /** Did not hold still: a copy of them was read. */
   filesCopied: number
+  /** Of one committed moment of the program that writes them. */
+  filesConsistent: number
   deltas: number
 }
 
@@ -152,6 +159,7 @@ export class Drain {
   /** Packs that were found durable: they stay so. */
   readonly #durable = new Set<number>()
   readonly #fresh: FreshContents
+  readonly #companions: Companions
 
   readonly totals: DrainTotals = {
     filesNew: 0,
@@ -159,6 +167,7 @@ export class Drain {
     filesSame: 0,
     filesFuzzy: 0,
     filesCopied: 0,
+    filesConsistent: 0,
     deltas: 0,
   }
 
@@ -180,6 +189,7 @@ export class Drain {
       {
         clock: parts.clock,
         files: parts.files,
+        sources: parts.sources,
         compute: parts.compute,
         writer: this.#writer,
         signatures: parts.signatures,
@@ -194,6 +204,7 @@ export class Drain {
       options,
     )
     this.#small = new SmallFiles(parts)
+    this.#companions = new Companions(parts, options)
     this.#isFirst = parts.entries.isEmpty()
     this.#hasChains = parts.entries.hasChained()
   }
@@ -231,9 +242,11 @@ export class Drain {
       if (begun !== undefined) await this.#batch(begun, events)
       begun = next
     }
+    await this.#companions.pair()
     const { clock, queue } = this.#parts
     for (const row of queue.inOrder({ now: clock.now(), weights: this.#options.weights })) {
       signal.throwIfAborted()
+      if (this.#companions.wasKept(row.key)) continue
       // At least one file is done before it is.
       this.isPaused = count > 0 && this.#options.isDue?.() === true
       if (this.isPaused) break
@@ -270,9 +283,10 @@ export class Drain {
   }
 
   /** @returns whether the file is small and becomes an original, whatever it holds */
-  #isSimple({ row, known }: QueuedFile): boolean {
+  #isSimple({ row, known, path }: QueuedFile): boolean {
     const { size, inode } = row.status
     if (size > SMALL_SIZE_MAX || this.#linked.mayBeLinked(inode)) return false
+    if (this.#parts.sources?.mayHave(path) === true) return false
     const { entries, signatures } = this.#parts
     if (this.#hasChains && entries.hasChainedOfSize(size)) return false
     if (known?.content === undefined || !mayBeDelta(known, size)) return true
@@ -383,6 +397,10 @@ export class Drain {
       else queue.drop(row.key)
     }
     events.onFile(path, row.status.size)
+    for await (const companion of this.#companions.with(path)) {
+      await this.#file(this.#pathOf(companion), events)
+    }
+    await this.#parts.sources?.release(path)
   }
 
   #finished(
@@ -399,6 +417,7 @@ export class Drain {
     if (content.type === 'delta') this.totals.deltas += 1
     if (read.label === 'fuzzy') this.totals.filesFuzzy += 1
     if (read.label === 'copied') this.totals.filesCopied += 1
+    if (read.label === 'app-consistent') this.totals.filesConsistent += 1
     const slots = content.type === 'original' || content.type === 'delta' ? content.slots : []
     const result = () => this.#result(known, read)
     const { details, trouble = read.trouble } = detailsOf(read.status, read.xattrs, read.holes)

@@ -14,6 +14,7 @@ import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
 import { formatBytes } from '../base/size-words.ts'
+import { CHAIN_LENGTH_LIMIT } from '../history/chain-bounds.ts'
 import { codecs, type FileDigest, type OriginalOutput } from '../codec/codecs.ts'
 import type {
   Codec,
@@ -25,6 +26,7 @@ import type {
 } from '../ports/compute.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FileReader as OpenFile, Files, FileStatus } from '../ports/files.ts'
+import type { SafeSources } from '../source/safe-sources.ts'
 import type { EntryRow } from '../store/entries.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { DeltaBuffer } from './delta-buffer.ts'
@@ -83,6 +85,8 @@ export type ReadContent =
 export interface FileReaderParts {
   readonly clock: Clock
   readonly files: Files
+  /** Who knows a kind of file decides its bytes. */
+  readonly sources?: Pick<SafeSources, 'open'> | undefined
   readonly compute: Compute<typeof codecs>
   readonly writer: Pick<ObjectWriter, 'write' | 'writeContent'>
   readonly signatures: Signatures
@@ -140,6 +144,8 @@ export class FileReader {
     { known, isHot = false, linked = async () => undefined }: FileToRead,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
+    const safe = await this.#readSafe(path, known, signal)
+    if (safe !== undefined) return safe
     const file = await this.#parts.files.open(path)
     try {
       if (isHot) {
@@ -166,6 +172,30 @@ export class FileReader {
     } finally {
       await file.close()
       await this.#parts.deltaBuffer.reset()
+    }
+  }
+
+  /** @returns undefined if no adapter has the file's bytes */
+  async #readSafe(
+    path: Uint8Array,
+    known: EntryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadVersion | undefined> {
+    for (;;) {
+      const source = await this.#parts.sources?.open(path, signal)
+      if (source === undefined) return undefined
+      try {
+        const isNew = known !== undefined && source.isNew?.(known) === true
+        const base = isNew ? { ...known, chainLength: CHAIN_LENGTH_LIMIT } : known
+        const content = await this.#attempt(source, await source.status(), base, signal)
+        const status = source.recorded
+        if (!(await source.isWhole())) continue
+        const xattrs = await this.#parts.files.xattrs(path)
+        return { ...content, xattrs, holes: [], status, label: 'app-consistent', isCalm: true }
+      } finally {
+        await source.close()
+        await this.#parts.deltaBuffer.reset()
+      }
     }
   }
 

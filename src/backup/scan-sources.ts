@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from '../base/errors.ts'
-import type { FolderSource } from '../source/folder-source.ts'
+import type { Source } from '../source/folder-source.ts'
 import type { Published } from '../store/published.ts'
 import type { ScanRecord } from '../store/scan-record.ts'
 import type { Settings } from '../store/settings.ts'
@@ -45,7 +45,7 @@ export interface Scan {
 /** @throws {SnapshotWaitsError} */
 export async function scanSources(
   parts: ScanParts,
-  source: FolderSource,
+  source: Source,
   options: ScanOptions,
   events: ScanEvents,
   signal: AbortSignal,
@@ -67,7 +67,7 @@ export async function scanSources(
     run,
     startedAt,
     sources: [...source.paths],
-    isPartial: source.isPartial,
+    isPartial: source.isPartial === true,
     failed: report.failures.length,
     totals: { ...report.totals },
   }

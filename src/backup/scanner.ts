@@ -27,7 +27,7 @@ import {
   type Found,
   type FoundEntry,
   type FoundStretch,
-  type FolderSource,
+  type Source,
 } from '../source/folder-source.ts'
 import { fromKey, keysBelow, pathToKey, toPath } from '../source/path.ts'
 import { inTransaction } from '../store/database.ts'
@@ -96,7 +96,7 @@ type Action =
 
 export class Scanner {
   readonly #parts: ScannerParts
-  readonly #source: FolderSource
+  readonly #source: Source
   readonly #run: number
   /** Every file is queued: what it holds tells whether it changed. */
   readonly #isHashCheck: boolean
@@ -119,7 +119,7 @@ export class Scanner {
 
   constructor(
     parts: ScannerParts,
-    source: FolderSource,
+    source: Source,
     { run, isHashCheck = false }: { readonly run: number; readonly isHashCheck?: boolean },
   ) {
     this.#parts = parts

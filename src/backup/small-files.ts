@@ -2,7 +2,7 @@
  * Small files: most of a laptop's files, read and prepared many at a time.
  *
  * A batch is read in one go and becomes objects in one trip to a worker, while the batch before it is
- * being written. What is not simple (changed meanwhile, unreadable, another size) is left to the file
+ * being written. What is not simple (changed meanwhile, unreadable, another size, a database) is left to the file
  * reader, which takes one at a time.
  */
 
@@ -17,6 +17,7 @@ import {
 } from '../codec/small-originals.ts'
 import type { CodecRun, Compute } from '../ports/compute.ts'
 import type { Files, FileStatus } from '../ports/files.ts'
+import type { SafeSources } from '../source/safe-sources.ts'
 import { blockSizeFor } from './delta-policy.ts'
 
 const BATCH_COUNT_MAX = 256
@@ -25,6 +26,7 @@ const BATCH_SIZE_MAX = 2 * 1024 * 1024
 export interface SmallFilesParts {
   readonly files: Pick<Files, 'readSmall'>
   readonly compute: Compute<typeof codecs>
+  readonly sources?: Pick<SafeSources, 'claims'> | undefined
 }
 
 /** A file to be read. */
@@ -74,7 +76,10 @@ export class SmallFiles {
     )
     const read = items.flatMap((item, index) => {
       const file = files[index]
-      return file === undefined ? [] : [{ ...item, ...file, index }]
+      if (file === undefined) return []
+      const own = bytes.subarray(file.offset, file.offset + item.size)
+      if (this.#parts.sources?.claims(item.path, own) === true) return []
+      return [{ ...item, ...file, index }]
     })
     const wanted = read.map(({ offset, size }) => {
       this.bytesRead += size

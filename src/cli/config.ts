@@ -39,6 +39,7 @@ function readable<T>(read: (text: string) => T | undefined, problem: string) {
     .transform((value) => value as T)
 }
 
+const absolutePath = z.string().startsWith('/', 'is not an absolute path')
 const fraction = readable(parseFraction, 'is no share of the whole such as "5%"')
 const size = readable(parseSize, 'is no size such as "500MB"')
 const keepCount = readable(parseKeepCount, 'is neither a whole number nor "unlimited"')
@@ -85,6 +86,27 @@ const repair = z
     budget: given.budget,
   }))
 
+/** Which programs' databases are kept as of a safe moment. */
+const adapters = z
+  .strictObject({
+    sqlite: z.boolean().default(true),
+    zodb: z.boolean().default(true),
+    /** Files, or folders with all in them, that are read as they are; absolute. */
+    except: z.array(absolutePath).default([]),
+  })
+  .prefault({})
+
+/** Commands for a shell, around `cairn backup`. */
+const command = z.string().min(1)
+const hooks = z
+  .strictObject({
+    before: command.optional(),
+    after: command.optional(),
+    failed: command.optional(),
+    finally: command.optional(),
+  })
+  .prefault({})
+
 /** What `cairn forget` keeps when no flag says so: the flags without their dashes. */
 const retention = z
   .strictObject({
@@ -103,7 +125,7 @@ const schema = z.strictObject({
   backup: z
     .strictObject({
       /** What `cairn backup` takes when no path is given; absolute. */
-      paths: z.array(z.string().startsWith('/', 'is not an absolute path')).default([]),
+      paths: z.array(absolutePath).default([]),
       tags: z.array(z.string().min(1)).default([]),
       host: z.string().min(1).optional(),
       code: codeText.optional(),
@@ -124,6 +146,8 @@ const schema = z.strictObject({
       weights: z.record(z.string().startsWith('/', 'is not an absolute path'), z.int()).default({}),
     })
     .prefault({}),
+  adapters,
+  hooks,
   network: z
     .strictObject({
       /** Whether to ask the local network for a friend that is not where the roster says. */

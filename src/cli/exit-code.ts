@@ -29,6 +29,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 /** An error's class name is its stable code, so the names stand here and in docs/errors.md. */
 const BY_NAME: Readonly<Record<string, ExitCode>> = {
+  CommandFailedError: EXIT.error,
   GridNotFoundError: EXIT.notFound,
   InterruptedError: EXIT.interrupted,
   LockedError: EXIT.locked,

@@ -12,6 +12,7 @@ import { NodeFiles } from '../adapters/node-files.ts'
 import { NodeRandom } from '../adapters/node-random.ts'
 import { openDatabase } from '../adapters/open-database.ts'
 import { PinoLog } from '../adapters/pino-log.ts'
+import { SqliteCopies } from '../adapters/sqlite-copies.ts'
 import { WorkerCompute } from '../adapters/worker-compute.ts'
 import { DatabaseDamagedError } from '../base/errors.ts'
 import { Pace } from '../base/pace.ts'
@@ -58,13 +59,16 @@ export async function openPorts(
   const databases: DatabaseSync[] = []
   // One thread beside ours: a second would be a little faster and take 40 MB more (ADR 3).
   const compute = new WorkerCompute<typeof codecs>({ table: CODECS, threads: 1 })
+  const files = new NodeFiles({ copies })
+  const databaseCopies = new SqliteCopies(files, join(home.data, 'copies'))
   return {
     clock: new NodeClock(),
     random: new NodeRandom(),
     network: (seed) =>
       openNetwork({ seed, listen: [], isNearby: config.network.mdns, limitUpload }),
     disk: await NodeDisk.open(home.data),
-    files: new NodeFiles({ copies, stallMs: 1_000 * config.backup['stall-seconds'] }),
+    files,
+    databaseCopies,
     compute,
     log: new PinoLog({ level: config.log.level, file: home.logFile }),
     openDatabase: (name) => {
@@ -75,6 +79,7 @@ export async function openPorts(
     setDatabaseAside: (name) => void setAside(join(home.data, name)),
     close: async () => {
       await compute.stop()
+      await databaseCopies.close()
       for (const database of databases) if (database.isOpen) database.close()
       lock.release()
     },

@@ -3,6 +3,7 @@
 import { constants, hostname, setPriority } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { PathWeight, UploadRequest } from '../node/client.ts'
+import { adapterOption, wantedAdapters, type AdapterSwitch } from './adapter-options.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import {
@@ -27,6 +28,8 @@ export interface UploadOptions extends WeightOptions {
   readonly code?: CodeOption
   readonly allowFew?: boolean
   readonly checkpoint: number
+  readonly adapter: readonly AdapterSwitch[]
+  readonly asIs: readonly string[]
   readonly limitUpload?: Rates
   readonly priority?: 'low' | 'normal'
   readonly spool?: string
@@ -54,6 +57,13 @@ export function withUploadOptions(command: Command): Command {
         .argParser(countOption(0, MINUTES_MAX))
         .default(CHECKPOINT_MINUTES),
     )
+    .option(
+      '--adapter <name=on|off>',
+      'whether databases of this kind (sqlite, zodb) are kept as of a safe moment; default: on',
+      adapterOption,
+      [],
+    )
+    .option('--as-is <path>', 'read databases here as plain files; several times', collect, [])
     .option('--limit-upload <rate>', LIMIT_UPLOAD_WORDS, ratesOption)
     .addOption(
       new Option(
@@ -94,6 +104,10 @@ export function readUpload(
     weights: readWeights(context, config, options),
     ...(options.spoolLimit === undefined ? {} : { copySizeMax: options.spoolLimit }),
     ...(options.checkpoint === 0 ? {} : { checkpointMs: options.checkpoint * 60_000 }),
+    adapters: wantedAdapters(config.adapters, options.adapter),
+    asTheyAre: [...config.adapters.except, ...options.asIs].map((path) =>
+      pathBytes(path, context.workingFolder),
+    ),
     rebuild: config.rebuild,
     repair: config.repair,
   }

@@ -4,6 +4,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { codecs } from '../codec/codecs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Compute } from '../ports/compute.ts'
+import type { DatabaseCopies } from '../ports/database-copies.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Files } from '../ports/files.ts'
 import type { Log } from '../ports/log.ts'
@@ -19,6 +20,8 @@ export interface ClientPorts {
   /** The home. */
   readonly disk: Disk
   readonly compute: Compute<typeof codecs>
+  /** Without it, SQLite databases are read as other files are. */
+  readonly databaseCopies?: DatabaseCopies
   /** A network as the identity of this 32-byte seed. */
   readonly network: (seed: Uint8Array) => Promise<Network>
   /**

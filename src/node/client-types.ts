@@ -8,7 +8,7 @@ import type { ScanTotals } from '../backup/scanner.ts'
 import type { Code } from '../grid/code.ts'
 import type { Standing } from '../grid/standing.ts'
 import type { VisibleEntry } from '../history/visible.ts'
-import type { PathBytes } from '../ports/files.ts'
+import type { ByteReader, PathBytes } from '../ports/files.ts'
 import type { PassedFolder, ScanRules } from '../ports/scan.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
@@ -22,6 +22,7 @@ import type { Patterns } from '../restore/wanted.ts'
 import type { RepairPolicy } from '../repair/repair-policy.ts'
 import type { QueueRow, QueueTotals } from '../store/queue.ts'
 import type { MetadataOptions, Unset, UnsetKind } from '../restore/unset.ts'
+import type { AdapterName } from '../source/adapters/source-adapter.ts'
 import type { SeenHelper } from './helpers-seen.ts'
 import type { PlacedState } from './placed-packs.ts'
 import type { LastSnapshot } from '../store/last-snapshot.ts'
@@ -37,6 +38,14 @@ export interface Joined {
     readonly addresses: readonly string[]
     readonly reachable: boolean
   }[]
+}
+
+/** A file that is on no disk: what a program wrote. */
+export interface GivenFile {
+  /** Where it is in the tree; absolute. */
+  readonly path: PathBytes
+  /** Its bytes, and its status as it is recorded. */
+  readonly file: ByteReader
 }
 
 /** What to look at, for a scan. */
@@ -76,6 +85,10 @@ export interface UploadRequest {
   readonly rebuild?: RebuildPolicy
   /** What is done about the health of what was stored; by default as src/repair/repair-policy.ts says. */
   readonly repair?: RepairPolicy
+  /** Adapters that may decide the bytes of live databases; by default all. */
+  readonly adapters?: readonly AdapterName[]
+  /** Absolute paths of files, or folders with all in them, that no adapter is asked about. */
+  readonly asTheyAre?: readonly PathBytes[]
   /** Most that packs waiting for peers may occupy, bytes. */
   readonly spoolSizeMax?: number
   /** Publish what is done so often, ms, as partial snapshots; only at the end if absent. */
@@ -88,6 +101,8 @@ export interface UploadRequest {
 }
 
 export interface BackupRequest extends ScanRequest, UploadRequest {
+  /** Backed up in place of any paths. */
+  readonly given?: GivenFile
   readonly isHashCheck?: boolean
 }
 
@@ -160,6 +175,8 @@ export interface BackupSummary {
   readonly filesFuzzy: number
   /** Did not hold still: a copy of them was read. */
   readonly filesCopied: number
+  /** Databases, and files beside them, kept as of one committed moment. */
+  readonly filesConsistent: number
   readonly filesTotal: number
   readonly foldersTotal: number
   readonly bytesTotal: number

@@ -12,14 +12,22 @@ import {
 } from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
-import type { FolderSource } from '../source/folder-source.ts'
+import type { Source } from '../source/folder-source.ts'
+import { GivenSource } from '../source/given-source.ts'
 import { keepAccounts } from './accounts.ts'
-import type { BackupRequest, BackupSummary, FileFailure, UploadRequest } from './client-types.ts'
+import type {
+  BackupRequest,
+  BackupSummary,
+  FileFailure,
+  GivenFile,
+  UploadRequest,
+} from './client-types.ts'
 import { grantWarnings } from './grant-warnings.ts'
 import { REBUILD_POLICY } from '../repair/policy.ts'
 import { REPAIR_POLICY } from '../repair/repair-policy.ts'
 import type { GridLink } from './grid-link.ts'
 import { codeOf } from './maintain.ts'
+import { giveTo, openSources, unsafeWarnings } from './open-sources.ts'
 import { prunerHere } from './prune-key.ts'
 import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
@@ -40,10 +48,15 @@ export async function runBackup(
   request: BackupRequest,
   signal: AbortSignal,
 ): Promise<BackupSummary> {
-  const source = await sourceOf(session, request)
+  const given = request.given && {
+    ...request.given,
+    path: await session.canonical(request.given.path),
+  }
+  const source = await presentSource(session, request, given)
   assertFits(request, source)
-  await source.assertPresent()
-  return published(session, request, signal, (backup, events) => backup.run(source, events, signal))
+  return published(session, { ...request, given }, signal, (backup, events) =>
+    backup.run(source, events, signal),
+  )
 }
 
 /**
@@ -67,7 +80,7 @@ export function runUpload(
 /** @param work - undefined where all that was left to do is done */
 async function published(
   session: VaultSession,
-  request: UploadRequest,
+  request: UploadRequest & { readonly given?: GivenFile | undefined },
   signal: AbortSignal,
   work: (backup: Backup, events: BackupEvents) => Promise<BackupReport | undefined>,
 ): Promise<BackupSummary> {
@@ -78,6 +91,11 @@ async function published(
   session.assertInOffice()
 
   const objects = session.objects(grid, signal)
+  const asTheyAre = await Promise.all(
+    (request.asTheyAre ?? []).map((path) => session.canonical(path)),
+  )
+  const sources = openSources(ports, request.adapters, asTheyAre)
+  if (request.given !== undefined) await giveTo(sources, request.given)
   const backup = new Backup(
     {
       ...ports,
@@ -85,6 +103,7 @@ async function published(
       grid,
       source: objects,
       chainOf: (entry) => session.chainOf(entry, objects),
+      sources,
     },
     {
       keyring,
@@ -118,6 +137,7 @@ async function published(
     const room = await keepFair(session, signal)
     const warnings = [
       ...warningsOf(session, backup.progress()),
+      ...unsafeWarnings(sources),
       ...rebuilt.warnings,
       ...kept.warnings,
       ...room,
@@ -147,10 +167,26 @@ async function published(
       endedAt: ports.clock.now(),
       warnings: [
         ...warningsOf(session, backup.progress()),
+        ...unsafeWarnings(sources),
         ...(await roomWarnings(session, signal)),
       ],
     }
+  } finally {
+    await sources.close()
   }
+}
+
+async function presentSource(
+  session: VaultSession,
+  request: BackupRequest,
+  given: GivenFile | undefined,
+): Promise<Source> {
+  const { files } = session.ports
+  if (given !== undefined) return new GivenSource(files, given.path, await given.file.status())
+  const source = await sourceOf(session, request)
+  assertFits(request, source)
+  await source.assertPresent()
+  return source
 }
 
 /**
@@ -224,7 +260,7 @@ async function roomWarnings(session: VaultSession, signal: AbortSignal): Promise
 }
 
 /** A snapshot's row has bounds; hours of work must not end at them. */
-function assertFits({ host, tags = [] }: UploadRequest, source?: FolderSource): void {
+function assertFits({ host, tags = [] }: UploadRequest, source?: Source): void {
   if (source?.paths.some((path) => path.length > SOURCE_SIZE_MAX)) {
     throw new UsageError(`A path to back up has up to ${SOURCE_SIZE_MAX} bytes`)
   }

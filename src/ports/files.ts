@@ -89,6 +89,9 @@ export interface FileReader {
   close(): Promise<void>
 }
 
+/** What it takes to read a file, or something that stands for one. */
+export type ByteReader = Pick<FileReader, 'status' | 'read' | 'close'>
+
 export interface FileWriter {
   /** Append all the bytes. */
   write(bytes: Uint8Array): Promise<void>

@@ -43,7 +43,19 @@ export interface FoundFailure {
   readonly error: FilesError
 }
 
-export class FolderSource {
+/** What there is to back up. */
+export interface Source {
+  /** What a snapshot says it covers: absolute paths, in tree order. */
+  readonly paths: readonly Uint8Array[]
+  /** What is walked, in tree order: all of them, or some paths in them. */
+  readonly walked: readonly Uint8Array[]
+  /** Whether there is more in them than is walked: that counts as unchanged. */
+  readonly isPartial?: boolean
+  /** In batches, in tree order, at the reader's pace. */
+  walk(signal: AbortSignal): AsyncGenerator<readonly Found[]>
+}
+
+export class FolderSource implements Source {
   readonly #files: Files
   readonly #sources: readonly Names[]
   readonly #covered: readonly Names[]

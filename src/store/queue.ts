@@ -94,6 +94,8 @@ const DAY_MS = 86_400_000
 /** Sizes and ages at which a file falls back by one place each. */
 const SIZE_STEPS = [2 ** 20, 2 ** 24, 2 ** 28]
 const AGE_STEPS_MS = [DAY_MS, 30 * DAY_MS]
+/** In place of a run's number, which begin at 1. */
+const BESIDE_RUN = 0
 
 /** How many rows a page of `rows` holds: the table may change between pages. */
 const PAGE_ROWS = 1_000
@@ -128,9 +130,34 @@ export class Queue {
     this.#put(run, key, 'gone', { status, isRacy: false, target: undefined, details: undefined })
   }
 
-  /** Drop the rows that this run did not see. */
+  /**
+   * Note that a file must be read for the sake of another, whatever an earlier run finished. No scan drops it:
+   * the scan may see nothing of it.
+   */
+  addBeside(key: Uint8Array, status: EntryStatus): void {
+    this.#put(BESIDE_RUN, key, 'waiting', { status, isRacy: false, target: undefined })
+  }
+
+  /** @returns what was added for the sake of another, and seen by no scan */
+  beside(): QueueRow[] {
+    return statement(this.#database, 'SELECT * FROM queue WHERE run = ? ORDER BY key')
+      .all(BESIDE_RUN)
+      .map((row) => toRow(row as unknown as QueueColumns))
+  }
+
+  /** @returns rows in tree order whose path ends so, all at once */
+  endingIn(suffix: Uint8Array, state: QueueRow['state']): QueueRow[] {
+    return statement(
+      this.#database,
+      'SELECT * FROM queue WHERE state = ? AND substr(key, ?) = ? ORDER BY key',
+    )
+      .all(state, -suffix.length, suffix)
+      .map((row) => toRow(row as unknown as QueueColumns))
+  }
+
+  /** Drop the rows that this run did not see, but for those that are there for the sake of others. */
   dropUnseen(run: number): void {
-    statement(this.#database, 'DELETE FROM queue WHERE run <> ?').run(run)
+    statement(this.#database, 'DELETE FROM queue WHERE run NOT IN (?, ?)').run(run, BESIDE_RUN)
   }
 
   get(key: Uint8Array): QueueRow | undefined {

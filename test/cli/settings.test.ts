@@ -54,6 +54,8 @@ describe('config.toml', () => {
         priority: 'low',
         weights: {},
       },
+      adapters: { sqlite: true, zodb: true, except: [] },
+      hooks: {},
       network: { mdns: true },
       log: { level: 'info' },
       rebuild: REBUILD_POLICY,
@@ -80,6 +82,16 @@ describe('config.toml', () => {
       backup: { paths: ['/home/a'], tags: [], code: '4-of-7', host: 'box' },
       network: { mdns: true },
       log: { level: 'debug' },
+    })
+  })
+
+  it('sets whose databases have a safe moment, and what runs around a backup', () => {
+    const text =
+      '[adapters]\nzodb = false\nexcept = ["/srv/raw"]\n' +
+      '[hooks]\nbefore = "mount /media/disk"\nfinally = "umount /media/disk"\n'
+    expect(readConfig(written(text))).toMatchObject({
+      adapters: { sqlite: true, zodb: false, except: ['/srv/raw'] },
+      hooks: { before: 'mount /media/disk', finally: 'umount /media/disk' },
     })
   })
 

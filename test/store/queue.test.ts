@@ -80,6 +80,29 @@ describe('the queue', () => {
     expect([...queue.rows()].map((row) => toText(row.key))).toEqual(['c'])
   })
 
+  it('keeps what is there for the sake of another, whatever the newest run saw', () => {
+    const queue = newQueue()
+    queue.add(1, key, found())
+    queue.finish(key, { status: fileStatus(), isRacy: false }, result)
+    queue.addBeside(key, fileStatus())
+    queue.add(1, toBytes('home\0other'), found())
+    queue.dropUnseen(2)
+    expect(queue.beside().map((row) => [toText(row.key), row.state])).toEqual([
+      ['home\0file', 'waiting'],
+    ])
+    queue.add(2, key, found({ size: 11 }))
+    expect(queue.beside()).toEqual([])
+  })
+
+  it('finds rows by how their paths end', () => {
+    const queue = newQueue()
+    for (const name of ['a', 'a-wal', 'b-wal', 'b-wa', '-walk'])
+      queue.add(1, toBytes(name), found())
+    queue.addGone(1, toBytes('c-wal'), fileStatus())
+    const names = queue.endingIn(toBytes('-wal'), 'waiting').map((row) => toText(row.key))
+    expect(names).toEqual(['a-wal', 'b-wal'])
+  })
+
   it('gives its rows in order, also when they are finished or dropped meanwhile', () => {
     const queue = newQueue()
     const keys = Array.from({ length: 2_500 }, (_, index) => toBytes(`f\0${10_000 + index}`))

@@ -61,6 +61,7 @@ function summaryRecord(summary: BackupSummary, durationMs: number) {
     files_unmodified: summary.filesUnmodified,
     files_fuzzy: summary.filesFuzzy,
     files_copied: summary.filesCopied,
+    files_consistent: summary.filesConsistent,
     total_files_processed: summary.filesTotal,
     total_dirs_processed: summary.foldersTotal,
     total_bytes_processed: summary.bytesTotal,
