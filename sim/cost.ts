@@ -4,7 +4,7 @@
  * Counted from outside: bytes that its programs hand to their streams in a run, and bytes of files that differ from the run
  * that was published before, whatever the client says of either. The bound is docs/simulation.md's:
  *
- *     sent ≤ expansion × 1.25 × changed + 16 kB × friends + 1 kB × paths
+ *     sent ≤ expansion × 1.25 × changed + 24 kB × friends + 1 kB × paths
  *
  * with the widest expansion n / k that so many friends may lead to, and twice that where a line was cut during the run: what
  * was under way there is sent again. Files count whole where a byte of them or their path changed, though deltas
@@ -24,7 +24,7 @@ import type { World } from './world.ts'
 const WASTE = 1.25
 
 /** Of a run that changes nothing, at each friend: tree, ledger, root and head; questions and news. */
-const OVERHEAD_PER_FRIEND = 16_000
+const OVERHEAD_PER_FRIEND = 24_000
 /** Of each file and folder of the snapshot, of which the tree may be written anew. */
 const OVERHEAD_PER_PATH = 1_000
 

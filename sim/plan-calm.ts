@@ -73,9 +73,9 @@ async function settle(parts: CalmParts): Promise<void> {
     if (run === RUNS_MAX) throw new StoryError('the calm does not settle')
     await stage.sleep(HOUR_MS)
   }
-  if (isAnyLost) await waitForTheLost(parts)
+  const isThin = isAnyLost && !(await waitForTheLost(parts))
   await deeds.upkeep.repair({ isPatient: false })
-  await owner.assertIdle()
+  await owner.assertIdle({ isThin })
   const late = stage.plan.peers.filter(({ isLate }) => isLate === true)
   const hasShares = ({ name }: { readonly name: string }): boolean =>
     stage
@@ -85,16 +85,25 @@ async function settle(parts: CalmParts): Promise<void> {
   if (late.some(hasShares)) stage.note('somebody who joined got shares')
 }
 
-/** Weeks of silence, in which everybody else is seen every other day. */
-async function waitForTheLost({ stage, deeds }: CalmParts): Promise<void> {
+/**
+ * Weeks of silence, in which everybody else is seen every other day.
+ *
+ * @returns whether all shares have a place; if not, nobody is left who could take more
+ */
+async function waitForTheLost({ stage, deeds }: CalmParts): Promise<boolean> {
   for (let day = 0; day < GIVE_UP_DAYS; day += STEP_DAYS) {
     stage.world.scheduler.skip(STEP_DAYS * DAY_MS - AWAKE_MS)
     await stage.sleep(AWAKE_MS)
     const summary = await deeds.upkeep.backUp({ rebuild: POLICY })
     if (summary?.settling !== 0) continue
     stage.note('a friend who was gone for good was replaced')
-    return
+    return true
   }
+  // Friends who are not trusted any more take none.
+  const { packs = [] } = (await deeds.upkeep.check(false)) ?? {}
+  const isThin = ({ verdict }: { readonly verdict: string }) =>
+    verdict === 'thin' || verdict === 'whole'
+  if (packs.length > 0 && packs.every(isThin)) return false
   throw new StoryError('the shares of who is gone for good find no other place')
 }
 

@@ -216,7 +216,8 @@ class Story {
       await this.#sleep(HOUR_MS)
     }
     await this.#owner.takeStock()
-    if (this.#friends.left.length === this.#friends.all.length) await this.#owner.assertIdle()
+    if (this.#friends.left.length === this.#friends.all.length)
+      await this.#owner.assertIdle({ isThin: false })
     await this.#checkAll()
     if (!this.#weather.hasDestroyed && !this.#hasLostShares) this.#weather.loseAllThatMayGo()
     await this.#moveOn()

@@ -16,7 +16,8 @@ import type { Keyring } from '../store/keyring.ts'
 import type { PackRow } from '../store/packs.ts'
 import type { Weight } from '../store/queue.ts'
 import type { ScanRecord } from '../store/scan-record.ts'
-import { Drain } from './drain.ts'
+import { Drain, type DrainEvents } from './drain.ts'
+import { NotSafeError } from './not-safe.ts'
 import { encodeExport, type Exported } from './export.ts'
 import type { MaintenanceParts } from './maintenance.ts'
 import { Publisher } from './publisher.ts'
@@ -47,6 +48,8 @@ export interface BackupOptions {
   readonly spoolSizeMax?: number
   /** Bytes of a file that is copied where it does not hold still, at most. */
   readonly copySizeMax?: number | undefined
+  /** Publish what is done so often, ms; only at the end if absent. */
+  readonly checkpointMs?: number | undefined
 }
 
 export interface FileFailure {
@@ -111,7 +114,8 @@ export class Backup {
   #onUnkept: (path: Uint8Array, error: CairnError) => void = () => undefined
   #scanned: ScanTotals | undefined
   #passed: readonly PassedFolder[] = []
-  #drained: Drain | undefined
+  /** One for each snapshot that the run publishes. */
+  readonly #drains: Drain[] = []
 
   constructor(parts: BackupParts, options: BackupOptions) {
     this.#parts = parts
@@ -190,14 +194,33 @@ export class Backup {
     events: BackupEvents,
     signal: AbortSignal,
   ): Promise<BackupReport> {
-    const sequence = (this.#parts.published.current()?.sequence ?? 0) + 1
-    const drain = await this.#drain({ sequence, run: scanned.run }, events, signal)
+    this.#onUnkept = (path, error) => events.onFailure({ path, error, during: 'read' })
+    const drainEvents = this.#drainEvents(events)
+    for (;;) {
+      const drain = await this.#drain(scanned, drainEvents, signal)
+      if (!drain.isPaused) return await this.#publish(scanned, drain, events, signal)
+      try {
+        await this.#uploader.settle(signal)
+      } catch (error) {
+        // Friends are away just now: what is done is published with the rest.
+        if (!(error instanceof NotSafeError)) throw error
+        continue
+      }
+      await this.#publish(scanned, drain, events, signal)
+    }
+  }
+
+  async #publish(
+    scanned: ScanRecord,
+    drain: Drain,
+    events: BackupEvents,
+    signal: AbortSignal,
+  ): Promise<BackupReport> {
     const { totals, sources, startedAt } = scanned
     this.#progress(events, 'publish', totals)
-    this.#onUnkept = (path, error) => events.onFailure({ path, error, during: 'read' })
     const skipped = scanned.failed + this.#failures.length
     const row = await this.#publisher.publish(
-      sequence,
+      this.#nextSequence,
       {
         startedAt,
         host: this.#options.host,
@@ -205,7 +228,7 @@ export class Backup {
         files: totals.files,
         folders: totals.folders,
         bytes: totals.bytes,
-        isComplete: skipped === 0 && !scanned.isPartial,
+        isComplete: skipped === 0 && !scanned.isPartial && !drain.isPaused,
         tags: this.#options.tags,
         skipped,
         dataAdded: drain.bytesAdded,
@@ -218,22 +241,24 @@ export class Backup {
 
   /** What was done so far. */
   progress(): BackupTotals {
-    const [scan, drain] = [this.#scanned, this.#drained]
+    const scan = this.#scanned
+    const sum = (count: (drain: Drain) => number) =>
+      this.#drains.reduce((total, drain) => total + count(drain), 0)
     return {
       filesTotal: scan?.files ?? 0,
       foldersTotal: scan?.folders ?? 0,
       bytesTotal: scan?.bytes ?? 0,
-      filesNew: drain?.totals.filesNew ?? 0,
-      filesChanged: drain?.totals.filesChanged ?? 0,
-      filesUnmodified: (scan?.unmodified ?? 0) + (drain?.totals.filesSame ?? 0),
-      filesFuzzy: drain?.totals.filesFuzzy ?? 0,
-      filesCopied: drain?.totals.filesCopied ?? 0,
+      filesNew: sum(({ totals }) => totals.filesNew),
+      filesChanged: sum(({ totals }) => totals.filesChanged),
+      filesUnmodified: (scan?.unmodified ?? 0) + sum(({ totals }) => totals.filesSame),
+      filesFuzzy: sum(({ totals }) => totals.filesFuzzy),
+      filesCopied: sum(({ totals }) => totals.filesCopied),
       unsupported: scan?.unsupported ?? 0,
       leftOut: scan?.leftOut ?? 0,
       passed: this.#passed,
-      deltas: drain?.totals.deltas ?? 0,
-      bytesRead: drain?.bytesRead ?? 0,
-      bytesAdded: (drain?.bytesAdded ?? 0) + this.#publisher.metadataAdded,
+      deltas: sum(({ totals }) => totals.deltas),
+      bytesRead: sum(({ bytesRead }) => bytesRead),
+      bytesAdded: sum(({ bytesAdded }) => bytesAdded) + this.#publisher.metadataAdded,
       bytesSent: this.#uploader.bytesSent,
       packs: this.#uploader.packCount,
       settling: this.#uploader.settling(),
@@ -260,21 +285,35 @@ export class Backup {
     return record
   }
 
-  async #drain(
-    snapshot: { sequence: number; run: number },
-    events: BackupEvents,
-    signal: AbortSignal,
-  ): Promise<Drain> {
-    const { readKeys } = this.#options
+  async #drain({ run }: ScanRecord, events: DrainEvents, signal: AbortSignal): Promise<Drain> {
+    const { clock } = this.#parts
+    const { readKeys, copySizeMax, weights = [], checkpointMs = Infinity } = this.#options
+    const until = clock.monotonic() + checkpointMs
     const parts = {
       ...this.#parts,
       uploader: this.#uploader,
       hotFiles: new HotFiles(this.#parts.settings),
       nextPackNumber: () => this.#nextPackNumber(),
     }
-    const { copySizeMax, weights = [] } = this.#options
-    const drain = new Drain(parts, { ...readKeys, ...snapshot, weights, copySizeMax })
-    this.#drained = drain
+    const drain = new Drain(parts, {
+      ...readKeys,
+      run,
+      sequence: this.#nextSequence,
+      weights,
+      copySizeMax,
+      isDue: () => clock.monotonic() >= until,
+    })
+    this.#drains.push(drain)
+    await drain.run(events, signal)
+    return drain
+  }
+
+  get #nextSequence(): number {
+    return (this.#parts.published.current()?.sequence ?? 0) + 1
+  }
+
+  /** Of all drains of a run together. */
+  #drainEvents(events: BackupEvents): DrainEvents {
     const waiting = this.#parts.queue.totals('waiting')
     let filesDone = 0
     let bytesDone = 0
@@ -294,8 +333,7 @@ export class Backup {
     }
     const onFailure = (path: Uint8Array, error: CairnError) =>
       this.#fail({ path, error, during: 'read' }, events)
-    await drain.run({ onRead: tell, onFile, onFailure }, signal)
-    return drain
+    return { onRead: tell, onFile, onFailure }
   }
 
   #progress(events: BackupEvents, phase: Progress['phase'], { files, bytes }: ScanTotals): void {

@@ -76,6 +76,8 @@ export interface DrainOptions {
   readonly cutKey: Uint8Array
   /** Bytes of a file that is copied where it does not hold still, at most. */
   readonly copySizeMax?: number | undefined
+  /** Asked before each file: whether to stop there, so that what is done can be published. */
+  readonly isDue?: () => boolean
   /** What goes before the rest. */
   readonly weights: readonly Weight[]
 }
@@ -143,6 +145,8 @@ export class Drain {
   #signal: AbortSignal = new AbortController().signal
   #onRead: () => void = () => undefined
   #path: Uint8Array = new Uint8Array(0)
+  /** Whether files wait still. */
+  isPaused = false
   #pending: Finished[] = []
   #pendingNext = PENDING_STEP
   /** Packs that were found durable: they stay so. */
@@ -203,7 +207,7 @@ export class Drain {
     return this.#writer.sealedSize
   }
 
-  /** Resolves when no file waits any more, and all packs are on their way. */
+  /** Resolves when no file waits any more, or it is paused, and all packs are on their way. */
   async run(events: DrainEvents, signal: AbortSignal): Promise<void> {
     this.#signal = signal
     this.#onRead = () => events.onRead(this.#path, this.#reader.bytesOfFile)
@@ -217,6 +221,7 @@ export class Drain {
 
   async #run(events: DrainEvents, signal: AbortSignal): Promise<void> {
     this.#linked = new LinkedFiles(this.#parts.queue.linkedInodes())
+    let count = 0
     let open: SmallRow[] = []
     let begun: Batch | undefined
     // While one batch is written, the next is being read and prepared.
@@ -229,6 +234,10 @@ export class Drain {
     const { clock, queue } = this.#parts
     for (const row of queue.inOrder({ now: clock.now(), weights: this.#options.weights })) {
       signal.throwIfAborted()
+      // At least one file is done before it is.
+      this.isPaused = count > 0 && this.#options.isDue?.() === true
+      if (this.isPaused) break
+      count += 1
       const file = this.#pathOf(row)
       if (this.#isSimple(file)) {
         if (!hasRoom(open, row.status.size)) await begin()

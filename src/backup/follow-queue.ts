@@ -14,12 +14,12 @@ export interface FollowParts {
   readonly signatures: Pick<Signatures, 'remove'>
 }
 
-/** Take over all that is done, and empty the queue. Runs in a transaction. */
+/** Take over all that is done; what waits still is for the next snapshot. Runs in a transaction. */
 export function followQueue(parts: FollowParts): void {
   const { entries, queue } = parts
   const isFirst = entries.isEmpty()
   for (const row of queue.rows()) apply(parts, row, isFirst)
-  queue.clear()
+  queue.dropSettled()
 }
 
 /** @param isFirst - no path is known yet: nothing to look up or to remove */

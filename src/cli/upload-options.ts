@@ -8,6 +8,7 @@ import type { Context } from './context.ts'
 import {
   codeOption,
   collect,
+  countOption,
   parseCode,
   pathBytes,
   sizeOption,
@@ -15,11 +16,17 @@ import {
 } from './options.ts'
 import { LIMIT_UPLOAD_WORDS, ratesOption, type Rates } from './rates.ts'
 
+/** A week. */
+const MINUTES_MAX = 7 * 24 * 60
+
+const CHECKPOINT_MINUTES = 30
+
 export interface UploadOptions extends WeightOptions {
   readonly host?: string
   readonly tag: readonly string[]
   readonly code?: CodeOption
   readonly allowFew?: boolean
+  readonly checkpoint: number
   readonly limitUpload?: Rates
   readonly priority?: 'low' | 'normal'
   readonly spool?: string
@@ -42,6 +49,11 @@ export function withUploadOptions(command: Command): Command {
     .option('--tag <tag>', 'mark the snapshot; may be given several times', collect, [])
     .option('--code <k-of-n>', 'any K of N peers bring everything back', codeOption)
     .option('--allow-few', 'accept a grid of fewer than three peers')
+    .addOption(
+      new Option('--checkpoint <minutes>', 'publish what is done so often; 0 for only at the end')
+        .argParser(countOption(0, MINUTES_MAX))
+        .default(CHECKPOINT_MINUTES),
+    )
     .option('--limit-upload <rate>', LIMIT_UPLOAD_WORDS, ratesOption)
     .addOption(
       new Option(
@@ -81,6 +93,7 @@ export function readUpload(
     allowFew: options.allowFew === true,
     weights: readWeights(context, config, options),
     ...(options.spoolLimit === undefined ? {} : { copySizeMax: options.spoolLimit }),
+    ...(options.checkpoint === 0 ? {} : { checkpointMs: options.checkpoint * 60_000 }),
     rebuild: config.rebuild,
     repair: config.repair,
   }

@@ -78,6 +78,8 @@ export interface UploadRequest {
   readonly repair?: RepairPolicy
   /** Most that packs waiting for peers may occupy, bytes. */
   readonly spoolSizeMax?: number
+  /** Publish what is done so often, ms, as partial snapshots; only at the end if absent. */
+  readonly checkpointMs?: number
   /** A file up to this, bytes, is copied if it does not hold still; 4 GiB if absent, 0 for none. */
   readonly copySizeMax?: number
   readonly isHashCheck?: boolean

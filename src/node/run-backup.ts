@@ -97,6 +97,7 @@ async function published(
       scan: { isHashCheck: request.isHashCheck === true },
       ...(request.spoolSizeMax === undefined ? {} : { spoolSizeMax: request.spoolSizeMax }),
       copySizeMax: request.copySizeMax,
+      checkpointMs: request.checkpointMs,
     },
   )
   const skipped: FileFailure[] = []

@@ -100,8 +100,10 @@ export async function runRestore(
       bytesTotal,
       current,
     })
+  const fuzzy: Uint8Array[] = []
   const first = linkSignals(signal)
   const events: RestoreEvents = {
+    onFuzzy: (path) => void fuzzy.push(path),
     onBytes: (current, size) => {
       bytesWritten += size
       tell(current)
@@ -137,9 +139,23 @@ export async function runRestore(
     isStopped: request.onError === 'abort' && failures.length > 0,
     failures,
     unset,
-    warnings: session.takeWarnings(),
+    warnings: [...session.takeWarnings(), ...fuzzyWarning(fuzzy)],
   }
 }
+
+/** They are what was read, to the byte; what was read may never have been whole. */
+function fuzzyWarning(paths: readonly Uint8Array[]): string[] {
+  if (paths.length === 0) return []
+  const named = paths.slice(0, FUZZY_NAMED).map((path) => Buffer.from(path).toString())
+  const more = paths.length > named.length ? `, and ${paths.length - named.length} more` : ''
+  const subject = paths.length === 1 ? '1 file was changing' : `${paths.length} files were changing`
+  return [
+    `${subject} while being backed up and may be a mixture of moments: ${named.join(', ')}${more}`,
+  ]
+}
+
+/** So many are named in a warning. */
+const FUZZY_NAMED = 10
 
 /** What a person maps is where it truly lies, as in the tree. */
 export async function canonicalMap(

@@ -61,6 +61,8 @@ export interface RestoreEvents {
   /** A piece of a file was written: a heartbeat within large files. */
   readonly onBytes: (path: Uint8Array, size: number) => void
   readonly onEntry: (path: Uint8Array, size: number, action: RestoreAction) => void
+  /** A version came back that calls itself fuzzy: what was read of a file that did not hold still. */
+  readonly onFuzzy?: (path: Uint8Array) => void
   readonly onFailure: (failure: RestoreFailure) => void
 }
 
@@ -204,6 +206,7 @@ export class Restorer {
         this.#count(found.entry, 'restored')
         events.onBytes(path, file.size)
         events.onEntry(path, file.size, 'restored')
+        if (found.entry.version?.label === 'fuzzy') events.onFuzzy?.(path)
       } else if (result instanceof CairnError) {
         signal.throwIfAborted()
         events.onFailure({ path: toPath(found.path), error: result })
@@ -245,6 +248,8 @@ export class Restorer {
       if (made === 'absent') return
       this.#count(entry, action, made === 'linked' ? 0 : sizeOf(entry))
       events.onEntry(toPath(path), sizeOf(entry), action)
+      const isWritten = action === 'restored' || action === 'replaced'
+      if (isWritten && entry.version?.label === 'fuzzy') events.onFuzzy?.(toPath(path))
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof CairnError)) throw error

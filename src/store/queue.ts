@@ -221,6 +221,12 @@ export class Queue {
     statement(this.#database, 'DELETE FROM queue WHERE key = ?').run(key)
   }
 
+  /** What is done is published. Where nothing waits, the scan has come to its end. */
+  dropSettled(): void {
+    this.#database.exec("DELETE FROM queue WHERE state <> 'waiting'")
+    if (this.count('waiting') === 0) this.forgetScan()
+  }
+
   clear(): void {
     this.#database.exec('DELETE FROM queue')
     this.forgetScan()

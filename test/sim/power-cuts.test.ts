@@ -51,7 +51,7 @@ async function tell(cutAt: number | undefined): Promise<number> {
     const summary = await owner.backUp(false)
     expect(summary.published, `after a cut at step ${cutAt}`).toBe(true)
     await owner.takeStock()
-    await owner.assertIdle()
+    await owner.assertIdle({ isThin: false })
     for (const sequence of owner.remembered) await owner.checkRestore(sequence, true)
     friends.assertHealthy()
   })

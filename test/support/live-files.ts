@@ -92,7 +92,9 @@ async function playRound(vault: TestVault, random: SimRandom): Promise<Omit<Roun
   expect(summary.published).toBe(true)
 
   const label = await labelOf(vault)
-  const restored = await restoredOf(vault)
+  const { content: restored, warnings } = await restoredOf(vault)
+  const isWarned = warnings.some((text) => text.includes('may be a mixture of moments'))
+  expect([label, isWarned]).toEqual([label, label === 'fuzzy'])
   if (label !== undefined) {
     expect(restored).toBeDefined()
     const isState = states.some((state) => equal(state, restored!))
@@ -105,7 +107,7 @@ async function playRound(vault: TestVault, random: SimRandom): Promise<Omit<Roun
   if (changes.includes('mapped') && tree.has(toBytes(PATH))) touch(node(), vault)
   await vault.backUp()
   const now = tree.has(toBytes(PATH)) ? node().read(0, 1e9) : undefined
-  const later = await restoredOf(vault)
+  const { content: later } = await restoredOf(vault)
   expect(later === undefined).toBe(now === undefined)
   if (now !== undefined) expect(equal(later!, now)).toBe(true)
   return { label: label ?? 'none', changes }
@@ -159,12 +161,16 @@ async function labelOf(vault: TestVault): Promise<string | undefined> {
   return history?.versions.find(({ id }) => id === what.version)?.label
 }
 
-async function restoredOf(vault: TestVault): Promise<Uint8Array | undefined> {
+async function restoredOf(
+  vault: TestVault,
+): Promise<{ readonly content: Uint8Array | undefined; readonly warnings: readonly string[] }> {
   const { picture, summary } = await vault.restore()
   expect(summary.failures).toEqual([])
-  if (!picture.has(`/${NAME}`)) return undefined
+  const { warnings } = summary
+  if (!picture.has(`/${NAME}`)) return { content: undefined, warnings }
   const { tree } = vault.laptop
   const folders = tree.node(toBytes('/restore')).names
   const newest = Math.max(...[...folders.keys()].map(Number))
-  return tree.node(toBytes(`/restore/${newest}${PATH}`)).read(0, 1e9)
+  const content = tree.node(toBytes(`/restore/${newest}${PATH}`)).read(0, 1e9)
+  return { content, warnings }
 }
