@@ -34,7 +34,11 @@ const port = parentPort
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const { request, shared, stalled } = workerData as ScanTask
 const whereabouts = new Whereabouts(shared)
-const walk = walkFolders(request, { stalled, enter: (path) => whereabouts.enter(path) })
+const walk = walkFolders(request, {
+  stalled,
+  enter: (folder) => whereabouts.enter(folder),
+  see: (name) => whereabouts.see(name),
+})
 
 port.on('message', () => {
   const answer = next()

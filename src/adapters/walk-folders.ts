@@ -20,14 +20,16 @@ import { isSystemFolder } from './system-folders.ts'
 /** Paths and names are text of one character a byte: quick to sort and to join, and nothing is lost. */
 type Latin1 = string
 
+const { S_IFDIR, S_IFMT, S_IFREG } = constants
+
 const BIGINT = { bigint: true } as const
 
 /** A folder that is still to be looked into. */
 interface Waiting {
   readonly path: Latin1
   /** What it lies on, and what its source lies on; `undefined` for a source itself. */
-  readonly device: bigint | undefined
-  readonly sourceDevice: bigint | undefined
+  readonly device: number | undefined
+  readonly sourceDevice: number | undefined
   /** Why what is in it is passed over. */
   readonly why: PassedWhy | undefined
   readonly rules: SourceRules
@@ -37,11 +39,13 @@ interface Waiting {
 export interface WalkWatch {
   /** Where nothing answers: told as a trouble, and left alone. */
   readonly stalled: readonly Latin1[]
-  /** Called before each path that is looked at. */
-  readonly enter: (path: Latin1) => void
+  /** Called before a folder is looked into. */
+  readonly enter: (folder: Latin1) => void
+  /** Called before something in it is looked at. */
+  readonly see: (name: Latin1) => void
 }
 
-const UNWATCHED: WalkWatch = { stalled: [], enter: () => undefined }
+const UNWATCHED: WalkWatch = { stalled: [], enter: () => undefined, see: () => undefined }
 
 /** What a call that never ends is given up with. */
 const STALLED = 'ETIMEDOUT'
@@ -169,7 +173,7 @@ class Walk {
       const { device, sourceDevice } = folder
       return { path, device, sourceDevice, why: undefined, rules: folder.rules }
     }
-    this.#watch.enter(path)
+    this.#watch.see(name)
     let status
     try {
       status = lstatSync(toBytes(path), BIGINT)
@@ -177,18 +181,21 @@ class Walk {
       builder.fail(name, codeOf(error))
       return undefined
     }
-    const isFolder = status.isDirectory()
+    // Not by the methods of a status: they count in bigints.
+    const isFolder = isOfKind(status.mode, S_IFDIR)
     const { sizeMax, isOneFileSystem } = this.#rules
     const pattern = isDoubtful ? inside.excluding(name, isFolder) : undefined
     if (pattern !== undefined) return this.#leaveOut('pattern', pattern)
-    if (sizeMax !== undefined && status.isFile() && status.size > sizeMax) {
+    const isLarge = sizeMax !== undefined && status.size > sizeMax
+    if (isLarge && isOfKind(status.mode, S_IFREG)) {
       return this.#leaveOut('size')
     }
-    const isElsewhere = !isFolder && status.dev !== folder.sourceDevice
-    if (isOneFileSystem && isElsewhere) return this.#leaveOut('mount')
+    if (isOneFileSystem && !isFolder && Number(status.dev) !== folder.sourceDevice) {
+      return this.#leaveOut('mount')
+    }
     builder.add(name, status)
     if (!isFolder) return undefined
-    const device = status.dev
+    const device = Number(status.dev)
     const why = this.#whyPassed(path, device, folder)
     return { path, device, sourceDevice: folder.sourceDevice, why, rules: folder.rules }
   }
@@ -203,7 +210,7 @@ class Walk {
     this.#leftOut = { why, rule: typeof rule === 'string' ? rule : ruleWords(rule) }
   }
 
-  #whyPassed(path: Latin1, device: bigint, above: Waiting): PassedWhy | undefined {
+  #whyPassed(path: Latin1, device: number, above: Waiting): PassedWhy | undefined {
     if (device === above.device) return undefined
     if (isSystemFolder(path)) return 'system'
     return this.#rules.isOneFileSystem && device !== above.sourceDevice ? 'mount' : undefined
@@ -218,14 +225,14 @@ function byFolder(paths: readonly Latin1[]): ReadonlyMap<Latin1, ReadonlySet<Lat
   return new Map([...folders].map(([folder, inside]) => [folder, names(inside)]))
 }
 
-type Listed = { readonly names: Latin1[]; readonly device: bigint }
+type Listed = { readonly names: Latin1[]; readonly device: number }
 
 function list(folder: Latin1): Listed | { readonly code: string } {
   try {
     const path = toBytes(folder)
     const names = readdirSync(path, { encoding: 'latin1' })
     // A link may have taken the folder's place: readdir would go through it, lstat does not.
-    const status = lstatSync(path, BIGINT)
+    const status = lstatSync(path)
     if (!status.isDirectory()) return { code: 'ENOTDIR' }
     // By UTF-16 units, which are bytes here.
     return { names: names.toSorted(), device: status.dev }
@@ -258,6 +265,10 @@ function readStart(path: Latin1, size: number): Buffer | undefined {
   } finally {
     if (file !== undefined) closeSync(file)
   }
+}
+
+function isOfKind(mode: bigint, kind: number): boolean {
+  return (Number(mode) & S_IFMT) === kind
 }
 
 /** @throws what is no error of the system's, as it is */

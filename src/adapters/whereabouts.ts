@@ -1,31 +1,49 @@
 /**
  * Whereabouts: where a thread is, for another to read while it hangs.
  *
- * In shared memory: a count of steps (i32), the length of the path (i32), and the path.
+ * In shared memory: a count of steps, the lengths of folder and name (i32 each), folder and name. It is told at
+ * each name of a walk, so nothing is called that costs more than the few bytes do.
  */
 
-const HEADER_SIZE = 8
+const HEADER_SIZE = 12
 
-/** A path has 4,096 bytes at most; longer ones are not entered. */
-const PATH_SIZE_MAX = 4_096 + 256
+/** A path has 4,096 bytes at most, and a name 255; what is longer is not entered. */
+const FOLDER_SIZE_MAX = 4_096
+const NAME_SIZE_MAX = 256
 
-const [STEPS, SIZE] = [0, 1]
+const [STEPS, FOLDER, NAME] = [0, 1, 2]
 
+/** Folders and names are text of one character a byte. */
 export class Whereabouts {
   readonly shared: SharedArrayBuffer
   readonly #numbers: Int32Array
-  readonly #path: Buffer
+  readonly #folder: Buffer
+  readonly #name: Buffer
 
-  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(HEADER_SIZE + PATH_SIZE_MAX)) {
+  constructor(
+    shared: SharedArrayBuffer = new SharedArrayBuffer(
+      HEADER_SIZE + FOLDER_SIZE_MAX + NAME_SIZE_MAX,
+    ),
+  ) {
     this.shared = shared
-    this.#numbers = new Int32Array(shared, 0, 2)
-    this.#path = Buffer.from(shared, HEADER_SIZE)
+    this.#numbers = new Int32Array(shared, 0, 3)
+    this.#folder = Buffer.from(shared, HEADER_SIZE, FOLDER_SIZE_MAX)
+    this.#name = Buffer.from(shared, HEADER_SIZE + FOLDER_SIZE_MAX, NAME_SIZE_MAX)
   }
 
-  /** @param path - one character a byte */
-  enter(path: string): void {
-    this.#numbers[SIZE] = this.#path.write(path, 'latin1')
-    Atomics.add(this.#numbers, STEPS, 1)
+  enter(folder: string): void {
+    this.#numbers[FOLDER] = this.#folder.write(folder, 'latin1')
+    this.#numbers[NAME] = 0
+    this.#step()
+  }
+
+  /** @param name - in the folder entered last */
+  see(name: string): void {
+    const bytes = this.#name
+    const size = Math.min(name.length, NAME_SIZE_MAX)
+    for (let at = 0; at < size; at += 1) bytes[at] = name.charCodeAt(at)
+    this.#numbers[NAME] = size
+    this.#step()
   }
 
   /** How often it came somewhere. */
@@ -35,6 +53,14 @@ export class Whereabouts {
 
   /** Right only while nothing moves. */
   get path(): string {
-    return this.#path.toString('latin1', 0, this.#numbers[SIZE])
+    const folder = this.#folder.toString('latin1', 0, this.#numbers[FOLDER])
+    const name = this.#name.toString('latin1', 0, this.#numbers[NAME])
+    if (name === '') return folder
+    return folder === '/' ? `/${name}` : `${folder}/${name}`
+  }
+
+  #step(): void {
+    // One thread counts, so no step is lost; the other need not see each.
+    this.#numbers[STEPS] = ((this.#numbers[STEPS] ?? 0) + 1) | 0
   }
 }
