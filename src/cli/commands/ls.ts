@@ -90,7 +90,8 @@ function nodeFields(path: Uint8Array, entry: VisibleEntry) {
 /** What most files do not have. */
 function moreFields({ bornAt, device, xattrs, linkGroup, holes }: FileAttributes) {
   return {
-    birthtime: bornAt === undefined ? undefined : formatInstant({ seconds: bornAt, nanoseconds: 0 }),
+    birthtime:
+      bornAt === undefined ? undefined : formatInstant({ seconds: bornAt, nanoseconds: 0 }),
     ...(device === undefined ? {} : { device_major: device.major, device_minor: device.minor }),
     ...(linkGroup === undefined ? {} : { link_group: linkGroup }),
     ...(holes === undefined ? {} : { is_sparse: true }),
