@@ -128,6 +128,8 @@ export class FileTree {
   #inodeNext = 2n
   /** Numbers of inodes that are gone; real file systems give them out again at once. */
   readonly #inodesFree: bigint[] = []
+  /** Names that differ in the case of ASCII letters only are one, as on most macOS and Windows disks. */
+  isFolding = false
   /** Whose files a person makes. */
   readonly owner: Owner
 
@@ -280,6 +282,13 @@ export class FileTree {
     if (node.linkCount === 0) this.#inodesFree.push(node.inode)
   }
 
+  /** @returns the name as the folder has it */
+  #find(folder: FileNode, name: string): string {
+    if (!this.isFolding || folder.names.has(name)) return name
+    const folded = name.toLowerCase()
+    return [...folder.names.keys()].find((other) => other.toLowerCase() === folded) ?? name
+  }
+
   /** @returns the nodes passed from the root to the end; only the last may be missing */
   #follow(
     path: PathBytes,
@@ -304,7 +313,8 @@ export class FileTree {
         if (trail.length > 1) trail.pop()
         continue
       }
-      const node = folder.names.get(name)
+      const found = this.#find(folder, name)
+      const node = folder.names.get(found)
       if (node?.kind === 'symlink' && (ahead.length > 0 || followsLast)) {
         if (++links > LINKS_MAX) throw failure('ELOOP', path)
         const target = toText(node.target)
@@ -312,7 +322,7 @@ export class FileTree {
         ahead.unshift(...namesOf(target))
         continue
       }
-      trail.push({ name, node })
+      trail.push({ name: found, node })
     }
     return trail
   }

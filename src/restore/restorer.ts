@@ -126,7 +126,7 @@ export class Restorer {
     signal: AbortSignal,
   ): Promise<void> {
     try {
-      await this.#expectCollisions()
+      await this.#expectCollisions(paths)
       const found = this.#wanted(paths, events)
       const work = (task: Task) => this.#do(task, events, signal)
       await mapPool(tasksOf(found), TASKS_MAX, work, signal)
@@ -170,12 +170,12 @@ export class Restorer {
   }
 
   /** Two names may have one place: by the person's map, or in the eyes of the target's file system. */
-  async #expectCollisions(): Promise<void> {
+  async #expectCollisions([first = []]: readonly Names[]): Promise<void> {
     const { map, conflicts, target } = this.#parts
     const isMapped = map.rules.length > 0 || map.stripCount > 0
     // Where nothing that is there is touched, it does not matter who wrote it.
     if (conflicts.policy === 'abort' && !isMapped) return
-    const isFolding = await target.foldsNames()
+    const isFolding = await target.foldsNames(placeOf(first, map))
     if (isFolding || isMapped) this.#collisions = new Collisions({ isFolding })
   }
 

@@ -128,9 +128,11 @@ export class Target {
     return { path, there }
   }
 
-  /** @returns whether names that differ in the case of letters, say, are one here */
-  foldsNames(): Promise<boolean> {
-    return foldsNames({ files: this.#files, random: this.#random }, this.#root)
+  /** @returns whether names that differ in the case of letters, say, are one where this is to be written */
+  async foldsNames(names: Names): Promise<boolean> {
+    const depths = [...names.keys(), names.length]
+    const above = depths.map((depth) => this.look(names.slice(0, depth)))
+    return foldsNames({ files: this.#files, random: this.#random }, await Promise.all(above))
   }
 
   /** Make a folder below the target, or find it there. @returns its path */

@@ -273,6 +273,50 @@ describe('a restore to other places', () => {
   })
 })
 
+describe('a restore onto a file system that takes A for a', () => {
+  it.each(POLICIES)(
+    '%s: names each file whose name another has taken, and loses neither',
+    async (conflict) => {
+      await told(async ({ vault, back, below }) => {
+        vault.write('SMALL', 'another')
+        vault.write('Folder/other', 'in a folder of its own')
+        await vault.backUp()
+        vault.laptop.tree.isFolding = true
+        const summary = await back({ target: toBytes('/t'), stripCount: 2, conflict })
+        vault.laptop.tree.isFolding = false
+        // Names in byte order: capitals come first. What is in a folder comes into the one that is there.
+        expect(codes(summary)).toEqual({ folder: 'EEXIST', small: 'EEXIST' })
+        expect(below('/t')).toEqual([
+          '/Folder',
+          '/Folder/deep',
+          '/Folder/other',
+          '/SMALL',
+          '/large',
+          '/link',
+        ])
+        expect(toText(vault.laptop.tree.node(toBytes('/t/SMALL')).read(0, 99))).toBe('another')
+      })
+    },
+  )
+})
+
+describe('a restore into a folder that may not be written', () => {
+  it('names all that is not there', async () => {
+    await told(async ({ vault, back, below }) => {
+      vault.laptop.tree.make(toBytes('/t'), 'folder', 0o555)
+      const summary = await back({ target: toBytes('/t'), stripCount: 2 })
+      expect(codes(summary)).toEqual({
+        folder: 'EACCES',
+        'folder/deep': 'EACCES',
+        large: 'EACCES',
+        link: 'EACCES',
+        small: 'EACCES',
+      })
+      expect(below('/t')).toEqual([])
+    })
+  })
+})
+
 describe('a restore of some files', () => {
   it('brings those that a pattern includes, with the folders above them', async () => {
     await told(async ({ back, below }) => {
