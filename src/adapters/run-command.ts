@@ -81,7 +81,7 @@ async function runToFile(
     }
     await ended(program, child, signal)
   } catch (error) {
-    child?.kill()
+    if (child !== undefined) stopGroup(child)
     await rm(target, { force: true })
     signal.throwIfAborted()
     throw error
@@ -101,12 +101,27 @@ async function start(
   { signal, ...options }: StartOptions,
 ): Promise<ChildProcess> {
   signal?.throwIfAborted()
-  const child = spawn(program, args, { ...options, ...(signal === undefined ? {} : { signal }) })
+  // In a group of its own what can be stopped is stopped with all that it started.
+  const child = spawn(program, args, { ...options, detached: signal !== undefined })
   // Told by whoever waits for its end; without a listener it would end the process.
   child.on('error', () => undefined)
-  if (child.pid !== undefined) return child
-  const [error] = (await once(child, 'error').catch((cause: unknown) => [cause])) as [Error]
-  throw new CommandFailedError(`${what} cannot be run: ${error.message}`, { cause: error })
+  if (child.pid === undefined) {
+    const [error] = (await once(child, 'error')) as [Error]
+    throw new CommandFailedError(`${what} cannot be run: ${error.message}`, { cause: error })
+  }
+  const stop = () => stopGroup(child)
+  signal?.addEventListener('abort', stop, { once: true })
+  child.once('exit', () => signal?.removeEventListener('abort', stop))
+  return child
+}
+
+function stopGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
+  try {
+    process.kill(-pid, 'SIGTERM')
+  } catch {
+    // It ended just now.
+  }
 }
 
 async function ended(what: string, child: ChildProcess, signal?: AbortSignal): Promise<void> {
@@ -118,7 +133,6 @@ async function ended(what: string, child: ChildProcess, signal?: AbortSignal): P
   throw new CommandFailedError(`${what} ended ${how}`)
 }
 
-/** An abort is an error of the child's as well; here only its end counts. */
 function exitOf(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => child.once('exit', () => resolve()))
 }

@@ -45,6 +45,17 @@ describe('the output of a command', () => {
     await expect(waiting).rejects.toThrow('enough')
     expect(existsSync(target)).toBe(false)
   })
+
+  it('is over for all that the command started, too', async () => {
+    const target = join(makeFolder(), 'output')
+    const controller = new AbortController()
+    const waiting = keepOutput(sh('sleep 60; echo never'), target, controller.signal)
+    setTimeout(() => controller.abort(new Error('enough')), 100)
+    const before = performance.now()
+    await expect(waiting).rejects.toThrow('enough')
+    // The pipe is open as long as somebody has it.
+    expect(performance.now() - before).toBeLessThan(10_000)
+  })
 })
 
 describe('a line of shell', () => {

@@ -23,6 +23,9 @@ describe('large databases under constant writes', () => {
     const inMib = added.map((bytes) => (bytes / MIB).toFixed(1))
     const rounded = seconds.map((each) => Math.round(each))
     console.log(`added ${inMib.join(', ')} MiB in ${rounded.join(', ')} s`)
-    for (const size of added.slice(1)) expect(size).toBeLessThan((added[0] ?? 0) / 10)
+    // Now and then one is a new original, where its chain would have become too long to fetch.
+    const [first = 0, ...later] = added
+    const median = later.toSorted((a, b) => a - b)[Math.floor(later.length / 2)]
+    expect(median).toBeLessThan(first / 10)
   }, 5_400_000)
 })
