@@ -8,10 +8,9 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { equal, toHex } from '../../protocol/bytes.ts'
-import type { Reference } from '../../protocol/reference.ts'
 import type { Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
-import { toEntryStatus, type EntryStatus } from '../base/entry-status.ts'
+import { toEntryStatus } from '../base/entry-status.ts'
 import { FilesError } from '../base/errors.ts'
 import type { codecs } from '../codec/codecs.ts'
 import { SMALL_SIZE_MAX } from '../codec/small-originals.ts'
@@ -22,8 +21,6 @@ import type { Files, FileStatus } from '../ports/files.ts'
 import { fromKey, toPath } from '../source/path.ts'
 import type { SafeSources } from '../source/safe-sources.ts'
 import type { Contents } from '../store/contents.ts'
-import { inTransaction } from '../store/database.ts'
-import type { EntryDetails } from '../store/entry-details.ts'
 import type { Entries, EntryRow } from '../store/entries.ts'
 import type { HotFiles } from '../store/hot-files.ts'
 import type { Queue, QueueResult, QueueRow, Weight } from '../store/queue.ts'
@@ -36,21 +33,15 @@ import { DeltaBuffer } from './delta-buffer.ts'
 import { COPY_SIZE_MAX } from './file-copy.ts'
 import { mayBeDelta } from './delta-policy.ts'
 import { FileReader, type ReadVersion } from './file-reader.ts'
+import { FinishedFiles, type Finished } from './finished-files.ts'
 import { FreshContents } from './fresh-contents.ts'
 import { ContentSink } from './content-sink.ts'
-import type { Slot } from './object-writer.ts'
 import { Companions } from './companions.ts'
 import { chainCost, newVersions } from './new-versions.ts'
 import type { SealedPack } from './packer.ts'
 import { isRacy, racyForMs } from './racy.ts'
 import { hasRoom, SmallFiles, type PreparedFile, type SmallItem } from './small-files.ts'
 import type { Uploader } from './uploader.ts'
-
-/** Finished files between two looks at which of them can be recorded. */
-const PENDING_STEP = 1_000
-
-/** Finished files that wait for the open pack: tiny ones would pile up before it is full. */
-const PENDING_MAX = 20_000
 
 export interface DrainParts {
   readonly clock: Clock
@@ -128,16 +119,6 @@ interface Batch {
   readonly seenAt: number
 }
 
-interface Finished {
-  readonly row: QueueRow
-  readonly status: EntryStatus
-  readonly isRacy: boolean
-  readonly details: EntryDetails
-  readonly slots: readonly Slot[]
-  readonly signature: Uint8Array | undefined
-  readonly result: () => QueueResult
-}
-
 export class Drain {
   readonly #parts: DrainParts
   readonly #options: DrainOptions
@@ -154,10 +135,7 @@ export class Drain {
   #path: Uint8Array = new Uint8Array(0)
   /** Whether files wait still. */
   isPaused = false
-  #pending: Finished[] = []
-  #pendingNext = PENDING_STEP
-  /** Packs that were found durable: they stay so. */
-  readonly #durable = new Set<number>()
+  readonly #finished: FinishedFiles
   readonly #fresh: FreshContents
   readonly #companions: Companions
 
@@ -204,6 +182,7 @@ export class Drain {
       options,
     )
     this.#small = new SmallFiles(parts)
+    this.#finished = new FinishedFiles(parts)
     this.#companions = new Companions(parts, options)
     this.#isFirst = parts.entries.isEmpty()
     this.#hasChains = parts.entries.hasChained()
@@ -265,7 +244,7 @@ export class Drain {
     await begin()
     await begin()
     await this.#flush()
-    assert(this.#pending.length === 0, 'with every pack durable, every file can be recorded')
+    assert(this.#finished.count === 0, 'with every pack durable, every file can be recorded')
     this.#parts.signatures.trim()
   }
 
@@ -328,11 +307,11 @@ export class Drain {
         xattrs,
         holes: [],
       } as const
-      this.#add(this.#finished(file, { read: small, seenAt }, events))
+      this.#finished.add(this.#finish(file, { read: small, seenAt }, events))
       events.onFile(file.path, file.size)
     }
     this.#signal.throwIfAborted()
-    await this.#lookAtPending()
+    await this.#lookAtFinished()
   }
 
   async #contentOf(
@@ -354,21 +333,13 @@ export class Drain {
     this.#folder = folder
   }
 
-  #add(finished: Finished): void {
-    this.#pending.push(finished)
-  }
-
-  /** Looking costs as much as there is, so it is done once for so many files. */
-  async #lookAtPending(): Promise<void> {
-    if (this.#pending.length < this.#pendingNext) return
-    this.#recordReady()
-    if (this.#pending.length >= PENDING_MAX) await this.#flush()
-    this.#pendingNext = this.#pending.length + PENDING_STEP
+  async #lookAtFinished(): Promise<void> {
+    if (this.#finished.look() === 'full') await this.#flush()
   }
 
   async #flush(): Promise<void> {
     await this.#writer.flush()
-    this.#recordReady()
+    this.#finished.recordReady()
   }
 
   /** A file by itself: as a delta, in several objects, or because it is not calm. */
@@ -386,8 +357,8 @@ export class Drain {
         this.#parts.hotFiles.note(row.key, read.isCalm)
       }
       this.#linked.keep(known, read)
-      this.#add(this.#finished(file, { read, seenAt }, events))
-      await this.#lookAtPending()
+      this.#finished.add(this.#finish(file, { read, seenAt }, events))
+      await this.#lookAtFinished()
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
       events.onFailure(path, error)
@@ -403,7 +374,7 @@ export class Drain {
     await this.#parts.sources?.release(path)
   }
 
-  #finished(
+  #finish(
     { row, path, known }: QueuedFile,
     { read, seenAt }: { read: ReadVersion; seenAt: number },
     events: DrainEvents,
@@ -447,39 +418,9 @@ export class Drain {
       pack,
       () => {
         this.#fresh.record(pack.number)
-        this.#record()
+        this.#finished.record()
       },
       this.#signal,
     )
-  }
-
-  #recordReady(): void {
-    inTransaction(this.#parts.database, () => this.#record())
-  }
-
-  #record(): void {
-    const { queue, signatures } = this.#parts
-    const waiting: Finished[] = []
-    for (const finished of this.#pending) {
-      if (!finished.slots.every((slot) => this.#isDurable(slot.reference))) {
-        waiting.push(finished)
-        continue
-      }
-      const result = finished.result()
-      queue.finish(finished.row.key, finished, result)
-      if (finished.signature !== undefined && result.content !== undefined) {
-        signatures.put(result.content, finished.signature)
-      }
-    }
-    this.#pending = waiting
-  }
-
-  #isDurable(reference: Reference | undefined): boolean {
-    if (reference === undefined) return false
-    const { pack } = reference
-    if (this.#durable.has(pack)) return true
-    const isDurable = this.#parts.uploader.has(pack)
-    if (isDurable) this.#durable.add(pack)
-    return isDurable
   }
 }

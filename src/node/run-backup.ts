@@ -111,7 +111,7 @@ async function published(
       code: request.code ?? grid.code({ allowFew: request.allowFew === true }),
       host: request.host,
       tags: request.tags ?? [],
-      exported: (sources) => exportOf(request, sources, roster),
+      exported: (covered) => exportOf(request, covered, roster),
       weights: weightsOf(request.weights ?? []),
       scan: { isHashCheck: request.isHashCheck === true },
       ...(request.spoolSizeMax === undefined ? {} : { spoolSizeMax: request.spoolSizeMax }),

@@ -27,6 +27,7 @@ export function statusRecords(home: string, status: ClientStatus, ageMaxMs: numb
     now: __,
     ...rest
   } = status
+  const complete = lastSnapshot?.complete
   return [
     {
       message_type: 'vault',
@@ -39,7 +40,7 @@ export function statusRecords(home: string, status: ClientStatus, ageMaxMs: numb
       packs_lost: lastCheck?.packs.lost,
       is_check_overdue: isCheckOverdue,
       last_complete:
-        lastSnapshot?.complete == null ? undefined : formatMoment(lastSnapshot.complete.endedAt),
+        complete === undefined || complete === null ? undefined : formatMoment(complete.endedAt),
       snapshots_incomplete: lastSnapshot?.incomplete,
       is_snapshot_overdue: isSnapshotOverdue(status, ageMaxMs),
     },
