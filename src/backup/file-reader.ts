@@ -138,12 +138,22 @@ export class FileReader {
         const content = await this.#contents.read(source, await source.status(), base, signal)
         const status = source.recorded
         if (!(await source.isWhole())) continue
-        const xattrs = await this.#parts.files.xattrs(path)
+        const xattrs = await this.#xattrsOf(path)
         return { ...content, xattrs, holes: [], status, label: 'app-consistent', isCalm: true }
       } finally {
         await source.close()
         await this.#parts.deltaBuffer.reset()
       }
+    }
+  }
+
+  /** What an adapter made, or a program wrote, is on no disk and has none. */
+  async #xattrsOf(path: Uint8Array): Promise<readonly Xattr[]> {
+    try {
+      return await this.#parts.files.xattrs(path)
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error
+      return []
     }
   }
 
