@@ -102,6 +102,10 @@ export class Spool {
   /** Every share has its place: keep a metadata pack as cache, let others go. */
   async retire(number: number, isKept: boolean): Promise<void> {
     if (!isKept) return this.remove(number)
+    // A power cut may take back what the database said of it, and not what was done.
+    const file = await this.#disk.open(`${SPOOL_FOLDER}/${number}`)
+    if (file === undefined) return
+    await file.close()
     await this.#disk.rename(`${SPOOL_FOLDER}/${number}`, `${CACHE_FOLDER}/${number}`)
   }
 

@@ -127,11 +127,13 @@ describe('a FileStorage', () => {
   it('that took the place of another is told from one that grew', async () => {
     const { path, storage, sources } = place()
     storage.commit({ oid: 0, data: noise(50) })
-    const source = await sources().open(Buffer.from(path), never)
+    const own = sources()
+    const source = await own.open(Buffer.from(path), never)
     const { inode = 0n, size = 0 } = source?.recorded ?? {}
     expect(source?.isNew?.({ inode, size: size - 10 })).toBe(false)
     expect(source?.isNew?.({ inode, size: size + 10 })).toBe(true)
     expect(source?.isNew?.({ inode: inode + 1n, size })).toBe(true)
+    await own.close()
   })
 
   it('as ZODB 6.3 wrote it is kept whole, and the index is the same to the byte', async () => {
