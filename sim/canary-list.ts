@@ -135,7 +135,7 @@ export const CANARIES: readonly Canary[] = [
   {
     name: 'recorded-early',
     bug: 'a file counts as kept before the pack it lies in is on disk',
-    file: 'src/backup/drain.ts',
+    file: 'src/backup/finished-files.ts',
     text: 'this.#parts.uploader.has(pack)',
     replacement: 'pack > 0',
     foundBy: { story: 'classic', seeds: 40, options: SHORT },
