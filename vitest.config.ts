@@ -9,7 +9,8 @@ export default defineConfig(({ mode }) => ({
     exclude: mode === 'soak' ? [] : [SOAK],
     globalSetup: ['test/e2e/build-program.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the processors of a small machine: end-to-end tests mostly wait.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     execArgv: ['--disable-warning=ExperimentalWarning'],
