@@ -140,6 +140,10 @@ function isLacking({ unset }: RestoreSummary, options: RestoreOptions): boolean 
   return options.setuid === true && (isMissing('setuid') || isMissing('capability'))
 }
 
+function specialsWords(count: number): string {
+  return count === 1 ? '1 pipe or device' : `${formatCount(count)} pipes and devices`
+}
+
 function report(
   output: Output,
   summary: RestoreSummary,
@@ -167,7 +171,7 @@ function report(
       `${formatItems(summary.foldersRestored, 'folder')}, ` +
       formatItems(summary.symlinksRestored, 'link') +
       (summary.specialsRestored > 0
-        ? `, ${formatCount(summary.specialsRestored)} pipes and devices`
+        ? `, ${specialsWords(summary.specialsRestored)}`
         : '') +
       `: ${formatBytes(summary.bytesRestored)} ` +
       `in ${formatDuration(durationMs)}`,
