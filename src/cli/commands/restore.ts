@@ -170,9 +170,7 @@ function report(
     `${isDryRun ? 'would restore' : 'restored'} ${formatItems(summary.filesRestored, 'file')}, ` +
       `${formatItems(summary.foldersRestored, 'folder')}, ` +
       formatItems(summary.symlinksRestored, 'link') +
-      (summary.specialsRestored > 0
-        ? `, ${specialsWords(summary.specialsRestored)}`
-        : '') +
+      (summary.specialsRestored > 0 ? `, ${specialsWords(summary.specialsRestored)}` : '') +
       `: ${formatBytes(summary.bytesRestored)} ` +
       `in ${formatDuration(durationMs)}`,
   )
