@@ -35,10 +35,25 @@ export interface FileCopy {
   close(): Promise<void>
 }
 
+/** A file that was opened, how it was then, and whether a change from then on would show. */
+export interface OpenedFile {
+  readonly file: FileReader
+  readonly status: FileStatus
+  readonly isSettled: boolean
+}
+
 export interface CopyOptions {
   readonly sizeMax: number
+  /** Open the file, once a change would show if that is soon. */
+  readonly open: () => Promise<OpenedFile>
   /** Called before each piece. */
   readonly onRead: (size: number) => void
+}
+
+/** A copy, and the file that it is of, which is open still. */
+export interface Copied {
+  readonly file: FileReader
+  readonly copy: FileCopy
 }
 
 /**
@@ -47,32 +62,38 @@ export interface CopyOptions {
  */
 export async function copyFile(
   files: Pick<Files, 'scratch'>,
-  file: FileReader,
   options: CopyOptions,
   signal: AbortSignal,
+): Promise<Copied | undefined> {
+  for (let left = TRIES_MAX; ; left -= 1) {
+    const opened = await options.open()
+    const { file } = opened
+    let copy: FileCopy | undefined
+    try {
+      copy = await copyOpened(files, opened, options, signal)
+    } finally {
+      if (copy === undefined) await file.close()
+    }
+    if (copy === undefined) return undefined
+    if (copy.isCalm || left === 1) return { file, copy }
+    await copy.close()
+    await file.close()
+  }
+}
+
+async function copyOpened(
+  files: Pick<Files, 'scratch'>,
+  { file, status, isSettled }: OpenedFile,
+  { sizeMax, onRead }: CopyOptions,
+  signal: AbortSignal,
 ): Promise<FileCopy | undefined> {
-  const status = await file.status()
-  if (status.size > options.sizeMax) return undefined
+  if (status.size > sizeMax) return undefined
   const clone = await file.clone()
   if (clone !== undefined) {
     const { size } = await clone.status()
     const read = (offset: number, length: number) => clone.read(offset, length)
     return { status, size, isCalm: true, read, close: () => clone.close() }
   }
-  for (let left = TRIES_MAX; ; left -= 1) {
-    const copy = await copyOnce(files, file, options, signal)
-    if (copy === undefined || copy.isCalm || left === 1) return copy
-    await copy.close()
-  }
-}
-
-async function copyOnce(
-  files: Pick<Files, 'scratch'>,
-  file: FileReader,
-  { sizeMax, onRead }: CopyOptions,
-  signal: AbortSignal,
-): Promise<FileCopy | undefined> {
-  const status = await file.status()
   const target = status.size <= MEMORY_SIZE_MAX ? new MemoryCopy() : await scratchOf(files)
   if (target === undefined) return undefined
   let size = 0
@@ -89,7 +110,7 @@ async function copyOnce(
       if (bytes.length < PIECE_SIZE) break
     }
     const after = await file.status()
-    const isCalm = isSameState(status, after) && size === after.size
+    const isCalm = isSettled && isSameState(status, after) && size === after.size
     const read = (offset: number, length: number) => target.read(offset, length)
     return { status, size, isCalm, read, close: () => target.close() }
   } catch (error) {

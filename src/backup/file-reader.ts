@@ -20,7 +20,7 @@ import {
   type FileContent,
   type FileSecrets,
 } from './content-reader.ts'
-import { copyFile } from './file-copy.ts'
+import { copyFile, type OpenedFile } from './file-copy.ts'
 import { HOLES_ASKED } from './file-details.ts'
 import { racyForMs } from './racy.ts'
 import { isSameState } from './same-state.ts'
@@ -62,7 +62,7 @@ export interface FileToRead {
   /** The file is known to change all the time: it is copied at once. */
   readonly isHot?: boolean
   /** Gives what was read already under another name. */
-  readonly linked?: (status: FileStatus) => Promise<ReadVersion | undefined>
+  readonly linked?: ((status: FileStatus) => Promise<ReadVersion | undefined>) | undefined
 }
 
 export class FileReader {
@@ -89,34 +89,37 @@ export class FileReader {
    */
   async read(
     path: Uint8Array,
-    { known, isHot = false, linked = async () => undefined }: FileToRead,
+    { known, isHot = false, linked }: FileToRead,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
     const safe = await this.#readSafe(path, known, signal)
     if (safe !== undefined) return safe
-    const file = await this.#parts.files.open(path)
+    let fuzzy: ReadVersion | undefined
+    for (let attempt = isHot ? ATTEMPTS_MAX : 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const read = await this.#readOnce(path, { known, linked }, signal)
+      if (read.isCalm) return attempt === 0 ? read : { ...read, label: 'retried' }
+      // What was read is what is kept, and the label says that it may never have been whole.
+      fuzzy = { ...read, label: 'fuzzy' }
+    }
+    return await this.#readCopy(path, { known, linked, fuzzy }, signal)
+  }
+
+  /** @returns what was read, `stable` if it was calm */
+  async #readOnce(
+    path: Uint8Array,
+    { known, linked = async () => undefined }: Pick<FileToRead, 'known' | 'linked'>,
+    signal: AbortSignal,
+  ): Promise<ReadVersion> {
+    const { file, status: before, isSettled } = await this.#open(path, signal)
     try {
-      if (isHot) {
-        const status = await file.status()
-        await assertReadable(file, status)
-        return (await linked(status)) ?? (await this.#readCopy(file, known, undefined, signal))
-      }
-      for (let attempt = 1; ; attempt += 1) {
-        const before = await this.#settled(file, signal)
-        if (before.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
-        await assertReadable(file, before)
-        const same = await linked(before)
-        if (same !== undefined) return same
-        const content = await this.#contents.read(file, before, known, signal)
-        const more = await seeMore(file)
-        const after = await file.status()
-        const isCalm = isSameState(before, after) && content.size === after.size
-        const label = attempt === 1 ? 'stable' : 'retried'
-        if (isCalm) return { ...content, ...more, status: after, label, isCalm }
-        // What was read is what is kept, and the label says that it may never have been whole.
-        const fuzzy = { ...content, ...more, status: after, label: 'fuzzy', isCalm } as const
-        if (attempt === ATTEMPTS_MAX) return await this.#readCopy(file, known, fuzzy, signal)
-      }
+      await assertReadable(file, before)
+      const same = await linked(before)
+      if (same !== undefined) return { ...same, isCalm: true }
+      const content = await this.#contents.read(file, before, known, signal)
+      const more = await seeMore(file)
+      const status = await file.status()
+      const isCalm = isSettled && isSameState(before, status) && content.size === status.size
+      return { ...content, ...more, status, label: 'stable', isCalm }
     } finally {
       await file.close()
       await this.#parts.deltaBuffer.reset()
@@ -163,9 +166,12 @@ export class FileReader {
    * @param fuzzy - what there is if no copy can be had; if absent, the file is read once as it is
    */
   async #readCopy(
-    file: OpenFile,
-    known: EntryRow | undefined,
-    fuzzy: ReadVersion | undefined,
+    path: Uint8Array,
+    {
+      known,
+      linked = async () => undefined,
+      fuzzy,
+    }: Pick<FileToRead, 'known' | 'linked'> & { readonly fuzzy: ReadVersion | undefined },
     signal: AbortSignal,
   ): Promise<ReadVersion> {
     const onRead = (size: number): void => {
@@ -173,17 +179,17 @@ export class FileReader {
       this.#parts.onRead()
     }
     const sizeMax = this.#parts.copySizeMax
-    const copy = await copyFile(this.#parts.files, file, { sizeMax, onRead }, signal)
-    if (copy === undefined) {
+    const open = () => this.#open(path, signal)
+    const copied = await copyFile(this.#parts.files, { open, sizeMax, onRead }, signal)
+    if (copied === undefined) {
       if (fuzzy !== undefined) return fuzzy
-      const before = await file.status()
-      const content = await this.#contents.read(file, before, known, signal)
-      const more = await seeMore(file)
-      const status = await file.status()
-      const isCalm = isSameState(before, status) && content.size === status.size
-      return { ...content, ...more, status, label: isCalm ? 'stable' : 'fuzzy', isCalm }
+      const read = await this.#readOnce(path, { known, linked }, signal)
+      return { ...read, label: read.isCalm ? read.label : 'fuzzy' }
     }
+    const { file, copy } = copied
     try {
+      const same = fuzzy === undefined ? await linked(copy.status) : undefined
+      if (same !== undefined) return same
       const status = { ...copy.status, size: copy.size }
       const content = await this.#contents.read(copy, status, known, signal)
       const more = await seeMore(file)
@@ -191,20 +197,29 @@ export class FileReader {
       return { ...content, ...more, status, label: copy.isCalm ? 'copied' : 'fuzzy', isCalm }
     } finally {
       await copy.close()
+      await file.close()
+      await this.#parts.deltaBuffer.reset()
     }
   }
 
   /**
-   * A file that changed just now may change again within the same tick of its clock, and look the same: what
-   * is read after the tick is safe from that.
+   * Open a file. One that changed just now may change again within the same tick of its clock, and look the same:
+   * what is read after the tick is safe from that. The wait comes before the opening, since what the path
+   * leads to then is what counts.
    */
-  async #settled(file: OpenFile, signal: AbortSignal): Promise<FileStatus> {
-    const { clock } = this.#parts
-    const status = await file.status()
-    const ms = racyForMs(status.ctime, clock.now())
-    if (ms === 0) return status
-    await clock.sleep(ms, signal)
-    return await file.status()
+  async #open(path: Uint8Array, signal: AbortSignal): Promise<OpenedFile> {
+    const { clock, files } = this.#parts
+    const ms = racyForMs((await files.status(path)).ctime, clock.now())
+    if (ms > 0) await clock.sleep(ms, signal)
+    const file = await files.open(path)
+    try {
+      const status = await file.status()
+      if (status.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
+      return { file, status, isSettled: racyForMs(status.ctime, clock.now()) === 0 }
+    } catch (error) {
+      await file.close()
+      throw error
+    }
   }
 }
 
