@@ -209,7 +209,7 @@ export class FileReader {
    */
   async #open(path: Uint8Array, signal: AbortSignal): Promise<OpenedFile> {
     const { clock, files } = this.#parts
-    const ms = racyForMs((await files.status(path)).ctime, clock.now())
+    const ms = racyForMs((await files.probe(path)).ctime, clock.now())
     if (ms > 0) await clock.sleep(ms, signal)
     const file = await files.open(path)
     try {

@@ -59,7 +59,7 @@ export async function openPorts(
   const databases: DatabaseSync[] = []
   // One thread beside ours: a second would be a little faster and take 40 MB more (ADR 3).
   const compute = new WorkerCompute<typeof codecs>({ table: CODECS, threads: 1 })
-  const files = new NodeFiles({ copies })
+  const files = new NodeFiles({ copies, stallMs: 1_000 * config.backup['stall-seconds'] })
   const databaseCopies = new SqliteCopies(files, join(home.data, 'copies'))
   return {
     clock: new NodeClock(),
