@@ -52,9 +52,11 @@ describe('the loss of a pack', () => {
     fc.assert(
       fc.property(codes, shareLosses, shareLosses, (any, one, other) => {
         const [less, more] = [Math.min(one, other), Math.max(one, other)]
-        expect(packLoss(any, less)).toBeLessThanOrEqual(packLoss(any, more))
+        // The last digits of a sum are its order's.
+        const bound = (loss: number) => loss * (1 + 1e-12)
+        expect(packLoss(any, less)).toBeLessThanOrEqual(bound(packLoss(any, more)))
         const stronger = { ...any, needed: Math.max(1, any.needed - 1) }
-        expect(packLoss(stronger, one)).toBeLessThanOrEqual(packLoss(any, one))
+        expect(packLoss(stronger, one)).toBeLessThanOrEqual(bound(packLoss(any, one)))
       }),
     )
   })
