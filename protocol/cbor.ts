@@ -2,16 +2,18 @@
  * Structured data: dag-cbor, strictly checked at the door.
  *
  * Before anything is decoded, a scan over the bytes bounds nesting and counts, so a hostile length
- * allocates nothing. What is decoded must encode to the very same bytes: one value has one form, and
- * with that one hash. Tags and floating point have no use in our formats and are refused.
+ * allocates nothing, and refuses all that would not encode to the very same bytes: one value has one
+ * form, and with that one hash. Tags and floating point have no use in our formats and are refused.
  *
  * Format: https://ipld.io/specs/codecs/dag-cbor/spec/ and RFC 8949 section 4.2
  */
 
+import { isUtf8 } from 'node:buffer'
+
 import * as dagCbor from '@ipld/dag-cbor'
 import { z } from 'zod'
 
-import { equal, utf8 } from './bytes.ts'
+import { utf8 } from './bytes.ts'
 import { FormatError } from './errors.ts'
 
 /** Arrays and maps inside each other. */
@@ -25,6 +27,13 @@ const ARRAY = 4
 const MAP = 5
 const FALSE = 0xf4
 const NULL = 0xf6
+
+/** In the low bits of a head: the argument is in the byte, in eight bytes, that follow. */
+const ONE_BYTE = 24
+const EIGHT_BYTES = 27
+
+/** Smaller arguments than these have no use for one, two, four, eight bytes. */
+const LEAST_ARGUMENTS = [24, 2 ** 8, 2 ** 16, 2 ** 32]
 
 /** @param value - numbers (integers only), bigints, text, bytes, booleans, null, arrays, plain objects */
 export function encodeCbor(value: unknown): Uint8Array {
@@ -112,56 +121,118 @@ export function text(sizeMax: number): z.ZodType<string> {
 }
 
 function decodeCanonical(bytes: Uint8Array, format: string): unknown {
-  const end = scan(bytes, 0, 0)
-  if (end !== bytes.length) throw new FormatError(`${format}: bytes left over after the value`)
-  let value: unknown
-  let again: Uint8Array
+  const scan = new Scan(bytes)
+  scan.item(0)
+  if (scan.at !== bytes.length) throw new FormatError(`${format}: bytes left over after the value`)
+  if (!scan.isCanonical) throw new FormatError(`${format}: not in canonical form`)
   try {
-    value = dagCbor.decode(bytes)
-    again = dagCbor.encode(value)
+    return dagCbor.decode(bytes)
   } catch (cause) {
     throw new FormatError(`${format}: not dag-cbor`, { cause })
   }
-  if (!equal(again, bytes)) throw new FormatError(`${format}: not in canonical form`)
-  return value
 }
 
-/** @returns where the item that starts at `at` ends, having checked everything inside it */
-function scan(bytes: Uint8Array, at: number, depth: number): number {
-  const { major, argument, next } = head(bytes, at)
-  if (major === UNSIGNED || major === NEGATIVE) return next
-  if (argument > bytes.length - next) throw new FormatError('cbor: length beyond the end')
-  if (major === BYTES || major === TEXT) return next + argument
-  if (major !== ARRAY && major !== MAP) return next
-  if (depth >= CBOR_DEPTH_MAX) throw new FormatError(`cbor: nested deeper than ${CBOR_DEPTH_MAX}`)
-  let end = next
-  for (let left = major === MAP ? 2 * argument : argument; left > 0; left--) {
-    end = scan(bytes, end, depth + 1)
+/** A walk over bytes before anything is made of them. */
+class Scan {
+  readonly #bytes: Uint8Array
+  #at = 0
+  #isCanonical = true
+  /** Of the head that was read last: its number, count or length; 0 for false, true and null. */
+  #argument = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
   }
-  return end
-}
 
-interface Head {
-  readonly major: number
-  /** 0 for false, true and null. */
-  readonly argument: number
-  readonly next: number
-}
-
-function head(bytes: Uint8Array, at: number): Head {
-  const first = bytes[at]
-  if (first === undefined) throw new FormatError('cbor: ends early')
-  const major = first >>> 5
-  const low = first & 31
-  if (major > MAP) {
-    if (first < FALSE || first > NULL) throw new FormatError(`cbor: byte ${first} has no use here`)
-    return { major, argument: 0, next: at + 1 }
+  /** Where the next item starts. */
+  get at(): number {
+    return this.#at
   }
-  if (low < 24) return { major, argument: low, next: at + 1 }
-  if (low > 27) throw new FormatError('cbor: indefinite lengths are not canonical')
-  const next = at + 1 + 2 ** (low - 24)
-  if (next > bytes.length) throw new FormatError('cbor: ends early')
-  let argument = 0
-  for (let index = at + 1; index < next; index++) argument = argument * 256 + (bytes[index] ?? 0)
-  return { major, argument, next }
+
+  /** Whether the items so far have the one form they may have: shortest heads, keys in order, UTF-8. */
+  get isCanonical(): boolean {
+    return this.#isCanonical
+  }
+
+  /** Walk over one item, with everything inside it. */
+  item(depth: number): void {
+    const major = this.#head()
+    if (major === UNSIGNED || major === NEGATIVE) return
+    const size = this.#argument
+    if (size > this.#bytes.length - this.#at) throw new FormatError('cbor: length beyond the end')
+    if (major === BYTES) this.#at += size
+    else if (major === TEXT) this.#text(size)
+    else if (major === ARRAY || major === MAP) {
+      if (depth >= CBOR_DEPTH_MAX) {
+        throw new FormatError(`cbor: nested deeper than ${CBOR_DEPTH_MAX}`)
+      }
+      if (major === MAP) return this.#map(size, depth)
+      for (let left = size; left > 0; left--) this.item(depth + 1)
+    }
+  }
+
+  #map(size: number, depth: number): void {
+    let before = -1
+    for (let left = size; left > 0; left--) {
+      const key = this.#at
+      this.item(depth + 1)
+      if (!this.#isKey(key, before, this.#at)) this.#isCanonical = false
+      before = key
+      this.item(depth + 1)
+    }
+  }
+
+  /**
+   * Keys are text, the shorter first. With the shortest heads that is the order of their encoded bytes.
+   *
+   * @param before - where the key before it starts; -1 if it is the first
+   */
+  #isKey(key: number, before: number, end: number): boolean {
+    const bytes = this.#bytes
+    if (bytes[key]! >>> 5 !== TEXT) return false
+    if (before === -1) return true
+    for (let index = key; index < end; index++) {
+      const difference = bytes[index]! - bytes[before + index - key]!
+      if (difference !== 0) return difference > 0
+    }
+    return false
+  }
+
+  #text(length: number): void {
+    const end = this.#at + length
+    for (let index = this.#at; index < end; index++) {
+      if (this.#bytes[index]! < 0x80) continue
+      if (!isUtf8(this.#bytes.subarray(index, end))) this.#isCanonical = false
+      break
+    }
+    this.#at = end
+  }
+
+  /** @returns the major type */
+  #head(): number {
+    const bytes = this.#bytes
+    const first = bytes[this.#at]
+    if (first === undefined) throw new FormatError('cbor: ends early')
+    this.#at += 1
+    this.#argument = 0
+    const major = first >>> 5
+    if (major > MAP) {
+      if (first < FALSE || first > NULL)
+        throw new FormatError(`cbor: byte ${first} has no use here`)
+      return major
+    }
+    const low = first & 31
+    if (low < ONE_BYTE) {
+      this.#argument = low
+      return major
+    }
+    if (low > EIGHT_BYTES) throw new FormatError('cbor: indefinite lengths are not canonical')
+    const end = this.#at + 2 ** (low - ONE_BYTE)
+    if (end > bytes.length) throw new FormatError('cbor: ends early')
+    let argument = 0
+    while (this.#at < end) argument = argument * 256 + bytes[this.#at++]!
+    this.#argument = argument
+    if (argument < LEAST_ARGUMENTS[low - ONE_BYTE]!) this.#isCanonical = false
+    return major
+  }
 }

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
+import * as dagCbor from '@ipld/dag-cbor'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 
-import { fromHex, utf8 } from '../../protocol/bytes.ts'
+import { equal, fromHex, utf8 } from '../../protocol/bytes.ts'
 import {
   bigCount,
   bytesField,
@@ -50,6 +51,66 @@ describe('structured data', () => {
     const schema = z.array(bigCount(2n ** 64n - 1n))
     const integers = [0n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n]
     expect(decodeCbor(encodeCbor(integers), schema, WHAT)).toEqual(integers)
+  })
+
+  it('is taken only as it would be encoded again', () => {
+    const isSame = (bytes: Uint8Array): boolean => {
+      try {
+        return equal(dagCbor.encode(dagCbor.decode(bytes)), bytes)
+      } catch {
+        return false
+      }
+    }
+    const isTaken = (bytes: Uint8Array): boolean => {
+      try {
+        decodeCbor(bytes, z.unknown(), WHAT)
+        return true
+      } catch {
+        return false
+      }
+    }
+    let taken = 0
+    const likely = fc.constantFrom(
+      0x61,
+      0x62,
+      0xa1,
+      0xa2,
+      0x41,
+      0x18,
+      0x19,
+      0x1a,
+      0x1b,
+      0x38,
+      0x81,
+      0xc3,
+      0xef,
+    )
+    const bytes = fc.array(fc.oneof(likely, fc.nat(255), fc.nat(30)), {
+      minLength: 1,
+      maxLength: 12,
+    })
+    const changed = fc.tuple(value, fc.nat(), fc.nat(255)).map(([input, at, byte]) => {
+      const encoded = encodeCbor(input)
+      encoded[at % encoded.length] = byte
+      return encoded
+    })
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          bytes.map((each) => Uint8Array.from(each)),
+          changed,
+        ),
+        (each) => {
+          // Floating point, links and undefined are dag-cbor, and refused here.
+          if (isTaken(each)) taken += 1
+          else if (isSame(each))
+            expect(() => decodeCbor(each, z.unknown(), WHAT)).toThrow(/no use here|deeper/)
+          expect(isTaken(each) && !isSame(each)).toBe(false)
+        },
+      ),
+      { numRuns: 20_000 },
+    )
+    expect(taken).toBeGreaterThan(1000)
   })
 
   it('throws nothing but FormatErrors', async () => {
