@@ -1,6 +1,14 @@
 /** What the person of a plan does: how often, and when in the day. */
 
-import { AWAKE_MS, THEFT_DAYS_MAX, type Deed, type Plan, type Policy } from './plan.ts'
+import { ENDINGS, WORDS } from './person.ts'
+import {
+  AWAKE_MS,
+  THEFT_DAYS_MAX,
+  type Deed,
+  type LeftOut,
+  type Plan,
+  type Policy,
+} from './plan.ts'
 import type { SimRandom } from './random.ts'
 
 /** Chance that something is switched on, and how often in a day it comes about then, at least and at most. */
@@ -33,6 +41,10 @@ export const HABITS: Readonly<Record<string, Habit>> = {
   /** Parts of all backups. */
   busy: { rate: { on: 0.5, from: 0.1, to: 0.6 } },
   partial: { rate: { on: 0.3, from: 0.1, to: 0.4 } },
+  checkpoints: { rate: { on: 0.4, from: 0.1, to: 0.6 } },
+  leavingOut: { rate: { on: 0.3, from: 0.1, to: 0.4 } },
+  inTwo: { rate: { on: 0.3, from: 0.1, to: 0.5 } },
+  hashCheck: { rate: { on: 0.2, from: 0.05, to: 0.2 } },
   folder: {
     rate: { on: 0.5, from: 0.05, to: 0.3 },
     draw: ({ when, random }) => {
@@ -148,13 +160,32 @@ function drawCount(plan: Plan, habit: string, random: SimRandom): number {
 
 function drawBackup({ when, habits, random }: Chance): Deed {
   const isPartial = random.chance(habits['partial'] ?? 0)
+  const isBusy = !isPartial && random.chance(habits['busy'] ?? 0)
+  const folder = isPartial ? { folder: random.u32() } : {}
+  const lengthMax = random.between(3, 16)
+  const budget = drawBudget(random)
+  const is = (habit: string): boolean => random.chance(habits[habit] ?? 0)
   return {
     ...when,
     type: 'backup',
-    isBusy: !isPartial && random.chance(habits['busy'] ?? 0),
-    ...(isPartial ? { folder: random.u32() } : {}),
-    lengthMax: random.between(3, 16),
-    budget: drawBudget(random),
+    isBusy,
+    ...folder,
+    lengthMax,
+    budget,
+    ...(is('checkpoints') ? { checkpointMs: random.pick([1, 20, 500]) } : {}),
+    ...(is('leavingOut') ? { leftOut: drawLeftOut(random, isBusy) } : {}),
+    ...(is('inTwo') ? { isInTwo: true } : {}),
+    ...(is('hashCheck') ? { isHashCheck: true } : {}),
+  }
+}
+
+/** Of files that grow meanwhile nobody could say whether they were too large. */
+function drawLeftOut(random: SimRandom, isBusy: boolean): LeftOut {
+  const some = <T>(all: readonly T[]): T[] => all.filter(() => random.chance(0.4))
+  return {
+    endings: some(ENDINGS),
+    folders: some(WORDS),
+    ...(!isBusy && random.chance(0.5) ? { sizeMax: random.between(0, 50_000) } : {}),
   }
 }
 

@@ -4,6 +4,7 @@ import type { RebuildPolicy } from '../src/repair/policy.ts'
 import type { Diary } from './diary.ts'
 import { StoryError } from './errors.ts'
 import { toBytes } from './file-tree.ts'
+import type { Seen } from './oracle.ts'
 import type { Owner } from './owner.ts'
 import type { Room, Witness } from './witness.ts'
 
@@ -79,7 +80,7 @@ export async function assertTold({ owner, witness, diary }: CheckParts): Promise
       if (from > newest.head.sequence) throw new StoryError(`${path}: a span of the future`)
     }
     for (const sequence of kept) {
-      const shown = owner.shownAt(sequence, path)
+      const seen = owner.seenAt(sequence, path)
       const span = history?.spans.find(
         ({ from, until }) => from <= sequence && (until === undefined || sequence < until),
       )
@@ -87,8 +88,9 @@ export async function assertTold({ owner, witness, diary }: CheckParts): Promise
         ({ id }) => span?.what.kind === 'file' && id === span.what.version,
       )
       const digest = version?.digest && Buffer.from(version.digest).toString('hex')
-      const isRight = shown?.size === version?.size && (digest ?? shown?.content) === shown?.content
-      if (!isRight) throw new StoryError(`${path} at ${sequence}: the history shows another file`)
+      const isShown = (one: Seen | undefined): boolean =>
+        one?.size === version?.size && (digest ?? one?.content) === one?.content
+      if (!seen.some(isShown)) throw new StoryError(`${path} at ${sequence}: the history shows another file`)
     }
   }
 }

@@ -7,7 +7,7 @@
 
 import type { SnapshotRow } from '../protocol/snapshots.ts'
 import { StoryError } from './errors.ts'
-import type { Memory, Picture } from './oracle.ts'
+import type { Memory, Picture, Seen } from './oracle.ts'
 
 /** One run of the backup, however it ended. */
 export interface Attempt extends Memory {
@@ -20,6 +20,8 @@ export interface Attempt extends Memory {
   unpublished?: number
   readonly pictures: Picture[]
   readonly skipped: Set<string>
+  /** Whether it may publish partial snapshots as it goes. */
+  readonly hasCheckpoints: boolean
 }
 
 export class Memories {
@@ -99,9 +101,24 @@ export class Memories {
       if (this.#memories.has(row.sequence)) continue
       const attempt = this.#attemptOf(row)
       if (attempt === undefined) throw new StoryError(`nobody made snapshot ${row.sequence}`)
-      this.remember(row.sequence, attempt)
+      const isPartial = attempt.hasCheckpoints && !row.isComplete
+      this.remember(row.sequence, isPartial ? this.#partOf(attempt) : attempt)
     }
     this.#settle(known, isSettled)
+  }
+
+  /** What a run publishes before its end: some of it is as the run finds it, the rest as earlier runs did. */
+  #partOf(attempt: Attempt): Memory {
+    const before = this.#attempts.slice(0, this.#attempts.indexOf(attempt))
+    const pictures = before.flatMap((one) =>
+      one.pictures.map((picture) => movedTo(attempt.root, one.root, picture)),
+    )
+    return {
+      root: attempt.root,
+      pictures: [...pictures, ...attempt.pictures],
+      skipped: attempt.skipped,
+      isPartial: true,
+    }
   }
 
   #settle(known: ReadonlySet<number>, isSettled: boolean): void {
@@ -120,6 +137,16 @@ export class Memories {
       this.#attempts.findLast(({ unpublished }) => unpublished === sequence)
     )
   }
+}
+
+/** A picture of `from`, as one of `to`; either may be in the other. */
+function movedTo(to: string, from: string, picture: Picture): Picture {
+  if (to === from) return picture
+  const rows = [...picture].flatMap(([path, seen]): [string, Seen][] => {
+    const whole = from + path
+    return whole === to || whole.startsWith(`${to}/`) ? [[whole.slice(to.length), seen]] : []
+  })
+  return new Map(rows)
 }
 
 /** Whether it ran at that time by the machine's clock, which may have been set back meanwhile. */

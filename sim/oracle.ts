@@ -56,6 +56,8 @@ export interface Memory {
   readonly pictures: readonly Picture[]
   /** Paths that the run itself said it could not read. */
   readonly skipped: ReadonlySet<string>
+  /** Not all has to be in it: it was published while the run went on. */
+  readonly isPartial?: boolean
 }
 
 /**

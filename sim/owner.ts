@@ -17,14 +17,17 @@ import {
   createVault,
   recover,
 } from '../src/node/client.ts'
+import { SnapshotWaitsError } from '../src/backup/scan-sources.ts'
 import type { SnapshotRow } from '../protocol/snapshots.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
 import { StoryError } from './errors.ts'
 import { toBytes, toText } from './file-tree.ts'
+import { rulesOf, withoutLeftOut } from './left-out.ts'
 import type { Machine, MachinePorts } from './machine.ts'
 import { type Attempt, Memories } from './memories.ts'
 import { type Memory, type Picture, type Seen, compareWith, takePicture } from './oracle.ts'
 import { Person } from './person.ts'
+import type { LeftOut } from './plan.ts'
 import type { Canaries } from './secrecy.ts'
 import type { SeenHead } from './witness.ts'
 import type { World } from './world.ts'
@@ -33,7 +36,12 @@ const HOME = '/home/ada'
 const HOST = 'laptop'
 
 /** How a backup is made, beyond what is backed up. */
-export type BackupOptions = Partial<BackupRequest> & { readonly isTagged?: boolean }
+export type BackupOptions = Partial<BackupRequest> & {
+  readonly isTagged?: boolean
+  readonly leftOut?: LeftOut | undefined
+  /** First a scan, then an upload, each a run of its own. */
+  readonly isInTwo?: boolean
+}
 
 export class Owner {
   machine: Machine
@@ -107,9 +115,10 @@ export class Owner {
   async backUp(
     isBusy: boolean,
     folder = HOME,
-    { isTagged = false, ...more }: BackupOptions = {},
+    { isTagged = false, leftOut, isInTwo = false, ...more }: BackupOptions = {},
   ): Promise<BackupSummary> {
-    const attempt = this.#begin(folder)
+    const picture = (): Picture => this.#picture(folder, leftOut)
+    const attempt = this.#begin(folder, picture(), more.checkpointMs !== undefined)
     this.#memories.begin(attempt)
     let isOver = false
     const work = async (): Promise<void> => {
@@ -119,22 +128,21 @@ export class Owner {
         if (isOver) return
         if (random.chance(0.5)) this.person.edit()
         else this.person.fidget()
-        attempt.pictures.push(this.#picture(folder))
+        attempt.pictures.push(picture())
       }
     }
     const working = isBusy ? work() : Promise.resolve()
     try {
-      const summary = await this.#withClient((client, signal) =>
-        client.backup(
-          {
-            paths: [toBytes(folder)],
-            host: this.#canaries === undefined ? HOST : `${HOST} ${this.#canaries.name}`,
-            ...(isTagged ? { tags: this.#tagsOf(attempt) } : {}),
-            ...more,
-          },
-          signal,
-        ),
-      )
+      const request: BackupRequest = {
+        paths: [toBytes(folder)],
+        host: this.#canaries === undefined ? HOST : `${HOST} ${this.#canaries.name}`,
+        ...(isTagged ? { tags: this.#tagsOf(attempt) } : {}),
+        ...(leftOut === undefined ? {} : { rules: rulesOf(leftOut) }),
+        ...more,
+      }
+      const summary = isInTwo
+        ? await this.#backUpInTwo(request, attempt)
+        : await this.#withClient((client, signal) => client.backup(request, signal))
       for (const { path } of summary.skipped) attempt.skipped.add(below(folder, path))
       if (summary.published) this.#memories.remember(summary.sequence, attempt)
       else attempt.unpublished = summary.sequence
@@ -144,6 +152,20 @@ export class Owner {
       attempt.endedAt = this.machine.clock.now()
       await working
     }
+  }
+
+  async #backUpInTwo(request: BackupRequest, attempt: Attempt): Promise<BackupSummary> {
+    const scan = () => this.#withClient((client, signal) => client.scan(request, signal))
+    const upload = () => this.#withClient((client, signal) => client.upload(request, signal))
+    try {
+      const { failures } = await scan()
+      for (const { path } of failures) attempt.skipped.add(below(attempt.root, path))
+    } catch (error) {
+      if (!(error instanceof SnapshotWaitsError)) throw error
+      // As the message says; what it was of is known from its own run.
+      return await this.#withClient((client, signal) => client.backup(request, signal))
+    }
+    return await upload()
   }
 
   /**
@@ -179,10 +201,10 @@ export class Owner {
     return summary
   }
 
-  /** @returns what a file was in a snapshot that was made in quiet; `undefined` if there was none */
-  shownAt(sequence: number, path: string): Seen | undefined {
+  /** @returns what a file may be in a snapshot: one thing, if it was made in quiet; `undefined` for none */
+  seenAt(sequence: number, path: string): readonly (Seen | undefined)[] {
     const { root, pictures } = this.#memories.get(sequence)
-    return pictures[0]?.get(path.slice(root.length))
+    return pictures.map((picture) => picture.get(path.slice(root.length)))
   }
 
   /** What is known of a run that was published. */
@@ -283,27 +305,31 @@ export class Owner {
     tree.write(node, 0, Buffer.concat(parts))
   }
 
-  #begin(root: string): Attempt {
+  #begin(root: string, picture: Picture, hasCheckpoints: boolean): Attempt {
     const now = this.machine.clock.now()
     return {
       tag: `run ${this.#memories.attempts + 1}`,
       root,
       startedAt: now,
       endedAt: Number.POSITIVE_INFINITY,
-      pictures: [this.#picture(root)],
+      pictures: [picture],
       skipped: new Set(),
+      hasCheckpoints,
     }
   }
 
   /** Of a folder that may have gone meanwhile. */
-  #picture(root: string): Picture {
-    return this.machine.tree.has(toBytes(root)) ? takePicture(this.machine.tree, root) : new Map()
+  #picture(root: string, leftOut: LeftOut | undefined): Picture {
+    if (!this.machine.tree.has(toBytes(root))) return new Map()
+    const picture = takePicture(this.machine.tree, root)
+    return leftOut === undefined ? picture : withoutLeftOut(picture, leftOut)
   }
 
   #judge(sequence: number, restored: Picture, fuzzy: ReadonlySet<string>, isWhole: boolean): void {
     const memory = this.#memories.get(sequence)
+    const mustHaveAll = isWhole && memory.isPartial !== true
     const differences = compareWith(memory, restored, (path) => fuzzy.has(path)).filter(
-      ({ path }) => isWhole || restored.has(path),
+      ({ path }) => mustHaveAll || restored.has(path),
     )
     const [first] = differences
     if (first === undefined) return

@@ -15,8 +15,11 @@ import type { Canaries } from './secrecy.ts'
 const SIZE_MAX = 4_000_000
 const PATHS_MAX = 150
 
-const WORDS = 'stone path river letter tax photo garden recipe invoice draft summer note'.split(' ')
-const SUFFIXES = ['', '.txt', '.md', '.log', '.tar.gz', '.jpg', '~', ' (1)']
+/** Names begin with one of these, and often are one. */
+export const WORDS =
+  'stone path river letter tax photo garden recipe invoice draft summer note'.split(' ')
+export const ENDINGS = ['.txt', '.md', '.log', '.tar.gz', '.jpg', '~', ' (1)']
+const SUFFIXES = ['', ...ENDINGS]
 
 /** Names that only bytes can hold, or that trip over shells, terminals and sorting. */
 const ODD_NAMES = [

@@ -151,15 +151,20 @@ export class Deeds {
     this.#parts.stage.say(owner.person.changeFolder(how))
   }
 
-  async #backUp({ isBusy, folder, lengthMax, budget }: EventOf<'backup'>): Promise<void> {
+  async #backUp(event: EventOf<'backup'>): Promise<void> {
     const { stage } = this.#parts
     const { owner, diary, friends } = stage
+    const { isBusy, folder, lengthMax, budget, checkpointMs, leftOut } = event
     const known = owner.remembered
     if (folder !== undefined) owner.person.drawFrom(new SimRandom(folder))
     const summary = await this.upkeep.backUp({
       rebuild: rebuildPolicy(lengthMax, budget),
       isBusy: isBusy && diary === undefined,
       folder: folder === undefined || diary !== undefined ? undefined : owner.person.someFolder(),
+      checkpointMs,
+      leftOut: diary === undefined ? leftOut : undefined,
+      isInTwo: event.isInTwo === true,
+      isHashCheck: event.isHashCheck === true,
     })
     const { sequence, published, rebuilt = 0, repaired = 0, settling = 0 } = summary ?? {}
     if (settling > 0 && friends.up.some(({ name }) => stage.isInTrouble(name))) {
@@ -171,8 +176,10 @@ export class Deeds {
     }
     if (rebuilt > 0) stage.note('a chain was rebuilt')
     if (repaired > 0) stage.note('a repair made a share again')
-    const isNew = (one: number): boolean => one !== sequence && !known.includes(one)
-    if (owner.remembered.some(isNew)) stage.note('a run that was cut off had published')
+    const added = owner.remembered.filter((one) => one !== sequence && !known.includes(one))
+    const isPart = (one: number): boolean => owner.memoryOf(one).isPartial === true
+    if (added.some((one) => !isPart(one))) stage.note('a run that was cut off had published')
+    if (added.some(isPart)) stage.note('a run published before its end')
   }
 
   async #restore(pick: number): Promise<void> {

@@ -73,6 +73,16 @@ const policy = z.strictObject({
   withinDays: z.int().min(1).optional(),
 })
 
+/** What a backup leaves out; sim/left-out.ts says what that means. */
+const leftOut = z.strictObject({
+  /** Names that end so. */
+  endings: z.array(z.string().min(1)),
+  /** Folders of that name, whatever its case, with all in them. */
+  folders: z.array(z.string().min(1)),
+  /** Larger files, bytes. */
+  sizeMax: count.optional(),
+})
+
 const EVENTS = [
   // What the person does.
   z.strictObject({ ...when, type: z.literal('edit'), seed, count }),
@@ -85,6 +95,13 @@ const EVENTS = [
     folder: seed.optional(),
     lengthMax: z.int().min(1),
     budget: count,
+    /** A partial snapshot so often, ms, while it runs. */
+    checkpointMs: z.int().min(1).optional(),
+    leftOut: leftOut.optional(),
+    /** `cairn scan`, and then `cairn upload`. */
+    isInTwo: z.literal(true).optional(),
+    /** Every file is read. */
+    isHashCheck: z.literal(true).optional(),
   }),
   z.strictObject({ ...when, type: z.literal('restore'), pick }),
   z.strictObject({ ...when, type: z.literal('forget'), policy }),
@@ -193,6 +210,7 @@ export type PlanEvent = z.infer<typeof event>
 export type EventType = PlanEvent['type']
 export type EventOf<Type extends EventType> = Extract<PlanEvent, { readonly type: Type }>
 export type Policy = z.infer<typeof policy>
+export type LeftOut = z.infer<typeof leftOut>
 
 /** @throws {z.ZodError} it is no plan */
 export function readPlan(text: string): Plan {

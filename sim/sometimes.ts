@@ -48,6 +48,10 @@ export const PATHS = {
   'a run waited for its peers before it could publish': { isAllowed: always },
   'a run published while a friend was down': { isAllowed: always },
   'a run that was cut off had published': { isAllowed: having('crash', 'cut'), plans: 60 },
+  'a run published before its end': {
+    isAllowed: ({ events }) =>
+      events.some((event) => event.type === 'backup' && event.checkpointMs !== undefined),
+  },
   'a repair made a share again': { isAllowed: always },
   'a share was made again from k shares of others': { isAllowed: always },
   'a share that had come back was counted again': { isAllowed: having('check', 'repair') },

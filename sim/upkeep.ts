@@ -19,6 +19,7 @@ import { MachineCrashed, StoryError } from './errors.ts'
 import type { Cost } from './cost.ts'
 import type { Mishaps } from './mishaps.ts'
 import type { Owner } from './owner.ts'
+import type { LeftOut } from './plan.ts'
 import type { Witness } from './witness.ts'
 import type { World } from './world.ts'
 
@@ -48,6 +49,10 @@ export interface BackupHow {
   readonly isBusy?: boolean
   /** Below the home, or the home itself if absent. */
   readonly folder?: string | undefined
+  readonly checkpointMs?: number | undefined
+  readonly leftOut?: LeftOut | undefined
+  readonly isInTwo?: boolean
+  readonly isHashCheck?: boolean
 }
 
 export class Upkeep {
@@ -75,11 +80,14 @@ export class Upkeep {
   }
 
   async backUp(how: BackupHow): Promise<BackupSummary | undefined> {
-    const { rebuild, isBusy = false, folder } = how
+    const { isBusy = false, folder, checkpointMs, ...more } = how
     const { owner, cost } = this.#parts
+    // Each partial snapshot has its own tree, ledger and head.
+    if (checkpointMs !== undefined) cost?.lose()
     cost?.begin()
+    const often = checkpointMs === undefined ? {} : { checkpointMs }
     const summary = await this.#run('backup', () =>
-      owner.backUp(isBusy, folder, { isTagged: true, rebuild }),
+      owner.backUp(isBusy, folder, { isTagged: true, ...often, ...more }),
     )
     const memory = summary?.published === true ? owner.memoryOf(summary.sequence) : undefined
     cost?.end(summary, memory)
