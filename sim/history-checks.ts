@@ -90,7 +90,8 @@ export async function assertTold({ owner, witness, diary }: CheckParts): Promise
       const digest = version?.digest && Buffer.from(version.digest).toString('hex')
       const isShown = (one: Seen | undefined): boolean =>
         one?.size === version?.size && (digest ?? one?.content) === one?.content
-      if (!seen.some(isShown)) throw new StoryError(`${path} at ${sequence}: the history shows another file`)
+      if (!seen.some(isShown))
+        throw new StoryError(`${path} at ${sequence}: the history shows another file`)
     }
   }
 }

@@ -14,10 +14,11 @@ import {
   Client,
   type ClientPorts,
   type ForgetSummary,
+  type ScanSummary,
   createVault,
   recover,
 } from '../src/node/client.ts'
-import { SnapshotWaitsError } from '../src/backup/scan-sources.ts'
+import { NothingScannedError, SnapshotWaitsError } from '../src/backup/scan-sources.ts'
 import type { SnapshotRow } from '../protocol/snapshots.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
 import { StoryError } from './errors.ts'
@@ -157,15 +158,24 @@ export class Owner {
   async #backUpInTwo(request: BackupRequest, attempt: Attempt): Promise<BackupSummary> {
     const scan = () => this.#withClient((client, signal) => client.scan(request, signal))
     const upload = () => this.#withClient((client, signal) => client.upload(request, signal))
-    try {
-      const { failures } = await scan()
+    const note = ({ failures }: ScanSummary) => {
       for (const { path } of failures) attempt.skipped.add(below(attempt.root, path))
+    }
+    try {
+      note(await scan())
     } catch (error) {
       if (!(error instanceof SnapshotWaitsError)) throw error
       // As the message says; what it was of is known from its own run.
       return await this.#withClient((client, signal) => client.backup(request, signal))
     }
-    return await upload()
+    try {
+      return await upload()
+    } catch (error) {
+      if (!(error instanceof NothingScannedError)) throw error
+      // A state that was behind has been brought up to the head: as the message says.
+      note(await scan())
+      return await upload()
+    }
   }
 
   /**

@@ -12,6 +12,7 @@ import {
 } from '../backup/backup.ts'
 import type { Exported } from '../backup/export.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
+import { NothingScannedError } from '../backup/scan-sources.ts'
 import type { Source } from '../source/folder-source.ts'
 import { GivenSource } from '../source/given-source.ts'
 import { keepAccounts } from './accounts.ts'
@@ -68,13 +69,25 @@ export async function runBackup(
  * @throws {DeviceReplacedError}
  * @throws {TooFewPeersError}
  */
-export function runUpload(
+export async function runUpload(
   session: VaultSession,
   request: UploadRequest,
   signal: AbortSignal,
 ): Promise<BackupSummary> {
   assertFits(request)
-  return published(session, request, signal, (backup, events) => backup.upload(events, signal))
+  const wasScanned = session.stores.queue.scanned() !== undefined
+  try {
+    return await published(session, request, signal, (backup, events) =>
+      backup.upload(events, signal),
+    )
+  } catch (error) {
+    if (!(error instanceof NothingScannedError) || !wasScanned) throw error
+    // The grid had a newer head than this machine knew of, or the disk has lost a pack.
+    throw new NothingScannedError(
+      'What was scanned no longer stands, as this machine had lost part of its state: run "cairn scan" again',
+      { cause: error },
+    )
+  }
 }
 
 /** @param work - undefined where all that was left to do is done */

@@ -57,6 +57,23 @@ describe('scanning and uploading apart', () => {
       expect((await upload(vault)).filesNew).toBe(1)
     }))
 
+  it('must scan again once the grid shows that this machine’s state was behind', () =>
+    tell(async (vault) => {
+      vault.write('a', 'one')
+      vault.laptop.crash('kill')
+      const old = vault.laptop.saveState()
+      vault.laptop.boot()
+      await vault.backUp()
+      vault.laptop.crash('kill')
+      vault.laptop.returnTo(old)
+      vault.laptop.boot()
+      vault.write('b', 'two')
+      await scan(vault)
+      await expect(upload(vault)).rejects.toThrow('What was scanned no longer stands')
+      await scan(vault)
+      expect((await upload(vault)).filesNew).toBe(1)
+    }))
+
   it('leaves the queue alone that belongs to a snapshot on its way', () =>
     tell(async (vault) => {
       vault.write('a', 'one')
