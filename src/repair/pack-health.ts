@@ -45,6 +45,8 @@ export interface FriendFacts extends HolderFacts {
   readonly isHere: boolean
   /** It counts no more for this run only; by the clocks it is waited for, and may bring back what it has. */
   readonly isWaitedFor?: boolean
+  /** It said in this run that it has no room. */
+  readonly isFull?: boolean
 }
 
 export interface PackHolders {
@@ -89,11 +91,11 @@ export function judgePack(
   const live = onPlacesOfTheirOwn(counted)
   const missing = range(shape.total).filter((share) => !live.has(share))
   const holding = new Set([...known.values()].flat())
-  const takers = [...friends]
-    .filter(
-      ([peer, { standing, isHere }]) => isHere && mayTakeShares(standing) && !holding.has(peer),
-    )
-    .flatMap(([peer]) => (held.barred.has(peer) ? [] : [peer]))
+  const mayTake = ({ isHere, isFull, standing }: FriendFacts): boolean =>
+    isHere && isFull !== true && mayTakeShares(standing)
+  const takers = [...friends].flatMap(([peer, facts]) =>
+    mayTake(facts) && !holding.has(peer) && !held.barred.has(peer) ? [peer] : [],
+  )
   const health = {
     pack,
     held,

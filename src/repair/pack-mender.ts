@@ -42,12 +42,16 @@ interface Made {
 export class PackMender {
   readonly #parts: RepairParts
   readonly #friends: ReadonlyMap<PeerId, FriendFacts>
-  /** Peers that said they have no room: they are asked no more in this run. */
-  readonly #full = new Set<PeerId>()
+  readonly #full = new Map<PeerId, CairnError>()
 
   /** Bytes of pieces that came and went in all, also for packs that could not be mended. */
   bytesRead = 0
   bytesSent = 0
+
+  /** Peers that said they have no room, and how: they are asked no more in this run. */
+  get full(): ReadonlyMap<PeerId, CairnError> {
+    return this.#full
+  }
 
   constructor(parts: RepairParts, friends: ReadonlyMap<PeerId, FriendFacts>) {
     this.#parts = parts
@@ -87,7 +91,7 @@ export class PackMender {
         } catch (error) {
           const trouble = troubleAtPeer(error, within)
           failures.push({ peer: next.peer, error: trouble })
-          if (isFull(trouble)) this.#full.add(next.peer)
+          if (isFull(trouble)) this.#full.set(next.peer, trouble)
           order.failed(next)
         }
       }

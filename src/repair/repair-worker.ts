@@ -138,9 +138,16 @@ class Run {
   async #one(before: PackHealth, location: PackLocation | undefined): Promise<RepairedPack> {
     this.#signal.throwIfAborted()
     const { bad } = this.#parts
-    const now = location === undefined ? before : judgeAgain(before, location, this.#friends, bad)
-    // Somebody came back since everybody was asked, or another who repairs was faster.
-    if (packsDue([now]).length === 0) return { ...idle(now, undefined, 'returned'), before }
+    const now =
+      location === undefined
+        ? judgeWith(before, new Map(), this.#friends)
+        : judgeAgain(before, location, this.#friends, bad)
+    if (packsDue([now]).length === 0) {
+      const error = now.missing.length === 0 ? undefined : this.#refusalOf(before)
+      if (error !== undefined) return { ...idle(now, undefined, 'failed'), before, error }
+      // Somebody came back since everybody was asked, or another who repairs was faster.
+      return { ...idle(now, undefined, 'returned'), before }
+    }
     const cost = await this.#cost(now)
     if (cost === undefined) return { ...idle(now, cost, 'failed'), error: cannotBeRead(now) }
     if (this.#options.isDryRun === true) return idle(now, cost, 'planned')
@@ -157,7 +164,9 @@ class Run {
   ): Promise<RepairedPack> {
     try {
       this.#count += 1
-      const mended = await this.#mender.mend(before, withoutBad(location, before), this.#signal)
+      const mended = await this.#mender
+        .mend(before, withoutBad(location, before), this.#signal)
+        .finally(() => this.#noteFull())
       const after = judgeWith(before, mended.placed, this.#friends)
       if (after.missing.length === 0 && after.happiness >= after.safeCount) {
         await this.#parts.book.settled(after.pack)
@@ -179,6 +188,19 @@ class Run {
       this.#parts.log.warn('pack not repaired', { pack: id, error: error.name, why: error.message })
       return { ...idle(before, cost, 'failed'), error }
     }
+  }
+
+  /** Who has no room is no taker of what comes after: nothing is fetched for it in vain. */
+  #noteFull(): void {
+    for (const peer of this.#mender.full.keys()) {
+      const facts = this.#friends.get(peer)
+      if (facts !== undefined) this.#friends.set(peer, { ...facts, isFull: true })
+    }
+  }
+
+  /** @returns what the last of those said who would have taken a share */
+  #refusalOf({ takers }: PackHealth): CairnError | undefined {
+    return takers.flatMap((peer) => this.#mender.full.get(peer) ?? []).at(-1)
   }
 
   async #locate(some: readonly PackHealth[]): Promise<ReadonlyMap<string, PackLocation>> {

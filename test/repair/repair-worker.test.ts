@@ -251,6 +251,24 @@ describe('a repair', () => {
       await expectSound(test, report)
     })
   })
+
+  it('fetches nothing for packs whose last taker has said that it is full, and calls them thin', async () => {
+    const packs = [pack, makePack(900_000, CODE, 2), makePack(900_000, CODE, 3)]
+    const full = (index: number) => (index >= CODE.total ? { capacity: 10 } : {})
+    await tell({ packs, grid: { each: full } }, async ({ lose, repair, test }) => {
+      lose(1)
+      const { report } = await repair()
+      const takers = test.peers.length - CODE.total
+      const [first, ...others] = report.packs
+      expect(first).toMatchObject({ left: 'failed', mended: { failures: { length: takers } } })
+      expect(others).toMatchObject(
+        others.map(() => ({ left: 'failed', mended: undefined, error: { code: 'full' } })),
+      )
+      expect(others).toHaveLength(2)
+      expect(report.bytesRead).toBe(first?.mended?.bytesRead)
+      expect(report.health.map(({ verdict }) => verdict)).toEqual(['thin', 'thin', 'thin'])
+    })
+  })
 })
 
 describe('a check', () => {
