@@ -6,6 +6,7 @@
  * absolute; names in folders are kept as latin1 text, one character a byte.
  */
 
+import { createHash } from 'node:crypto'
 import type { DeviceNumber } from '../protocol/tree.ts'
 import { FilesError } from '../src/base/errors.ts'
 import type { FileKind, FileStatus, FileTime, PathBytes } from '../src/ports/files.ts'
@@ -48,6 +49,7 @@ export class FileNode {
   target: Uint8Array = new Uint8Array(0)
   #bytes: Uint8Array = new Uint8Array(0)
   #size = 0
+  #digest: string | undefined
 
   constructor(kind: FileKind, inode: bigint, mode: number, owner: Owner, now: FileTime) {
     this.kind = kind
@@ -75,7 +77,14 @@ export class FileNode {
     return this.#bytes.slice(Math.min(offset, this.#size), Math.min(offset + length, this.#size))
   }
 
+  /** SHA-256 of the content, in hex. */
+  get digest(): string {
+    this.#digest ??= createHash('sha256').update(this.#bytes.subarray(0, this.#size)).digest('hex')
+    return this.#digest
+  }
+
   write(offset: number, bytes: Uint8Array): void {
+    this.#digest = undefined
     const end = offset + bytes.length
     if (end > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length))
@@ -87,6 +96,7 @@ export class FileNode {
   }
 
   truncate(size: number): void {
+    this.#digest = undefined
     this.#bytes = this.#bytes.slice(0, Math.min(size, this.#size))
     this.#size = this.#bytes.length
   }

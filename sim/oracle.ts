@@ -5,7 +5,6 @@
  * of the moments it saw, path by path; one that ran in quiet must show the one moment exactly.
  */
 
-import { createHash } from 'node:crypto'
 import { type FileNode, type FileTree, toBytes, toText } from './file-tree.ts'
 
 /** What is to come back of one path, as text: equal text, equal in every way that a restore keeps. */
@@ -44,8 +43,7 @@ function see(node: FileNode): Seen | undefined {
   if (kind === 'folder' || kind === 'fifo') return { attributes: common, size: 0, content: '' }
   if (kind === 'symlink') return { attributes: common, size: 0, content: toText(node.target) }
   if (kind !== 'file') return undefined
-  const digest = createHash('sha256').update(node.read(0, node.size)).digest('hex')
-  return { attributes: `${common} ${node.size}`, size: node.size, content: digest }
+  return { attributes: `${common} ${node.size}`, size: node.size, content: node.digest }
 }
 
 /** What is known of one run of the backup. */
