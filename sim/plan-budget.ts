@@ -35,6 +35,11 @@ export function destroys(event: PlanEvent): string | undefined {
   }
 }
 
+/** Whether files go that were synced: a crash takes databases at most. */
+export function takesFiles({ type }: PlanEvent): boolean {
+  return type === 'lose' || type === 'rot' || type === 'clock'
+}
+
 /** Whether a plan that claims to stay within what is promised does so. */
 export function isFair(plan: Plan): boolean {
   const { budget, peers, events } = plan

@@ -12,7 +12,7 @@ import { StoryError } from './errors.ts'
 import { toBytes } from './file-tree.ts'
 import type { Friend } from './grid.ts'
 import type { SavedState } from './machine.ts'
-import { destroys } from './plan-budget.ts'
+import { destroys, takesFiles } from './plan-budget.ts'
 import type { Faults } from './plan-faults.ts'
 import { AWAKE_MS, type Deed, type EventOf, type Policy } from './plan.ts'
 import { LAPTOP, type Stage } from './plan-stage.ts'
@@ -290,12 +290,17 @@ export class Deeds {
     const { stage, witness } = this.#parts
     await witness.look()
     const seen = witness.younger(Infinity).findLast(({ head }) => head.sequence === sequence)
-    const before = stage.plan.events.filter(({ day }) => day <= stage.day)
-    const hurt = new Set(before.flatMap((event) => destroys(event) ?? []))
-    for (const { name } of stage.friends.all) if (!stage.kinds.isHonest(name)) hurt.add(name)
     if (seen === undefined)
       throw new StoryError(`snapshot ${sequence} is published, and nobody has it`)
-    assertSafe(stage.friends, seen, hurt)
+    const names = stage.friends.all.map(({ name }) => name)
+    const dishonest = names.filter((name) => !stage.kinds.isHonest(name))
+    const hurt = stage.plan.events.filter((event) => event.day <= stage.day && takesFiles(event))
+    const hurtSince = (first: number): string[] =>
+      hurt.flatMap((event) => (event.day < first ? [] : (destroys(event) ?? [])))
+    assertSafe(stage.friends, seen, {
+      shares: new Set([...dishonest, ...hurtSince(0)]),
+      heads: new Set([...dishonest, ...hurtSince(stage.day - 1)]),
+    })
   }
 
   #notePeers(summary: CheckSummary | RepairSummary | undefined): void {

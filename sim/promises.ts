@@ -46,33 +46,48 @@ export function assertDurable(friends: Friends, vault: VaultId): void {
   }
 }
 
+/** Friends who may have had what they were given, though it is not on their disks now. */
+export interface Doubted {
+  /** Shares of packs. */
+  readonly shares: ReadonlySet<string>
+  /** A head that was published just now. */
+  readonly heads: ReadonlySet<string>
+}
+
 /**
  * A head that was published has enough friends, and so has every pack that is new with it.
  *
- * @param hurt - names of friends who may have lost what they had
+ * @param doubted - by name; each is taken to have had what would help most
  * @throws {StoryError}
  */
 export function assertSafe(
   friends: Friends,
   { head, segments: [packs = []] }: SeenHead,
-  hurt: ReadonlySet<string>,
+  doubted: Doubted,
 ): void {
   const told = `head ${head.sequence} is published`
   const domains = new Map(friends.all.map((friend) => [friend, domainOf(friends, friend)]))
-  const lost = new Set([...domains].flatMap(([{ name }, one]) => (hurt.has(name) ? [one] : [])))
   const places = placesOf(friends, head.vault, domains)
+  const wild = new Set(
+    [...domains].flatMap(([{ name }, domain]) => (doubted.shares.has(name) ? [domain] : [])),
+  )
   for (const pack of packs) {
-    const count = happiness(places.get(pack.id) ?? new Map<string, number[]>())
+    const sure = [...(places.get(pack.id) ?? [])].filter(([domain]) => !wild.has(domain))
+    const count = happiness(new Map(sure)) + wild.size
     const wanted = safeCount(pack)
-    if (count >= wanted - lost.size) continue
-    throw new StoryError(`${told}, and pack ${pack.number} has ${count} places of ${wanted}`)
+    if (count >= wanted) continue
+    throw new StoryError(
+      `${told}, and pack ${pack.number} has ${count} places of ${wanted} at most`,
+    )
   }
-  const count = friends.left.filter(({ machine }) =>
-    [...headsOf(machine.volume.root, head.vault)].some(({ name }) => name === nameOfHead(head)),
-  ).length
+  const haveIt = friends.all.filter(
+    ({ name, machine }) =>
+      doubted.heads.has(name) ||
+      [...headsOf(machine.volume.root, head.vault)].some((file) => file.name === nameOfHead(head)),
+  )
   const wanted = Math.max(0, ...packs.map(safeCount))
-  if (count >= wanted - hurt.size) return
-  throw new StoryError(`${told}, and ${count} friends of ${wanted} have it`)
+  if (haveIt.length >= wanted) return
+  throw new StoryError(`${told}, and ${haveIt.length} friends of ${wanted} have it at most`)
 }
 
 /** Of each pack, which shares lie at which failure domain. */
