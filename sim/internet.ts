@@ -51,6 +51,8 @@ interface Host {
   readonly line: Line
   /** When the bytes handed to the line so far have left, virtual ms. */
   uploadFreeAt: number
+  /** When the bytes on their way to it have come in, virtual ms. */
+  downloadFreeAt: number
   /** Hosts that nothing sent from here arrives at, each with the number of reasons. */
   readonly blocked: Map<string, number>
   /** What it allows those whom it leads to each other. */
@@ -91,6 +93,7 @@ export class Internet {
     this.#hosts.set(name, {
       line: { ...DEFAULT_LINE, ...line },
       uploadFreeAt: 0,
+      downloadFreeAt: 0,
       blocked: new Map(),
       relay: NO_LIMITS,
     })
@@ -244,10 +247,13 @@ export class Internet {
     const { elapsed } = this.scheduler
     const source = this.#host(from)
     const target = this.#host(to)
-    const rate = Math.min(source.line.upload, target.line.download) / 1000
-    source.uploadFreeAt = Math.max(elapsed, source.uploadFreeAt) + size / rate
+    const beginsAt = Math.max(elapsed, source.uploadFreeAt)
+    source.uploadFreeAt = beginsAt + (size / source.line.upload) * 1000
+    // They come in while they go out; who waits for a narrow line of one friend keeps no other waiting.
+    const comesAt = Math.max(beginsAt, target.downloadFreeAt) + (size / target.line.download) * 1000
+    target.downloadFreeAt = Math.max(source.uploadFreeAt, comesAt)
     const latencyMs = source.line.latencyMs + target.line.latencyMs
-    return source.uploadFreeAt - elapsed + latencyMs * (1 + 0.2 * this.#random.unit())
+    return target.downloadFreeAt - elapsed + latencyMs * (1 + 0.2 * this.#random.unit())
   }
 
   /** @returns a random stream of this connection's own chance */

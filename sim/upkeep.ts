@@ -93,11 +93,13 @@ export class Upkeep {
     cost?.end(summary, memory)
     if (summary === undefined) return undefined
     const { sequence, published, filesNew, filesChanged, deltas, rebuilt, repaired } = summary
+    const why =
+      summary.notSafe === undefined ? '' : `, as ${summary.notSafe.message.split('\n')[0]}`
     this.counts.rebuilt += rebuilt
     this.counts.repaired += repaired
     const files = `${filesNew} new, ${filesChanged} changed, ${deltas} as deltas, ${rebuilt} rebuilt`
     this.#parts.say(
-      published ? `snapshot ${sequence}: ${files}` : `snapshot ${sequence} waits: ${files}`,
+      published ? `snapshot ${sequence}: ${files}` : `snapshot ${sequence} waits: ${files}${why}`,
     )
     for (const warning of summary.warnings) this.#parts.say(`warning: ${warning}`)
     if (published && this.isExact) await this.#parts.onPublished?.(sequence)

@@ -7,7 +7,7 @@ import { linkSignals, reasonOf } from './abort.ts'
 import { PeerTimeoutError } from './errors.ts'
 
 /**
- * Run `work` for at most `ms` milliseconds.
+ * Run `work` for at most `ms` milliseconds, or within limits of pace.
  *
  * At the deadline the signal given to `work` aborts and the call rejects at once, whether or not
  * `work` listens.
@@ -17,13 +17,15 @@ import { PeerTimeoutError } from './errors.ts'
  */
 export async function withDeadline<T>(
   clock: Clock,
-  ms: number,
+  limits: number | PaceLimits,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
-  late: () => Error = () => new PeerTimeoutError(`no answer within ${ms} ms`),
+  late?: () => Error,
 ): Promise<T> {
   const worked = linkSignals(signal)
-  const watchdog = new Watchdog(clock, { idleMs: ms }, signal, late)
+  const pace = typeof limits === 'number' ? { idleMs: limits } : limits
+  const none = () => new PeerTimeoutError(`no answer within ${pace.idleMs} ms`)
+  const watchdog = new Watchdog(clock, pace, signal, late ?? none)
   try {
     return await watchdog.guard(() => work(worked.signal))
   } catch (error) {
@@ -43,6 +45,8 @@ export interface PaceLimits {
   readonly graceMs?: number
   /** Longest time in all, milliseconds, however well it moves. */
   readonly totalMs?: number
+  /** When something moved beside the guarded work that shows that all is well, monotonic milliseconds. */
+  readonly movedAt?: () => number
 }
 
 /**
@@ -68,7 +72,7 @@ export class Watchdog {
     late: () => Error = () => new PeerTimeoutError(`silent for ${limits.idleMs} ms, or too slow`),
   ) {
     this.#clock = clock
-    this.#limits = { rateMin: 0, graceMs: 0, totalMs: Infinity, ...limits }
+    this.#limits = { rateMin: 0, graceMs: 0, totalMs: Infinity, movedAt: () => 0, ...limits }
     this.#signal = signal
     this.#late = late
     this.#startedAt = clock.monotonic()
@@ -128,7 +132,8 @@ export class Watchdog {
   /** When the work will be too slow if nothing more moves until then. */
   #dueAt(): number {
     const endsAt = this.#startedAt + this.#limits.totalMs
-    const silentAt = Math.min(endsAt, this.#touchedAt + this.#limits.idleMs)
+    const { idleMs, movedAt } = this.#limits
+    const silentAt = Math.min(endsAt, Math.max(this.#touchedAt, movedAt()) + idleMs)
     if (this.#limits.rateMin === 0) return silentAt
     const paidUntil = this.#startedAt + (this.#size / this.#limits.rateMin) * 1000
     const slowAt = Math.max(this.#startedAt + this.#limits.graceMs, paidUntil)

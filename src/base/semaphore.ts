@@ -26,6 +26,11 @@ export class Semaphore {
     }
   }
 
+  /** From now on there are so many places more. */
+  add(places: number): void {
+    for (let place = 0; place < places; place++) this.#leave()
+  }
+
   async #enter(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (this.#free > 0) {

@@ -24,13 +24,16 @@ export class MessageStream {
   readonly #stream: ByteStream
   readonly #clock: Clock
   readonly #frames: FrameReader
+  readonly #onMove: () => void
   #watchdog: Watchdog | undefined
 
-  constructor(stream: ByteStream, clock: Clock) {
+  /** @param onMove - told whenever bytes came, or went */
+  constructor(stream: ByteStream, clock: Clock, onMove: () => void = () => undefined) {
     this.remote = stream.remote
     this.#stream = stream
     this.#clock = clock
-    this.#frames = new FrameReader(stream.source, (size) => this.#watchdog?.touch(size))
+    this.#onMove = onMove
+    this.#frames = new FrameReader(stream.source, (size) => this.#touch(size))
   }
 
   /**
@@ -63,7 +66,7 @@ export class MessageStream {
       const { length } = piece
       await turn?.()
       await this.#stream.write(piece)
-      this.#watchdog?.touch(length)
+      this.#touch(length)
     }
   }
 
@@ -119,5 +122,10 @@ export class MessageStream {
 
   reset(): void {
     this.#stream.reset()
+  }
+
+  #touch(size: number): void {
+    this.#watchdog?.touch(size)
+    this.#onMove()
   }
 }

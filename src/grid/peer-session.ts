@@ -17,11 +17,13 @@ import { assert } from '../base/assert.ts'
 import type { PaceLimits } from '../base/deadline.ts'
 import { PeerRefusedError } from '../base/errors.ts'
 import type { PeerId } from '../ports/network.ts'
+import { BodyLane } from './body-lane.ts'
 import type { MessageStream } from './message-stream.ts'
 import {
   ANSWER_MS_MAX,
   PeerStreams,
   receiveResponse,
+  STREAMS_MAX,
   type PeerStreamsParts,
 } from './peer-streams.ts'
 
@@ -31,6 +33,9 @@ export const STORE_MS_MAX = 60_000
 /** Bodies move at this pace on average, bytes per second, once the grace time has passed. */
 export const BODY_RATE_MIN = 4096
 export const BODY_GRACE_MS = 30_000
+
+/** Where one body goes so fast, each of several keeps the pace with a factor of two. */
+const RATE_WIDE = 2 * STREAMS_MAX * BODY_RATE_MIN
 
 /** Silence while a body is sent: at that pace one written piece takes 32 s. The peer waits as long. */
 const SEND_MS_MAX = 60_000
@@ -61,9 +66,11 @@ export interface LeavesAnswer {
 export class PeerSession {
   readonly peer: PeerId
   readonly #streams: PeerStreams
+  readonly #lane: BodyLane
 
   constructor(peer: PeerId, parts: PeerStreamsParts) {
     this.peer = peer
+    this.#lane = new BodyLane(parts.clock, RATE_WIDE, STREAMS_MAX)
     this.#streams = new PeerStreams(peer, parts)
   }
 
@@ -103,12 +110,15 @@ export class PeerSession {
     const fields = { type: 'put', vault, manifest, shareNumber, bodySize } as const
     const tidying = put.isTidying === true ? { isTidying: true as const } : {}
     const request = { ...fields, ...tidying, ...grantField(put.repair) }
-    return await this.#streams.exchange(request, signal, async (stream, response) => {
-      if (response.type === 'held') return 'held'
-      expectType(response, 'go')
-      const answer = await this.#sendPiece(stream, piece, signal, onSent)
-      return answer.type === 'held' ? 'held' : expectType(answer, 'stored').type
-    })
+    const send = async () =>
+      await this.#streams.exchange(request, signal, async (stream, response) => {
+        if (response.type === 'held') return 'held'
+        expectType(response, 'go')
+        const answer = await this.#sendPiece(stream, piece, signal, onSent)
+        return answer.type === 'held' ? 'held' : expectType(answer, 'stored').type
+      })
+    const sentBy = (answer: 'stored' | 'held') => (answer === 'stored' ? bodySize : 0)
+    return await this.#lane.run(bodySize, send, sentBy, signal)
   }
 
   /**

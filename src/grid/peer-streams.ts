@@ -5,6 +5,9 @@
  * again. All requests may be repeated without harm, so one that fails on a stream kept from before is
  * tried once more on a new one.
  *
+ * On a narrow line a question waits behind a body that goes to the same peer: while that moves, the peer is
+ * neither silent nor out of reach.
+ *
  * A peer that could not be reached is left alone for a while, so that a dead friend costs one time
  * limit and not one for every pack.
  */
@@ -46,7 +49,8 @@ const STREAM_KEPT_MS = 45_000
 const AWAY_MS_MIN = 5_000
 const AWAY_MS_MAX = 300_000
 
-const ANSWER: PaceLimits = { idleMs: ANSWER_MS_MAX }
+/** The longest wait behind other exchanges: a window of each at the slowest pace. */
+const BEHIND_MS_MAX = 300_000
 
 export interface PeerStreamsParts {
   readonly network: Network
@@ -77,6 +81,8 @@ export class PeerStreams {
   readonly #parts: PeerStreamsParts
   readonly #places = new Semaphore(STREAMS_MAX)
   readonly #kept: KeptStream[] = []
+  /** When bytes came from the peer, or were taken by it, monotonic ms. */
+  #movedAt = -Infinity
   #busy = 0
   #away: Away | undefined
 
@@ -170,7 +176,7 @@ export class PeerStreams {
     payload: Uint8Array,
     signal: AbortSignal,
   ): Promise<Response> {
-    return await stream.within(ANSWER, signal, async () => {
+    return await stream.within(this.#patience(ANSWER_MS_MAX), signal, async () => {
       await stream.send(payload)
       return await receiveResponse(stream)
     })
@@ -214,13 +220,19 @@ export class PeerStreams {
     const { network, clock, addresses } = this.#parts
     const stream = await withDeadline(
       clock,
-      DIAL_MS_MAX,
+      this.#patience(DIAL_MS_MAX),
       signal,
       (within) => network.dial(this.peer, PROTOCOL, addresses(), within),
       () => new PeerUnreachableError(`${this.peer}: not reached within ${DIAL_MS_MAX} ms`),
     )
     this.#away = undefined
-    return new MessageStream(stream, clock)
+    return new MessageStream(stream, clock, () => {
+      this.#movedAt = clock.monotonic()
+    })
+  }
+
+  #patience(idleMs: number): PaceLimits {
+    return { idleMs, totalMs: BEHIND_MS_MAX, movedAt: () => this.#movedAt }
   }
 
   #missed(cause: unknown): void {

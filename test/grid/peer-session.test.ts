@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 
 import { PeerError, PeerUnreachableError } from '../../src/base/errors.ts'
-import { PeerSession } from '../../src/grid/peer-session.ts'
+import { PeerSession, type SharePut } from '../../src/grid/peer-session.ts'
 import { STREAMS_MAX } from '../../src/grid/peer-streams.ts'
 import type { Network } from '../../src/ports/network.ts'
+import type { Line } from '../../sim/internet.ts'
+import type { TestPack } from '../support/test-shares.ts'
 import { forever, makePack, TestGrid, type TestPeer } from '../support/test-grid.ts'
 
 const MINUTE_MS = 60_000
@@ -85,6 +87,63 @@ describe('a peer session', () => {
   })
 })
 
+describe('a session over a narrow line', () => {
+  const line = { upload: 10_000, download: 10_000, latencyMs: 120 }
+
+  it('stores shares that were handed over at once, one after another', async () => {
+    await withSession(
+      async ({ session, test }) => {
+        const stored = Array.from({ length: 4 }, async (_, seed) =>
+          session.put(putOf(test, makePack(500_000, { needed: 1, total: 2 }, seed)), forever),
+        )
+        expect(await Promise.all(stored)).toEqual(['stored', 'stored', 'stored', 'stored'])
+      },
+      { line },
+    )
+  })
+
+  it('knows that the peer is there while a share is on its way: questions wait behind it', async () => {
+    await withSession(
+      async ({ session, test }) => {
+        const pack = makePack(900_000, { needed: 1, total: 2 })
+        let sent = 0
+        const asked: Promise<unknown>[] = []
+        const stored = session.put(putOf(test, pack), forever, (size) => {
+          sent += size
+          if (asked.length < 3) asked.push(session.status(forever))
+        })
+        expect(await stored).toBe('stored')
+        expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual(
+          asked.map(() => 'fulfilled'),
+        )
+        expect([sent, asked.length, session.isAway]).toEqual([900_000, 3, false])
+      },
+      { line: { ...line, upload: 7000, download: 7000 } },
+    )
+  })
+
+  it('has several on their way once one of them has shown that the line is wide', async () => {
+    await withSession(async ({ session, test, peer }) => {
+      const packs = Array.from({ length: 5 }, (_, seed) =>
+        makePack(500_000, { needed: 1, total: 2 }, seed),
+      )
+      let most = 0
+      const put = async (pack: TestPack) => session.put(putOf(test, pack), forever)
+      await put(packs[0]!)
+      const others = packs.slice(1).map(put)
+      const watch = async () => {
+        for (;;) {
+          await test.laptop.ports.clock.sleep(10)
+          most = Math.max(most, peer.node?.service.streamCount ?? 0)
+          if (session.load === 0) return
+        }
+      }
+      await Promise.all([...others, watch()])
+      expect(most).toBe(STREAMS_MAX)
+    })
+  })
+})
+
 interface Scene {
   readonly test: TestGrid
   readonly peer: TestPeer
@@ -93,8 +152,15 @@ interface Scene {
   readonly dials: () => number
 }
 
-async function withSession(story: (scene: Scene) => Promise<void>): Promise<void> {
-  const test = new TestGrid({ peers: 1 })
+function putOf({ vault }: TestGrid, { manifestBytes, pieces }: TestPack): SharePut {
+  return { vault, manifest: manifestBytes, shareNumber: 0, piece: pieces[0]! }
+}
+
+async function withSession(
+  story: (scene: Scene) => Promise<void>,
+  options: { readonly line?: Partial<Line> } = {},
+): Promise<void> {
+  const test = new TestGrid({ peers: 1, machine: () => options })
   await test.tell(async () => {
     const [peer] = test.peers
     const { clock, network: makeNetwork } = test.laptop.ports
