@@ -23,6 +23,8 @@ import type { Target } from './target.ts'
 import { VersionReader } from './version-reader.ts'
 import {
   isEntered,
+  isMapping,
+  nameless,
   placeOf,
   selected,
   type PathMap,
@@ -150,9 +152,7 @@ export class Restorer {
 
   /** What `restore` would do with each entry; nothing is fetched but the tree, and nothing written. */
   async plan(paths: readonly Names[], events: RestoreEvents, signal: AbortSignal): Promise<void> {
-    if (this.#parts.map.rules.length > 0 || this.#parts.map.stripCount > 0) {
-      this.#collisions = new Collisions({ isFolding: false })
-    }
+    if (isMapping(this.#parts.map)) this.#collisions = new Collisions({ isFolding: false })
     for await (const wanted of this.#wanted(paths, events)) {
       signal.throwIfAborted()
       try {
@@ -172,7 +172,7 @@ export class Restorer {
   /** Two names may have one place: by the person's map, or in the eyes of the target's file system. */
   async #expectCollisions([first = []]: readonly Names[]): Promise<void> {
     const { map, conflicts, target } = this.#parts
-    const isMapped = map.rules.length > 0 || map.stripCount > 0
+    const isMapped = isMapping(map)
     // Where nothing that is there is touched, it does not matter who wrote it.
     if (conflicts.policy === 'abort' && !isMapped) return
     const isFolding = await target.foldsNames(placeOf(first, map))
@@ -181,12 +181,7 @@ export class Restorer {
 
   /** @throws {FilesError} this run wrote something there already */
   #claim({ target, entry }: WantedEntry): void {
-    const isFolder = entry.span.what.kind === 'folder'
-    if (this.#collisions?.claim(target, isFolder) !== false) return
-    throw new FilesError(
-      'EEXIST',
-      'Another name of this restore has the same place: restore them apart',
-    )
+    this.#collisions?.claim(target, entry.span.what.kind === 'folder')
   }
 
   async #decide(wanted: WantedEntry, signal: AbortSignal): Promise<Decision> {
@@ -282,6 +277,9 @@ export class Restorer {
     for await (const found of selected(this.#found(paths, onUnreadable), patterns)) {
       const target = placeOf(found.path, map)
       if (target.length > 0) yield { ...found, target }
+      else if (found.entry.span.what.kind !== 'folder') {
+        events.onFailure({ path: toPath(found.path), error: nameless() })
+      }
     }
   }
 

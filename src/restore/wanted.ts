@@ -3,6 +3,7 @@
  * the target.
  */
 
+import { FilesError } from '../base/errors.ts'
 import type { FoundEntry } from '../history/visible.ts'
 import { isWithin, type Names } from '../source/path.ts'
 import type { PathPattern } from '../source/path-pattern.ts'
@@ -33,6 +34,16 @@ export interface PathMap {
 export const WHOLE_PATHS: PathMap = { rules: [], stripCount: 0 }
 
 export const EVERYTHING: Patterns = { include: [], exclude: [] }
+
+/** @returns whether anything goes elsewhere than under its own path */
+export function isMapping({ rules, stripCount }: PathMap): boolean {
+  return rules.length > 0 || stripCount > 0
+}
+
+/** What has no place: that is nothing to a folder, and a file would be missing. */
+export function nameless(): FilesError {
+  return new FilesError('EINVAL', 'Nothing is left of its path: strip fewer components')
+}
 
 /** @returns the place below the target; none at all where nothing of the path is left */
 export function placeOf(path: Names, { rules, stripCount }: PathMap): Names {

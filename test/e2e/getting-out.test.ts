@@ -90,6 +90,20 @@ describe('cairn dump --tar', () => {
     expect(diff.stdout.toString()).toBe(`Only in ${place.at('files')}: big.db\n`)
   })
 
+  it('gives no two entries one name, and nothing a name of none: what is left out is told', () => {
+    const one = ['--map', `${place.at('files/empty')}=/x`, place.at('files/empty')]
+    const below = ['--map', `${place.at('files/link')}=/x/y`, place.at('files/link')]
+    const dumped = shell(`${cairn('dump', '--tar', ...one, ...below)} | tar -t`)
+    expect(dumped).toMatchObject({ status: 3, stdout: 'x\n' })
+    expect(dumped.stderr).toContain(`${place.at('files/link')}: `)
+    const count = String(place.at('files').split('/').length)
+    const stripped = shell(
+      `${cairn('dump', '--tar', '--strip-components', count, ...one.slice(2))} | tar -t`,
+    )
+    expect(stripped).toMatchObject({ status: 3, stdout: '' })
+    expect(stripped.stderr).toContain(`${place.at('files/empty')}: `)
+  })
+
   it('says on stderr what it did, and refuses a terminal', async () => {
     const { code, stderr } = await place.cairn(['dump', '--tar', '--json', place.at('files')])
     expect(code).toBe(0)

@@ -246,6 +246,35 @@ describe('a restore to other places', () => {
     })
   })
 
+  it.each(POLICIES)('keeps a file that another is mapped below (%s)', async (conflict) => {
+    await told(async ({ back, below }) => {
+      const maps = [
+        ['/x', '/x/y'],
+        ['/x/y', '/x'],
+      ] as const
+      for (const [index, [large, small]] of maps.entries()) {
+        const target = `/t${index}`
+        const map = [
+          { from: toBytes(`${HOME}/large`), to: toBytes(large) },
+          { from: toBytes(`${HOME}/small`), to: toBytes(small) },
+        ]
+        const paths = map.map(({ from }) => from)
+        const summary = await back({ target: toBytes(target), paths, map, conflict })
+        expect(codes(summary)).toEqual({ small: 'EEXIST' })
+        expect(below(target)).toEqual(index === 0 ? ['/x'] : ['/x', '/x/y'])
+      }
+    })
+  })
+
+  it('leaves out what no name is left of, and says so', async () => {
+    await told(async ({ back, below }) => {
+      const stripCount = HOME.split('/').length
+      const summary = await back({ target: toBytes('/t'), stripCount })
+      expect(codes(summary)).toEqual({ large: 'EINVAL', link: 'EINVAL', small: 'EINVAL' })
+      expect(below('/t')).toEqual(['/deep'])
+    })
+  })
+
   it('maps a file onto another name', async () => {
     await told(async ({ back, below }) => {
       const map = [{ from: toBytes(`${HOME}/small`), to: toBytes('/other') }]
