@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { NAME_SIZE_MAX } from '../../protocol/roster-statement.ts'
 import { isVaultId, type VaultId } from '../../protocol/ids.ts'
+import { UsageError } from '../base/errors.ts'
 import { parseDuration } from '../repair/duration.ts'
 import { parseSize } from './format.ts'
 
@@ -65,8 +66,12 @@ export function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, value]
 }
 
-/** @returns the path's bytes: absolute, without `.`, `..` or a slash at the end */
+/**
+ * @returns the path's bytes: absolute, without `.`, `..` or a slash at the end
+ * @throws {UsageError} it is empty, as where a script's variable is: that means no folder, least of all this one
+ */
 export function pathBytes(path: string, workingFolder: string): Uint8Array {
+  if (path === '') throw new UsageError('a path is empty: for the folder you are in, say "."')
   return new Uint8Array(Buffer.from(resolve(workingFolder, path), 'utf8'))
 }
 
