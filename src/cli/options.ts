@@ -10,6 +10,7 @@ import { isVaultId, type VaultId } from '../../protocol/ids.ts'
 import { UsageError } from '../base/errors.ts'
 import { parseDuration } from '../repair/duration.ts'
 import { parseSize } from './format.ts'
+import { typedBytes } from './typed-bytes.ts'
 
 /** k of n: `needed` shares of `total` bring a pack back. */
 export interface CodeOption {
@@ -72,7 +73,7 @@ export function collect(value: string, previous: readonly string[]): string[] {
  */
 export function pathBytes(path: string, workingFolder: string): Uint8Array {
   if (path === '') throw new UsageError('a path is empty: for the folder you are in, say "."')
-  return new Uint8Array(Buffer.from(resolve(workingFolder, path), 'utf8'))
+  return typedBytes(resolve(workingFolder, path))
 }
 
 /** @returns milliseconds of days and hours, as in `30d` or `2d12h`; `undefined` if it is none */
