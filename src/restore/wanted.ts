@@ -8,8 +8,14 @@ import type { FoundEntry } from '../history/visible.ts'
 import { isWithin, type Names } from '../source/path.ts'
 import type { PathPattern } from '../source/path-pattern.ts'
 
+/** An entry that is wanted, or a folder that leads to one. */
+export interface SelectedEntry extends FoundEntry {
+  /** It comes only because of what is in it: nobody asked for it. */
+  readonly isAbove?: boolean
+}
+
 /** An entry, and where it goes below the target. */
-export interface WantedEntry extends FoundEntry {
+export interface WantedEntry extends SelectedEntry {
   readonly target: Names
 }
 
@@ -65,9 +71,9 @@ export function isEntered(path: Names, { exclude }: Patterns): boolean {
  * @param entries - folders before what is in them
  */
 export async function* selected(
-  entries: AsyncIterable<FoundEntry>,
+  entries: AsyncIterable<SelectedEntry>,
   patterns: Patterns,
-): AsyncGenerator<FoundEntry> {
+): AsyncGenerator<SelectedEntry> {
   const { include } = patterns
   // Folders that no pattern means; they come with what is wanted in them.
   let above: FoundEntry[] = []
@@ -79,7 +85,7 @@ export async function* selected(
     }
     above = above.filter(({ path }) => isWithin(path, found.path))
     if (include.some((pattern) => pattern.covers(found.path))) {
-      yield* above
+      for (const folder of above) yield { ...folder, isAbove: true }
       above = []
       yield found
     } else if (found.entry.span.what.kind === 'folder') above.push(found)

@@ -305,9 +305,9 @@ describe('looking through snapshots', () => {
       expect(stdout).toMatch(/^content.*big\.db$/m)
       expect(stdout).toMatch(/^new.*another$/m)
     }
-    const back = await place.cairn(['restore', '--target', place.at('back'), place.at('files')])
-    expect(back.code).toBe(0)
     const target = ['--target', place.at('back')]
+    const back = await place.cairn(['restore', '--setuid', ...target, place.at('files')])
+    expect(back.code).toBe(0)
     const there = await place.cairn(['compare', ...target, '--method', 'hash', place.at('files')])
     expect(there).toMatchObject({ code: 0, stdout: '' })
   })
