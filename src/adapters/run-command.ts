@@ -13,6 +13,9 @@ import { attempt, toDiskError, writeFully } from './system.ts'
 /** As for sealed packs that wait (design §5). */
 const OUTPUT_SIZE_MAX = 10 * 1024 ** 3
 
+/** What is told to end and does not is left to itself after that: it may be cleaning up, and we must end. */
+const STOP_MS_MAX = 1_000
+
 /** A command of the person's did not end as it should. */
 export class CommandFailedError extends UsageError {
   override readonly name = 'CommandFailedError'
@@ -30,8 +33,8 @@ export async function runShell(
   env: NodeJS.ProcessEnv,
   signal?: AbortSignal,
 ): Promise<void> {
-  const child = start(what, '/bin/sh', ['-c', line], { env, stdio: ['ignore', 2, 2], signal })
-  await ended(what, await child, signal)
+  const options: StartOptions = { env, stdio: ['ignore', 2, 2], signal }
+  await ended(what, await start(what, '/bin/sh', ['-c', line], options), signal)
 }
 
 /**
@@ -66,12 +69,12 @@ async function runToFile(
   { sizeMax, signal }: { readonly sizeMax: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const file = await attempt(target, toDiskError, () => open(target, 'wx', 0o600))
-  let child: ChildProcess | undefined
+  let started: Started | undefined
   try {
-    child = await start(program, program, args, { stdio: ['ignore', 'pipe', 2], signal })
+    started = await start(program, program, args, { stdio: ['ignore', 'pipe', 2], signal })
     let size = 0
     // Read at once: what nobody has begun to read when a process ends is thrown away.
-    for await (const bytes of child.stdout ?? []) {
+    for await (const bytes of started.child.stdout ?? []) {
       const part = bytes as Uint8Array
       if (size + part.length > sizeMax) {
         throw new DiskError(`${program} writes more than the ${sizeMax} bytes that are allowed`)
@@ -79,15 +82,21 @@ async function runToFile(
       await attempt(target, toDiskError, () => writeFully(file, part, size))
       size += part.length
     }
-    await ended(program, child, signal)
+    await ended(program, started, signal)
   } catch (error) {
-    if (child !== undefined) stopGroup(child)
+    if (started !== undefined) stopGroup(started.child)
     await rm(target, { force: true })
     signal.throwIfAborted()
     throw error
   } finally {
     await file.close()
   }
+}
+
+interface Started {
+  readonly child: ChildProcess
+  /** Resolves when it has ended, or is left to itself. */
+  readonly over: Promise<void>
 }
 
 type StartOptions = Pick<SpawnOptions, 'env' | 'stdio'> & {
@@ -99,7 +108,7 @@ async function start(
   program: string,
   args: readonly string[],
   { signal, ...options }: StartOptions,
-): Promise<ChildProcess> {
+): Promise<Started> {
   signal?.throwIfAborted()
   // In a group of its own what can be stopped is stopped with all that it started.
   const child = spawn(program, args, { ...options, detached: signal !== undefined })
@@ -109,10 +118,23 @@ async function start(
     const [error] = (await once(child, 'error')) as [Error]
     throw new CommandFailedError(`${what} cannot be run: ${error.message}`, { cause: error })
   }
-  const stop = () => stopGroup(child)
+  const over = Promise.withResolvers<void>()
+  let late: NodeJS.Timeout | undefined
+  const stop = () => {
+    stopGroup(child)
+    late = setTimeout(() => {
+      child.stdout?.destroy()
+      child.unref()
+      over.resolve()
+    }, STOP_MS_MAX)
+  }
   signal?.addEventListener('abort', stop, { once: true })
-  child.once('exit', () => signal?.removeEventListener('abort', stop))
-  return child
+  child.once('exit', () => {
+    signal?.removeEventListener('abort', stop)
+    clearTimeout(late)
+    over.resolve()
+  })
+  return { child, over: over.promise }
 }
 
 function stopGroup({ pid, exitCode, signalCode }: ChildProcess): void {
@@ -124,15 +146,11 @@ function stopGroup({ pid, exitCode, signalCode }: ChildProcess): void {
   }
 }
 
-async function ended(what: string, child: ChildProcess, signal?: AbortSignal): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await exitOf(child)
+async function ended(what: string, { child, over }: Started, signal?: AbortSignal): Promise<void> {
+  await over
   signal?.throwIfAborted()
   const { exitCode, signalCode } = child
   if (exitCode === 0) return
   const how = signalCode === null ? `with exit status ${exitCode}` : `by ${signalCode}`
   throw new CommandFailedError(`${what} ended ${how}`)
-}
-
-function exitOf(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => child.once('exit', () => resolve()))
 }

@@ -53,7 +53,10 @@ export function pathFields(path: Uint8Array): { path: string; path_b64?: string 
 }
 
 /** @returns how many bytes the character at `at` takes, and it, unless the byte starts none */
-function nextCharacter(name: Uint8Array, at: number): { length: number; character?: string } {
+export function nextCharacter(
+  name: Uint8Array,
+  at: number,
+): { length: number; character?: string } {
   const first = name[at] ?? 0
   const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
   try {

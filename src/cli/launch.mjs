@@ -73,10 +73,20 @@ function giveUp() {
   process.exit(1)
 }
 
+/** Names that are no UTF-8 get lost on their way through Node: src/cli/typed-bytes.ts. */
+function typed() {
+  if (!process.argv.some((word) => word.includes('\ufffd'))) return {}
+  try {
+    return { CAIRN_TYPED: readFileSync('/proc/self/cmdline').toString('base64') }
+  } catch {
+    return {}
+  }
+}
+
 /** Run the program and end as it ends. */
 function start(executable) {
   const args = ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)]
-  const child = spawn(executable, args, { stdio: 'inherit' })
+  const child = spawn(executable, args, { stdio: 'inherit', env: { ...process.env, ...typed() } })
 
   for (const signal of FORWARDED) {
     if (process.platform !== 'win32') process.on(signal, () => child.kill(signal))

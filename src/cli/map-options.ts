@@ -40,6 +40,6 @@ function mapRule(text: string, workingFolder: string): MapRequest['map'][number]
   return {
     from: pathBytes(text.slice(0, at), workingFolder),
     // From the target on, so that a slash at the front says nothing.
-    to: pathBytes(text.slice(at + 1), '/'),
+    to: pathBytes(`/${text.slice(at + 1)}`, '/'),
   }
 }

@@ -7,8 +7,10 @@ import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { NAME_SIZE_MAX } from '../../protocol/roster-statement.ts'
 import { isVaultId, type VaultId } from '../../protocol/ids.ts'
+import { UsageError } from '../base/errors.ts'
 import { parseDuration } from '../repair/duration.ts'
 import { parseSize } from './format.ts'
+import { typedBytes } from './typed-bytes.ts'
 
 /** k of n: `needed` shares of `total` bring a pack back. */
 export interface CodeOption {
@@ -65,9 +67,13 @@ export function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, value]
 }
 
-/** @returns the path's bytes: absolute, without `.`, `..` or a slash at the end */
+/**
+ * @returns the path's bytes: absolute, without `.`, `..` or a slash at the end
+ * @throws {UsageError} it is empty, as where a script's variable is: that means no folder, least of all this one
+ */
 export function pathBytes(path: string, workingFolder: string): Uint8Array {
-  return new Uint8Array(Buffer.from(resolve(workingFolder, path), 'utf8'))
+  if (path === '') throw new UsageError('a path is empty: for the folder you are in, say "."')
+  return typedBytes(resolve(workingFolder, path))
 }
 
 /** @returns milliseconds of days and hours, as in `30d` or `2d12h`; `undefined` if it is none */

@@ -10,6 +10,7 @@ import { listenForShutdown } from '../adapters/shutdown-signal.ts'
 import { outputOf, type Context } from './context.ts'
 import { EXIT } from './exit-code.ts'
 import { run } from './program.ts'
+import { typedArguments, typedFolder } from './typed-bytes.ts'
 
 /** How a shell reports a program that a closed pipe ended: 128 + SIGPIPE. */
 const CLOSED_PIPE = 141
@@ -54,12 +55,12 @@ process.on('uncaughtException', (error) => {
 
 /** Run the command that was typed, and end. */
 export async function runOwnProcess(): Promise<never> {
-  return endProcess(await run(process.argv.slice(2), context))
+  return endProcess(await run(typedArguments(process.argv.slice(2), process.env), context))
 }
 
 function workingFolder(): string {
   try {
-    return process.cwd()
+    return typedFolder(process.cwd())
   } catch {
     process.stderr.write('cairn: the folder you are in is gone; go to another one\n')
     return process.exit(EXIT.error)

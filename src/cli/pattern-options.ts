@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import type { Patterns } from '../restore/wanted.ts'
 import { PathPattern } from '../source/path-pattern.ts'
 import { collect } from './options.ts'
+import { typedPattern } from './typed-bytes.ts'
 
 export interface PatternOptions {
   readonly include: readonly string[]
@@ -23,8 +24,8 @@ export function patternOptions(command: Command): Command {
 /** @throws {BadPatternError} */
 export function patternsOf(options: PatternOptions): Patterns {
   const patterns = (exact: readonly string[], loose: readonly string[]) => [
-    ...exact.map((text) => new PathPattern(text)),
-    ...loose.map((text) => new PathPattern(text, { ignoreCase: true })),
+    ...exact.map((text) => new PathPattern(typedPattern(text))),
+    ...loose.map((text) => new PathPattern(typedPattern(text), { ignoreCase: true })),
   ]
   return {
     include: patterns(options.include, options.iinclude),

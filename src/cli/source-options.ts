@@ -17,6 +17,7 @@ import { escapeText } from './escape.ts'
 import type { Home } from './home.ts'
 import { collect, pathBytes, sizeOption } from './options.ts'
 import { systemWords } from './system-words.ts'
+import { typedBytes } from './typed-bytes.ts'
 
 /** An option of patterns as it was given: one pattern, or a file of them. */
 interface GivenPatterns {
@@ -106,7 +107,7 @@ function wantedPaths(
 /** Names in the list are bytes, as they are on the disk. */
 function listedPaths(context: Context, file: string): Uint8Array[] {
   const bytes = readWhole(context, file, '--files-from0')
-  const folder = Buffer.from(context.workingFolder).toString('latin1')
+  const folder = Buffer.from(typedBytes(context.workingFolder)).toString('latin1')
   const paths = bytes
     .toString('latin1')
     .split('\0')
@@ -135,7 +136,7 @@ function readRules(context: Context, config: Config['backup'], options: SourceOp
 function patternsOf(context: Context, { option, value }: GivenPatterns): ScanPattern[] {
   const isCaseIgnored = option.startsWith('i')
   const isFile = option.endsWith('-file')
-  const bytes = isFile ? readWhole(context, value, `--${option}`) : Buffer.from(value)
+  const bytes = isFile ? readWhole(context, value, `--${option}`) : typedBytes(value)
   const origin = isFile ? value : `--${option}`
   return parsePatterns(bytes, { origin, isFile, isCaseIgnored })
 }

@@ -160,8 +160,8 @@ function verdictOf(scanned: Scanned, path: Uint8Array): ScanVerdict | undefined 
     case 'left-out':
       return { isIn: false, why: scanned.why, at: join(folder, scanned.name), detail: scanned.rule }
     case 'passed':
-      // A tag leaves itself in, and what it leaves out says so itself.
-      if (scanned.why === 'tag') return undefined
+      // A tag leaves itself in, and what it leaves out says so itself. Nothing lies below a link.
+      if (scanned.why === 'tag' || scanned.why === 'link') return undefined
       return { isIn: false, why: scanned.why, at: folder, detail: '' }
     default: {
       const [trouble] = scanned.troubles

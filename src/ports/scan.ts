@@ -95,8 +95,10 @@ export type PassedWhy =
   | 'mount'
   /** The system shows itself there: processes, devices, settings of the kernel. */
   | 'system'
+  /** It is a source, and a link: what it leads to was not named. */
+  | 'link'
 
-/** A folder whose own entry is told, and nothing in it but the tag; its stretch is empty but for that. */
+/** A folder, or a link to one, whose own entry is told, and nothing in it but the tag; a folder's stretch is empty but for that. */
 export interface PassedFolder {
   readonly type: 'passed'
   readonly folder: PathBytes

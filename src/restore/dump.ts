@@ -16,10 +16,19 @@ import type { ObjectSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
 import type { FoundEntry, VisibleEntry } from '../history/visible.ts'
 import { toPath, type Names } from '../source/path.ts'
+import { Collisions } from './collisions.ts'
 import { readAhead } from './read-ahead.ts'
 import type { Temporary } from './temporary.ts'
 import { DigestMismatchError, type VersionReader } from './version-reader.ts'
-import { isEntered, placeOf, selected, type PathMap, type Patterns } from './wanted.ts'
+import {
+  isEntered,
+  isMapping,
+  nameless,
+  placeOf,
+  selected,
+  type PathMap,
+  type Patterns,
+} from './wanted.ts'
 
 /** Files up to this size are whole in memory before their header is written, bytes. */
 const SMALL_SIZE_MAX = 512 * 1024
@@ -65,12 +74,15 @@ export class Dump {
   readonly #root: FolderNode
   readonly #sequence: number
   readonly #links = new Map<string, FoundEntry>()
+  /** Of two entries of one name the first would be lost to whoever unpacks them. */
+  readonly #collisions: Collisions | undefined
   readonly totals: DumpTotals = { files: 0, folders: 0, symlinks: 0, specials: 0, bytes: 0 }
 
   constructor(parts: DumpParts, root: FolderNode, sequence: number) {
     this.#parts = parts
     this.#root = root
     this.#sequence = sequence
+    this.#collisions = isMapping(parts.map) ? new Collisions({ isFolding: false }) : undefined
   }
 
   /**
@@ -180,12 +192,16 @@ export class Dump {
   }
 
   /**
-   * @returns nothing where no name of the path is left; a hard link where another name of the file was written
+   * @returns nothing where no name of a folder is left; a hard link where another name of the file was written
    * @throws {FormatError}
+   * @throws {FilesError} its name is another's, or none is left
    */
   #entry({ path, entry }: FoundEntry): TarEntry | undefined {
     const place = placeOf(path, this.#parts.map)
-    if (place.length === 0) return undefined
+    const isFolder = entry.span.what.kind === 'folder'
+    if (place.length === 0 && isFolder) return undefined
+    if (place.length === 0) throw nameless()
+    this.#collisions?.claim(place, isFolder)
     const { linkGroup, target, device, xattrs, kind, ...rest } = fileAttributes(entry.span)
     const first = linkGroup === undefined ? undefined : this.#links.get(linkGroup)
     const isAgain = first !== undefined && isSameFile(first.entry, entry)

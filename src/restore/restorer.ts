@@ -12,7 +12,7 @@ import type { codecs } from '../codec/codecs.ts'
 import { fileAttributes } from '../history/file-attributes.ts'
 import type { ObjectSource, SealedSource } from '../history/objects.ts'
 import type { TreeReader } from '../history/tree-reader.ts'
-import type { FoundEntry, VisibleEntry } from '../history/visible.ts'
+import type { VisibleEntry } from '../history/visible.ts'
 import type { Compute } from '../ports/compute.ts'
 import { isWithin, toPath, type Names } from '../source/path.ts'
 import { Collisions } from './collisions.ts'
@@ -23,10 +23,13 @@ import type { Target } from './target.ts'
 import { VersionReader } from './version-reader.ts'
 import {
   isEntered,
+  isMapping,
+  nameless,
   placeOf,
   selected,
   type PathMap,
   type Patterns,
+  type SelectedEntry,
   type WantedEntry,
 } from './wanted.ts'
 
@@ -72,6 +75,8 @@ interface MadeFolder {
   readonly target: Names
   readonly attributes: Attributes
   isMade: boolean
+  /** If it was there before, it keeps the attributes that it has. */
+  readonly isLeft: boolean
 }
 
 export interface RestoreParts {
@@ -136,9 +141,9 @@ export class Restorer {
 
     // Deepest first: a folder's times come after all that changes them, and its mode may lock us out.
     const folders = this.#folders.toSorted((a, b) => b.path.length - a.path.length)
-    for (const { path, target, attributes, isMade } of folders) {
+    for (const { path, target, attributes, isMade, isLeft } of folders) {
       // Where something else is in the way, that something is not ours to change.
-      if (!isMade) continue
+      if (!isMade || (isLeft && !this.#parts.target.isNew(target))) continue
       try {
         await this.#parts.target.finishFolder(target, attributes)
       } catch (error) {
@@ -150,9 +155,7 @@ export class Restorer {
 
   /** What `restore` would do with each entry; nothing is fetched but the tree, and nothing written. */
   async plan(paths: readonly Names[], events: RestoreEvents, signal: AbortSignal): Promise<void> {
-    if (this.#parts.map.rules.length > 0 || this.#parts.map.stripCount > 0) {
-      this.#collisions = new Collisions({ isFolding: false })
-    }
+    if (isMapping(this.#parts.map)) this.#collisions = new Collisions({ isFolding: false })
     for await (const wanted of this.#wanted(paths, events)) {
       signal.throwIfAborted()
       try {
@@ -172,7 +175,7 @@ export class Restorer {
   /** Two names may have one place: by the person's map, or in the eyes of the target's file system. */
   async #expectCollisions([first = []]: readonly Names[]): Promise<void> {
     const { map, conflicts, target } = this.#parts
-    const isMapped = map.rules.length > 0 || map.stripCount > 0
+    const isMapped = isMapping(map)
     // Where nothing that is there is touched, it does not matter who wrote it.
     if (conflicts.policy === 'abort' && !isMapped) return
     const isFolding = await target.foldsNames(placeOf(first, map))
@@ -181,12 +184,7 @@ export class Restorer {
 
   /** @throws {FilesError} this run wrote something there already */
   #claim({ target, entry }: WantedEntry): void {
-    const isFolder = entry.span.what.kind === 'folder'
-    if (this.#collisions?.claim(target, isFolder) !== false) return
-    throw new FilesError(
-      'EEXIST',
-      'Another name of this restore has the same place: restore them apart',
-    )
+    this.#collisions?.claim(target, entry.span.what.kind === 'folder')
   }
 
   async #decide(wanted: WantedEntry, signal: AbortSignal): Promise<Decision> {
@@ -233,13 +231,14 @@ export class Restorer {
   }
 
   async #one(wanted: WantedEntry, events: RestoreEvents, signal: AbortSignal): Promise<void> {
-    const { path, target, entry } = wanted
+    const { path, target, entry, isAbove = false } = wanted
     const { attributes, what } = entry.span
-    const folder = { path, target, attributes, isMade: false }
+    const { policy } = this.#parts.conflicts
+    const isLeft = isAbove || policy === 'abort'
+    const folder = { path, target, attributes, isMade: false, isLeft }
     try {
       this.#claim(wanted)
       if (what.kind === 'folder') this.#folders.push(folder)
-      const { policy } = this.#parts.conflicts
       const decision = policy === 'abort' ? 'write' : await this.#decide(wanted, signal)
       if (decision instanceof FilesError) throw decision
       const made = await this.#linkOrMake(wanted, decision, events, signal)
@@ -282,6 +281,9 @@ export class Restorer {
     for await (const found of selected(this.#found(paths, onUnreadable), patterns)) {
       const target = placeOf(found.path, map)
       if (target.length > 0) yield { ...found, target }
+      else if (found.entry.span.what.kind !== 'folder') {
+        events.onFailure({ path: toPath(found.path), error: nameless() })
+      }
     }
   }
 
@@ -289,7 +291,7 @@ export class Restorer {
   async *#found(
     paths: readonly Names[],
     onUnreadable: (path: Names, error: CairnError) => void,
-  ): AsyncGenerator<FoundEntry> {
+  ): AsyncGenerator<SelectedEntry> {
     const { tree, map, patterns, isIncluded } = this.#parts
     const told = new Set<string>()
     for (const path of paths) {
@@ -301,7 +303,7 @@ export class Restorer {
         // Mapped elsewhere, a path leaves those above it behind.
         if (!isWithin(placeOf(above, map), placeOf(path, map))) continue
         const entry = await tree.entry(this.#root, above, this.#sequence)
-        if (entry !== undefined) yield { path: above, entry }
+        if (entry !== undefined) yield { path: above, entry, isAbove: true }
       }
       const enters = (names: Names) => isEntered(names, patterns)
       const walk = tree.walk(this.#root, path, this.#sequence, onUnreadable, enters)

@@ -78,7 +78,8 @@ export class Target {
   readonly #random: Random
   readonly #root: Uint8Array
   readonly #options: TargetOptions
-  readonly #folders = new Set<string>()
+  /** Folders that were made here or found, and whether they were made. */
+  readonly #folders = new Map<string, boolean>()
   /** The folder asked for last: files come folder by folder. */
   #last: { readonly names: Names; readonly path: Uint8Array } | undefined
 
@@ -143,20 +144,36 @@ export class Target {
       path = this.#child(path, name)
       const id = toHex(path)
       if (this.#folders.has(id)) continue
-      await ignoring(['EEXIST'], () => this.#files.makeFolder(path))
+      let isNew = await this.#makeFolder(path)
       let { kind } = await this.#files.status(path)
       if (kind !== 'folder' && this.#options.isOverwriting === true) {
         await this.#files.remove(path)
         await this.#files.makeFolder(path)
         kind = 'folder'
+        isNew = true
       }
       if (kind !== 'folder') {
         throw new FilesError('ENOTDIR', 'A folder belongs here and something else is in the way')
       }
-      this.#folders.add(id)
+      // Whoever else found it meanwhile may have found what was made here.
+      this.#folders.set(id, isNew || this.#folders.get(id) === true)
     }
     this.#last = { names, path }
     return path
+  }
+
+  /** @returns whether a folder was made here: then nobody has given it attributes yet */
+  isNew(names: Names): boolean {
+    return this.#folders.get(toHex(this.#pathOf(names))) === true
+  }
+
+  /** @returns whether nothing was there */
+  async #makeFolder(path: Uint8Array): Promise<boolean> {
+    const made = await ignoring(['EEXIST'], async () => {
+      await this.#files.makeFolder(path)
+      return true
+    })
+    return made === true
   }
 
   /**
@@ -334,8 +351,11 @@ export class Target {
 
   /** Give a folder its attributes, once nothing more is written into it. */
   async finishFolder(names: Names, attributes: Attributes): Promise<void> {
-    const path = names.reduce<Uint8Array>((folder, name) => this.#child(folder, name), this.#root)
-    await this.#setAttributes(path, this.#wanted(names, attributes))
+    await this.#setAttributes(this.#pathOf(names), this.#wanted(names, attributes))
+  }
+
+  #pathOf(names: Names): Uint8Array {
+    return names.reduce<Uint8Array>((folder, name) => this.#child(folder, name), this.#root)
   }
 
   /** @returns the path for something new; what is there already is overwritten only where that is asked for */

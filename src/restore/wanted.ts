@@ -3,12 +3,19 @@
  * the target.
  */
 
+import { FilesError } from '../base/errors.ts'
 import type { FoundEntry } from '../history/visible.ts'
 import { isWithin, type Names } from '../source/path.ts'
 import type { PathPattern } from '../source/path-pattern.ts'
 
+/** An entry that is wanted, or a folder that leads to one. */
+export interface SelectedEntry extends FoundEntry {
+  /** It comes only because of what is in it: nobody asked for it. */
+  readonly isAbove?: boolean
+}
+
 /** An entry, and where it goes below the target. */
-export interface WantedEntry extends FoundEntry {
+export interface WantedEntry extends SelectedEntry {
   readonly target: Names
 }
 
@@ -34,6 +41,16 @@ export const WHOLE_PATHS: PathMap = { rules: [], stripCount: 0 }
 
 export const EVERYTHING: Patterns = { include: [], exclude: [] }
 
+/** @returns whether anything goes elsewhere than under its own path */
+export function isMapping({ rules, stripCount }: PathMap): boolean {
+  return rules.length > 0 || stripCount > 0
+}
+
+/** What has no place: that is nothing to a folder, and a file would be missing. */
+export function nameless(): FilesError {
+  return new FilesError('EINVAL', 'Nothing is left of its path: strip fewer components')
+}
+
 /** @returns the place below the target; none at all where nothing of the path is left */
 export function placeOf(path: Names, { rules, stripCount }: PathMap): Names {
   const [rule] = rules
@@ -54,9 +71,9 @@ export function isEntered(path: Names, { exclude }: Patterns): boolean {
  * @param entries - folders before what is in them
  */
 export async function* selected(
-  entries: AsyncIterable<FoundEntry>,
+  entries: AsyncIterable<SelectedEntry>,
   patterns: Patterns,
-): AsyncGenerator<FoundEntry> {
+): AsyncGenerator<SelectedEntry> {
   const { include } = patterns
   // Folders that no pattern means; they come with what is wanted in them.
   let above: FoundEntry[] = []
@@ -68,7 +85,7 @@ export async function* selected(
     }
     above = above.filter(({ path }) => isWithin(path, found.path))
     if (include.some((pattern) => pattern.covers(found.path))) {
-      yield* above
+      for (const folder of above) yield { ...folder, isAbove: true }
       above = []
       yield found
     } else if (found.entry.span.what.kind === 'folder') above.push(found)

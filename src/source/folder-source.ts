@@ -141,6 +141,9 @@ export class FolderSource implements Source {
       if (isSource && found.type === 'entry' && found.status.kind === 'folder') folders.push(path)
       // The root folder has no entry of its own: nothing holds its name.
       if (found.key.length > 0 || found.type === 'failure') yield [found]
+      const isLink = isSource && found.type === 'entry' && found.status.kind === 'symlink'
+      // A long list names each link by itself.
+      if (isLink && !this.isPartial) yield [{ type: 'passed', folder: path, why: 'link' }]
     }
     if (folders.length === 0) return
     const request = { folders, excluded: this.#excluded, rules: this.#rules }

@@ -58,6 +58,26 @@ describe('the output of a command', () => {
   })
 })
 
+describe('a command that does not end when it is told to', () => {
+  const stubborn = "trap '' TERM; sleep 5"
+
+  it('is left to itself, so that we end', async () => {
+    const target = join(makeFolder(), 'output')
+    for (const run of [
+      (signal: AbortSignal) => keepOutput(sh(stubborn), target, signal),
+      (signal: AbortSignal) => runShell('it', stubborn, process.env, signal),
+    ]) {
+      const controller = new AbortController()
+      const waiting = run(controller.signal)
+      setTimeout(() => controller.abort(new Error('enough')), 100)
+      const before = performance.now()
+      await expect(waiting).rejects.toThrow('enough')
+      expect(performance.now() - before).toBeLessThan(3_000)
+    }
+    expect(existsSync(target)).toBe(false)
+  })
+})
+
 describe('a line of shell', () => {
   it('finds what it is told in its environment', async () => {
     await runShell('it', '[ "$TOLD" = "a b" ]', { ...process.env, TOLD: 'a b' })

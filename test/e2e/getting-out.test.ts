@@ -90,6 +90,20 @@ describe('cairn dump --tar', () => {
     expect(diff.stdout.toString()).toBe(`Only in ${place.at('files')}: big.db\n`)
   })
 
+  it('gives no two entries one name, and nothing a name of none: what is left out is told', () => {
+    const one = ['--map', `${place.at('files/empty')}=/x`, place.at('files/empty')]
+    const below = ['--map', `${place.at('files/link')}=/x/y`, place.at('files/link')]
+    const dumped = shell(`${cairn('dump', '--tar', ...one, ...below)} | tar -t`)
+    expect(dumped).toMatchObject({ status: 3, stdout: 'x\n' })
+    expect(dumped.stderr).toContain(`${place.at('files/link')}: `)
+    const count = String(place.at('files').split('/').length)
+    const stripped = shell(
+      `${cairn('dump', '--tar', '--strip-components', count, ...one.slice(2))} | tar -t`,
+    )
+    expect(stripped).toMatchObject({ status: 3, stdout: '' })
+    expect(stripped.stderr).toContain(`${place.at('files/empty')}: `)
+  })
+
   it('says on stderr what it did, and refuses a terminal', async () => {
     const { code, stderr } = await place.cairn(['dump', '--tar', '--json', place.at('files')])
     expect(code).toBe(0)
@@ -291,9 +305,9 @@ describe('looking through snapshots', () => {
       expect(stdout).toMatch(/^content.*big\.db$/m)
       expect(stdout).toMatch(/^new.*another$/m)
     }
-    const back = await place.cairn(['restore', '--target', place.at('back'), place.at('files')])
-    expect(back.code).toBe(0)
     const target = ['--target', place.at('back')]
+    const back = await place.cairn(['restore', '--setuid', ...target, place.at('files')])
+    expect(back.code).toBe(0)
     const there = await place.cairn(['compare', ...target, '--method', 'hash', place.at('files')])
     expect(there).toMatchObject({ code: 0, stdout: '' })
   })

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { stallFolder } from '../support/stalled-folder.ts'
 import { jsonLines, Place, recordOf } from './cairn.ts'
@@ -62,6 +62,20 @@ describe('sources', () => {
     const found = await place.records(['ls', place.at('d'), '--recursive'])
     const files = found.flatMap((each) => (each['type'] === 'file' ? [each['path']] : []))
     expect(files).toEqual(keep.map((name) => place.at(name)).toSorted())
+  })
+
+  it('are kept as links where they are links, and that is told', async () => {
+    place.write('d/file', 'photographs')
+    symlinkSync('d', place.at('photos'))
+    for (const command of ['scan', 'backup']) {
+      const { code, stdout, stderr } = await place.cairn([command, place.at('photos'), '--json'])
+      expect(code).toBe(0)
+      expect(recordOf(jsonLines(stdout), 'passed')).toMatchObject({
+        path: place.at('photos'),
+        why: 'link',
+      })
+      expect(stderr).toContain('is a link, and only that is kept')
+    }
   })
 
   it('come as a list from another program, byte for byte', async () => {

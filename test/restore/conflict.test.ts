@@ -238,11 +238,72 @@ describe('a dry run', () => {
 })
 
 describe('a restore to other places', () => {
+  it('leaves folders as they are that were there before, and only lead to what comes back', async () => {
+    await told(async ({ vault, back }) => {
+      const { tree } = vault.laptop
+      const folder = tree.node(toBytes(`${HOME}/folder`))
+      const lead = { paths: [toBytes(`${HOME}/folder/deep`)] }
+      const include = { patterns: { include: [new PathPattern('deep')], exclude: [] } }
+      for (const request of [lead, include]) {
+        for (const conflict of POLICIES) {
+          vault.remove('folder/deep')
+          tree.setAttributes(folder, { mode: 0o700, mtime: LATER })
+          await back({ ...request, conflict })
+          expect(tree.has(toBytes(`${HOME}/folder/deep`))).toBe(true)
+          expect(folder.status().mode).toBe(0o700)
+        }
+      }
+    })
+  })
+
+  it('gives folders that were there before what they had only where that may be overwritten', async () => {
+    await told(async ({ vault, back }) => {
+      const { tree } = vault.laptop
+      const folder = tree.node(toBytes(`${HOME}/folder`))
+      const { mode } = folder.status()
+      const modes = await inOrder(POLICIES, async (conflict) => {
+        tree.setAttributes(folder, { mode: 0o700 })
+        await back({ conflict })
+        return folder.status().mode
+      })
+      expect(modes).toEqual([0o700, 0o700, mode, mode, mode])
+    })
+  })
+
   it('maps one folder onto another, without those above it', async () => {
     await told(async ({ back, below }) => {
       const map = [{ from: toBytes(`${HOME}/folder`), to: toBytes('/a/b') }]
       await back({ target: toBytes('/t'), paths: [toBytes(`${HOME}/folder`)], map })
       expect(below('/t')).toEqual(['/a', '/a/b', '/a/b/deep'])
+    })
+  })
+
+  it.each(POLICIES)('keeps a file that another is mapped below (%s)', async (conflict) => {
+    await told(async ({ back, below }) => {
+      const maps = [
+        ['/x', '/x/y'],
+        ['/x/y', '/x'],
+      ] as const
+      for (const [index, [large, small]] of maps.entries()) {
+        const target = `/t${index}`
+        const map = [
+          { from: toBytes(`${HOME}/large`), to: toBytes(large) },
+          { from: toBytes(`${HOME}/small`), to: toBytes(small) },
+        ]
+        const paths = map.map(({ from }) => from)
+        const summary = await back({ target: toBytes(target), paths, map, conflict })
+        expect(codes(summary)).toEqual({ small: 'EEXIST' })
+        expect(below(target)).toEqual(index === 0 ? ['/x'] : ['/x', '/x/y'])
+      }
+    })
+  })
+
+  it('leaves out what no name is left of, and says so', async () => {
+    await told(async ({ back, below }) => {
+      const stripCount = HOME.split('/').length
+      const summary = await back({ target: toBytes('/t'), stripCount })
+      expect(codes(summary)).toEqual({ large: 'EINVAL', link: 'EINVAL', small: 'EINVAL' })
+      expect(below('/t')).toEqual(['/deep'])
     })
   })
 
@@ -382,6 +443,12 @@ async function told(story: (story: Story) => Promise<void>): Promise<void> {
         ),
     })
   })
+}
+
+async function inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (const item of items) results.push(await work(item))
+  return results
 }
 
 /** What failed, by path below the home, and the system's word for why. */

@@ -118,6 +118,36 @@ describe('SQLite databases', () => {
     database.close()
     expect(existsSync(`${path}-wal`)).toBe(false)
   })
+
+  it.each(['wal', 'delete'])(
+    'leave alone what has the name of a journal only (%s)',
+    async (mode) => {
+      const { path, sources } = place(mode)
+      for (const suffix of ['-wal', '-journal', '-shm'])
+        writeFileSync(path + suffix, 'a photograph')
+      const source = await sources.open(Buffer.from(path), never)
+      expect(source).toBeDefined()
+      await source?.close()
+      for (const suffix of ['-wal', '-journal', '-shm']) {
+        expect(await sources.open(Buffer.from(path + suffix), never)).toBeUndefined()
+      }
+      expect(await sources.companions(Buffer.from(path))).toEqual([])
+    },
+  )
+
+  it('have journals of every mode that are known as such', async () => {
+    for (const mode of ['wal', 'delete', 'persist'] as const) {
+      const { path, sources } = crash(mode)
+      if (mode === 'persist') openLive(path, mode).close()
+      const names = ['-wal', '-journal', '-shm'].filter((suffix) => existsSync(path + suffix))
+      expect(names.length).toBeGreaterThan(0)
+      await (await sources.open(Buffer.from(path), never))?.close()
+      for (const suffix of names) {
+        const journal = await sources.open(Buffer.from(path + suffix), never)
+        expect((await journal?.status())?.size).toBe(0)
+      }
+    }
+  })
 })
 
 const never = new AbortController().signal

@@ -59,6 +59,7 @@ async function dump(
   options: DumpOptions,
 ): Promise<ExitCode> {
   const { workingFolder } = context
+  context.onInterrupted = 'The archive is cut short: write it anew'
   const rest = { ...mapOf(options, workingFolder), patterns: patternsOf(options) }
   const at = await client.at(options.at, context.signal)
   output.sayJson(snapshotFields(at))

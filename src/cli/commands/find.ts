@@ -12,6 +12,7 @@ import { formatInstant, formatItems, formatMode, KIND_WORDS, parseSize } from '.
 import { pathBytes } from '../options.ts'
 import { PathPattern } from '../../source/path-pattern.ts'
 import { toMoment } from '../../node/when.ts'
+import { typedPattern } from '../typed-bytes.ts'
 import { withClient, type ClientSession } from '../with-client.ts'
 
 /** As find(1) calls kinds. */
@@ -69,7 +70,7 @@ async function find(
   options: FindOptions,
 ): Promise<void> {
   const ignoreCase = options.ignoreCase === true
-  const patterns = texts.map((text) => new PathPattern(text, { ignoreCase }))
+  const patterns = texts.map((text) => new PathPattern(typedPattern(text), { ignoreCase }))
   const isMeant = spanFilter(options)
   const row = options.at === undefined ? undefined : await client.at(options.at, context.signal)
   const range = chooseRange(row?.sequence)

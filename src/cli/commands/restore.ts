@@ -92,6 +92,10 @@ async function restore(
   const map = mapOf(options, context.workingFolder)
   const patterns = patternsOf(options)
   const isDryRun = options.dryRun === true
+  if (!isDryRun && options.conflict === 'abort') {
+    context.onInterrupted =
+      'What is there is whole. To go on: the same command with --conflict identical'
+  }
   const at = await client.at(options.at, context.signal)
   echoSnapshot(output, at)
   const startedAt = context.now()

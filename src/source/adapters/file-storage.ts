@@ -83,15 +83,49 @@ export class FileStorage {
     let at = from
     for (;;) {
       const transaction = await this.#transaction(at)
-      const end = at + (transaction?.length ?? 0) + LENGTH_SIZE
-      if (transaction === undefined || end > size || transaction.status === 'c') return at
-      // What a crash may leave at the end, in place of what was never written.
-      if (transaction.length < TRANSACTION_HEADER_SIZE) return at
-      if (!(await this.endsAt(end, size))) {
-        throw new FormatError(`its transaction at ${at} is damaged`)
+      const length = transaction?.length ?? 0
+      const end = at + length + LENGTH_SIZE
+      const isWhole = length >= TRANSACTION_HEADER_SIZE && end <= size
+      if (!isWhole || transaction?.status === 'c') {
+        if (await this.#isUnderWay(at, size, transaction)) return at
+      } else if (await this.endsAt(end, size)) {
+        at = end
+        continue
       }
-      at = end
+      throw new FormatError(`its transaction at ${at} is damaged`)
     }
+  }
+
+  /**
+   * @param transaction - as its header tells; `undefined` where the file ends within
+   * @returns whether all from there on is one transaction that is not complete, or was never written: else
+   *   there may be more behind it, and to cut that off would lose it
+   */
+  async #isUnderWay(at: number, size: number, transaction?: Transaction): Promise<boolean> {
+    // What only begins as a storage does must not become four bytes.
+    if (transaction === undefined) return at === size || at > MAGIC_SIZE
+    const { length, status, headerSize } = transaction
+    if (length < TRANSACTION_HEADER_SIZE) return await this.#isZero(at, size)
+    if (!Number.isFinite(length) || !' puc'.includes(status) || headerSize > length) return false
+    const end = Math.min(at + length, size)
+    for (let place = at + headerSize; place < end;) {
+      const record = await this.#record(place)
+      if (record === undefined) return true
+      if (record.transaction !== at) return false
+      place += record.size
+    }
+    return true
+  }
+
+  /** @returns whether a crash left zeros in place of what was never written */
+  async #isZero(from: number, size: number): Promise<boolean> {
+    for (let at = from; at < size;) {
+      const bytes = await this.#file.read(at, WINDOW_SIZE)
+      if (bytes.length === 0) return true
+      if (bytes.some((byte) => byte !== 0)) return false
+      at += bytes.length
+    }
+    return true
   }
 
   /** @returns whether a complete transaction ends there, and what it says of itself holds together */

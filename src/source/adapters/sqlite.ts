@@ -26,6 +26,16 @@ const WAL_VERSION = 2
 
 const JOURNALS = ['-journal', '-shm', '-wal'] as const
 
+/** How journals begin: one that has been carried out, or is not written yet, with zeros. */
+const JOURNAL_STARTS: Readonly<Record<string, readonly Uint8Array[]>> = {
+  '-journal': [Uint8Array.of(0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7)],
+  // Version 3007000 in the machine's own order.
+  '-shm': [Uint8Array.of(0x18, 0xe2, 0x2d, 0x00), Uint8Array.of(0x00, 0x2d, 0xe2, 0x18)],
+  '-wal': [Uint8Array.of(0x37, 0x7f, 0x06, 0x82), Uint8Array.of(0x37, 0x7f, 0x06, 0x83)],
+}
+
+const START_SIZE = 8
+
 /** A change this long ago has a time of its own on any file system (FAT counts in 2 s). */
 const SETTLED_MS = 3_000
 
@@ -88,8 +98,11 @@ class SqliteGroup implements SafeGroup {
   async openCompanion(path: PathBytes, signal: AbortSignal): Promise<SafeSource | undefined> {
     const { database, journals } = await this.#prepare(signal)
     if (this.#mode === 'as it is') return undefined
-    for (const [suffix, status] of journals) {
-      if (equal(path, withSuffix(this.#path, suffix))) return emptySource(status)
+    for (const suffix of JOURNALS) {
+      if (!equal(path, withSuffix(this.#path, suffix))) continue
+      if (await this.#isOther(suffix)) return undefined
+      const status = journals.get(suffix)
+      if (status !== undefined) return emptySource(status)
     }
     // Journals come and go. The next scan finds whether there is one, for none is ever of this time.
     return emptySource({ ...database, ctime: { seconds: 0, nanoseconds: 0 } })
@@ -97,10 +110,12 @@ class SqliteGroup implements SafeGroup {
 
   async companions(): Promise<readonly Companion[]> {
     const isEmpty = this.#mode !== 'as it is'
-    const journals = this.#sight?.journals ?? new Map<string, FileStatus>()
-    return [...journals].map(([suffix, status]) => {
-      return { path: withSuffix(this.#path, suffix), isEmpty, status }
-    })
+    const found: Companion[] = []
+    for (const [suffix, status] of this.#sight?.journals ?? []) {
+      if (await this.#isOther(suffix)) continue
+      found.push({ path: withSuffix(this.#path, suffix), isEmpty, status })
+    }
+    return found
   }
 
   async close(): Promise<void> {
@@ -144,6 +159,25 @@ class SqliteGroup implements SafeGroup {
     } catch (error) {
       if (error instanceof FilesError && error.code === 'ENOENT') return undefined
       throw error
+    }
+  }
+
+  /** @returns whether a file has a journal's name only: somebody else's, which is read as it is */
+  async #isOther(suffix: string): Promise<boolean> {
+    try {
+      const file = await this.#files.open(withSuffix(this.#path, suffix))
+      try {
+        const start = await file.read(0, START_SIZE)
+        const isStart = (known: Uint8Array) => equal(start.subarray(0, known.length), known)
+        return start.some((byte) => byte !== 0) && JOURNAL_STARTS[suffix]?.some(isStart) !== true
+      } finally {
+        // SQLite holds no lock of ours by now: closing a descriptor drops this process's locks.
+        await file.close()
+      }
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error
+      // Journals come and go; what cannot be read says so where it is read.
+      return error.code !== 'ENOENT'
     }
   }
 
