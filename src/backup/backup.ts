@@ -231,6 +231,7 @@ export class Backup {
         folders: totals.folders,
         bytes: totals.bytes,
         isComplete: skipped === 0 && !scanned.isPartial && !drain.isPaused,
+        isFinished: !drain.isPaused,
         tags: this.#options.tags,
         skipped,
         dataAdded: drain.bytesAdded,
