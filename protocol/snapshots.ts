@@ -50,8 +50,10 @@ export interface SnapshotRow {
   readonly bytes: number
   /** Sealed bytes that this backup added, before erasure coding. */
   readonly added: number
-  /** Whether every source was visited to its end. */
+  /** Whether every source was visited to its end, and nothing left out. */
   readonly isComplete: boolean
+  /** Whether the backup ended with it; a *partial* snapshot shows what one had done while it went on. */
+  readonly isFinished: boolean
   readonly isPinned: boolean
   readonly tags: readonly string[]
   /** Files that could not be read. */
@@ -68,21 +70,26 @@ export interface SnapshotPage {
 const MAX = Number.MAX_SAFE_INTEGER
 
 /** A row inside other structured data. */
-export const snapshotRowSchema: z.ZodType<SnapshotRow> = z.strictObject({
-  sequence: count(SEQUENCE_MAX),
-  startedAt: integer(-TIME_MAX, TIME_MAX),
-  endedAt: integer(-TIME_MAX, TIME_MAX),
-  host: text(LABEL_SIZE_MAX),
-  sources: z.array(bytesField(1, SOURCE_SIZE_MAX)).max(SOURCES_MAX),
-  files: count(MAX),
-  folders: count(MAX),
-  bytes: count(MAX),
-  added: count(MAX),
-  isComplete: z.boolean(),
-  isPinned: z.boolean(),
-  tags: z.array(text(LABEL_SIZE_MAX)).max(TAGS_MAX),
-  skipped: count(MAX),
-})
+export const snapshotRowSchema: z.ZodType<SnapshotRow> = z
+  .strictObject({
+    sequence: count(SEQUENCE_MAX),
+    startedAt: integer(-TIME_MAX, TIME_MAX),
+    endedAt: integer(-TIME_MAX, TIME_MAX),
+    host: text(LABEL_SIZE_MAX),
+    sources: z.array(bytesField(1, SOURCE_SIZE_MAX)).max(SOURCES_MAX),
+    files: count(MAX),
+    folders: count(MAX),
+    bytes: count(MAX),
+    added: count(MAX),
+    isComplete: z.boolean(),
+    isFinished: z.boolean(),
+    isPinned: z.boolean(),
+    tags: z.array(text(LABEL_SIZE_MAX)).max(TAGS_MAX),
+    skipped: count(MAX),
+  })
+  .refine(({ isComplete, isFinished }) => isFinished || !isComplete, {
+    error: 'must be finished to be complete',
+  })
 
 /** @returns a schema for rows in their order, at most `max` */
 export function snapshotRows(max: number): z.ZodType<readonly SnapshotRow[]> {

@@ -101,8 +101,10 @@ export class Memories {
       if (this.#memories.has(row.sequence)) continue
       const attempt = this.#attemptOf(row)
       if (attempt === undefined) throw new StoryError(`nobody made snapshot ${row.sequence}`)
-      const isPartial = attempt.hasCheckpoints && !row.isComplete
-      this.remember(row.sequence, isPartial ? this.#partOf(attempt) : attempt)
+      if (!row.isFinished && !attempt.hasCheckpoints) {
+        throw new StoryError(`snapshot ${row.sequence} is partial, which nobody asked for`)
+      }
+      this.remember(row.sequence, row.isFinished ? attempt : this.#partOf(attempt))
     }
     this.#settle(known, isSettled)
   }

@@ -160,12 +160,23 @@ export class Upkeep {
   /** Whatever clocks say, rules that are simple must be kept to the letter. */
   #judge(
     { last = 0, within }: RetentionPolicy,
-    decisions: readonly { row: { sequence: number; isPinned: boolean }; isKept: boolean }[],
+    decisions: readonly {
+      row: { sequence: number; isPinned: boolean; isFinished: boolean }
+      isKept: boolean
+    }[],
   ): void {
-    for (const [index, { row, isKept }] of decisions.entries()) {
-      if (isKept) continue
-      const { sequence, isPinned } = row
+    const finished = decisions.filter(({ row }) => row.isFinished)
+    for (const decision of decisions) {
+      if (decision.isKept) continue
+      const { sequence, isPinned, isFinished } = decision.row
       if (isPinned) throw new StoryError(`snapshot ${sequence} was pinned and is forgotten`)
+      if (!isFinished) {
+        if (decision === decisions[0]) {
+          throw new StoryError(`snapshot ${sequence} was the newest, if partial`)
+        }
+        continue
+      }
+      const index = finished.indexOf(decision)
       if (index < last) throw new StoryError(`snapshot ${sequence} was one of the last ${last}`)
       const publishedAt = this.#parts.witness().publishedAt(sequence) ?? 0
       const age = this.#parts.world.scheduler.now - publishedAt

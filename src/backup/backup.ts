@@ -25,6 +25,7 @@ import type { MaintenanceParts } from './maintenance.ts'
 import { Publisher } from './publisher.ts'
 import {
   NothingScannedError,
+  scanProgress,
   scanSources,
   type ScanOptions,
   type ScanParts,
@@ -65,11 +66,24 @@ export interface FileFailure {
 export interface Progress {
   readonly phase: 'scan' | 'upload' | 'publish' | 'restore' | 'compare'
   readonly filesDone: number
-  readonly filesTotal: number
+  /** Undefined where it is not known. */
+  readonly filesTotal: number | undefined
+  /** Whether the totals are what the last snapshots had. */
+  readonly isEstimate?: boolean
   readonly bytesDone: number
-  readonly bytesTotal: number
+  readonly bytesTotal: number | undefined
+  /** Of shares, to all peers, in this run; undefined where it only scans or reads. */
+  readonly bytesSent?: number
   readonly current: Uint8Array | undefined
 }
+
+const NOTHING_KNOWN = {
+  filesDone: 0,
+  filesTotal: undefined,
+  bytesDone: 0,
+  bytesTotal: undefined,
+  current: undefined,
+} as const
 
 export interface BackupEvents {
   readonly onProgress: (progress: Progress) => void
@@ -118,6 +132,7 @@ export class Backup {
   readonly #publisher: Publisher
   readonly #failures: FileFailure[] = []
   #onUnkept: (path: Uint8Array, error: CairnError) => void = () => undefined
+  #onSent: () => void = () => undefined
   #scanned: ScanTotals | undefined
   #passed: readonly PassedFolder[] = []
   /** One for each snapshot that the run publishes. */
@@ -130,6 +145,7 @@ export class Backup {
     this.#uploader = new Uploader(parts, {
       vault: keyring.vault,
       code,
+      onSent: () => this.#onSent(),
       ...(spoolSizeMax === undefined ? {} : { spoolSizeMax }),
     })
     this.#publisher = new Publisher(
@@ -152,7 +168,7 @@ export class Backup {
    */
   async run(source: Source, events: BackupEvents, signal: AbortSignal): Promise<BackupReport> {
     try {
-      await this.#resume(signal)
+      await this.#resume(events, signal)
       return await this.#upload(await this.#scan(source, events, signal), events, signal)
     } finally {
       await this.#uploader.abandon()
@@ -169,7 +185,7 @@ export class Backup {
    */
   async upload(events: BackupEvents, signal: AbortSignal): Promise<BackupReport | undefined> {
     try {
-      const isFinished = await this.#resume(signal)
+      const isFinished = await this.#resume(events, signal)
       const scanned = this.#parts.queue.scanned()
       if (scanned !== undefined) {
         this.#scanned = scanned.totals
@@ -183,7 +199,8 @@ export class Backup {
   }
 
   /** @returns whether a head was on its way, and is published now */
-  async #resume(signal: AbortSignal): Promise<boolean> {
+  async #resume(events: BackupEvents, signal: AbortSignal): Promise<boolean> {
+    this.#tell(events, { phase: 'upload', ...NOTHING_KNOWN })
     // A head that was on its way belongs to the queue as it is now, so it comes first.
     const isFinished = await this.#publisher.finish(signal)
     this.#publisher.dropPlanned()
@@ -219,7 +236,14 @@ export class Backup {
     signal: AbortSignal,
   ): Promise<BackupReport> {
     const { totals, sources, startedAt } = scanned
-    this.#progress(events, 'publish', totals)
+    this.#tell(events, {
+      phase: 'publish',
+      filesDone: totals.files,
+      filesTotal: totals.files,
+      bytesDone: totals.bytes,
+      bytesTotal: totals.bytes,
+      current: undefined,
+    })
     const skipped = scanned.failed + this.#failures.length
     const row = await this.#publisher.publish(
       this.#nextSequence,
@@ -231,6 +255,7 @@ export class Backup {
         folders: totals.folders,
         bytes: totals.bytes,
         isComplete: skipped === 0 && !scanned.isPartial && !drain.isPaused,
+        isFinished: !drain.isPaused,
         tags: this.#options.tags,
         skipped,
         dataAdded: drain.bytesAdded,
@@ -275,7 +300,7 @@ export class Backup {
       this.#options.scan ?? {},
       {
         onStart: (totals) => (this.#scanned = totals),
-        onProgress: (totals) => this.#progress(events, 'scan', totals),
+        onProgress: (...state) => this.#tell(events, scanProgress(...state)),
       },
       signal,
     )
@@ -329,8 +354,8 @@ export class Backup {
     const waiting = this.#parts.queue.totals('waiting')
     let filesDone = 0
     let bytesDone = 0
-    const tell = (current: Uint8Array, bytesOfFile: number) =>
-      events.onProgress({
+    const tell = (current: Uint8Array | undefined, bytesOfFile: number) =>
+      this.#tell(events, {
         phase: 'upload',
         // What is made beside a database was not in the queue.
         filesDone: Math.min(filesDone, waiting.files),
@@ -344,21 +369,16 @@ export class Backup {
       bytesDone += size
       tell(path, 0)
     }
+    tell(undefined, 0)
     const onFailure = (path: Uint8Array, error: CairnError) =>
       this.#fail({ path, error, during: 'read' }, events)
     return { onRead: tell, onFile, onFailure }
   }
 
-  #progress(events: BackupEvents, phase: Progress['phase'], { files, bytes }: ScanTotals): void {
-    const current = undefined
-    events.onProgress({
-      phase,
-      filesDone: files,
-      filesTotal: files,
-      bytesDone: bytes,
-      bytesTotal: bytes,
-      current,
-    })
+  /** Say how far it is now, and again whenever something was sent. */
+  #tell(events: BackupEvents, progress: Progress): void {
+    this.#onSent = () => events.onProgress({ ...progress, bytesSent: this.#uploader.bytesSent })
+    this.#onSent()
   }
 
   #fail(failure: FileFailure, events: BackupEvents): void {

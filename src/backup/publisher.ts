@@ -37,11 +37,13 @@ import { fromKey, toKey, toPath, type Names } from '../source/path.ts'
 import type { Contents } from '../store/contents.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Keyring } from '../store/keyring.ts'
+import { noteSnapshot, type SnapshotNote } from '../store/last-snapshot.ts'
 import type { PackKind } from '../store/packs.ts'
 import { GAP_SIZE, type Published, type PublishedState } from '../store/published.ts'
 import type { Queue, QueueRow } from '../store/queue.ts'
 import type { Marks } from '../store/marks.ts'
 import type { Receipts } from '../store/receipts.ts'
+import type { Settings } from '../store/settings.ts'
 import type { Signatures } from '../store/signatures.ts'
 import type { Spool } from '../store/spool.ts'
 import { decodeVersions } from '../store/version-record.ts'
@@ -58,6 +60,7 @@ import { idsOf, type Uploader } from './uploader.ts'
 
 export interface PublisherParts extends PlansParts {
   readonly database: DatabaseSync
+  readonly settings: Settings
   readonly queue: Queue
   readonly contents: PlansParts['contents'] & Pick<Contents, 'openRecord'>
   readonly published: Published
@@ -127,7 +130,9 @@ export class Publisher {
   ): Promise<SnapshotRow> {
     const before = this.#parts.published.current()
     const { root, row } = await this.#writeRoot(sequence, facts, exported, before, signal)
-    await this.#commit({ sequence, root, isWholeLedger: false }, before, signal)
+    const { endedAt, isComplete, isFinished } = row
+    const snapshot = { sequence, endedAt, isComplete, isFinished }
+    await this.#commit({ sequence, root, isWholeLedger: false, snapshot }, before, signal)
     return row
   }
 
@@ -161,12 +166,12 @@ export class Publisher {
 
   /** From a root that is safe to a head that is published. */
   async #commit(
-    next: { sequence: number; root: Reference; isWholeLedger: boolean },
+    next: { sequence: number; root: Reference; isWholeLedger: boolean; snapshot?: SnapshotNote },
     before: PublishedState | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     const { published, packs, releases, moves } = this.#parts
-    const { sequence, root, isWholeLedger } = next
+    const { sequence, root, isWholeLedger, snapshot } = next
     const released = releases.upTo(sequence)
     const ledger = this.#sink('ledger', this.#keys.readKeys.ledgerKey, signal)
     const segments = await writeLedger(
@@ -184,7 +189,8 @@ export class Publisher {
     const newest = segments[0]
     assert(newest !== undefined, 'every head has a segment of its own')
     const head = this.#signHead(sequence, before, root, newest.pointer)
-    published.set('publishing', { sequence, head: openHead(head).id, root, segments })
+    const noted = snapshot === undefined ? {} : { snapshot }
+    published.set('publishing', { sequence, head: openHead(head).id, root, segments, ...noted })
     await published.keepPendingHead(head)
     await this.finish(signal)
   }
@@ -243,12 +249,14 @@ export class Publisher {
   }
 
   #follow(state: PublishedState): void {
-    const { database, packs, published } = this.#parts
+    const { database, packs, published, settings } = this.#parts
+    const { snapshot, ...settled } = state
     inTransaction(database, () => {
       followQueue(this.#parts)
+      if (snapshot !== undefined) noteSnapshot(settings, snapshot)
       packs.markPublished()
       settlePlans(this.#parts, state.sequence)
-      published.set('published', state)
+      published.set('published', settled)
       published.clearPending()
     })
   }

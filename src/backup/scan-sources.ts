@@ -6,6 +6,7 @@
 
 import { UsageError } from '../base/errors.ts'
 import type { Source } from '../source/folder-source.ts'
+import { keysBelow, pathToKey } from '../source/path.ts'
 import type { Published } from '../store/published.ts'
 import type { ScanRecord } from '../store/scan-record.ts'
 import type { Settings } from '../store/settings.ts'
@@ -34,7 +35,8 @@ export interface ScanOptions {
 export interface ScanEvents {
   /** Told of the totals, which grow as the scan goes on. */
   readonly onStart?: (totals: ScanTotals) => void
-  readonly onProgress: (totals: ScanTotals) => void
+  /** @param expected - so many files the last snapshots had there; undefined if there are more already */
+  readonly onProgress: (totals: ScanTotals, expected: number | undefined) => void
 }
 
 export interface Scan {
@@ -62,7 +64,10 @@ export async function scanSources(
   queue.forgetScan()
   const scanner = new Scanner(parts, source, { run, isHashCheck: options.isHashCheck === true })
   events.onStart?.(scanner.totals)
-  const report = await scanner.scan(events.onProgress, signal)
+  const expected = filesKnown(parts, source)
+  const onProgress = (totals: ScanTotals) =>
+    events.onProgress(totals, expected >= totals.files && expected > 0 ? expected : undefined)
+  const report = await scanner.scan(onProgress, signal)
   const record: ScanRecord = {
     run,
     startedAt,
@@ -73,4 +78,27 @@ export async function scanSources(
   }
   queue.noteScan(record)
   return { record, report }
+}
+
+/** @returns how many files the last snapshots had in what is walked */
+function filesKnown({ entries }: ScanParts, source: Source): number {
+  const counts = source.walked.map((path) => {
+    const key = pathToKey(path)
+    const below = entries.countFiles({ from: key, until: keysBelow(key).until })
+    return below + (entries.get(key)?.kind === 'file' ? 1 : 0)
+  })
+  return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/** How far a scan is, for the person. */
+export function scanProgress({ files, bytes }: ScanTotals, expected: number | undefined) {
+  return {
+    phase: 'scan',
+    filesDone: files,
+    filesTotal: expected,
+    isEstimate: expected !== undefined,
+    bytesDone: bytes,
+    bytesTotal: undefined,
+    current: undefined,
+  } as const
 }

@@ -64,6 +64,8 @@ export interface UploaderOptions {
   readonly isHolding?: boolean
   /** What is sent is for a head that drops things. */
   readonly isTidying?: boolean
+  /** Told after each portion of a share that went out. */
+  readonly onSent?: () => void
 }
 
 export class Uploader {
@@ -294,12 +296,14 @@ export class Uploader {
     const encoded = await this.#encode(pack, bytes ?? (await this.#fromSpool(pack)))
     const held = packs.holders(pack.number)
     const { vault, isTidying = false } = this.#options
-    // The way to a head that needs less, not what merging writes anew.
-    const options = { isTidying: isTidying && HEAD_KINDS.has(pack.kind) }
+    const options = {
+      // The way to a head that needs less, not what merging writes anew.
+      isTidying: isTidying && HEAD_KINDS.has(pack.kind),
+      onSent: (size: number) => this.#sent(size),
+    }
     const placement = await grid.place(encoded, vault, held, signal, options)
     for (const piece of encoded.pieces) release(piece)
 
-    this.bytesSent += placement.bytesSent
     // All shares under one roof are no more safe than one.
     const isComplete = placement.safe && placement.holders.size === pack.total
     if (isComplete) this.#placements.delete(pack.number)
@@ -319,6 +323,11 @@ export class Uploader {
     if (!isComplete) return
     if (this.#options.isHolding === true) this.#held.push(pack)
     else await this.#retire(pack)
+  }
+
+  #sent(size: number): void {
+    this.bytesSent += size
+    this.#options.onSent?.()
   }
 
   /** Let packs go that are held only to be read back. */

@@ -46,6 +46,12 @@ const keepCount = readable(parseKeepCount, 'is neither a whole number nor "unlim
 const duration = readable(parseDuration, 'is no duration such as "1y5m7d2h"')
 const tagList = readable(parseTags, 'is no list of tags such as "home,photos"')
 
+/** How often a backup that takes long publishes what is done. */
+const CHECKPOINT_MINUTES = 30
+
+/** A week. */
+export const CHECKPOINT_MINUTES_MAX = 7 * 24 * 60
+
 /** A week. */
 const AGE_MS_MAX = 7 * 86_400_000
 
@@ -93,6 +99,10 @@ const adapters = z
     zodb: z.boolean().default(true),
     /** Files, or folders with all in them, that are read as they are; absolute. */
     except: z.array(absolutePath).default([]),
+    /** The largest database that is copied to be read. */
+    'copy-limit': size.optional(),
+    /** How long a writer may keep us from reading. */
+    'busy-seconds': z.int().min(0).max(3_600).optional(),
   })
   .prefault({})
 
@@ -129,13 +139,20 @@ const schema = z.strictObject({
       tags: z.array(z.string().min(1)).default([]),
       host: z.string().min(1).optional(),
       code: codeText.optional(),
+      'allow-few': z.boolean().default(false),
+      /** Minutes between two partial snapshots; 0 for none. */
+      checkpoint: z.int().min(0).max(CHECKPOINT_MINUTES_MAX).default(CHECKPOINT_MINUTES),
+      /** Where files that do not hold still are copied, absolute, and the largest that is. */
+      spool: absolutePath.optional(),
+      'spool-limit': size.optional(),
       /** `cairn status` warns if the last complete snapshot is older. */
       'max-age': ageMs.default(AGE_MS_MAX),
       priority: z.enum(['low', 'normal']).default('low'),
       /** What is left out: the options of the same names without their dashes. */
       exclude: z.array(z.string()).default([]),
       iexclude: z.array(z.string()).default([]),
-      'exclude-file': z.array(z.string().startsWith('/', 'is not an absolute path')).default([]),
+      'exclude-file': z.array(absolutePath).default([]),
+      'iexclude-file': z.array(absolutePath).default([]),
       'exclude-caches': z.boolean().default(false),
       'exclude-if-present': z.array(z.string().min(1)).default([]),
       'exclude-larger-than': size.optional(),
@@ -143,7 +160,7 @@ const schema = z.strictObject({
       /** How long a file system may take to answer before what is on it is left out. */
       'stall-seconds': z.int().min(1).max(86_400).default(60),
       /** What is uploaded first: absolute paths, the heavier before the rest, which weighs 0. */
-      weights: z.record(z.string().startsWith('/', 'is not an absolute path'), z.int()).default({}),
+      weights: z.record(absolutePath, z.int()).default({}),
     })
     .prefault({}),
   adapters,

@@ -39,7 +39,8 @@ export interface OpenPorts extends ClientPorts {
 /**
  * Open the home's folder, making it if need be, for this process alone.
  *
- * @param options.copies - folder for copies of files that do not hold still; in the home if absent
+ * @param options.copies - folder for copies of files that do not hold still; as the config says, or in the home, if
+ *   absent
  * @param options.limitUpload - how fast to send; as the config says if absent
  * @throws {LockedError} another process works on this home
  * @throws {KeysExposedError} others may read its keys
@@ -48,7 +49,7 @@ export async function openPorts(
   home: Home,
   config: Config,
   {
-    copies = join(home.data, 'spool'),
+    copies = config.backup.spool ?? join(home.data, 'spool'),
     limitUpload = config.network['limit-upload'],
   }: { readonly copies?: string; readonly limitUpload?: Rates | undefined } = {},
 ): Promise<OpenPorts> {
@@ -60,7 +61,11 @@ export async function openPorts(
   // One thread beside ours: a second would be a little faster and take 40 MB more (ADR 3).
   const compute = new WorkerCompute<typeof codecs>({ table: CODECS, threads: 1 })
   const files = new NodeFiles({ copies, stallMs: 1_000 * config.backup['stall-seconds'] })
-  const databaseCopies = new SqliteCopies(files, join(home.data, 'copies'))
+  const { 'copy-limit': sizeMax, 'busy-seconds': busySeconds } = config.adapters
+  const databaseCopies = new SqliteCopies(files, join(home.data, 'copies'), {
+    ...(sizeMax === undefined ? {} : { sizeMax }),
+    ...(busySeconds === undefined ? {} : { busyMsMax: 1_000 * busySeconds }),
+  })
   return {
     clock: new NodeClock(),
     random: new NodeRandom(),

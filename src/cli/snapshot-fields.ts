@@ -4,8 +4,8 @@
  */
 
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
-import { pathFields } from './escape.ts'
-import { formatMoment, formatTime } from './format.ts'
+import { escapeLine, pathFields } from './escape.ts'
+import { formatCount, formatMoment, formatTime } from './format.ts'
 import type { JsonRecord, Output } from './output.ts'
 
 export type { SnapshotRow }
@@ -21,6 +21,7 @@ export function snapshotFields(row: SnapshotRow): JsonRecord {
     paths: row.sources.map((source) => pathFields(source).path),
     tags: row.tags,
     is_complete: row.isComplete,
+    is_finished: row.isFinished,
     is_pinned: row.isPinned,
     total_files: row.files,
     total_dirs: row.folders,
@@ -33,5 +34,18 @@ export function snapshotFields(row: SnapshotRow): JsonRecord {
 /** Say which snapshot was chosen: `--at` has many spellings, and the reader must know. */
 export function echoSnapshot(output: Output, row: SnapshotRow): void {
   output.json(snapshotFields(row))
-  output.say(`snapshot ${row.sequence} of ${formatTime(row.startedAt)}`)
+  const doubt = row.isFinished ? '' : ', partial: its backup was not at its end'
+  output.say(`snapshot ${row.sequence} of ${formatTime(row.startedAt)}${doubt}`)
+}
+
+/** @returns what a reader of the list must know beside the numbers */
+export function snapshotMarks(row: SnapshotRow): string[] {
+  const { tags, isPinned, isComplete, isFinished, skipped } = row
+  const leftOut = skipped === 0 ? '' : `, ${formatCount(skipped)} left out`
+  return [
+    ...tags.map((tag) => `#${escapeLine(tag)}`),
+    ...(isPinned ? ['pinned'] : []),
+    ...(isFinished ? [] : [`partial${leftOut}`]),
+    ...(isFinished && !isComplete ? [`incomplete${leftOut}`] : []),
+  ]
 }

@@ -121,6 +121,7 @@ function readRules(context: Context, config: Config['backup'], options: SourceOp
     ...config.exclude.map((value) => ({ option: 'exclude', value }) as const),
     ...config.iexclude.map((value) => ({ option: 'iexclude', value }) as const),
     ...config['exclude-file'].map((value) => ({ option: 'exclude-file', value }) as const),
+    ...config['iexclude-file'].map((value) => ({ option: 'iexclude-file', value }) as const),
     ...(options.exclude ?? []),
   ]
   const tags = [...config['exclude-if-present'], ...excludeIfPresent].map(tagOf)

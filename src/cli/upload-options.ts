@@ -4,7 +4,7 @@ import { constants, hostname, setPriority } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { PathWeight, UploadRequest } from '../node/client.ts'
 import { adapterOption, wantedAdapters, type AdapterSwitch } from './adapter-options.ts'
-import type { Config } from './config.ts'
+import { CHECKPOINT_MINUTES_MAX, type Config } from './config.ts'
 import type { Context } from './context.ts'
 import {
   codeOption,
@@ -17,17 +17,12 @@ import {
 } from './options.ts'
 import { LIMIT_UPLOAD_WORDS, ratesOption, type Rates } from './rates.ts'
 
-/** A week. */
-const MINUTES_MAX = 7 * 24 * 60
-
-const CHECKPOINT_MINUTES = 30
-
 export interface UploadOptions extends WeightOptions {
   readonly host?: string
   readonly tag: readonly string[]
   readonly code?: CodeOption
   readonly allowFew?: boolean
-  readonly checkpoint: number
+  readonly checkpoint?: number
   readonly adapter: readonly AdapterSwitch[]
   readonly asIs: readonly string[]
   readonly limitUpload?: Rates
@@ -52,10 +47,10 @@ export function withUploadOptions(command: Command): Command {
     .option('--tag <tag>', 'mark the snapshot; may be given several times', collect, [])
     .option('--code <k-of-n>', 'any K of N peers bring everything back', codeOption)
     .option('--allow-few', 'accept a grid of fewer than three peers')
-    .addOption(
-      new Option('--checkpoint <minutes>', 'publish what is done so often; 0 for only at the end')
-        .argParser(countOption(0, MINUTES_MAX))
-        .default(CHECKPOINT_MINUTES),
+    .option(
+      '--checkpoint <minutes>',
+      'publish what is done so often; 0 for only at the end; default: 30',
+      countOption(0, CHECKPOINT_MINUTES_MAX),
     )
     .option(
       '--adapter <name=on|off>',
@@ -95,15 +90,18 @@ export function readUpload(
   config: Config,
   options: UploadOptions,
 ): Omit<UploadRequest, 'onProgress' | 'onFileError'> {
-  const code = options.code ?? parseCode(config.backup.code ?? '')
+  const { backup } = config
+  const code = options.code ?? parseCode(backup.code ?? '')
+  const checkpoint = options.checkpoint ?? backup.checkpoint
+  const copySizeMax = options.spoolLimit ?? backup['spool-limit']
   return {
-    host: options.host ?? config.backup.host ?? hostname(),
-    tags: [...config.backup.tags, ...options.tag],
+    host: options.host ?? backup.host ?? hostname(),
+    tags: [...backup.tags, ...options.tag],
     ...(code === undefined ? {} : { code }),
-    allowFew: options.allowFew === true,
+    allowFew: options.allowFew === true || backup['allow-few'],
     weights: readWeights(context, config, options),
-    ...(options.spoolLimit === undefined ? {} : { copySizeMax: options.spoolLimit }),
-    ...(options.checkpoint === 0 ? {} : { checkpointMs: options.checkpoint * 60_000 }),
+    ...(copySizeMax === undefined ? {} : { copySizeMax }),
+    ...(checkpoint === 0 ? {} : { checkpointMs: checkpoint * 60_000 }),
     adapters: wantedAdapters(config.adapters, options.adapter),
     asTheyAre: [...config.adapters.except, ...options.asIs].map((path) =>
       pathBytes(path, context.workingFolder),

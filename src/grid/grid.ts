@@ -27,7 +27,7 @@ import { locatePacks, type PackLocation } from './locate-packs.ts'
 import { adoptPacks, NOTHING_RELEASED, releaseAll } from './peer-exchanges.ts'
 import { PeerSession } from './peer-session.ts'
 import type { Candidate } from './place-order.ts'
-import { placePack, putsOf, type Placement } from './place-pack.ts'
+import { placePack, putsOf, type Placement, type PlaceParts } from './place-pack.ts'
 import { PackReader, type Keep, type Segment } from './read-pack.ts'
 import type { RosterBook } from './roster-book.ts'
 import { exchangeRosters, type Exchanged } from './roster-exchange.ts'
@@ -107,6 +107,7 @@ export class Grid {
    *
    * @param held - shares placed before, as an earlier `Placement` told
    * @param options.isTidying - the pack belongs to a head that drops things
+   * @param options.onSent - told of the size of each portion of a piece that went out
    * @returns once every peer that was asked answered or failed
    */
   async place(
@@ -114,7 +115,7 @@ export class Grid {
     vault: VaultId,
     held: ReadonlyMap<number, PeerId>,
     signal: AbortSignal,
-    options: { readonly isTidying?: boolean } = {},
+    options: Pick<PlaceParts, 'isTidying' | 'onSent'> = {},
   ): Promise<Placement> {
     const all = this.#parts.roster.candidates()
     const standings = new Map(all.map(({ peer }) => [peer, this.standing(peer)]))

@@ -55,6 +55,8 @@ export interface PlaceParts {
   readonly session: (peer: PeerId) => PeerSession
   /** The pack belongs to a head that drops things. */
   readonly isTidying?: boolean
+  /** Told of the size of each portion of a piece that went out. */
+  readonly onSent?: (size: number) => void
   /** A repair grant, where we are none of the vault's devices. */
   readonly repair?: Uint8Array | undefined
 }
@@ -77,13 +79,17 @@ export async function placePack(
   const order = new PlaceOrder(pack.id, candidates, holders.values(), counted)
   const failures: PeerFailure[] = []
   let bytesSent = 0
+  const onSent = (size: number) => {
+    bytesSent += size
+    parts.onSent?.(size)
+  }
 
   const put = async (shareNumber: number, piece: Uint8Array, within: AbortSignal) => {
     const { repair } = parts
     const share = { vault, manifest: pack.manifestBytes, shareNumber, piece, isTidying, repair }
     for (let next = order.next(); next !== undefined; next = order.next()) {
       try {
-        await parts.session(next.peer).put(share, within, (size) => (bytesSent += size))
+        await parts.session(next.peer).put(share, within, onSent)
         holders.set(shareNumber, next.peer)
         return
       } catch (error) {

@@ -35,7 +35,6 @@ import { hasLongChains, runRebuild } from './run-rebuild.ts'
 import { sourceOf, weightsOf } from './run-scan.ts'
 import { upkeep, type Upkeep } from './run-repair.ts'
 import type { VaultSession } from './vault-session.ts'
-import { noteSnapshot } from '../store/last-snapshot.ts'
 
 /**
  * @throws {UsageError} tags or longer sources than a snapshot's row holds
@@ -144,7 +143,6 @@ async function published(
     const report = await work(backup, events)
     const { row, ...totals } = report ?? { ...backup.progress(), row: undefined }
     const sequence = row?.sequence ?? stores.published.current()?.sequence ?? 0
-    if (row !== undefined) noteSnapshot(stores.settings, row)
     const rebuilt = await tidyUp(session, request, signal)
     const kept = await keepUp(session, request, signal)
     const room = await keepFair(session, signal)

@@ -7,7 +7,7 @@ import { EVERYTHING } from '../restore/wanted.ts'
 import { outermost, toNames } from '../source/path.ts'
 import type { CompareRequest, CompareSummary, FileFailure } from './client-types.ts'
 import { contentMemory } from './content-memory.ts'
-import { assertKept, sourceFilter } from './run-restore.ts'
+import { assertKept, sourceFilter, totalsOf } from './run-restore.ts'
 import type { VaultSession } from './vault-session.ts'
 import { NoSuchSnapshotError } from './when.ts'
 
@@ -40,6 +40,7 @@ export async function runCompare(
   }
   const comparison = new LiveComparison(parts, node, at.sequence)
   const failures: FileFailure[] = []
+  const { files: filesTotal, bytes: bytesTotal } = totalsOf(at, wanted, patterns)
   let [filesDone, bytesDone] = [0, 0]
   await comparison.compare(
     wanted,
@@ -55,9 +56,9 @@ export async function runCompare(
         request.onProgress?.({
           phase: 'compare',
           filesDone,
-          filesTotal: at.files,
-          bytesDone: Math.min(bytesDone, at.bytes),
-          bytesTotal: at.bytes,
+          filesTotal,
+          bytesDone: Math.min(bytesDone, bytesTotal ?? Infinity),
+          bytesTotal,
           current,
         })
       },

@@ -87,13 +87,12 @@ export async function runPin(
 
 function rewriteWithout(
   session: VaultSession,
-  { node, objects, maintenance, root }: MaintainParts,
+  { node, objects, maintenance }: MaintainParts,
   { kept, thinner }: { kept: ReadonlySet<number>; thinner: Thinner },
   request: ForgetRequest,
   signal: AbortSignal,
 ): Rewrite {
   const { cutKey } = session.readKeys
-  const [newest] = root.snapshots.rows
   return {
     isWholeLedger: false,
     root: async (old, { sink, source, sequence }) => {
@@ -117,9 +116,9 @@ function rewriteWithout(
     request.onProgress?.({
       phase: 'publish',
       filesDone: thinner.versionsDropped,
-      filesTotal: newest?.files ?? 0,
+      filesTotal: undefined,
       bytesDone: 0,
-      bytesTotal: 0,
+      bytesTotal: undefined,
       current: undefined,
     })
     return thinner.thin(...args)

@@ -231,9 +231,9 @@ function progressOf(objects: number) {
   return {
     phase: 'scan',
     filesDone: objects,
-    filesTotal: objects,
+    filesTotal: undefined,
     bytesDone: 0,
-    bytesTotal: 0,
+    bytesTotal: undefined,
     current: undefined,
   } as const
 }

@@ -8,7 +8,7 @@ import { Conflicts } from '../restore/conflict.ts'
 import { Restorer, type RestoreEvents } from '../restore/restorer.ts'
 import { Target } from '../restore/target.ts'
 import { PLAIN_METADATA, type Unset, type UnsetKind } from '../restore/unset.ts'
-import { EVERYTHING, WHOLE_PATHS, type PathMap } from '../restore/wanted.ts'
+import { EVERYTHING, WHOLE_PATHS, type PathMap, type Patterns } from '../restore/wanted.ts'
 import { isWithin, outermost, toNames, toPath, type Names } from '../source/path.ts'
 import type { FileFailure, ListedEntry, RestoreRequest, RestoreSummary } from './client-types.ts'
 import type { VaultSession } from './vault-session.ts'
@@ -89,14 +89,14 @@ export async function runRestore(
   const restorer = new Restorer(parts, node, request.at.sequence)
   const { totals } = restorer
   const failures: FileFailure[] = []
-  const { files: filesTotal, bytes: bytesTotal } = request.at
+  const { files: filesTotal, bytes: bytesTotal } = totalsOf(request.at, wanted, patterns)
   let bytesWritten = 0
   const tell = (current: Uint8Array) =>
     request.onProgress?.({
       phase: 'restore',
       filesDone: totals.files,
       filesTotal,
-      bytesDone: Math.min(bytesWritten, bytesTotal),
+      bytesDone: Math.min(bytesWritten, bytesTotal ?? Infinity),
       bytesTotal,
       current,
     })
@@ -169,6 +169,22 @@ export async function canonicalMap(
     to: toNames(to),
   })
   return { rules: await Promise.all(rules.map(canonical)), stripCount }
+}
+
+/**
+ * What a snapshot has in all, for the person who waits; of a part nobody knows how much it is before it was
+ * walked.
+ */
+export function totalsOf(
+  row: SnapshotRow,
+  wanted: readonly Names[],
+  { include, exclude }: Patterns,
+): { readonly files: number | undefined; readonly bytes: number | undefined } {
+  const isAll = row.sources
+    .map(toNames)
+    .every((source) => wanted.some((names) => isWithin(names, source)))
+  const isFiltered = include.length + exclude.length > 0
+  return isAll && !isFiltered ? row : { files: undefined, bytes: undefined }
 }
 
 /** What a snapshot covered: its sources with all in them, and the folders above. */

@@ -4,7 +4,7 @@ import { assert } from '../base/assert.ts'
 import { toEntryStatus } from '../base/entry-status.ts'
 import { FilesError } from '../base/errors.ts'
 import { recordsOf } from '../base/stretch.ts'
-import { scanSources } from '../backup/scan-sources.ts'
+import { scanProgress, scanSources, type ScanEvents } from '../backup/scan-sources.ts'
 import type { Scanned } from '../ports/scan.ts'
 import { FolderSource } from '../source/folder-source.ts'
 import { fromKey, isWithin, join, keysBelow, pathToKey, toNames, toPath } from '../source/path.ts'
@@ -36,17 +36,11 @@ export async function runScan(
   const source = await sourceOf(session, request)
   await source.assertPresent()
   const { isHashCheck = false } = request
-  const onProgress = ({ files, bytes }: { files: number; bytes: number }) =>
-    request.onProgress?.({
-      phase: 'scan',
-      filesDone: files,
-      filesTotal: files,
-      bytesDone: bytes,
-      bytesTotal: bytes,
-      current: undefined,
-    })
+  const events: ScanEvents = {
+    onProgress: (...state) => request.onProgress?.(scanProgress(...state)),
+  }
   const parts = { ...session.ports, ...session.stores }
-  const { report } = await scanSources(parts, source, { isHashCheck }, { onProgress }, signal)
+  const { report } = await scanSources(parts, source, { isHashCheck }, events, signal)
   const failures = report.failures.map((failure): FileFailure => ({ ...failure, during: 'scan' }))
   for (const failure of failures) request.onFileError?.(failure)
   const { totals, passed } = report

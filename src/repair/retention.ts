@@ -15,10 +15,14 @@
  *   with that one, and as long as there is none
  *
  * Where no time is witnessed the calendar rules take the laptop's, and `within` rules keep everything.
+ *
+ * A *partial* snapshot, of a backup that went on after it, is counted by no rule. It stays while no later
+ * snapshot covers all of its paths, or where a tag or a pin wants it.
  */
 
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
 import { UsageError } from '../base/errors.ts'
+import { isWithin, toNames, type Names } from '../source/path.ts'
 import { before, formatDuration, type Duration } from './duration.ts'
 import { inOrder } from './in-order.ts'
 
@@ -105,11 +109,11 @@ export function decide(
   options: { readonly now?: number } = {},
 ): Decision[] {
   checkPolicy(policy)
-  const timeline = new Timeline(snapshots, options.now)
-  const verdicts = verdictsOf(timeline, policy)
+  const rules = verdictsOf(snapshots, policy, options.now)
+  const verdicts = [...rules, partialOnes(snapshots)]
   const decisions = snapshots.map((snapshot) => decideOne(snapshot, verdicts))
-  const wanted = snapshots.some((each) => verdicts.some((rule) => rule.get(each)?.isKept))
-  if (!wanted && decisions.some(({ isKept }) => !isKept)) {
+  const wanted = snapshots.some((each) => rules.some((rule) => rule.get(each)?.isKept))
+  if (!wanted && decisions.some(({ isKept, row }) => !isKept && row.isFinished)) {
     throw new RetentionRefusedError(
       `These rules keep none of the ${snapshots.length} snapshots, and nothing was changed: ` +
         'look at the list with `cairn snapshots`, or add --keep-last 1',
@@ -142,11 +146,14 @@ function decideOne(snapshot: DatedSnapshot, verdicts: readonly Verdicts[]): Deci
   )
   if (!isWanted && isKept) reasons.clear()
   if (snapshot.row.isPinned) reasons.add('pinned')
-  if (!snapshot.row.isComplete) reasons.add(`partial, ${snapshot.row.skipped} left out`)
+  const { isFinished, isComplete, skipped } = snapshot.row
+  if (isFinished && !isComplete) {
+    reasons.add(skipped === 0 ? 'incomplete' : `incomplete, ${skipped} left out`)
+  }
   return { ...snapshot, isKept, reasons: [...reasons] }
 }
 
-/** The snapshots as rules look at them. */
+/** The snapshots as rules look at them: those whose backup came to its end. */
 class Timeline {
   readonly all: readonly DatedSnapshot[]
   /** In the order of `all`. */
@@ -192,15 +199,23 @@ function agreeing(snapshots: readonly DatedSnapshot[]): DatedSnapshot[] {
 }
 
 /** @returns what each rule of the policy says */
-function verdictsOf(timeline: Timeline, policy: RetentionPolicy): Verdicts[] {
+function verdictsOf(
+  snapshots: readonly DatedSnapshot[],
+  policy: RetentionPolicy,
+  now: number | undefined,
+): Verdicts[] {
+  const timeline = new Timeline(
+    snapshots.filter(({ row }) => row.isFinished),
+    now,
+  )
   const verdicts: Verdicts[] = []
-  for (const tags of policy.tags ?? []) verdicts.push(tagged(timeline, tags))
+  for (const tags of policy.tags ?? []) verdicts.push(tagged(snapshots, tags))
   if (policy.within) verdicts.push(within(timeline, policy.within))
   const { last } = policy
   if (last) verdicts.push(lastOnes(timeline.all, last))
   for (const period of PERIODS) {
     const count = policy[period.name]
-    if (count) verdicts.push(eachLook(timeline, (snapshots) => counted(snapshots, period, count)))
+    if (count) verdicts.push(eachLook(timeline, (look) => counted(look, period, count)))
   }
   for (const period of PERIODS) {
     const duration = policy[period.within]
@@ -221,9 +236,32 @@ function eachLook(
   return verdicts
 }
 
-function tagged({ all }: Timeline, tags: readonly string[]): Verdicts {
+/** @returns of each partial one whether a later snapshot took its place */
+function partialOnes(snapshots: readonly DatedSnapshot[]): Verdicts {
+  const later: { readonly sequence: number; readonly sources: readonly Names[] }[] = []
+  const verdicts = new Map<DatedSnapshot, Verdict>()
+  for (const snapshot of snapshots) {
+    const { sequence, isFinished } = snapshot.row
+    const sources = snapshot.row.sources.map(toNames)
+    if (!isFinished) {
+      const next = later.findLast((one) =>
+        sources.every((path) => one.sources.some((source) => isWithin(source, path))),
+      )
+      verdicts.set(
+        snapshot,
+        next === undefined
+          ? kept('partial: no later snapshot covers its paths')
+          : unwanted(`partial: snapshot ${next.sequence} took its place`),
+      )
+    }
+    later.push({ sequence, sources })
+  }
+  return verdicts
+}
+
+function tagged(snapshots: readonly DatedSnapshot[], tags: readonly string[]): Verdicts {
   const words = tags.join(', ')
-  return verdictsOn(all, ({ row }) =>
+  return verdictsOn(snapshots, ({ row }) =>
     tags.every((tag) => row.tags.includes(tag))
       ? kept(`has tags ${words}`)
       : unwanted(`has not all tags ${words}`),
@@ -261,8 +299,9 @@ function countedWithin(timeline: Timeline, period: Period, duration: Duration): 
   const span = formatDuration(duration)
   const bucket = buckets(timeline.trusted, period)
   return verdictsOn(timeline.all, (snapshot) => {
-    const isWithin = timeline.isWithin(snapshot, duration)
-    if (!isWithin) return unwanted(`${period.name}: not within ${span}`)
+    if (!timeline.isWithin(snapshot, duration)) {
+      return unwanted(`${period.name}: not within ${span}`)
+    }
     if (!timeline.isTrusted(snapshot)) {
       return kept(`${period.name} within ${span}${doubt(timeline, snapshot)}`)
     }

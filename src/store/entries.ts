@@ -159,6 +159,16 @@ export class Entries {
     return row !== undefined
   }
 
+  /** @returns how many files there are in the folders with `from` ≤ key < `until` */
+  countFiles({ from, until }: KeyRange): number {
+    const row = statement(
+      this.#database,
+      `SELECT count(*) AS files FROM entries WHERE folder >= ? AND folder < ?
+         AND substr(status, 1, 1) BETWEEN x'80' AND x'8f'`, // the first bits of S_IFREG
+    ).get(from, until)
+    return Number(row?.['files'])
+  }
+
   isEmpty(): boolean {
     return statement(this.#database, 'SELECT 1 FROM entries LIMIT 1').get() === undefined
   }

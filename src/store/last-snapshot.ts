@@ -16,11 +16,21 @@ const schema = z.strictObject({
   complete: z.strictObject({ sequence: count(MAX), endedAt: integer(-MAX, MAX) }).nullable(),
   /** Snapshots since then in which something was left out. */
   incomplete: count(MAX),
+  /** Whether the newest is partial: its backup was not at its end. */
+  isPartial: z.boolean(),
 })
 
 export type LastSnapshot = z.infer<typeof schema>
 
-type Row = Pick<SnapshotRow, 'sequence' | 'endedAt' | 'isComplete'>
+/** What is noted of a snapshot. */
+export type SnapshotNote = Pick<SnapshotRow, 'sequence' | 'endedAt' | 'isComplete' | 'isFinished'>
+
+export const snapshotNoteSchema: z.ZodType<SnapshotNote> = z.strictObject({
+  sequence: count(MAX),
+  endedAt: integer(-MAX, MAX),
+  isComplete: z.boolean(),
+  isFinished: z.boolean(),
+})
 
 /** @returns `undefined` before the first snapshot, and where nothing is known of any */
 export function lastSnapshot(settings: Settings): LastSnapshot | undefined {
@@ -33,12 +43,13 @@ export function lastSnapshot(settings: Settings): LastSnapshot | undefined {
 }
 
 /** A snapshot was published, or is learnt of; in order of their sequences. */
-export function noteSnapshot(settings: Settings, { sequence, endedAt, isComplete }: Row): void {
+export function noteSnapshot(settings: Settings, note: SnapshotNote): void {
+  const { sequence, endedAt, isComplete, isFinished } = note
   const { complete = null, incomplete = 0 } = lastSnapshot(settings) ?? {}
   settings.set(
     SETTING,
     isComplete
-      ? { complete: { sequence, endedAt }, incomplete: 0 }
-      : { complete, incomplete: incomplete + 1 },
+      ? { complete: { sequence, endedAt }, incomplete: 0, isPartial: false }
+      : { complete, incomplete: incomplete + (isFinished ? 1 : 0), isPartial: !isFinished },
   )
 }

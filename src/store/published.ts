@@ -15,6 +15,7 @@ import {
 } from '../../protocol/ledger.ts'
 import { referenceSchema, referenceToCbor, type Reference } from '../../protocol/reference.ts'
 import type { Disk } from '../ports/disk.ts'
+import { snapshotNoteSchema, type SnapshotNote } from './last-snapshot.ts'
 import { LocalSeal } from './local-seal.ts'
 import type { Settings } from './settings.ts'
 import { StateDamagedError, readWhole, writeWhole } from './whole-file.ts'
@@ -41,6 +42,8 @@ export interface PublishedState {
   readonly root: Reference
   /** Newest first. */
   readonly segments: readonly SegmentRecord[]
+  /** Of a pending head: what it adds to the list of snapshots, if anything. */
+  readonly snapshot?: SnapshotNote
 }
 
 /** Far above what 32 segments take. */
@@ -60,6 +63,7 @@ const schema = z.strictObject({
       first: count(Number.MAX_SAFE_INTEGER),
     }),
   ),
+  snapshot: snapshotNoteSchema.exactOptional(),
 })
 
 type Name = 'published' | 'publishing'
@@ -96,6 +100,7 @@ export class Published {
         size,
         first,
       })),
+      ...(state.snapshot === undefined ? {} : { snapshot: { ...state.snapshot } }),
     })
     this.#settings.set(name, this.#seal.seal(plain))
   }

@@ -305,10 +305,10 @@ describe('history', () => {
 
   it('shows each version, how it is stored and what the chain costs', () => {
     expect(historyLines(report)).toEqual([
-      'version         size     stored as                     label    snapshots          modified',
-      'v3             100 B       10 B reverse delta on v4    stable   snapshot 3         2026-06-15T12:00:00.000000000Z',
-      'v4             100 B    1.0 KiB original               stable   in no snapshot',
-      'v5             100 B            forward delta on v4    stable   snapshot 5 on      2026-06-15T12:00:00.000000000Z',
+      'version         size     stored as                     label          snapshots          modified',
+      'v3             100 B       10 B reverse delta on v4    stable         snapshot 3         2026-06-15T12:00:00.000000000Z',
+      'v4             100 B    1.0 KiB original               stable         in no snapshot',
+      'v5             100 B            forward delta on v4    stable         snapshot 5 on      2026-06-15T12:00:00.000000000Z',
       'symlink   snapshot 4',
       'chain     1 delta from the original to the newest version',
       'restore   1.0 KiB to fetch for 100 B',

@@ -147,19 +147,26 @@ describe('cairn status', () => {
     const complete = { sequence: 7, endedAt: now - 6 * DAY }
     const alarms = (lastSnapshot: ClientStatus['lastSnapshot'] & object, max = WEEK) =>
       statusAlarms({ ...status, lastSnapshot }, max)
-    expect(alarms({ complete, incomplete: 0 })).toEqual([])
-    expect(alarms({ complete, incomplete: 0 }, 5 * DAY)).toEqual([
+    expect(alarms({ complete, incomplete: 0, isPartial: false })).toEqual([])
+    expect(alarms({ complete, incomplete: 0, isPartial: false }, 5 * DAY)).toEqual([
       'The last complete snapshot is 6 days old. Run `cairn backup`.',
     ])
-    expect(alarms({ complete, incomplete: 2 }, 5 * DAY)[0]).toBe(
+    expect(alarms({ complete, incomplete: 2, isPartial: false }, 5 * DAY)[0]).toBe(
       'The last complete snapshot is 6 days old. 2 snapshots since then left something out: `cairn backup` says what.',
     )
-    expect(alarms({ complete: null, incomplete: 1 })[0]).toMatch(
+    expect(alarms({ complete: null, incomplete: 1, isPartial: false })[0]).toMatch(
       /^No snapshot is complete\. 1 snapshot /,
     )
+    expect(alarms({ complete: null, incomplete: 0, isPartial: true })).toEqual([
+      'No snapshot is complete. The last backup did not come to its end: `cairn backup` goes on.',
+    ])
+    expect(alarms({ complete, incomplete: 1, isPartial: true }, DAY)).toEqual([
+      'The last complete snapshot is 6 days old. 1 snapshot since then left something out: `cairn backup` says what. ' +
+        'The last backup did not come to its end: `cairn backup` goes on.',
+    ])
     const [vault] = statusRecords(
       '/home',
-      { ...status, lastSnapshot: { complete, incomplete: 0 } },
+      { ...status, lastSnapshot: { complete, incomplete: 0, isPartial: false } },
       DAY,
     )
     expect(vault).toMatchObject({ is_snapshot_overdue: true, snapshots_incomplete: 0 })

@@ -210,6 +210,7 @@ function row(sequence: number): Root['snapshots']['rows'][number] {
     bytes: 0,
     added: 0,
     isComplete: true,
+    isFinished: true,
     isPinned: false,
     tags: [],
     skipped: 0,

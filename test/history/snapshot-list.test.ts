@@ -166,6 +166,7 @@ function row(sequence: number): SnapshotRow {
     bytes: 1234,
     added: 99,
     isComplete: true,
+    isFinished: true,
     isPinned: false,
     tags: ['daily'],
     skipped: 0,

@@ -1,6 +1,7 @@
 /** Partial snapshots: what is done of a long backup can be restored while the rest goes on. */
 
 import { describe, expect, it } from 'vitest'
+import type { Decision } from '../../src/repair/retention.ts'
 import { noise, TestVault } from '../support/test-vault.ts'
 
 const KIB = 1024
@@ -55,11 +56,46 @@ describe('a backup that takes long', () => {
       vault.laptop.boot()
       const known = await vault.withClient((client, signal) => client.snapshots(signal))
       expect(known.length).toBeGreaterThan(0)
-      expect(known.every(({ isComplete }) => !isComplete)).toBe(true)
+      expect(known.every(({ isFinished }) => !isFinished)).toBe(true)
+      const { lastSnapshot } = await vault.withClient((client, signal) => client.status(signal))
+      expect(lastSnapshot).toEqual({ complete: null, incomplete: 0, isPartial: true })
       const summary = await vault.backUp()
       expect(summary.filesUnmodified).toBeGreaterThan(0)
       expect(summary.filesNew).toBe(FILES - summary.filesUnmodified)
       expect(await vault.differences('latest', vault.picture())).toEqual([])
+    }))
+
+  it('has its partial snapshots forgotten before any that came to its end', () =>
+    new TestVault({ peers: 4 }).tell(async (vault) => {
+      const write = (day: number) => {
+        for (let index = 0; index < FILES; index += 1) {
+          vault.write(`${index}`, noise(400 * KIB, day * FILES + index + 1))
+        }
+      }
+      write(0)
+      const first = await vault.backUp()
+      write(1)
+      const second = await vault.backUp({ checkpointMs: SOON_MS })
+      const picture = vault.picture()
+      vault.laptop.filesTrouble.onStep = undefined
+      const rows = await vault.withClient((client, signal) => client.snapshots(signal))
+      expect(rows.length).toBeGreaterThan(3)
+      const forgotten = await vault.withClient((client, signal) =>
+        client.forget({ policy: { last: 2 }, isDryRun: false }, signal),
+      )
+      expect(forgotten.decisions.filter(({ isKept }) => isKept).map(idOf)).toEqual([
+        second.sequence,
+        first.sequence,
+      ])
+      const gone = forgotten.decisions.filter(({ isKept }) => !isKept)
+      expect(gone.map(({ reasons }) => reasons)).toEqual(
+        gone.map((_, index) => [
+          `partial: snapshot ${index === 0 ? second.sequence : idOf(gone[index - 1]!)} took its place`,
+        ]),
+      )
+      expect(await vault.differences('latest', picture)).toEqual([])
+      const { lastSnapshot } = await vault.withClient((client, signal) => client.status(signal))
+      expect(lastSnapshot).toMatchObject({ complete: { sequence: second.sequence } })
     }))
 
   it('waits with that while friends are away', () =>
@@ -79,6 +115,10 @@ describe('a backup that takes long', () => {
       expect(await vault.differences('latest', vault.picture())).toEqual([])
     }))
 })
+
+function idOf({ row }: Decision): number {
+  return row.sequence
+}
 
 /** Told of each file that is opened. */
 function onOpen(vault: TestVault, act: (count: number) => void): void {

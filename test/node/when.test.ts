@@ -138,6 +138,7 @@ function row(sequence: number, endedAt: number): SnapshotRow {
     bytes: 0,
     added: 0,
     isComplete: true,
+    isFinished: true,
     isPinned: false,
     tags: [],
     skipped: 0,

@@ -12,7 +12,13 @@ import { extras, reference, versions } from '../support/tree-arbitraries.ts'
 const count = fc.maxSafeNat()
 const label = fc.string({ unit: 'grapheme', maxLength: 20 })
 
-const row: fc.Arbitrary<SnapshotRow> = fc.record({
+const states = [
+  { isComplete: true, isFinished: true },
+  { isComplete: false, isFinished: true },
+  { isComplete: false, isFinished: false },
+]
+
+const facts = fc.record({
   sequence: fc.integer({ min: 0, max: 1000 }),
   startedAt: fc.integer(),
   endedAt: fc.integer(),
@@ -22,11 +28,14 @@ const row: fc.Arbitrary<SnapshotRow> = fc.record({
   folders: count,
   bytes: count,
   added: count,
-  isComplete: fc.boolean(),
   isPinned: fc.boolean(),
   tags: fc.array(label, { maxLength: 3 }),
   skipped: count,
 })
+
+const row: fc.Arbitrary<SnapshotRow> = fc
+  .tuple(facts, fc.constantFrom(...states))
+  .map(([all, state]) => ({ ...all, ...state }))
 
 function rows(min: number): fc.Arbitrary<SnapshotRow[]> {
   return fc
@@ -116,6 +125,7 @@ const ROW: SnapshotRow = {
   bytes: 0,
   added: 0,
   isComplete: true,
+  isFinished: true,
   isPinned: false,
   tags: [],
   skipped: 0,

@@ -16,6 +16,7 @@ export function row(sequence: number, at: number, more: Partial<SnapshotRow> = {
     bytes: 1,
     added: 1,
     isComplete: true,
+    isFinished: true,
     isPinned: false,
     tags: [],
     skipped: 0,

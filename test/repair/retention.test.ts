@@ -43,7 +43,7 @@ describe('retention', () => {
     const policy = { daily: 2, yearly: 9, within: days(1), tags: [['a', 'b']] }
     expect(decide(snapshots, policy).map(({ isKept, reasons }) => [isKept, ...reasons])).toEqual([
       [true, 'has tags a, b', 'within 1d', 'daily snapshot', 'yearly snapshot'],
-      [true, 'within 1d', 'partial, 3 left out'],
+      [true, 'within 1d', 'incomplete, 3 left out'],
       [true, 'daily snapshot'],
       [true, 'pinned'],
       [true, 'yearly snapshot'],
@@ -51,7 +51,7 @@ describe('retention', () => {
     const [, second, third] = decide(snapshots, { daily: 1, within: { ...days(0), hours: 1 } })
     expect(second).toMatchObject({
       isKept: false,
-      reasons: ['not within 1h', 'daily: snapshot 5 stands for its day', 'partial, 3 left out'],
+      reasons: ['not within 1h', 'daily: snapshot 5 stands for its day', 'incomplete, 3 left out'],
     })
     expect(third?.reasons).toEqual(['not within 1h', 'daily: 1 newer days are kept'])
   })
@@ -121,6 +121,74 @@ describe('retention', () => {
         }))
         const expected = new Set([...keptOf(snapshots, policy), pinned[pin]?.row.sequence])
         expect(new Set(keptOf(pinned, policy))).toEqual(expected)
+      }),
+    )
+  })
+})
+
+describe('partial snapshots', () => {
+  const home = { sources: [bytes('/home')] }
+  const partial = { isComplete: false, isFinished: false }
+
+  it('go once a later snapshot covers what they do, and until then the newest stays', () => {
+    const snapshots = [
+      witnessed(6, NOON, { ...partial, sources: [bytes('/home/ann')] }),
+      witnessed(5, NOON - HOUR, { sources: [bytes('/etc'), bytes('/home/ben')] }),
+      witnessed(4, NOON - 2 * HOUR, { ...partial, ...home }),
+      witnessed(3, NOON - 3 * HOUR, { ...partial, sources: [bytes('/home/ben')] }),
+      witnessed(2, NOON - 4 * HOUR, { ...partial, ...home, skipped: 1 }),
+      witnessed(1, NOON - DAY, home),
+    ]
+    const said = decide(snapshots, { daily: 1, within: days(9) })
+    expect(said.map(({ isKept, reasons }) => [isKept, ...reasons])).toEqual([
+      [true, 'partial: no later snapshot covers its paths'],
+      [true, 'within 9d', 'daily snapshot'],
+      [true, 'partial: no later snapshot covers its paths'],
+      [false, 'partial: snapshot 4 took its place'],
+      [false, 'partial: snapshot 4 took its place'],
+      [true, 'within 9d'],
+    ])
+  })
+
+  it('give way to one that came to its end, though it left something out', () => {
+    const snapshots = [
+      witnessed(2, NOON, { ...home, isComplete: false, skipped: 1 }),
+      witnessed(1, NOON - HOUR, { ...partial, ...home }),
+    ]
+    expect(keptOf(snapshots, { last: 5 })).toEqual([2])
+  })
+
+  it('stay where they are pinned, and where a tag is to be kept', () => {
+    const snapshots = [
+      witnessed(4, NOON, home),
+      witnessed(3, NOON - HOUR, { ...partial, ...home, isPinned: true }),
+      witnessed(2, NOON - 2 * HOUR, { ...partial, ...home, tags: ['a'] }),
+      witnessed(1, NOON - 3 * HOUR, { ...partial, ...home }),
+    ]
+    expect(keptOf(snapshots, { last: 1, tags: [['a']] })).toEqual([4, 3, 2])
+    expect(keptOf(snapshots, { last: 1 })).toEqual([4, 3])
+  })
+
+  it('are no reason to let the others go', () => {
+    const snapshots = [witnessed(2, NOON, { ...partial, ...home }), witnessed(1, NOON - DAY, home)]
+    expect(() => decide(snapshots, { tags: [['no such']] })).toThrow(RetentionRefusedError)
+    const [only] = snapshots.slice(0, 1)
+    expect(keptOf([only!], { last: 1 })).toEqual([2])
+  })
+
+  it('change nothing for those that are not', () => {
+    fc.assert(
+      fc.property(histories, policies, fc.infiniteStream(fc.boolean()), (all, policy, chance) => {
+        const mixed = all.map((each) =>
+          chance.next().value ? each : { ...each, row: { ...each.row, ...partial, ...home } },
+        )
+        const finished = mixed.filter(({ row }) => row.isFinished)
+        fc.pre(finished.length > 0)
+        const kept = new Set(keptOf(mixed, policy))
+        const expected = keptOf(finished, policy)
+        expect(finished.map(({ row }) => row.sequence).filter((each) => kept.has(each))).toEqual(
+          expected,
+        )
       }),
     )
   })
@@ -271,6 +339,10 @@ function sum(a: RetentionPolicy, b: RetentionPolicy): RetentionPolicy {
     else rules[name] = days(rule.days + (other as Duration).days)
   }
   return rules
+}
+
+function bytes(path: string): Uint8Array {
+  return Buffer.from(path)
 }
 
 function days(count: number): Duration {

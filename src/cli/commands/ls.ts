@@ -14,6 +14,9 @@ import { echoSnapshot } from '../snapshot-fields.ts'
 import { versionOf } from '../../history/version-name.ts'
 import { withClient } from '../with-client.ts'
 
+/** Of the longest, `app-consistent`. */
+const LABEL_WIDTH = 14
+
 interface ListOptions extends CommonOptions {
   readonly at: string
   readonly recursive?: boolean
@@ -36,7 +39,7 @@ export function listCommand(context: Context): Command {
     .argument('[path]', 'a folder or file; default: everything that was backed up', '/')
     .option('--at <when>', 'latest, a number, a date or an age such as 3d', 'latest')
     .option('-r, --recursive', 'what is in the folders too')
-    .option('-l, --long', 'mode, owner, size and time too')
+    .option('-l, --long', 'mode, owner, size, time and label too')
     .addOption(new Option('--versions', 'every state in any snapshot').conflicts(['at', 'long']))
     .action(async (path: string, options: ListOptions) =>
       options.versions === true
@@ -121,6 +124,7 @@ function describeEntry(path: Uint8Array, entry: VisibleEntry, isLong: boolean): 
     group.padEnd(8),
     String(sizeOf(entry)).padStart(12),
     formatInstant(attributes.mtime),
+    (entry.version?.label ?? '').padEnd(LABEL_WIDTH),
     name + target,
   ].join(' ')
 }

@@ -5,8 +5,8 @@
 import type { Command } from 'commander'
 import { makeCommand, type CommonOptions, type Context } from '../context.ts'
 import { escapeLine, escapeName } from '../escape.ts'
-import { formatBytes, formatCount, formatItems, formatTime } from '../format.ts'
-import { snapshotFields, type SnapshotRow } from '../snapshot-fields.ts'
+import { formatBytes, formatItems, formatTime } from '../format.ts'
+import { snapshotFields, snapshotMarks, type SnapshotRow } from '../snapshot-fields.ts'
 import { withClient } from '../with-client.ts'
 
 const HEADING = '  id  started              on: files, size, + new, sources'
@@ -29,9 +29,6 @@ export function snapshotsCommand(context: Context): Command {
 }
 
 function describeRow(row: SnapshotRow): string {
-  const marks = row.tags.map((tag) => `#${escapeLine(tag)}`)
-  if (row.isPinned) marks.push('pinned')
-  if (!row.isComplete) marks.push(`partial, ${formatCount(row.skipped)} left out`)
   return [
     String(row.sequence).padStart(4),
     formatTime(row.startedAt),
@@ -39,6 +36,6 @@ function describeRow(row: SnapshotRow): string {
     formatBytes(row.bytes),
     `+ ${formatBytes(row.added)}`,
     row.sources.map(escapeName).join(' '),
-    ...marks,
+    ...snapshotMarks(row),
   ].join('  ')
 }

@@ -10,8 +10,11 @@ import { formatBytes, formatInstant, KIND_WORDS } from '../format.ts'
 import type { JsonRecord } from '../output.ts'
 import { chainFields, chainLines } from './chain.ts'
 
+/** Of the longest, `app-consistent`. */
+const LABEL_WIDTH = 14
+
 const HEADING =
-  'version         size     stored as                     label    snapshots          modified'
+  'version         size     stored as                     label          snapshots          modified'
 
 /** @returns a record for each version, for each time as something else, and for the chain */
 export function historyRecords(path: Uint8Array, report: HistoryReport): JsonRecord[] {
@@ -78,7 +81,7 @@ function describeVersion(
     formatBytes(version.size).padStart(10),
     (storedSize === undefined ? '' : formatBytes(storedSize)).padStart(10),
     storedAs(version).padEnd(22),
-    version.label.padEnd(8),
+    version.label.padEnd(LABEL_WIDTH),
     snapshotsOf(spans).padEnd(18),
     modified ?? '',
   ]

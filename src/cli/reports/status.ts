@@ -12,6 +12,7 @@ import { describeLack, formatAge, overRecord, STANDING_WORD } from './friends.ts
 import { VERDICT_WORDS } from './health.ts'
 
 type PeerRow = ClientStatus['peers'][number]
+type LastSnapshot = ClientStatus['lastSnapshot'] & object
 
 /** @returns a record of the vault, and one for each peer */
 export function statusRecords(home: string, status: ClientStatus, ageMaxMs: number): JsonRecord[] {
@@ -42,6 +43,7 @@ export function statusRecords(home: string, status: ClientStatus, ageMaxMs: numb
       last_complete:
         complete === undefined || complete === null ? undefined : formatMoment(complete.endedAt),
       snapshots_incomplete: lastSnapshot?.incomplete,
+      is_last_partial: lastSnapshot?.isPartial,
       is_snapshot_overdue: isSnapshotOverdue(status, ageMaxMs),
     },
     ...peers.map(({ seenAt, lack, online, over, ...peer }) => ({
@@ -123,13 +125,20 @@ export function isSnapshotOverdue({ lastSnapshot, now }: ClientStatus, ageMaxMs:
 function overdueWords(status: ClientStatus, ageMaxMs: number): string[] {
   const { lastSnapshot, now } = status
   if (lastSnapshot === undefined || !isSnapshotOverdue(status, ageMaxMs)) return []
-  const { complete, incomplete } = lastSnapshot
-  const since =
-    incomplete === 0
-      ? ' Run `cairn backup`.'
-      : ` ${formatItems(incomplete, 'snapshot')} since then left something out: \`cairn backup\` says what.`
+  const { complete } = lastSnapshot
+  const since = sinceThen(lastSnapshot)
   if (complete === null) return [`No snapshot is complete.${since}`]
   return [`The last complete snapshot is ${formatAge(now - complete.endedAt)} old.${since}`]
+}
+
+/** @returns what keeps later snapshots from being complete, or what to do */
+function sinceThen({ incomplete, isPartial }: LastSnapshot): string {
+  const leftOut = `${formatItems(incomplete, 'snapshot')} since then left something out: \`cairn backup\` says what.`
+  return [
+    ...(incomplete === 0 ? [] : [` ${leftOut}`]),
+    ...(isPartial ? [' The last backup did not come to its end: `cairn backup` goes on.'] : []),
+    ...(incomplete === 0 && !isPartial ? [' Run `cairn backup`.'] : []),
+  ].join('')
 }
 
 function helpedWords({ helpers, now }: ClientStatus): string {
