@@ -29,6 +29,8 @@ export interface ScanParts extends ScannerParts {
 export interface ScanOptions {
   /** Every file is read, whatever its times say. */
   readonly isHashCheck?: boolean
+  /** Of files that only grew the ends are read, when they are uploaded. */
+  readonly isQuick?: boolean
 }
 
 export interface ScanEvents {
@@ -68,6 +70,7 @@ export async function scanSources(
     startedAt,
     sources: [...source.paths],
     isPartial: source.isPartial === true,
+    isQuick: options.isQuick === true,
     failed: report.failures.length,
     totals: { ...report.totals },
   }

@@ -2,9 +2,9 @@
 
 import { assert } from '../base/assert.ts'
 import { toEntryStatus } from '../base/entry-status.ts'
-import { FilesError } from '../base/errors.ts'
+import { FilesError, UsageError } from '../base/errors.ts'
 import { recordsOf } from '../base/stretch.ts'
-import { scanSources } from '../backup/scan-sources.ts'
+import { scanSources, type ScanOptions } from '../backup/scan-sources.ts'
 import type { Scanned } from '../ports/scan.ts'
 import { FolderSource } from '../source/folder-source.ts'
 import { fromKey, isWithin, join, keysBelow, pathToKey, toNames, toPath } from '../source/path.ts'
@@ -35,7 +35,7 @@ export async function runScan(
 ): Promise<ScanSummary> {
   const source = await sourceOf(session, request)
   await source.assertPresent()
-  const { isHashCheck = false } = request
+  const options = scanOptions(request)
   const onProgress = ({ files, bytes }: { files: number; bytes: number }) =>
     request.onProgress?.({
       phase: 'scan',
@@ -46,11 +46,22 @@ export async function runScan(
       current: undefined,
     })
   const parts = { ...session.ports, ...session.stores }
-  const { report } = await scanSources(parts, source, { isHashCheck }, { onProgress }, signal)
+  const { report } = await scanSources(parts, source, options, { onProgress }, signal)
   const failures = report.failures.map((failure): FileFailure => ({ ...failure, during: 'scan' }))
   for (const failure of failures) request.onFileError?.(failure)
   const { totals, passed } = report
   return { totals, passed, failures, queued: queueSummary(session) }
+}
+
+/** @throws {UsageError} what excludes one another */
+export function scanOptions({
+  isHashCheck = false,
+  isQuick = false,
+}: Pick<ScanRequest, 'isHashCheck' | 'isQuick'>): ScanOptions {
+  if (isHashCheck && isQuick) {
+    throw new UsageError('Either every file is read (--hash-check), or of some the end (--quick)')
+  }
+  return { isHashCheck, isQuick }
 }
 
 export function queueSummary({ stores: { queue } }: VaultSession): QueueSummary {

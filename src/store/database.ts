@@ -68,7 +68,9 @@ const SCHEMA = `
   CREATE INDEX contents_pack ON contents (pack);
 
   CREATE TABLE signatures (
-    content BLOB PRIMARY KEY, size INTEGER NOT NULL, used INTEGER NOT NULL, signature BLOB NOT NULL
+    content BLOB PRIMARY KEY, size INTEGER NOT NULL, used INTEGER NOT NULL, signature BLOB NOT NULL,
+    -- from where a file that only grows goes on, sealed (src/store/signatures.ts)
+    tail BLOB
   );
   CREATE INDEX signatures_used ON signatures (used);
 
@@ -182,6 +184,7 @@ function addColumns(database: DatabaseSync): void {
       .all()
       .some(({ name }) => name === column)
   if (!has('queue', 'details')) database.exec('ALTER TABLE queue ADD COLUMN details BLOB')
+  if (!has('signatures', 'tail')) database.exec('ALTER TABLE signatures ADD COLUMN tail BLOB')
   if (has('peer_records', 'nothing_ms')) return
   inTransaction(database, () => {
     database.exec('ALTER TABLE peer_records ADD COLUMN nothing_ms INTEGER NOT NULL DEFAULT 0')

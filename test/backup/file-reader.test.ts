@@ -262,7 +262,7 @@ async function reading(
     const { packer } = packing
     const database = memoryDatabase()
     const contents = new Contents(database, new Uint8Array(32))
-    const signatures = new Signatures(database)
+    const signatures = new Signatures(database, new Uint8Array(32))
     const writer = new ObjectWriter(
       { packer, find: () => undefined, onSealed: () => undefined },
       contentSecret,

@@ -4,7 +4,7 @@ import { memoryDatabase } from '../support/memory-database.ts'
 
 describe('signatures', () => {
   it('are there until the cap is passed; then the oldest go, and no more than must', () => {
-    const signatures = new Signatures(memoryDatabase(), 100)
+    const signatures = new Signatures(memoryDatabase(), localKey, 100)
     for (let content = 1; content <= 5; content += 1) put(signatures, content, 20)
     signatures.trim()
     expect(kept(signatures)).toEqual([1, 2, 3, 4, 5])
@@ -14,14 +14,14 @@ describe('signatures', () => {
   })
 
   it('count as used when they are put again', () => {
-    const signatures = new Signatures(memoryDatabase(), 60)
+    const signatures = new Signatures(memoryDatabase(), localKey, 60)
     for (const content of [1, 2, 3, 1, 4]) put(signatures, content, 20)
     signatures.trim()
     expect(kept(signatures)).toEqual([1, 3, 4])
   })
 
   it('larger than all that may be kept are not kept', () => {
-    const signatures = new Signatures(memoryDatabase(), 60)
+    const signatures = new Signatures(memoryDatabase(), localKey, 60)
     put(signatures, 1, 20)
     put(signatures, 2, 61)
     signatures.trim()
@@ -29,7 +29,7 @@ describe('signatures', () => {
   })
 
   it('come back as they were, and go one by one', () => {
-    const signatures = new Signatures(memoryDatabase())
+    const signatures = new Signatures(memoryDatabase(), localKey)
     signatures.put(Uint8Array.of(1), Uint8Array.of(5, 6))
     expect(signatures.get(Uint8Array.of(1))).toEqual(Uint8Array.of(5, 6))
     signatures.remove(Uint8Array.of(1))
@@ -37,6 +37,8 @@ describe('signatures', () => {
     expect(signatures.get(Uint8Array.of(1))).toBeUndefined()
   })
 })
+
+const localKey = new Uint8Array(32).fill(7)
 
 function put(signatures: Signatures, content: number, size: number): void {
   signatures.put(Uint8Array.of(content), new Uint8Array(size))
