@@ -36,6 +36,27 @@ describe('signatures', () => {
     signatures.remove(Uint8Array.of(2))
     expect(signatures.get(Uint8Array.of(1))).toBeUndefined()
   })
+
+  it('keep from where a file goes on, sealed, and for as long as they are there', () => {
+    const database = memoryDatabase()
+    const signatures = new Signatures(database, localKey)
+    const content = Uint8Array.of(1)
+    const tail = { from: 2 ** 40, state: new Uint8Array(60).fill(9) }
+    expect(signatures.tail(content)).toBeUndefined()
+    signatures.put(content, Uint8Array.of(5))
+    expect(signatures.tail(content)).toBeUndefined()
+    signatures.put(content, Uint8Array.of(5), tail)
+    // The same bytes signed again: nothing else is known of them than before.
+    signatures.put(content, Uint8Array.of(6))
+    expect(signatures.get(content)).toEqual(Uint8Array.of(6))
+    expect(signatures.tail(content)).toEqual(tail)
+
+    const row = database.prepare('SELECT tail FROM signatures').get()
+    expect(Buffer.from(row?.['tail'] as Uint8Array).includes(tail.state.subarray(0, 8))).toBe(false)
+    expect(new Signatures(database, new Uint8Array(32)).tail(content)).toBeUndefined()
+    signatures.remove(content)
+    expect(signatures.tail(content)).toBeUndefined()
+  })
 })
 
 const localKey = new Uint8Array(32).fill(7)
