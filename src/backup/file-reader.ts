@@ -13,6 +13,8 @@ import { formatBytes } from '../base/size-words.ts'
 import { CHAIN_LENGTH_LIMIT } from '../history/chain-bounds.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FileReader as OpenFile, Files, FileStatus } from '../ports/files.ts'
+import { HEAD_SIZE } from '../source/adapters/source-adapter.ts'
+import { isSqlite } from '../source/adapters/sqlite.ts'
 import type { SafeSources } from '../source/safe-sources.ts'
 import type { EntryRow } from '../store/entries.ts'
 import {
@@ -158,7 +160,7 @@ export class FileReader {
       const same = await linked(before)
       if (same !== undefined) return { ...same, isCalm: true }
       const content = isQuick
-        ? await this.#contents.readGrown(file, before, known, signal)
+        ? await this.#readEnd(file, before, known, signal)
         : await this.#contents.read(file, before, known, signal)
       if (content === undefined) return undefined
       const more = await seeMore(file)
@@ -169,6 +171,18 @@ export class FileReader {
       await file.close()
       await this.#parts.deltaBuffer.reset()
     }
+  }
+
+  /** @returns undefined where the end is not enough */
+  async #readEnd(
+    file: OpenFile,
+    status: FileStatus,
+    known: EntryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<FileContent | undefined> {
+    // A database that no adapter decides on is changed in its midst, however it grew.
+    if (isSqlite(await file.read(0, HEAD_SIZE))) return undefined
+    return this.#contents.readGrown(file, status, known, signal)
   }
 
   /** @returns undefined if no adapter has the file's bytes */

@@ -3,9 +3,10 @@
 import { describe, expect, it } from 'vitest'
 import { concat, equal } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
+import { MachineCrashed } from '../../sim/errors.ts'
 import { toBytes } from '../../sim/file-tree.ts'
 import { UsageError } from '../../src/base/errors.ts'
-import type { BackupSummary } from '../../src/node/client.ts'
+import type { BackupRequest, BackupSummary } from '../../src/node/client.ts'
 import { HOME, noise, TestVault } from '../support/test-vault.ts'
 
 const MIB = 1024 * 1024
@@ -156,6 +157,17 @@ describe('a quick backup reads all of a file that', () => {
       expect(await vault.differences('latest', vault.picture())).toEqual([])
     }))
 
+  it('is an SQLite database, whoever decides on its bytes', () =>
+    tell(async ({ vault, append, node, quick }) => {
+      vault.laptop.tree.write(node(), 0, toBytes('SQLite format 3\0'))
+      for (const more of [{}, { adapters: [] }]) {
+        await vault.backUp(more)
+        append(1_000)
+        expect((await quick(more)).filesQuick).toBe(0)
+      }
+      expect(await vault.differences('latest', vault.picture())).toEqual([])
+    }))
+
   it('is small', () =>
     tell(async ({ vault, append, quick }) => {
       await vault.backUp()
@@ -210,6 +222,22 @@ describe('what a quick backup took on trust', () => {
       expect(await vault.differences('latest', vault.picture())).toEqual([])
     }))
 
+  it('breaks no chain where the power goes at some disk step', () =>
+    tell(async ({ vault, append, quick }) => {
+      await vault.backUp()
+      for (let cut = 1; cut < 40; cut += 6) {
+        append(20_000)
+        let step = 0
+        vault.laptop.diskTrouble.onStep = () => (++step === cut ? 'cut' : 'pass')
+        await expect(quick()).rejects.toThrow(MachineCrashed)
+        vault.laptop.diskTrouble.onStep = undefined
+        vault.laptop.boot()
+        append(20_000)
+        expect(await quick()).toMatchObject({ published: true, filesQuick: 1 })
+        expect(await vault.differences('latest', vault.picture())).toEqual([])
+      }
+    }, 1_200_000))
+
   it('counts for all names of a file', () =>
     tell(async ({ vault, append, quick }) => {
       vault.laptop.tree.link(toBytes(`${HOME}/log`), toBytes(`${HOME}/same`))
@@ -251,7 +279,7 @@ interface Story {
   readonly bytes: () => Uint8Array
   readonly append: (size: number) => void
   readonly change: (offset: number) => void
-  readonly quick: (more?: { isHashCheck?: boolean }) => Promise<BackupSummary>
+  readonly quick: (more?: Partial<BackupRequest>) => Promise<BackupSummary>
   /** The log, out of the newest snapshot. */
   readonly restored: () => Promise<Uint8Array>
   readonly stored: () => Promise<readonly { digest: Uint8Array | undefined; label: string }[]>
