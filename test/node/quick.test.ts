@@ -6,11 +6,13 @@ import { sha256 } from '../../protocol/hash.ts'
 import { MachineCrashed } from '../../sim/errors.ts'
 import { toBytes } from '../../sim/file-tree.ts'
 import { UsageError } from '../../src/base/errors.ts'
-import type { BackupRequest, BackupSummary } from '../../src/node/client.ts'
-import { HOME, noise, TestVault } from '../support/test-vault.ts'
+import { Client, type BackupRequest, type BackupSummary } from '../../src/node/client.ts'
+import type { FileReader } from '../../src/ports/files.ts'
+import { HEAD_SIZE } from '../../src/source/adapters/source-adapter.ts'
+import { clientPorts, HOME, noise, TestVault } from '../support/test-vault.ts'
 
 const MIB = 1024 * 1024
-const SIZE = 2 * MIB
+const SIZE = 1.5 * MIB
 
 /** Of an original so much stands for all of it. */
 const END = MIB
@@ -33,6 +35,18 @@ describe('a quick backup of a file that grew', () => {
       const versions = await stored()
       expect(versions.at(-1)).toMatchObject({ digest: sha256(bytes()), label: 'stable' })
     }))
+
+  it('of 32 MiB by 1 MiB reads 2 MiB of it, one that is not quick all of it once, and both send 1', () =>
+    tell(async ({ vault, append }) => {
+      await counted(vault)
+      append(MIB)
+      const quick = await counted(vault, { isQuick: true })
+      expect([quick.read, quick.added < 1.01 * MIB]).toEqual([2 * MIB, true])
+      append(MIB)
+      const whole = await counted(vault)
+      expect([whole.read, whole.added < 1.01 * MIB]).toEqual([34 * MIB, true])
+      expect(await vault.differences('latest', vault.picture())).toEqual([])
+    }, 32 * MIB))
 
   it('misses a change before the last delta, stores what it knew of, and the next backup finds it', () =>
     tell(async ({ vault, append, change, quick, bytes, restored, stored }) => {
@@ -322,6 +336,47 @@ async function tell(story: (parts: Story) => Promise<void>, size = SIZE): Promis
       },
     })
   })
+}
+
+/** A backup, and the bytes of the log that were asked of the system; what adapters look at first is left out. */
+async function counted(
+  vault: TestVault,
+  more: Partial<BackupRequest> = {},
+): Promise<{ read: number; added: number }> {
+  await vault.calm()
+  let read = 0
+  const { bytesAdded } = await vault.laptop.run(async (ports, signal) => {
+    const files = new Proxy(ports.files, {
+      get(target, name) {
+        if (name !== 'open') {
+          const value: unknown = Reflect.get(target, name, target)
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value
+        }
+        return async (path: Uint8Array): Promise<FileReader> => {
+          const file = await target.open(path)
+          return {
+            status: () => file.status(),
+            clone: () => file.clone(),
+            xattrs: () => file.xattrs(),
+            holes: (countMax) => file.holes(countMax),
+            close: () => file.close(),
+            read: async (offset, length) => {
+              const bytes = await file.read(offset, length)
+              if (length > HEAD_SIZE) read += bytes.length
+              return bytes
+            },
+          }
+        }
+      },
+    })
+    const client = await Client.open({ ...clientPorts(ports), files }, signal)
+    try {
+      return await client.backup({ paths: [toBytes(HOME)], host: 'laptop', ...more }, signal)
+    } finally {
+      await client.close()
+    }
+  })
+  return { read, added: bytesAdded }
 }
 
 function scan(vault: TestVault, more: { isQuick?: boolean; isHashCheck?: boolean }) {
