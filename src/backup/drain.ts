@@ -400,10 +400,9 @@ export class Drain {
     const result = () => this.#result(known, read)
     const { details, trouble = read.trouble } = detailsOf(read.status, read.xattrs, read.holes)
     if (trouble !== undefined) events.onFailure(path, trouble)
-    // What was taken on trust is looked at again, as what may have changed since it was seen is.
-    const doubted = read.isQuick === true || isRacy(status.ctime, seenAt)
-    const { signature, tail } = read
-    return { row, status, isRacy: doubted, details, slots, signature, tail, result }
+    const racy = isRacy(status.ctime, seenAt)
+    const { signature, tail, isQuick = false } = read
+    return { row, status, isRacy: racy, isQuick, details, slots, signature, tail, result }
   }
 
   #result(known: EntryRow | undefined, read: ReadVersion): QueueResult {

@@ -25,6 +25,7 @@ export interface Finished {
   readonly row: QueueRow
   readonly status: EntryStatus
   readonly isRacy: boolean
+  readonly isQuick: boolean
   readonly details: EntryDetails
   readonly slots: readonly Slot[]
   readonly signature: Uint8Array | undefined

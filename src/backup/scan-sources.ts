@@ -62,7 +62,7 @@ export async function scanSources(
   const startedAt = clock.now()
   const run = settings.next('run')
   queue.forgetScan()
-  const scanner = new Scanner(parts, source, { run, isHashCheck: options.isHashCheck === true })
+  const scanner = new Scanner(parts, source, { run, ...options })
   events.onStart?.(scanner.totals)
   const report = await scanner.scan(events.onProgress, signal)
   const record: ScanRecord = {

@@ -5,6 +5,7 @@ import { concat, equal } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { MachineCrashed } from '../../sim/errors.ts'
 import { toBytes } from '../../sim/file-tree.ts'
+import { SimRandom } from '../../sim/random.ts'
 import { UsageError } from '../../src/base/errors.ts'
 import { Client, type BackupRequest, type BackupSummary } from '../../src/node/client.ts'
 import type { FileReader } from '../../src/ports/files.ts'
@@ -236,6 +237,18 @@ describe('what a quick backup took on trust', () => {
       expect(await vault.differences('latest', vault.picture())).toEqual([])
     }))
 
+  it('is not read again by a quick one that goes on with one that was cut short', () =>
+    tell(async ({ vault, append, quick }) => {
+      await vault.backUp()
+      append(300_000)
+      for (const friend of vault.friends.left) friend.machine.crash()
+      expect(await quick()).toMatchObject({ published: false, filesQuick: 1 })
+      vault.startFriends()
+      expect(await quick()).toMatchObject({ published: true, bytesRead: 0 })
+      expect(await vault.differences('latest', vault.picture())).toEqual([])
+      expect(await vault.backUp()).toMatchObject({ filesChanged: 0, bytesRead: SIZE + 300_000 })
+    }))
+
   it('breaks no chain where the power goes at some disk step', () =>
     tell(async ({ vault, append, quick }) => {
       await vault.backUp()
@@ -261,6 +274,35 @@ describe('what a quick backup took on trust', () => {
       expect(await vault.differences('latest', vault.picture())).toEqual([])
       await vault.backUp()
       expect((await vault.backUp()).bytesRead).toBe(0)
+    }))
+})
+
+describe('quick backups and others in any order', () => {
+  it('store the file as it is, or what was stored before with its new end behind', () =>
+    tell(async ({ vault, bytes, append, change, node, restored, quick }) => {
+      const random = new SimRandom(93)
+      const deeds = ['append', 'append', 'change', 'cut', 'new', 'nothing'] as const
+      const seen = new Set<string>()
+      let stored = bytes()
+      await vault.backUp()
+      for (let round = 0; round < 24; round += 1) {
+        const deed = deeds[random.below(deeds.length)]
+        const { size } = node()
+        if (deed === 'append') append(1 + random.below(90_000))
+        if (deed === 'change') change(random.below(size - 7))
+        if (deed === 'new') vault.write('log', noise(SIZE, 1_000 + round))
+        if (deed === 'cut') vault.laptop.tree.truncate(node(), size - random.below(9_000))
+        if (random.below(2) === 0) append(1 + random.below(9_000))
+        const isQuick = random.below(3) > 0
+        const { filesQuick } = await (isQuick ? quick() : vault.backUp())
+        const now = await restored()
+        const grown = concat(stored, bytes().subarray(stored.length))
+        const isRight = equal(now, bytes()) || (filesQuick === 1 && equal(now, grown))
+        expect([round, deed, isQuick, isRight]).toEqual([round, deed, isQuick, true])
+        seen.add(equal(now, bytes()) ? `right ${filesQuick}` : 'missed')
+        stored = now
+      }
+      expect([...seen].toSorted()).toEqual(['missed', 'right 0', 'right 1'])
     }))
 })
 
