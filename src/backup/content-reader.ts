@@ -13,7 +13,12 @@
 import type { Version } from '../../protocol/tree.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
-import { codecs, type FileDigest, type OriginalOutput } from '../codec/codecs.ts'
+import {
+  codecs,
+  type DigestOutput,
+  type DigestParams,
+  type OriginalOutput,
+} from '../codec/codecs.ts'
 import { signatureHead } from '../codec/rdiff-signature.ts'
 import { hashedSize, openSha256 } from '../codec/resumable-sha256.ts'
 import type {
@@ -274,8 +279,8 @@ export class ContentReader {
     known: EntryRow | undefined,
     signal: AbortSignal,
   ): Promise<FileContent | undefined> {
-    const run = await this.#open('digest', {}, status.size)
-    let end: FileDigest | undefined
+    const run = await this.#open('digest', nextParams(status.size), status.size)
+    let end: DigestOutput | undefined
     try {
       for await (const bytes of this.#blocks(file, status.size, signal)) await run.push(bytes)
       end = (await run.close())[0]
@@ -283,14 +288,14 @@ export class ContentReader {
       run.cancel()
     }
     assert(end !== undefined, 'a digest ends with a digest')
-    if (this.#isUnchanged(known, end.digest)) {
-      return { ...end, signature: undefined, content: { type: 'unchanged' } }
-    }
-    const of = this.#parts.findContent(this.#parts.contentId(end.digest))
+    const { size, digest, signature, state } = end
+    const read = { size, digest, signature, tail: tailOf(size, state) }
+    if (this.#isUnchanged(known, digest)) return { ...read, content: { type: 'unchanged' } }
+    const of = this.#parts.findContent(this.#parts.contentId(digest))
     if (of === undefined || of.chainLength === 0) return undefined
     const chain = await this.#parts.chainOf(of)
     if (chain === undefined) return undefined
-    return { ...end, signature: undefined, content: { type: 'copy', of, chain } }
+    return { ...read, content: { type: 'copy', of, chain } }
   }
 
   async #original(
@@ -299,9 +304,7 @@ export class ContentReader {
     known: EntryRow | undefined,
     signal: AbortSignal,
   ): Promise<FileContent> {
-    const blockSize = blockSizeFor(status.size)
-    const isResumable = status.size >= GROWN_SIZE_MIN
-    const params = { ...this.#secrets, blockSize, isResumable }
+    const params = { ...this.#secrets, ...nextParams(status.size) }
     const run = await this.#open('original', params, status.size)
     const { writer } = this.#parts
     const slots: Slot[] = []
@@ -331,7 +334,7 @@ export class ContentReader {
           continue
         }
         const { size, digest, signature, state } = output
-        const tail = state && { from: Math.max(0, size - END_SIZE), state }
+        const tail = tailOf(size, state)
         const isUnchanged = this.#isUnchanged(known, digest)
         const content: ReadContent = isUnchanged
           ? { type: 'unchanged' }
@@ -395,6 +398,16 @@ export class ContentReader {
     const id = this.#parts.contentId(digest)
     return known.content.every((byte, index) => byte === id[index])
   }
+}
+
+/** What is made of a file of this size for its next version. */
+function nextParams(size: number): DigestParams {
+  return { blockSize: blockSizeFor(size), isResumable: size >= GROWN_SIZE_MIN }
+}
+
+/** From where a file goes on that was read wholly. */
+function tailOf(size: number, state: Uint8Array | undefined): Tail | undefined {
+  return state && { from: Math.max(0, size - END_SIZE), state }
 }
 
 async function readBlock(

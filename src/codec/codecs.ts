@@ -33,6 +33,19 @@ export interface FileDigest {
   readonly digest: Uint8Array
 }
 
+export interface DigestParams {
+  /** of the signature to make; null for none */
+  readonly blockSize: number | null
+  /** whether the hash is to be gone on with one day */
+  readonly isResumable: boolean
+}
+
+export interface DigestOutput extends FileDigest {
+  readonly signature: Uint8Array | undefined
+  /** of the hash over the whole, if that was asked for */
+  readonly state: Uint8Array | undefined
+}
+
 export interface OriginalParams {
   /** the vault's key for chunk boundaries */
   readonly cutKey: Uint8Array
@@ -200,15 +213,21 @@ export const makeCodecs = (openHash: OpenHash) => ({
     return smallOriginals()
   },
 
-  /** A file's bytes → nothing, then its digest. */
-  digest(_params: Record<string, never>): Codec<Uint8Array, FileDigest> {
-    const whole = new Whole()
+  /** A file's bytes → nothing, then its digest and what the next version is made from. */
+  digest({ blockSize, isResumable }: DigestParams): Codec<Uint8Array, DigestOutput> {
+    const resumable = isResumable ? openHash() : undefined
+    const whole = new Whole(resumable)
+    const signature = blockSize === null ? undefined : new WholeSignature(blockSize)
     return {
       push(bytes) {
         whole.push(bytes)
+        signature?.push(bytes)
         return []
       },
-      close: () => [whole.close()],
+      close() {
+        const state = resumable?.save()
+        return [{ ...whole.close(), signature: signature?.close(), state }]
+      },
     }
   },
 
