@@ -18,7 +18,7 @@ const DIST = join(ROOT, 'dist')
 /** What Node starts by its path: the program, its threads, and what they load by name. */
 const ENTRIES = [
   'src/cli/main.ts',
-  'src/codec/codecs.ts',
+  'src/adapters/system-codecs.ts',
   ...globSync('src/**/*-worker.ts', { cwd: ROOT }),
 ]
 

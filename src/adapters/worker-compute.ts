@@ -24,6 +24,9 @@ import type { Answer, Call, ErrorClass } from './worker-messages.ts'
 /** More threads than this rarely help: the network is slower than two cores of codecs. */
 const THREADS_MAX_DEFAULT = 2
 
+/** People cannot do anything about what is experimental in Node (`system-sha256.ts`). */
+const QUIET = ['--disable-warning=ExperimentalWarning']
+
 /** Beside this module, in the checkout as TypeScript and in the package as JavaScript. */
 const WORKER = new URL(
   import.meta.url.endsWith('.ts') ? './codec-worker.ts' : './codec-worker.js',
@@ -156,7 +159,7 @@ class Thread {
 
   constructor(options: WorkerComputeOptions, onEnd: () => void) {
     this.#errors = options.errors ?? []
-    this.#worker = new Worker(WORKER, { workerData: options.table.href, execArgv: [] })
+    this.#worker = new Worker(WORKER, { workerData: options.table.href, execArgv: QUIET })
     this.#worker.unref()
     this.#worker.on('message', (answer: Answer) => this.#onAnswer(answer))
     const lose = (message: string, cause?: unknown): void => {

@@ -103,6 +103,8 @@ export interface BackupTotals {
   readonly filesCopied: number
   /** Databases, and files beside them, kept as of one committed moment. */
   readonly filesConsistent: number
+  /** Of which the ends alone were read. */
+  readonly filesQuick: number
   /** Sockets passed over. */
   readonly unsupported: number
   /** Names left out by a rule, not counting what is in them. */
@@ -281,6 +283,7 @@ export class Backup {
       filesFuzzy: sum(({ totals }) => totals.filesFuzzy),
       filesCopied: sum(({ totals }) => totals.filesCopied),
       filesConsistent: sum(({ totals }) => totals.filesConsistent),
+      filesQuick: sum(({ totals }) => totals.filesQuick),
       unsupported: scan?.unsupported ?? 0,
       leftOut: scan?.leftOut ?? 0,
       passed: this.#passed,
@@ -317,7 +320,7 @@ export class Backup {
   }
 
   async #drain(
-    { run, sources }: ScanRecord,
+    { run, sources, isQuick }: ScanRecord,
     events: DrainEvents,
     signal: AbortSignal,
   ): Promise<Drain> {
@@ -337,6 +340,7 @@ export class Backup {
       sequence: this.#nextSequence,
       weights,
       copySizeMax,
+      isQuick,
       isCovered: (path) => covered.some((each) => isWithin(each, toNames(path))),
       isDue: () => clock.monotonic() >= until,
     })

@@ -5,12 +5,22 @@
  * All that is known of a version (digest, chunks or delta, signature) comes from one pass over the
  * bytes. Each further attempt is a pass of its own: when a delta turns out too large, or when a file of
  * the same size is stored as a chain and turns out to be another.
+ *
+ * Of a file that only grew the end alone may be asked for: then what was stored of it before is trusted
+ * (docs/adr/0093-quick.md).
  */
 
 import type { Version } from '../../protocol/tree.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { assert } from '../base/assert.ts'
-import { codecs, type FileDigest, type OriginalOutput } from '../codec/codecs.ts'
+import {
+  codecs,
+  type DigestOutput,
+  type DigestParams,
+  type OriginalOutput,
+} from '../codec/codecs.ts'
+import { signatureHead } from '../codec/rdiff-signature.ts'
+import { hashedSize, openSha256 } from '../codec/resumable-sha256.ts'
 import type {
   Codec,
   CodecInput,
@@ -19,9 +29,9 @@ import type {
   CodecRun,
   Compute,
 } from '../ports/compute.ts'
-import type { FileReader as OpenFile, FileStatus } from '../ports/files.ts'
+import type { FileReader as OpenFile, FileStatus, FileTime } from '../ports/files.ts'
 import type { EntryRow } from '../store/entries.ts'
-import type { Signatures } from '../store/signatures.ts'
+import type { Signatures, Tail } from '../store/signatures.ts'
 import type { DeltaBuffer } from './delta-buffer.ts'
 import type { ObjectWriter, Slot } from './object-writer.ts'
 import { blockSizeFor, isDeltaWorth, mayBeDelta } from './delta-policy.ts'
@@ -32,11 +42,25 @@ const READ_SIZE = 1024 * 1024
 /** Files up to this are worked on here: a trip to a worker would cost more. */
 const INLINE_SIZE_MAX = 256 * 1024
 
+/**
+ * Files from this size on can be gone on with from their ends, where they only grow. Smaller ones are read in no
+ * time, and are signed in blocks of other sizes.
+ */
+export const GROWN_SIZE_MIN = 1024 * 1024
+
+/** Of an original, which is all that a version brought, so much of its end stands for it. */
+const END_SIZE = 1024 * 1024
+
+/** A version that brought less than this is compared with more than it brought. */
+const CHECKED_SIZE_MIN = 64 * 1024
+
 /** What one pass over a file gave. */
 export interface FileContent {
   readonly digest: Uint8Array
   readonly size: number
   readonly signature: Uint8Array | undefined
+  /** From where the next version goes on if the file only grows. */
+  readonly tail?: Tail | undefined
   readonly content: ReadContent
 }
 
@@ -113,6 +137,79 @@ export class ContentReader {
     return this.#original(file, status, known, signal)
   }
 
+  /**
+   * Read the end of a file that only grew, and trust the rest to be what was stored of it.
+   *
+   * What the newest version brought is compared with its signature: the bytes that were appended last, or the last
+   * `END_SIZE` bytes of an original. A change before them goes unseen.
+   *
+   * @returns undefined where the file must be read: it did more than grow, or too little is known of it
+   */
+  async readGrown(
+    file: ContentSource,
+    status: FileStatus,
+    known: EntryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<FileContent | undefined> {
+    const base = known && this.#grownFrom(known, status)
+    if (known === undefined || base === undefined) return undefined
+    const { deltaBuffer } = this.#parts
+    await deltaBuffer.reset()
+    const { signature, state, from, size } = base
+    const run = await this.#open('appended', { signature, state, from }, status.size - from)
+    const seen: ContentSource = {
+      read: (offset, length) => file.read(offset, Math.min(length, status.size - offset)),
+    }
+    try {
+      for await (const bytes of this.#blocks(seen, status.size, signal, from)) {
+        for (const output of await run.push(bytes)) {
+          if (output.type === 'other') return undefined
+          if (output.type === 'delta') await deltaBuffer.append(output.bytes)
+        }
+      }
+      for (const output of await run.close()) {
+        if (output.type === 'other') return undefined
+        if (output.type === 'delta') {
+          await deltaBuffer.append(output.bytes)
+          continue
+        }
+        const read = { size: output.size, digest: output.digest, signature: output.signature }
+        if (output.size < status.size) return undefined
+        if (output.size === size) return { ...read, content: { type: 'unchanged' } }
+        if (!mayBeDelta(known, output.size, { deltaSize: deltaBuffer.size })) return undefined
+        const slots = await this.#writeDelta()
+        const tail = { from: size, state: output.state }
+        return { ...read, tail, content: { type: 'delta', slots } }
+      }
+      return undefined
+    } finally {
+      run.cancel()
+    }
+  }
+
+  /** @returns what the file can be gone on with from; undefined where it must be read */
+  #grownFrom(
+    known: EntryRow,
+    status: FileStatus,
+  ): { signature: Uint8Array; state: Uint8Array; from: number; size: number } | undefined {
+    if (known.content === undefined || known.inode !== status.inode) return undefined
+    const tail = this.#parts.signatures.tail(known.content)
+    const size = tail && hashedSize(tail.state)
+    if (tail === undefined || size === undefined || size < GROWN_SIZE_MIN) return undefined
+    if (!mayBeDelta(known, status.size)) return undefined
+    // What was written to and did not grow is no file that things are appended to.
+    const isTouched = status.size === size && !isSameTime(known.mtime, status.mtime)
+    if (status.size < size || isTouched) return undefined
+    if (!isDeltaWorth(status.size - size, status.size)) return undefined
+    if (!this.#isUnchanged(known, openSha256(tail.state).digest())) return undefined
+    const signature = this.#parts.signatures.get(known.content)
+    if (signature === undefined) return undefined
+    const { blockSize } = signatureHead(signature)
+    if (blockSize !== blockSizeFor(status.size)) return undefined
+    const from = Math.max(0, Math.min(tail.from, size - CHECKED_SIZE_MIN))
+    return { signature, state: tail.state, from: from - (from % blockSize), size }
+  }
+
   /** @returns undefined if the delta is not clearly smaller than the file */
   async #delta(
     file: ContentSource,
@@ -120,11 +217,12 @@ export class ContentReader {
     base: { known: EntryRow; signature: Uint8Array },
     signal: AbortSignal,
   ): Promise<FileContent | undefined> {
-    const { deltaBuffer, writer } = this.#parts
+    const { deltaBuffer } = this.#parts
     const blockSize = blockSizeFor(status.size)
     if (blockSize === null) return undefined
     await deltaBuffer.reset()
-    const params = { signature: base.signature, blockSize }
+    const state = status.size < GROWN_SIZE_MIN ? undefined : this.#stateBefore(base.known)
+    const params = { signature: base.signature, blockSize, state }
     const run = await this.#open('delta', params, status.size)
     try {
       for await (const bytes of this.#blocks(file, status.size, signal)) {
@@ -140,6 +238,7 @@ export class ContentReader {
           continue
         }
         const { size, digest, signature } = output
+        const tail = output.state && { from: hashedSize(state!) ?? 0, state: output.state }
         const known = { size, digest, signature }
         if (this.#isUnchanged(base.known, digest))
           return { ...known, content: { type: 'unchanged' } }
@@ -147,16 +246,30 @@ export class ContentReader {
           isDeltaWorth(deltaBuffer.size, size) &&
           mayBeDelta(base.known, size, { deltaSize: deltaBuffer.size })
         if (!isWorth) return undefined
-        const slots: Slot[] = []
-        for await (const part of deltaBuffer.parts()) {
-          slots.push(await writer.write('delta', part, sha256(part)))
-        }
-        return { ...known, content: { type: 'delta', slots } }
+        const slots = await this.#writeDelta()
+        return { ...known, tail, content: { type: 'delta', slots } }
       }
       return undefined
     } finally {
       run.cancel()
     }
+  }
+
+  async #writeDelta(): Promise<Slot[]> {
+    const { deltaBuffer, writer } = this.#parts
+    const slots: Slot[] = []
+    for await (const part of deltaBuffer.parts()) {
+      slots.push(await writer.write('delta', part, sha256(part)))
+    }
+    return slots
+  }
+
+  /** @returns the state of a hash over the version; of one too small for that, over nothing yet */
+  #stateBefore({ content, size }: EntryRow): Uint8Array | undefined {
+    if (content === undefined) return undefined
+    const tail = this.#parts.signatures.tail(content)
+    if (tail !== undefined && hashedSize(tail.state) !== undefined) return tail.state
+    return size < GROWN_SIZE_MIN ? openSha256().save() : undefined
   }
 
   /** @returns undefined if no path's newest version has these bytes as a chain */
@@ -166,8 +279,8 @@ export class ContentReader {
     known: EntryRow | undefined,
     signal: AbortSignal,
   ): Promise<FileContent | undefined> {
-    const run = await this.#open('digest', {}, status.size)
-    let end: FileDigest | undefined
+    const run = await this.#open('digest', nextParams(status.size), status.size)
+    let end: DigestOutput | undefined
     try {
       for await (const bytes of this.#blocks(file, status.size, signal)) await run.push(bytes)
       end = (await run.close())[0]
@@ -175,14 +288,14 @@ export class ContentReader {
       run.cancel()
     }
     assert(end !== undefined, 'a digest ends with a digest')
-    if (this.#isUnchanged(known, end.digest)) {
-      return { ...end, signature: undefined, content: { type: 'unchanged' } }
-    }
-    const of = this.#parts.findContent(this.#parts.contentId(end.digest))
+    const { size, digest, signature, state } = end
+    const read = { size, digest, signature, tail: tailOf(size, state) }
+    if (this.#isUnchanged(known, digest)) return { ...read, content: { type: 'unchanged' } }
+    const of = this.#parts.findContent(this.#parts.contentId(digest))
     if (of === undefined || of.chainLength === 0) return undefined
     const chain = await this.#parts.chainOf(of)
     if (chain === undefined) return undefined
-    return { ...end, signature: undefined, content: { type: 'copy', of, chain } }
+    return { ...read, content: { type: 'copy', of, chain } }
   }
 
   async #original(
@@ -191,8 +304,8 @@ export class ContentReader {
     known: EntryRow | undefined,
     signal: AbortSignal,
   ): Promise<FileContent> {
-    const blockSize = blockSizeFor(status.size)
-    const run = await this.#open('original', { ...this.#secrets, blockSize }, status.size)
+    const params = { ...this.#secrets, ...nextParams(status.size) }
+    const run = await this.#open('original', params, status.size)
     const { writer } = this.#parts
     const slots: Slot[] = []
     const sizes: number[] = []
@@ -220,12 +333,13 @@ export class ContentReader {
           slots.push(await writer.writeContent(output))
           continue
         }
-        const { size, digest, signature } = output
+        const { size, digest, signature, state } = output
+        const tail = tailOf(size, state)
         const isUnchanged = this.#isUnchanged(known, digest)
         const content: ReadContent = isUnchanged
           ? { type: 'unchanged' }
           : { type: 'original', slots, sizes }
-        return { size, digest, signature, content }
+        return { size, digest, signature, tail, content }
       }
     } finally {
       run.cancel()
@@ -248,15 +362,17 @@ export class ContentReader {
    * The file's bytes in order; while one block is worked on, the next is being read.
    *
    * @param size - as the file said before: what asks for the right amount, and bounds nothing
+   * @param from - where reading begins
    */
   async *#blocks(
     file: ContentSource,
     size: number,
     signal: AbortSignal,
+    from = 0,
   ): AsyncGenerator<Uint8Array> {
-    let next = readBlock(file, 0, size)
+    let next = readBlock(file, from, size)
     try {
-      for (let offset = 0; ;) {
+      for (let offset = from; ;) {
         signal.throwIfAborted()
         this.#parts.onBytes(offset)
         this.#parts.onRead()
@@ -284,6 +400,16 @@ export class ContentReader {
   }
 }
 
+/** What is made of a file of this size for its next version. */
+function nextParams(size: number): DigestParams {
+  return { blockSize: blockSizeFor(size), isResumable: size >= GROWN_SIZE_MIN }
+}
+
+/** From where a file goes on that was read wholly. */
+function tailOf(size: number, state: Uint8Array | undefined): Tail | undefined {
+  return state && { from: Math.max(0, size - END_SIZE), state }
+}
+
 async function readBlock(
   file: ContentSource,
   offset: number,
@@ -301,4 +427,8 @@ function runInline<Input, Output>(codec: Codec<Input, Output>): CodecRun<Input, 
     close: async () => codec.close(),
     cancel: () => undefined,
   }
+}
+
+function isSameTime(a: FileTime, b: FileTime): boolean {
+  return a.seconds === b.seconds && a.nanoseconds === b.nanoseconds
 }

@@ -74,6 +74,8 @@ export interface DrainOptions {
   readonly isDue?: () => boolean
   /** What goes before the rest. */
   readonly weights: readonly Weight[]
+  /** Of files that only grew the ends are enough. */
+  readonly isQuick: boolean
   /** Whether a path belongs to what is backed up. */
   readonly isCovered: (path: Uint8Array) => boolean
 }
@@ -98,6 +100,8 @@ export interface DrainTotals {
   filesCopied: number
   /** Of one committed moment of the program that writes them. */
   filesConsistent: number
+  /** Of which the ends alone were read. */
+  filesQuick: number
   deltas: number
 }
 
@@ -146,6 +150,7 @@ export class Drain {
     filesFuzzy: 0,
     filesCopied: 0,
     filesConsistent: 0,
+    filesQuick: 0,
     deltas: 0,
   }
 
@@ -352,7 +357,8 @@ export class Drain {
       const parts = { chainOf, contentId: (digest: Uint8Array) => contents.id(digest) }
       const isHot = this.#parts.hotFiles.has(row.key)
       const linked = (status: FileStatus) => this.#linked.find(status, known, parts)
-      const read = await this.#reader.read(path, { known, isHot, linked }, this.#signal)
+      const { isQuick } = this.#options
+      const read = await this.#reader.read(path, { known, isHot, isQuick, linked }, this.#signal)
       if (isHot || read.label === 'copied' || read.label === 'fuzzy') {
         this.#parts.hotFiles.note(row.key, read.isCalm)
       }
@@ -389,12 +395,14 @@ export class Drain {
     if (read.label === 'fuzzy') this.totals.filesFuzzy += 1
     if (read.label === 'copied') this.totals.filesCopied += 1
     if (read.label === 'app-consistent') this.totals.filesConsistent += 1
+    if (read.isQuick === true) this.totals.filesQuick += 1
     const slots = content.type === 'original' || content.type === 'delta' ? content.slots : []
     const result = () => this.#result(known, read)
     const { details, trouble = read.trouble } = detailsOf(read.status, read.xattrs, read.holes)
     if (trouble !== undefined) events.onFailure(path, trouble)
     const racy = isRacy(status.ctime, seenAt)
-    return { row, status, isRacy: racy, details, slots, signature: read.signature, result }
+    const { signature, tail, isQuick = false } = read
+    return { row, status, isRacy: racy, isQuick, details, slots, signature, tail, result }
   }
 
   #result(known: EntryRow | undefined, read: ReadVersion): QueueResult {

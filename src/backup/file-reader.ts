@@ -7,11 +7,14 @@
 
 import type { VersionLabel } from '../../protocol/tree.ts'
 import type { Hole, Xattr } from '../../protocol/file-extras.ts'
+import { assert } from '../base/assert.ts'
 import { FilesError } from '../base/errors.ts'
 import { formatBytes } from '../base/size-words.ts'
 import { CHAIN_LENGTH_LIMIT } from '../history/chain-bounds.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FileReader as OpenFile, Files, FileStatus } from '../ports/files.ts'
+import { HEAD_SIZE } from '../source/adapters/source-adapter.ts'
+import { isSqlite } from '../source/adapters/sqlite.ts'
 import type { SafeSources } from '../source/safe-sources.ts'
 import type { EntryRow } from '../store/entries.ts'
 import {
@@ -43,6 +46,8 @@ export interface ReadVersion extends FileContent {
   readonly xattrs: readonly Xattr[]
   /** Up to `HOLES_ASKED`. */
   readonly holes: readonly Hole[]
+  /** The end alone was read, and what was stored before is trusted: it is to be read another time. */
+  readonly isQuick?: boolean
   /** What kept something beside the content from being read. */
   readonly trouble?: FilesError | undefined
 }
@@ -61,6 +66,8 @@ export interface FileToRead {
   readonly known: EntryRow | undefined
   /** The file is known to change all the time: it is copied at once. */
   readonly isHot?: boolean
+  /** Of a file that only grew the end is enough. */
+  readonly isQuick?: boolean
   /** Gives what was read already under another name. */
   readonly linked?: ((status: FileStatus) => Promise<ReadVersion | undefined>) | undefined
 }
@@ -89,47 +96,99 @@ export class FileReader {
    */
   async read(
     path: Uint8Array,
-    { known, isHot = false, linked }: FileToRead,
+    { known, isHot = false, isQuick = false, linked }: FileToRead,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
-    const safe = await this.#readSafe(path, known, signal)
+    const safe = await this.#readSafe(path, { known, isQuick }, signal)
     if (safe !== undefined) return safe
+    const grown = isQuick ? await this.#readGrown(path, { known, linked }, signal) : undefined
+    if (grown !== undefined) return grown
     let fuzzy: ReadVersion | undefined
     for (let attempt = isHot ? ATTEMPTS_MAX : 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const read = await this.#readOnce(path, { known, linked }, signal)
-      if (read.isCalm) return attempt === 0 ? read : { ...read, label: 'retried' }
+      if (read.isCalm) return attempt === 0 ? read : retried(read)
       // What was read is what is kept, and the label says that it may never have been whole.
       fuzzy = { ...read, label: 'fuzzy' }
     }
     return await this.#readCopy(path, { known, linked, fuzzy }, signal)
   }
 
+  /**
+   * Read the end of a file that only grew. One that grows on meanwhile is read again, and then kept as it was read:
+   * to copy it would take reading all of it.
+   *
+   * @returns undefined where it must be read
+   */
+  async #readGrown(
+    path: Uint8Array,
+    { known, linked }: Pick<FileToRead, 'known' | 'linked'>,
+    signal: AbortSignal,
+  ): Promise<ReadVersion | undefined> {
+    let fuzzy: ReadVersion | undefined
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const read = await this.#tryOnce(path, { known, linked, isQuick: true }, signal)
+      if (read === undefined || read.isCalm) return read && attempt > 0 ? retried(read) : read
+      fuzzy = { ...read, label: 'fuzzy' }
+    }
+    return fuzzy
+  }
+
   /** @returns what was read, `stable` if it was calm */
   async #readOnce(
     path: Uint8Array,
-    { known, linked = async () => undefined }: Pick<FileToRead, 'known' | 'linked'>,
+    wanted: Pick<FileToRead, 'known' | 'linked'>,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
+    const read = await this.#tryOnce(path, wanted, signal)
+    assert(read !== undefined, 'what is read wholly gives a version')
+    return read
+  }
+
+  /** @returns what was read, `stable` if it was calm; undefined where a file's end is not enough */
+  async #tryOnce(
+    path: Uint8Array,
+    {
+      known,
+      linked = async () => undefined,
+      isQuick = false,
+    }: Pick<FileToRead, 'known' | 'linked' | 'isQuick'>,
+    signal: AbortSignal,
+  ): Promise<ReadVersion | undefined> {
     const { file, status: before, isSettled } = await this.#open(path, signal)
     try {
       await assertReadable(file, before)
       const same = await linked(before)
       if (same !== undefined) return { ...same, isCalm: true }
-      const content = await this.#contents.read(file, before, known, signal)
+      const content = isQuick
+        ? await this.#readEnd(file, before, known, signal)
+        : await this.#contents.read(file, before, known, signal)
+      if (content === undefined) return undefined
       const more = await seeMore(file)
       const status = await file.status()
       const isCalm = isSettled && isSameState(before, status) && content.size === status.size
-      return { ...content, ...more, status, label: 'stable', isCalm }
+      return { ...content, ...more, status, label: 'stable', isCalm, isQuick }
     } finally {
       await file.close()
       await this.#parts.deltaBuffer.reset()
     }
   }
 
+  /** @returns undefined where the end is not enough */
+  async #readEnd(
+    file: OpenFile,
+    status: FileStatus,
+    known: EntryRow | undefined,
+    signal: AbortSignal,
+  ): Promise<FileContent | undefined> {
+    // A database that no adapter decides on is changed in its midst, however it grew.
+    if (isSqlite(await file.read(0, HEAD_SIZE))) return undefined
+    return this.#contents.readGrown(file, status, known, signal)
+  }
+
   /** @returns undefined if no adapter has the file's bytes */
   async #readSafe(
     path: Uint8Array,
-    known: EntryRow | undefined,
+    { known, isQuick }: Pick<FileToRead, 'known' | 'isQuick'>,
     signal: AbortSignal,
   ): Promise<ReadVersion | undefined> {
     for (;;) {
@@ -138,11 +197,18 @@ export class FileReader {
       try {
         const isNew = known !== undefined && source.isNew?.(known) === true
         const base = isNew ? { ...known, chainLength: CHAIN_LENGTH_LIMIT } : known
-        const content = await this.#contents.read(source, await source.status(), base, signal)
+        const before = await source.status()
+        const grown =
+          isQuick === true && source.onlyGrows === true
+            ? await this.#contents.readGrown(source, before, base, signal)
+            : undefined
+        const content = grown ?? (await this.#contents.read(source, before, base, signal))
         const status = source.recorded
         if (!(await source.isWhole())) continue
         const xattrs = await this.#xattrsOf(path)
-        return { ...content, xattrs, holes: [], status, label: 'app-consistent', isCalm: true }
+        const label = 'app-consistent'
+        const more = { xattrs, holes: [], isQuick: grown !== undefined }
+        return { ...content, ...more, status, label, isCalm: true }
       } finally {
         await source.close()
         await this.#parts.deltaBuffer.reset()
@@ -221,6 +287,10 @@ export class FileReader {
       throw error
     }
   }
+}
+
+function retried(read: ReadVersion): ReadVersion {
+  return { ...read, label: 'retried' }
 }
 
 /** Content counts for more than what is beside it: that may be missing, and is told. */

@@ -11,7 +11,7 @@ import type { EntryStatus } from '../base/entry-status.ts'
 import { inTransaction } from '../store/database.ts'
 import type { EntryDetails } from '../store/entry-details.ts'
 import type { Queue, QueueResult, QueueRow } from '../store/queue.ts'
-import type { Signatures } from '../store/signatures.ts'
+import type { Signatures, Tail } from '../store/signatures.ts'
 import type { Slot } from './object-writer.ts'
 import type { Uploader } from './uploader.ts'
 
@@ -25,9 +25,11 @@ export interface Finished {
   readonly row: QueueRow
   readonly status: EntryStatus
   readonly isRacy: boolean
+  readonly isQuick: boolean
   readonly details: EntryDetails
   readonly slots: readonly Slot[]
   readonly signature: Uint8Array | undefined
+  readonly tail?: Tail | undefined
   readonly result: () => QueueResult
 }
 
@@ -87,7 +89,7 @@ export class FinishedFiles {
       const result = finished.result()
       queue.finish(finished.row.key, finished, result)
       if (finished.signature !== undefined && result.content !== undefined) {
-        signatures.put(result.content, finished.signature)
+        signatures.put(result.content, finished.signature, finished.tail)
       }
     }
     this.#waiting = waiting

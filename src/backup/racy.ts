@@ -40,7 +40,10 @@ export function beforeRacy(ctime: FileTime): FileTime {
   return { seconds: ctime.seconds - 1, nanoseconds: 999_999_999 }
 }
 
-/** A change time that says too little is recorded as an earlier one, so that the file is read again. */
-export function recordedCtime(row: Pick<QueueRow, 'status' | 'isRacy'>): FileTime {
-  return row.isRacy ? beforeRacy(row.status.ctime) : row.status.ctime
+/**
+ * A change time that says too little is recorded as an earlier one, so that the file is read again; and so is
+ * that of a file of which the end alone was read.
+ */
+export function recordedCtime(row: Pick<QueueRow, 'status' | 'isRacy' | 'isQuick'>): FileTime {
+  return row.isRacy || row.isQuick ? beforeRacy(row.status.ctime) : row.status.ctime
 }

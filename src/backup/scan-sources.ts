@@ -30,6 +30,8 @@ export interface ScanParts extends ScannerParts {
 export interface ScanOptions {
   /** Every file is read, whatever its times say. */
   readonly isHashCheck?: boolean
+  /** Of files that only grew the ends are read, when they are uploaded. */
+  readonly isQuick?: boolean
 }
 
 export interface ScanEvents {
@@ -62,7 +64,7 @@ export async function scanSources(
   const startedAt = clock.now()
   const run = settings.next('run')
   queue.forgetScan()
-  const scanner = new Scanner(parts, source, { run, isHashCheck: options.isHashCheck === true })
+  const scanner = new Scanner(parts, source, { run, ...options })
   events.onStart?.(scanner.totals)
   const expected = filesKnown(parts, source)
   const onProgress = (totals: ScanTotals) =>
@@ -73,6 +75,7 @@ export async function scanSources(
     startedAt,
     sources: [...source.paths],
     isPartial: source.isPartial === true,
+    isQuick: options.isQuick === true,
     failed: report.failures.length,
     totals: { ...report.totals },
   }

@@ -76,6 +76,12 @@ export interface ScannerParts {
   readonly queue: Queue
 }
 
+export interface ScannerOptions {
+  readonly run: number
+  readonly isHashCheck?: boolean
+  readonly isQuick?: boolean
+}
+
 /** What the comparison asks for. */
 type Action =
   | {
@@ -100,6 +106,8 @@ export class Scanner {
   readonly #run: number
   /** Every file is queued: what it holds tells whether it changed. */
   readonly #isHashCheck: boolean
+  /** Of files that only grew it is enough to have read the ends. */
+  readonly #isQuick: boolean
   readonly #startedAt: number
   readonly totals: ScanTotals = {
     files: 0,
@@ -120,12 +128,13 @@ export class Scanner {
   constructor(
     parts: ScannerParts,
     source: Source,
-    { run, isHashCheck = false }: { readonly run: number; readonly isHashCheck?: boolean },
+    { run, isHashCheck = false, isQuick = false }: ScannerOptions,
   ) {
     this.#parts = parts
     this.#source = source
     this.#run = run
     this.#isHashCheck = isHashCheck
+    this.#isQuick = isQuick
     this.#startedAt = parts.clock.now()
     this.#known = this.#knownStretches()
   }
@@ -307,7 +316,8 @@ export class Scanner {
       case 'changed': {
         const { key, status, target, details } = action
         const racy = isRacy(status.ctime, this.#startedAt)
-        queue.add(this.#run, key, { status, isRacy: racy, target, details })
+        const isQuick = this.#isQuick
+        queue.add(this.#run, key, { status, isRacy: racy, isQuick, target, details })
         break
       }
       case 'gone':

@@ -27,7 +27,7 @@ import { assertPrivateFile, makePrivateFolder, type Home } from './home.ts'
 
 /** What each worker thread loads; beside us as TypeScript in a checkout, as JavaScript in a package. */
 const CODECS = new URL(
-  import.meta.url.endsWith('.ts') ? '../codec/codecs.ts' : '../codec/codecs.js',
+  import.meta.url.endsWith('.ts') ? '../adapters/system-codecs.ts' : '../adapters/system-codecs.js',
   import.meta.url,
 )
 

@@ -47,6 +47,16 @@ export interface Signature {
   readonly strong: Uint8Array
 }
 
+/** What a signature says of itself. */
+export interface SignatureHead {
+  readonly blockSize: number
+  readonly strongSize: number
+  /** Bytes of the head. */
+  readonly size: number
+  /** Bytes of a block's two sums. */
+  readonly sumsSize: number
+}
+
 /** Makes the signature of a file from its bytes, as they pass by. */
 export class SignatureMaker {
   readonly #blockSize: number
@@ -145,6 +155,25 @@ export class SignatureMaker {
  * @throws {BadSignatureError}
  */
 export function parseSignature(bytes: Uint8Array): Signature {
+  const { blockSize, strongSize, size, sumsSize } = signatureHead(bytes)
+  const reader = new ByteReader(bytes)
+  reader.take(size)
+  const count = reader.remaining / sumsSize
+  const weak = new Int32Array(count)
+  const strong = new Uint8Array(count * strongSize)
+  for (let block = 0; block < count; block++) {
+    weak[block] = reader.u32()
+    strong.set(reader.take(strongSize), block * strongSize)
+  }
+  return { blockSize, strongSize, count, weak, strong }
+}
+
+/**
+ * Read the head of a signature, and see that whole sums follow.
+ *
+ * @throws {BadSignatureError}
+ */
+export function signatureHead(bytes: Uint8Array): SignatureHead {
   if (bytes.length < HEADER_SIZE) throw new BadSignatureError(`${bytes.length} bytes are too few`)
   const reader = new ByteReader(bytes)
   const magic = reader.u32()
@@ -156,16 +185,9 @@ export function parseSignature(bytes: Uint8Array): Signature {
   const strongSize = reader.u32()
   if (!isBetween(strongSize, 1, STRONG_SIZE_MAX))
     throw new BadSignatureError(`strong sums of ${strongSize} bytes`)
-
-  const count = reader.remaining / (WEAK_SIZE + strongSize)
-  if (!Number.isInteger(count)) throw new BadSignatureError('ends inside a block')
-  const weak = new Int32Array(count)
-  const strong = new Uint8Array(count * strongSize)
-  for (let block = 0; block < count; block++) {
-    weak[block] = reader.u32()
-    strong.set(reader.take(strongSize), block * strongSize)
-  }
-  return { blockSize, strongSize, count, weak, strong }
+  const sumsSize = WEAK_SIZE + strongSize
+  if (reader.remaining % sumsSize !== 0) throw new BadSignatureError('ends inside a block')
+  return { blockSize, strongSize, size: HEADER_SIZE, sumsSize }
 }
 
 function isBetween(value: number, min: number, max: number): boolean {

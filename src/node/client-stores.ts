@@ -63,7 +63,7 @@ export async function openStores(ports: ClientPorts, keys: ReadKeys): Promise<Cl
     queue: new Queue(database),
     contents: new Contents(database, keys.localKey),
     packs: new Packs(database),
-    signatures: new Signatures(database),
+    signatures: new Signatures(database, keys.localKey),
     settings,
     published: new Published(settings, ports.disk, keys.localKey),
     releases: new Releases(database),

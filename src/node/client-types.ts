@@ -61,6 +61,8 @@ export interface SourceRequest {
 export interface ScanRequest extends SourceRequest {
   /** Every file is read, whatever its times say. */
   readonly isHashCheck?: boolean
+  /** Of files that only grew the ends are read; of what else changed, all. Not with `isHashCheck`. */
+  readonly isQuick?: boolean
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
 }
@@ -95,7 +97,6 @@ export interface UploadRequest {
   readonly checkpointMs?: number
   /** A file up to this, bytes, is copied if it does not hold still; 4 GiB if absent, 0 for none. */
   readonly copySizeMax?: number
-  readonly isHashCheck?: boolean
   readonly onProgress?: (progress: Progress) => void
   readonly onFileError?: (failure: FileFailure) => void
 }
@@ -103,7 +104,6 @@ export interface UploadRequest {
 export interface BackupRequest extends ScanRequest, UploadRequest {
   /** Backed up in place of any paths. */
   readonly given?: GivenFile
-  readonly isHashCheck?: boolean
 }
 
 /** What a scan found, and what waits in the queue since. */
@@ -177,6 +177,8 @@ export interface BackupSummary {
   readonly filesCopied: number
   /** Databases, and files beside them, kept as of one committed moment. */
   readonly filesConsistent: number
+  /** Of which the ends alone were read: the next backup that is not quick reads them. */
+  readonly filesQuick: number
   readonly filesTotal: number
   readonly foldersTotal: number
   readonly bytesTotal: number

@@ -32,7 +32,7 @@ import { giveTo, openSources, unsafeWarnings } from './open-sources.ts'
 import { prunerHere } from './prune-key.ts'
 import { tellReleases } from './run-gc.ts'
 import { hasLongChains, runRebuild } from './run-rebuild.ts'
-import { sourceOf, weightsOf } from './run-scan.ts'
+import { scanOptions, sourceOf, weightsOf } from './run-scan.ts'
 import { upkeep, type Upkeep } from './run-repair.ts'
 import type { VaultSession } from './vault-session.ts'
 
@@ -48,6 +48,7 @@ export async function runBackup(
   request: BackupRequest,
   signal: AbortSignal,
 ): Promise<BackupSummary> {
+  scanOptions(request)
   const given = request.given && {
     ...request.given,
     path: await session.canonical(request.given.path),
@@ -92,7 +93,8 @@ export async function runUpload(
 /** @param work - undefined where all that was left to do is done */
 async function published(
   session: VaultSession,
-  request: UploadRequest & { readonly given?: GivenFile | undefined },
+  request: UploadRequest &
+    Pick<BackupRequest, 'isHashCheck' | 'isQuick'> & { readonly given?: GivenFile | undefined },
   signal: AbortSignal,
   work: (backup: Backup, events: BackupEvents) => Promise<BackupReport | undefined>,
 ): Promise<BackupSummary> {
@@ -125,7 +127,7 @@ async function published(
       tags: request.tags ?? [],
       exported: (covered) => exportOf(request, covered, roster),
       weights: weightsOf(request.weights ?? []),
-      scan: { isHashCheck: request.isHashCheck === true },
+      scan: scanOptions(request),
       ...(request.spoolSizeMax === undefined ? {} : { spoolSizeMax: request.spoolSizeMax }),
       copySizeMax: request.copySizeMax,
       checkpointMs: request.checkpointMs,

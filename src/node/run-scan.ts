@@ -2,9 +2,14 @@
 
 import { assert } from '../base/assert.ts'
 import { toEntryStatus } from '../base/entry-status.ts'
-import { FilesError } from '../base/errors.ts'
+import { FilesError, UsageError } from '../base/errors.ts'
 import { recordsOf } from '../base/stretch.ts'
-import { scanProgress, scanSources, type ScanEvents } from '../backup/scan-sources.ts'
+import {
+  scanProgress,
+  scanSources,
+  type ScanEvents,
+  type ScanOptions,
+} from '../backup/scan-sources.ts'
 import type { Scanned } from '../ports/scan.ts'
 import { FolderSource } from '../source/folder-source.ts'
 import { fromKey, isWithin, join, keysBelow, pathToKey, toNames, toPath } from '../source/path.ts'
@@ -35,16 +40,27 @@ export async function runScan(
 ): Promise<ScanSummary> {
   const source = await sourceOf(session, request)
   await source.assertPresent()
-  const { isHashCheck = false } = request
+  const options = scanOptions(request)
   const events: ScanEvents = {
     onProgress: (...state) => request.onProgress?.(scanProgress(...state)),
   }
   const parts = { ...session.ports, ...session.stores }
-  const { report } = await scanSources(parts, source, { isHashCheck }, events, signal)
+  const { report } = await scanSources(parts, source, options, events, signal)
   const failures = report.failures.map((failure): FileFailure => ({ ...failure, during: 'scan' }))
   for (const failure of failures) request.onFileError?.(failure)
   const { totals, passed } = report
   return { totals, passed, failures, queued: queueSummary(session) }
+}
+
+/** @throws {UsageError} what excludes one another */
+export function scanOptions({
+  isHashCheck = false,
+  isQuick = false,
+}: Pick<ScanRequest, 'isHashCheck' | 'isQuick'>): ScanOptions {
+  if (isHashCheck && isQuick) {
+    throw new UsageError('Either every file is read (--hash-check), or of some the end (--quick)')
+  }
+  return { isHashCheck, isQuick }
 }
 
 export function queueSummary({ stores: { queue } }: VaultSession): QueueSummary {

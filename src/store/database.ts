@@ -54,6 +54,8 @@ const SCHEMA = `
     size INTEGER NOT NULL,
     -- the change time lies within the clock's granularity of the scan: compare by content next time
     is_racy INTEGER NOT NULL,
+    -- of a done file: its end alone was read
+    is_quick INTEGER NOT NULL DEFAULT 0,
     target BLOB,
     -- what the tree keeps beside the status (src/store/entry-details.ts)
     details BLOB,
@@ -68,7 +70,9 @@ const SCHEMA = `
   CREATE INDEX contents_pack ON contents (pack);
 
   CREATE TABLE signatures (
-    content BLOB PRIMARY KEY, size INTEGER NOT NULL, used INTEGER NOT NULL, signature BLOB NOT NULL
+    content BLOB PRIMARY KEY, size INTEGER NOT NULL, used INTEGER NOT NULL, signature BLOB NOT NULL,
+    -- from where a file that only grows goes on, sealed (src/store/signatures.ts)
+    tail BLOB
   );
   CREATE INDEX signatures_used ON signatures (used);
 
@@ -182,6 +186,10 @@ function addColumns(database: DatabaseSync): void {
       .all()
       .some(({ name }) => name === column)
   if (!has('queue', 'details')) database.exec('ALTER TABLE queue ADD COLUMN details BLOB')
+  if (!has('queue', 'is_quick')) {
+    database.exec('ALTER TABLE queue ADD COLUMN is_quick INTEGER NOT NULL DEFAULT 0')
+  }
+  if (!has('signatures', 'tail')) database.exec('ALTER TABLE signatures ADD COLUMN tail BLOB')
   if (has('peer_records', 'nothing_ms')) return
   inTransaction(database, () => {
     database.exec('ALTER TABLE peer_records ADD COLUMN nothing_ms INTEGER NOT NULL DEFAULT 0')

@@ -27,6 +27,8 @@ export interface QueueRow {
   readonly status: EntryStatus
   /** The change time is too near the scan to tell later changes from this one. */
   readonly isRacy: boolean
+  /** Of a done file: its end alone was read, and the rest is trusted. */
+  readonly isQuick: boolean
   /** Where a symbolic link points. */
   readonly target: Uint8Array | undefined
   /** Of what is done: what the tree keeps beside the status. */
@@ -48,6 +50,7 @@ interface QueueColumns {
   state: 'waiting' | 'done' | 'gone'
   status: Uint8Array
   is_racy: number
+  is_quick: number
   target: Uint8Array | null
   details: Uint8Array | null
   versions: Uint8Array | null
@@ -64,6 +67,8 @@ export interface FoundPath {
   readonly target: Uint8Array | undefined
   /** Of all but files, which are looked at when they are read. */
   readonly details?: EntryDetails | undefined
+  /** Whether it is enough to have read a file's end. */
+  readonly isQuick?: boolean
 }
 
 export interface QueueTotals {
@@ -117,6 +122,7 @@ export class Queue {
       earlier !== undefined &&
       earlier.state !== 'gone' &&
       !earlier.isRacy &&
+      (!earlier.isQuick || found.isQuick === true) &&
       isSameStatus(earlier.status, found.status)
     if (isKept) {
       statement(this.#database, 'UPDATE queue SET run = ? WHERE key = ?').run(run, key)
@@ -222,17 +228,18 @@ export class Queue {
    */
   finish(
     key: Uint8Array,
-    found: { status: EntryStatus; isRacy: boolean; details?: EntryDetails },
+    found: { status: EntryStatus; isRacy: boolean; isQuick?: boolean; details?: EntryDetails },
     result: QueueResult,
   ): void {
     statement(
       this.#database,
-      `UPDATE queue SET state = 'done', status = ?, size = ?, is_racy = ?, details = ?,
+      `UPDATE queue SET state = 'done', status = ?, size = ?, is_racy = ?, is_quick = ?, details = ?,
            versions = ?, content = ?, version = ?, chain_length = ?, chain_size = ? WHERE key = ?`,
     ).run(
       pack(found.status),
       found.status.size,
       found.isRacy ? 1 : 0,
+      found.isQuick === true ? 1 : 0,
       (found.details && encodeDetails(found.details)) ?? null,
       result.versions ?? null,
       result.content ?? null,
@@ -368,6 +375,7 @@ function toRow(row: QueueColumns): QueueRow {
     state: row.state,
     status: unpack(row.status),
     isRacy: row.is_racy === 1,
+    isQuick: row.is_quick === 1,
     target: row.target ?? undefined,
     details: decodeDetails(row.details ?? undefined),
     result,

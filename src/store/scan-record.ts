@@ -16,6 +16,8 @@ export const scanRecord = z.strictObject({
   sources: z.array(z.custom<Uint8Array>((value) => value instanceof Uint8Array)),
   /** Not all that the sources cover was looked at; the rest counts as unchanged. */
   isPartial: z.boolean(),
+  /** Of files that only grew the ends are to be read. */
+  isQuick: z.boolean().default(false),
   /** Paths that could not be seen. */
   failed: count,
   totals: z.strictObject({

@@ -6,17 +6,32 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import { statement } from './database.ts'
+import { LocalSeal, SealedValueError } from './local-seal.ts'
 
 /** Bytes of signatures kept: enough for some 400 GB of files in 4 KiB blocks (design §3). */
 export const SIGNATURES_SIZE_MAX = 2 * 1024 ** 3
 
+const FROM_SIZE = 8
+
+/** From where a version goes on if its file only grows. */
+export interface Tail {
+  /** Where the bytes begin that this version brought, or those of an original that stand for the rest. */
+  readonly from: number
+  /** Of a hash over all its bytes: src/codec/resumable-sha256.ts. */
+  readonly state: Uint8Array
+}
+
 export class Signatures {
   readonly #database: DatabaseSync
+  readonly #seal: LocalSeal
   readonly #sizeMax: number
 
-  constructor(database: DatabaseSync, sizeMax = SIGNATURES_SIZE_MAX) {
+  /** @param localKey - secret of this vault for local state, 32 bytes: a hash's state is as good as a digest */
+  constructor(database: DatabaseSync, localKey: Uint8Array, sizeMax = SIGNATURES_SIZE_MAX) {
     this.#database = database
+    this.#seal = new LocalSeal(localKey, 'tails')
     this.#sizeMax = sizeMax
   }
 
@@ -32,13 +47,37 @@ export class Signatures {
     return row !== undefined
   }
 
-  put(content: Uint8Array, signature: Uint8Array): void {
+  /** @returns nothing where nothing is known, or what is does not open */
+  tail(content: Uint8Array): Tail | undefined {
+    const row = statement(this.#database, 'SELECT tail FROM signatures WHERE content = ?').get(
+      content,
+    ) as { tail: Uint8Array | null } | undefined
+    if (row === undefined || row.tail === null) return undefined
+    try {
+      const record = this.#seal.open(row.tail)
+      return { from: new ByteReader(record).safeU64(), state: record.subarray(FROM_SIZE) }
+    } catch (error) {
+      if (error instanceof SealedValueError) return undefined
+      throw error
+    }
+  }
+
+  /** @param tail - one that is known already is kept where none is given: it is of the same bytes */
+  put(content: Uint8Array, signature: Uint8Array, tail?: Tail): void {
     if (signature.length > this.#sizeMax) return
+    const record = tail && new ByteWriter().u64(tail.from).put(tail.state).finish()
     statement(
       this.#database,
-      `INSERT OR REPLACE INTO signatures (content, size, used, signature)
-         VALUES (?, ?, (SELECT coalesce(max(used), 0) + 1 FROM signatures), ?)`,
-    ).run(content, signature.length, signature)
+      `INSERT INTO signatures (content, size, used, signature, tail)
+         VALUES (?, ?, (SELECT coalesce(max(used), 0) + 1 FROM signatures), ?, ?)
+         ON CONFLICT (content) DO UPDATE SET size = excluded.size, used = excluded.used,
+           signature = excluded.signature, tail = coalesce(excluded.tail, tail)`,
+    ).run(
+      content,
+      signature.length,
+      signature,
+      record === undefined ? null : this.#seal.seal(record),
+    )
   }
 
   /** A newer version took this one's place. */

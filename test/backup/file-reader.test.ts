@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { sha256 } from '../../protocol/hash.ts'
 import { equal } from '../../protocol/bytes.ts'
@@ -201,6 +202,74 @@ describe('a file', () => {
     })
   })
 
+  it('that grew is read at its end, and trusted, where that is enough', async () => {
+    await reading(noise(2_000 * KIB), async ({ quick, append, read, know, content, reader }) => {
+      const first = know(await read())
+      append(100 * KIB)
+      const before = reader.bytesRead
+      const version = await quick(first)
+      expect(version).toMatchObject({ label: 'stable', isQuick: true, content: { type: 'delta' } })
+      expect(reader.bytesRead - before).toBe(1124 * KIB)
+      const after = new Uint8Array(Buffer.concat([noise(2_000 * KIB), noise(100 * KIB, 9)]))
+      expect(version.digest).toEqual(sha256(after))
+      expect(equal(await patched(noise(2_000 * KIB), await content(version)), after)).toBe(true)
+    })
+  })
+
+  it('that grew and grows on once is read at its end again', async () => {
+    await reading(noise(2_000 * KIB), async ({ quick, append, read, know, machine }) => {
+      const first = know(await read())
+      append(100 * KIB)
+      changeOnce(machine, () => append(KIB))
+      const version = await quick(first)
+      expect(version).toMatchObject({ label: 'retried', isQuick: true, size: 2_101 * KIB })
+    })
+  })
+
+  it.each([false, true])(
+    'that grew and never holds still is kept as its end was read, and not copied; hot: %s',
+    async (isHot) => {
+      await reading(noise(2_000 * KIB), async (parts) => {
+        const { quick, append, read, know, content, machine, tree } = parts
+        const first = know(await read())
+        append(100 * KIB)
+        growAtEachRead(machine, tree)
+        const copies = countSteps(machine, 'scratch')
+        const version = await quick(first, isHot)
+        expect(version).toMatchObject({ label: 'fuzzy', isCalm: false, isQuick: true })
+        expect(copies()).toBe(0)
+        const bytes = await patched(noise(2_000 * KIB), await content(version))
+        expect([bytes.length, sha256(bytes)]).toEqual([version.size, version.digest])
+        expect(equal(bytes, tree.node(toBytes(PATH)).read(0, bytes.length))).toBe(true)
+      })
+    },
+  )
+
+  it('that is cut while its end is read is read wholly', async () => {
+    await reading(noise(2_000 * KIB), async ({ quick, append, read, know, machine, tree }) => {
+      const first = know(await read())
+      append(100 * KIB)
+      changeOnce(machine, () => tree.truncate(tree.node(toBytes(PATH)), 1_500 * KIB))
+      const version = await quick(first)
+      expect(version).toMatchObject({ size: 1_500 * KIB, isQuick: false })
+    })
+  })
+
+  it('that grew is read wholly where its chain is long, or what is known of it is damaged', async () => {
+    await reading(noise(2_000 * KIB), async ({ quick, append, read, know, database }) => {
+      const first = know(await read())
+      append(100 * KIB)
+      expect((await quick({ ...first, chainLength: 127 })).isQuick).toBe(true)
+      const long = await quick({ ...first, chainLength: 128 })
+      expect([long.isQuick, long.content.type]).toEqual([false, 'original'])
+      expect((await quick({ ...first, inode: first.inode + 1n })).isQuick).toBe(false)
+      expect((await quick({ ...first, content: new Uint8Array(16) })).isQuick).toBe(false)
+      const tail = "CAST(substr(tail, 1, 40) || x'00' || substr(tail, 42) AS BLOB)"
+      database.exec(`UPDATE signatures SET tail = ${tail}`)
+      expect((await quick(first)).isQuick).toBe(false)
+    })
+  })
+
   it('that is a folder or a link by now, or gone, is an error of that file', async () => {
     await reading(noise(10), async ({ read, tree }) => {
       tree.remove(toBytes(PATH))
@@ -234,6 +303,7 @@ const chain: readonly Version[] = []
 
 interface Reading {
   readonly machine: Machine
+  readonly database: DatabaseSync
   readonly tree: FileTree
   readonly reader: FileReader
   /** What the backupdb says of chains elsewhere. */
@@ -248,6 +318,9 @@ interface Reading {
   /** The objects of an original or a delta, one behind the other. */
   readonly content: (version: ReadVersion) => Promise<Uint8Array>
   readonly change: (offset: number, bytes: Uint8Array) => void
+  readonly append: (size: number) => void
+  /** As `read`, of the end where that is enough. */
+  readonly quick: (known: EntryRow, isHot?: boolean) => Promise<ReadVersion>
 }
 
 async function reading(
@@ -262,7 +335,7 @@ async function reading(
     const { packer } = packing
     const database = memoryDatabase()
     const contents = new Contents(database, new Uint8Array(32))
-    const signatures = new Signatures(database)
+    const signatures = new Signatures(database, new Uint8Array(32))
     const writer = new ObjectWriter(
       { packer, find: () => undefined, onSealed: () => undefined },
       contentSecret,
@@ -294,15 +367,16 @@ async function reading(
     )
     await story({
       machine,
+      database,
       tree,
       reader,
       chains,
       read: (known, signal = forever, isHot = false) =>
         reader.read(toBytes(PATH), { known, isHot }, signal),
-      know: ({ digest, size, signature }) => {
+      know: ({ digest, size, signature, tail, status: { inode, mtime } }) => {
         const content = contents.id(digest)
-        if (signature !== undefined) signatures.put(content, signature)
-        return { ...row, key: toBytes('file'), size, content, chainSize: size }
+        if (signature !== undefined) signatures.put(content, signature, tail)
+        return { ...row, key: toBytes('file'), size, inode, mtime, content, chainSize: size }
       },
       content: async ({ content }) => {
         if (!('slots' in content)) throw new Error(`a version of type ${content.type}`)
@@ -315,6 +389,12 @@ async function reading(
         return new Uint8Array(Buffer.concat(parts))
       },
       change: (offset, changed) => tree.write(tree.node(toBytes(PATH)), offset, changed),
+      append: (size) => {
+        const node = tree.node(toBytes(PATH))
+        tree.write(node, node.size, noise(size, 9))
+      },
+      quick: (known, isHot = false) =>
+        reader.read(toBytes(PATH), { known, isHot, isQuick: true }, forever),
     })
   })
 }

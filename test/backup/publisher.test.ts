@@ -81,7 +81,9 @@ describe('local state', () => {
       const database = vault.laptop.databases.open('backupdb')
       const row = database.prepare('SELECT count(*) AS count FROM signatures').get()
       const entry = database.prepare('SELECT content FROM entries WHERE chain_length > 0').get()
-      const newest = new Signatures(database).get(entry?.['content'] as Uint8Array)
+      const newest = new Signatures(database, new Uint8Array(32)).get(
+        entry?.['content'] as Uint8Array,
+      )
       database.close()
       expect([row, newest === undefined]).toEqual([{ count: 1 }, false])
     })

@@ -11,6 +11,7 @@ import {
   makeSignature,
   parseSignature,
 } from '../../src/codec/rdiff.ts'
+import { openSha256 } from '../../src/codec/resumable-sha256.ts'
 import { sample } from '../vectors/format.ts'
 import { makeContentObject } from '../../src/codec/content-object.ts'
 import { bytesOfSizes, cuts, run, sizesAround, split } from './builders.ts'
@@ -101,11 +102,16 @@ describe('the codec of deltas', () => {
 })
 
 describe('the codec of digests', () => {
-  it('gives the size and SHA-256 of what passed', () => {
+  it('gives the size and SHA-256 of what passed, and what was asked for beside', () => {
     fc.assert(
       fc.property(bytesOfSizes(...sizesAround(64)), cuts, (file, places) => {
-        expect(run(codecs.digest({}), split(file, places))).toEqual([
-          { size: file.length, digest: sha256(file) },
+        const known = { size: file.length, digest: sha256(file) }
+        const alone = codecs.digest({ blockSize: null, isResumable: false })
+        expect(run(alone, split(file, places))).toEqual([known])
+        const hash = openSha256()
+        hash.update(file)
+        expect(run(codecs.digest({ blockSize, isResumable: true }), split(file, places))).toEqual([
+          { ...known, signature: makeSignature(file, { blockSize }), state: hash.save() },
         ])
       }),
     )

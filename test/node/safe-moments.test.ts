@@ -38,6 +38,25 @@ describe('a Data.fs under commits', () => {
       }
     }))
 
+  it('is read at its end by a quick backup, up to its last complete transaction', () =>
+    tell(async ({ vault, storage, save, restored }) => {
+      commit(storage, 1_200)
+      save()
+      await vault.backUp()
+      commit(storage, 20)
+      storage.vote({ oid: 3, data: noise(900) })
+      save()
+      const { filesQuick, deltas, bytesRead } = await vault.backUp({ isQuick: true })
+      expect([filesQuick, deltas, bytesRead < 1_100_000]).toEqual([1, 1, true])
+      const opened = await restored()
+      expect(opened).toMatchObject({ transactions: 1_220, torn: 0 })
+      expect(opened.scannedFrom).toBe(opened.size)
+      expect(await labels(vault)).toEqual(['app-consistent', 'app-consistent'])
+      const all = await vault.backUp()
+      expect([all.filesChanged, all.bytesRead > 1_200_000]).toEqual([0, true])
+      expect((await vault.backUp()).bytesRead).toBe(0)
+    }))
+
   it('keeps its index, which is on no disk, while nothing changes, and loses it with the storage', () =>
     tell(async ({ vault, storage, save }) => {
       commit(storage, 5)

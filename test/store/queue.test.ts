@@ -194,7 +194,15 @@ describe('the queue', () => {
       leftOut: 0,
     }
     const sources = [toBytes('/home')]
-    const record = { run: 3, startedAt: 5, sources, isPartial: false, failed: 0, totals }
+    const record = {
+      run: 3,
+      startedAt: 5,
+      sources,
+      isPartial: false,
+      isQuick: true,
+      failed: 0,
+      totals,
+    }
     expect(queue.scanned()).toBeUndefined()
     queue.noteScan(record)
     expect(queue.scanned()).toEqual(record)

@@ -25,6 +25,7 @@ import { tellingProgress, withClient, withProgress, type ClientSession } from '.
 
 interface BackupOptions extends CommonOptions, SourceOptions, UploadOptions {
   readonly hashCheck?: boolean
+  readonly quick?: boolean
   readonly stdinFromCommand?: boolean
   readonly stdinFilename?: string
   readonly before?: string
@@ -49,6 +50,7 @@ export function backupCommand(context: Context): Command {
   return withUploadOptions(withSourceOptions(command))
     .argument('[path...]', 'what to back up; default: backup.paths in config.toml')
     .option('--hash-check', 'read every file, whatever its times say')
+    .option('--quick', 'of large files that grew read the end only, and trust the rest')
     .option('--stdin-from-command', 'back up what a command writes; it stands in place of paths')
     .option('--stdin-filename <path>', 'where that is in the snapshot; default: /stdin')
     .option('--before <command>', 'run this first; if it fails, there is no backup')
@@ -142,6 +144,7 @@ async function backup(
           ...(given === undefined ? {} : { given }),
           ...readUpload(context, config, options),
           isHashCheck: options.hashCheck === true,
+          isQuick: options.quick === true,
           ...tellingProgress(output, progress),
         },
         context.signal,

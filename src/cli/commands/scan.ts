@@ -18,6 +18,7 @@ import { tellingProgress, withClient, withProgress, type ClientSession } from '.
 
 interface ScanOptions extends CommonOptions, SourceOptions {
   readonly hashCheck?: boolean
+  readonly quick?: boolean
   readonly explain?: string
 }
 
@@ -35,6 +36,7 @@ export function scanCommand(context: Context): Command {
   return withSourceOptions(command)
     .argument('[path...]', 'what to back up; default: backup.paths in config.toml')
     .option('--hash-check', 'queue every file, whatever its times say')
+    .option('--quick', 'have "cairn upload" read only the ends of files that grew')
     .option('--explain <path>', 'say by which rule PATH is in or out, and do nothing else')
     .action(async (paths: string[], options: ScanOptions) => {
       await withClient(context, options, async (session) => {
@@ -65,9 +67,9 @@ async function scan(
   }
   giveWay(session.config, {})
   const startedAt = context.now()
-  const isHashCheck = options.hashCheck === true
+  const how = { isHashCheck: options.hashCheck === true, isQuick: options.quick === true }
   const { totals, queued, passed, failures } = await withProgress(context, output, (progress) =>
-    client.scan({ ...sources, isHashCheck, ...tellingProgress(output, progress) }, context.signal),
+    client.scan({ ...sources, ...how, ...tellingProgress(output, progress) }, context.signal),
   )
   const durationMs = context.now() - startedAt
   output.json({

@@ -19,7 +19,7 @@ export function reportBackup(output: Output, summary: BackupSummary, durationMs:
     `files    ${formatCount(summary.filesNew)} new, ${formatCount(summary.filesChanged)} changed, ` +
       `${formatCount(summary.filesUnmodified)} unchanged: ${formatCount(summary.filesTotal)} in all, ` +
       formatBytes(summary.bytesTotal),
-    `read     ${formatBytes(summary.bytesRead)} in ${formatDuration(durationMs)}`,
+    `read     ${formatBytes(summary.bytesRead)} in ${formatDuration(durationMs)}${quickWords(summary)}`,
     `stored   ${formatBytes(summary.bytesAdded)} new, ${formatItems(summary.deltas, 'file')} as delta`,
     `sent     ${formatBytes(summary.bytesSent)} to peers`,
   ]
@@ -46,6 +46,10 @@ export function reportBackup(output: Output, summary: BackupSummary, durationMs:
   }
 }
 
+function quickWords({ filesQuick }: BackupSummary): string {
+  return filesQuick === 0 ? '' : `; of ${formatItems(filesQuick, 'file')} the end only`
+}
+
 export function backupExitCode(summary: BackupSummary): ExitCode {
   if (summary.notSafe !== undefined || !summary.published) return EXIT.notSafe
   return summary.skipped.length > 0 ? EXIT.incomplete : EXIT.ok
@@ -62,6 +66,7 @@ function summaryRecord(summary: BackupSummary, durationMs: number) {
     files_fuzzy: summary.filesFuzzy,
     files_copied: summary.filesCopied,
     files_consistent: summary.filesConsistent,
+    files_quick: summary.filesQuick,
     total_files_processed: summary.filesTotal,
     total_dirs_processed: summary.foldersTotal,
     total_bytes_processed: summary.bytesTotal,

@@ -20,6 +20,8 @@ export interface SafeSource extends ByteReader {
   readonly recorded: FileStatus
   /** @returns after all was read, whether it did hold still; if not, the file is opened anew */
   isWhole(): Promise<boolean>
+  /** Bytes that were there stay as they are, and others come behind them. */
+  readonly onlyGrows?: boolean
   /** @returns whether the file took the place of another, of which a delta would keep nothing */
   readonly isNew?: (known: Pick<FileStatus, 'inode' | 'size'>) => boolean
 }

@@ -49,9 +49,14 @@ export function sqliteAdapter(parts: SqliteParts): SourceAdapter {
     name: 'sqlite',
     suffixes: JOURNALS,
     madeSuffixes: [],
-    claims: (head) => equal(head.subarray(0, MAGIC.length), MAGIC),
+    claims: isSqlite,
     group: (files, path, head) => new SqliteGroup(parts, files, path, head),
   }
+}
+
+/** @param head - a file's first bytes */
+export function isSqlite(head: Uint8Array): boolean {
+  return equal(head.subarray(0, MAGIC.length), MAGIC)
 }
 
 /** The database's and its journals' states at one moment; of what is not there, `undefined`. */

@@ -73,6 +73,7 @@ class ZodbGroup implements SafeGroup {
       status: async () => ({ ...status, size: end }),
       read: (offset, length) => file.read(offset, Math.max(0, Math.min(length, end - offset))),
       isWhole: () => this.#isWhole(moment),
+      onlyGrows: true,
       // Packing makes a new file, in which everything lies elsewhere.
       isNew: (known) => known.inode !== status.inode || known.size > status.size,
       close: async () => undefined,
