@@ -103,6 +103,11 @@ class Walk {
     return this.#only.startsWith(`${folder}/`)
   }
 
+  /** Looking a path up in a set costs a copy of it; mostly the set is empty. */
+  #isStalled(path: Latin1): boolean {
+    return this.#stalled.size > 0 && this.#stalled.has(path)
+  }
+
   /** @returns the names of a folder that are to be looked at */
   #wanted(base: Latin1, names: Latin1[]): Latin1[] {
     if (this.#only === undefined) return names
@@ -115,7 +120,7 @@ class Walk {
     const path = new Uint8Array(toBytes(folder.path))
     if (folder.why !== undefined) return yield* this.#pass(path, folder.why)
     this.#watch.enter(folder.path)
-    const listed = this.#stalled.has(folder.path) ? { code: STALLED } : list(folder.path)
+    const listed = this.#isStalled(folder.path) ? { code: STALLED } : list(folder.path)
     if ('code' in listed) {
       yield { type: 'unlisted', folder: path, code: listed.code }
       return []
@@ -167,7 +172,7 @@ class Walk {
     const isDoubtful = inside.mayMatch(name)
     const always = isDoubtful ? inside.always(name) : undefined
     if (always !== undefined) return this.#leaveOut('pattern', always)
-    if (this.#stalled.has(path)) {
+    if (this.#isStalled(path)) {
       builder.fail(name, STALLED)
       // Should its folder have been told before it hung, this is where it is told.
       const { device, sourceDevice } = folder
@@ -176,7 +181,7 @@ class Walk {
     this.#watch.see(name)
     let status
     try {
-      status = lstatSync(toBytes(path), BIGINT)
+      status = lstatSync(toSystem(path), BIGINT)
     } catch (error) {
       builder.fail(name, codeOf(error))
       return undefined
@@ -276,6 +281,12 @@ function codeOf(error: unknown): string {
   const code = systemCode(error)
   if (code === undefined) throw error
   return code
+}
+
+/** @returns the path as the system takes it: text where that means the same bytes, for it costs a buffer less */
+function toSystem(path: Latin1): string | Buffer {
+  // oxlint-disable-next-line no-control-regex
+  return /^[\u0000-\u007f]*$/.test(path) ? path : toBytes(path)
 }
 
 function toBytes(path: Latin1): Buffer {
