@@ -44,7 +44,7 @@ export async function* measureGrowth(options: GrowthOptions): AsyncGenerator<Gro
       folder ?? '/dev/shm',
       write,
       async (session, place) => {
-        const scan = await session.tell('scan', place.source)
+        const { records: _, summary: __, ...scan } = await session.tell('scan', place.source)
         const beside = files > BESIDE_FILES_MAX ? undefined : await unchangedByRestic(place)
         return { scan, ...(beside === undefined ? {} : { beside }) }
       },

@@ -9,7 +9,13 @@ import type { Source } from '../source/folder-source.ts'
 import type { Published } from '../store/published.ts'
 import type { ScanRecord } from '../store/scan-record.ts'
 import type { Settings } from '../store/settings.ts'
-import { Scanner, type ScannerParts, type ScanReport, type ScanTotals } from './scanner.ts'
+import {
+  Scanner,
+  type Counted,
+  type ScannerParts,
+  type ScanReport,
+  type ScanTotals,
+} from './scanner.ts'
 
 /** A snapshot is on its way: the queue is as it has it, and no scan may change that. */
 export class SnapshotWaitsError extends UsageError {
@@ -29,6 +35,8 @@ export interface ScanParts extends ScannerParts {
 export interface ScanOptions {
   /** Every file is read, whatever its times say. */
   readonly isHashCheck?: boolean
+  /** What the last snapshot holds in all; for a source that has hints. */
+  readonly counted?: Counted
 }
 
 export interface ScanEvents {
@@ -60,7 +68,7 @@ export async function scanSources(
   const startedAt = clock.now()
   const run = settings.next('run')
   queue.forgetScan()
-  const scanner = new Scanner(parts, source, { run, isHashCheck: options.isHashCheck === true })
+  const scanner = new Scanner(parts, source, { ...options, run })
   events.onStart?.(scanner.totals)
   const report = await scanner.scan(events.onProgress, signal)
   const record: ScanRecord = {
