@@ -98,8 +98,8 @@ export class SimWatching implements Watching {
   }
 }
 
-function stateOf({ kind, inode, mode, ctime }: FileNode): string {
-  return [kind, inode, mode, ctime.seconds, ctime.nanoseconds].join(' ')
+function stateOf({ kind, inode, mode, size, ctime }: FileNode): string {
+  return [kind, inode, mode, size, ctime.seconds, ctime.nanoseconds].join(' ')
 }
 
 function folderOf(path: string): PathBytes {
