@@ -31,7 +31,7 @@ export function snapshotsCommand(context: Context): Command {
 function describeRow(row: SnapshotRow): string {
   const marks = row.tags.map((tag) => `#${escapeLine(tag)}`)
   if (row.isPinned) marks.push('pinned')
-  if (!row.isComplete) marks.push(`partial, ${formatCount(row.skipped)} left out`)
+  if (!row.isComplete) marks.push(partialMark(row))
   return [
     String(row.sequence).padStart(4),
     formatTime(row.startedAt),
@@ -41,4 +41,9 @@ function describeRow(row: SnapshotRow): string {
     row.sources.map(escapeName).join(' '),
     ...marks,
   ].join('  ')
+}
+
+/** Nothing is left out where not everything was looked at. */
+function partialMark({ skipped }: SnapshotRow): string {
+  return skipped === 0 ? 'partial' : `partial, ${formatCount(skipped)} left out`
 }
