@@ -12,12 +12,17 @@ import process from 'node:process'
 import { removeTree } from '../src/cli/demo/remove-tree.ts'
 import { Random } from './random.ts'
 import type { GrowthResult } from './results.ts'
-import { cairn } from './tools/cairn.ts'
+import { CairnSession } from './tools/cairn.ts'
+import { restic } from './tools/others.ts'
+import type { Place } from './tools/tool.ts'
 import { writeLarge } from './workloads/large-file.ts'
 
 const GIB = 2 ** 30
 const FILES_PER_FOLDER = 200
 const SETTLE_MS = 2_100
+
+/** Larger trees would keep restic busy for minutes, and tell nothing more. */
+const BESIDE_FILES_MAX = 300_000
 
 export interface GrowthOptions {
   /** How many files each tree has. */
@@ -35,7 +40,15 @@ export async function* measureGrowth(options: GrowthOptions): AsyncGenerator<Gro
   for (const files of options.files) {
     say(`growth: ${files} files`)
     const write = (source: string) => writeTinyFiles(source, files, seed)
-    const { bytes, ...measured } = await measure(folder ?? '/dev/shm', write)
+    const { bytes, ...measured } = await measure(
+      folder ?? '/dev/shm',
+      write,
+      async (session, place) => {
+        const { records: _, summary: __, ...scan } = await session.tell('scan', place.source)
+        const beside = files > BESIDE_FILES_MAX ? undefined : await unchangedByRestic(place)
+        return { scan, ...(beside === undefined ? {} : { beside }) }
+      },
+    )
     yield { kind: 'files', files, bytes, ...measured }
   }
   for (const size of options.sizes) {
@@ -45,12 +58,19 @@ export async function* measureGrowth(options: GrowthOptions): AsyncGenerator<Gro
       writeLarge(join(source, 'large.bin'), size * GIB, (length) => random.bytes(length))
       return size * GIB
     }
-    const { bytes, ...measured } = await measure(folder ?? tmpdir(), write)
+    const { bytes, ...measured } = await measure(folder ?? tmpdir(), write, () =>
+      Promise.resolve({}),
+    )
     yield { kind: 'file', files: 1, bytes, ...measured }
   }
 }
 
-async function measure(place: string, write: (source: string) => number) {
+/** @param more - what else is measured of the same tree once nothing changed */
+async function measure<T>(
+  place: string,
+  write: (source: string) => number,
+  more: (session: CairnSession, place: Place) => Promise<T>,
+) {
   const base = mkdtempSync(join(place, 'cairn-bench-'))
   const remove = () => removeTree(base)
   process.once('exit', remove)
@@ -60,16 +80,31 @@ async function measure(place: string, write: (source: string) => number) {
     mkdirSync(folder)
     const bytes = write(source)
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
-    const session = await cairn.open({ source, folder })
+    const session = await CairnSession.open({ source, folder })
     try {
       const first = await session.backup()
-      return { bytes, first, unchanged: await session.backup() }
+      const unchanged = await session.backup()
+      return { bytes, first, unchanged, ...(await more(session, { source, folder: base })) }
     } finally {
       await session.close()
     }
   } finally {
     process.off('exit', remove)
     remove()
+  }
+}
+
+/** @returns undefined where restic is not installed */
+async function unchangedByRestic({ source, folder: base }: Place): Promise<GrowthResult['beside']> {
+  if (restic.version() === undefined) return undefined
+  const folder = join(base, 'restic')
+  mkdirSync(folder)
+  const session = await restic.open({ source, folder })
+  try {
+    await session.backup()
+    return { tool: 'restic', unchanged: await session.backup() }
+  } finally {
+    await session.close()
   }
 }
 

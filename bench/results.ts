@@ -66,6 +66,10 @@ export interface GrowthResult {
   readonly bytes: number
   readonly first: Operation
   readonly unchanged: Operation
+  /** `cairn scan` by itself, nothing changed; only of trees of files. */
+  readonly scan?: Operation
+  /** Another tool's backup of the same tree, nothing changed. */
+  readonly beside?: { readonly tool: string; readonly unchanged: Operation }
 }
 
 export interface Amount {

@@ -13,6 +13,7 @@ import type {
   ScanRules,
   ScanTag,
 } from '../src/ports/scan.ts'
+import { HintTree, type Look } from '../src/source/hints.ts'
 import { NO_RULES, ruleWords, SourceRules, type FolderRules } from '../src/source/rules.ts'
 import { toBytes, toText } from './file-tree.ts'
 
@@ -26,26 +27,30 @@ interface Walk {
   readonly rules: ScanRules
   readonly below: SourceRules
   readonly only: string | undefined
+  readonly hints: HintTree
 }
 
 /** @yields what src/ports/scan.ts promises, one item a batch */
 export async function* scanFolders(
   files: Seen,
-  { folders, excluded, rules = NO_RULES, only }: ScanRequest,
+  { folders, excluded, rules = NO_RULES, only, hints }: ScanRequest,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Scanned[]> {
   const passed = new Set(excluded.map(toText))
   for (const folder of folders) {
     const source = toText(folder)
     const below = new SourceRules(rules, source)
-    const walk = { files, source, passed, rules, below, only: only && toText(only) }
-    if (leadsOn(walk, source)) yield* scanFolder(walk, source, signal)
+    const tree = new HintTree(hints)
+    const walk = { files, source, passed, rules, below, only: only && toText(only), hints: tree }
+    const look = tree.lookAt(latin1(source))
+    if (look !== undefined && leadsOn(walk, source)) yield* scanFolder(walk, source, look, signal)
   }
 }
 
 async function* scanFolder(
   walk: Walk,
   folder: string,
+  look: Look,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Scanned[]> {
   signal.throwIfAborted()
@@ -53,17 +58,19 @@ async function* scanFolder(
   const path = toBytes(folder)
   const names = await attempt(async () => (await files.list(path)).map(toText).toSorted())
   if ('code' in names) {
+    if (walk.hints.isSome && (names.code === 'ENOENT' || names.code === 'ENOTDIR')) return
     yield [{ type: 'unlisted', folder: path, code: names.code }]
     return
   }
   const tag = folder === walk.source ? undefined : await tagOf(walk, folder, names)
-  if (tag !== undefined) yield [{ type: 'passed', folder: path, why: 'tag' }]
+  if (tag !== undefined && look !== 'way') yield [{ type: 'passed', folder: path, why: 'tag' }]
   const inside = below.inside(folder)
   const builder = new StretchBuilder()
   const inner: string[] = []
   let after = ''
   for (const name of names) {
     const child = childOf(folder, name)
+    if (look === 'way' && walk.hints.lookAt(latin1(child)) === undefined) continue
     if (walk.only !== undefined && child !== walk.only && !leadsOn(walk, child)) continue
     const out: Out | undefined = passed.has(child)
       ? { why: 'excluded' }
@@ -72,13 +79,15 @@ async function* scanFolder(
         : await see(walk, builder, child, { name, inside, inner })
     if (out !== undefined && out.why !== 'excluded') builder.leaveOut()
     if (out !== undefined && walk.only !== undefined) yield [leftOut(path, name, out)]
-    if (!isCut(name)) continue
+    if (look === 'way' || !isCut(name)) continue
     yield [builder.finish(path, after, name)]
     after = name
   }
-  yield [builder.finish(path, after, undefined)]
+  const last = builder.finish(path, after, undefined)
+  if (look !== 'way') yield [last]
   for (const child of inner) {
-    if (leadsOn(walk, child)) yield* scanFolder(walk, child, signal)
+    const next = walk.hints.lookAt(latin1(child), look)
+    if (next !== undefined && leadsOn(walk, child)) yield* scanFolder(walk, child, next, signal)
   }
 }
 
@@ -140,6 +149,11 @@ async function tagOf(
     if (!('code' in start) && equal(start, header)) return tag
   }
   return undefined
+}
+
+/** @returns the text's bytes with one character each */
+function latin1(text: string): string {
+  return Buffer.from(toBytes(text)).toString('latin1')
 }
 
 function childOf(folder: string, name: string): string {

@@ -65,6 +65,8 @@ const FIGURES: readonly Figure[] = [
   atMost('nothing changed in 10,000 files of W6, CPU s', 0.9, ours('W6', 0.1, cpu('unchanged'))),
   atMost('nothing changed in 300,000 files, CPU s', 3, growth(300_000, unchangedCpu)),
   atMost('nothing changed in 300,000 files, peak MB', 300, growth(300_000, unchangedPeak)),
+  atMost('scan of 300,000 unchanged files, CPU s', 2, growth(300_000, scanCpu)),
+  atMost('scan of 300,000 unchanged files, peak MB', 250, growth(300_000, scanPeak)),
 
   atMost('W1 restore, wall ÷ restic', 1.3, versus('W1', 0.25, wall('restore'))),
   atMost('W1 restore, CPU ÷ restic', 1.3, versus('W1', 0.25, cpu('restore'))),
@@ -190,9 +192,10 @@ interface Grown {
   readonly files: number
   readonly first: Operation
   readonly unchanged: Operation
+  readonly scan?: Operation
 }
 
-function growth(count: number, value: (grown: Grown) => number) {
+function growth(count: number, value: (grown: Grown) => number | undefined) {
   return (results: Results): number | undefined => {
     const found = results.growth.find(({ kind, files }) => kind === 'files' && files === count)
     return found && value(found)
@@ -205,6 +208,14 @@ function unchangedCpu({ unchanged }: Grown): number {
 
 function unchangedPeak({ unchanged }: Grown): number {
   return unchanged.peakMemory / MB
+}
+
+function scanCpu({ scan }: Grown): number | undefined {
+  return scan?.cpuSeconds
+}
+
+function scanPeak({ scan }: Grown): number | undefined {
+  return scan && scan.peakMemory / MB
 }
 
 function firstPeak({ first }: Grown): number {

@@ -193,8 +193,12 @@ function growthTable(growth: readonly GrowthResult[]): string {
     'wall s',
     'peak MiB',
     'new KiB',
+    'scan CPU s',
+    'peak MiB',
+    'restic unchanged CPU s',
+    'scan ÷ restic',
   ]
-  const rows = growth.map(({ kind, files, bytes, first, unchanged }) => [
+  const rows = growth.map(({ kind, files, bytes, first, unchanged, scan, beside }) => [
     kind === 'files' ? `${formatCount(files)} files` : `one file, ${formatMib(bytes / 1024)} GiB`,
     formatSeconds(first.cpuSeconds),
     formatSeconds(first.wallSeconds),
@@ -207,6 +211,10 @@ function growthTable(growth: readonly GrowthResult[]): string {
     formatSeconds(unchanged.wallSeconds),
     formatMib(unchanged.peakMemory),
     formatNumber((unchanged.bytesNew ?? 0) / 1024),
+    scan === undefined ? NONE : formatSeconds(scan.cpuSeconds),
+    scan === undefined ? NONE : formatMib(scan.peakMemory),
+    beside === undefined ? NONE : formatSeconds(beside.unchanged.cpuSeconds),
+    scan === undefined ? NONE : formatRatio(scan.cpuSeconds, beside?.unchanged.cpuSeconds),
   ])
   return `### Growth\n\n${table(heads, rows)}`
 }

@@ -13,12 +13,13 @@ import type {
   ScanRules,
   ScanTag,
 } from '../ports/scan.ts'
+import { HintTree, type Look } from '../source/hints.ts'
 import { NO_RULES, ruleWords, SourceRules, type FolderRules } from '../source/rules.ts'
 import { systemCode } from './system.ts'
 import { isSystemFolder } from './system-folders.ts'
 
 /** Paths and names are text of one character a byte: quick to sort and to join, and nothing is lost. */
-type Latin1 = string
+export type Latin1 = string
 
 const { S_IFDIR, S_IFMT, S_IFREG } = constants
 
@@ -33,6 +34,7 @@ interface Waiting {
   /** Why what is in it is passed over. */
   readonly why: PassedWhy | undefined
   readonly rules: SourceRules
+  readonly look: Look
 }
 
 /** Where the walk is, for whoever watches it. */
@@ -56,18 +58,20 @@ export function* walkFolders(
   watch: WalkWatch = UNWATCHED,
 ): Generator<Scanned> {
   const rules = request.rules ?? NO_RULES
-  const sources = request.folders.map(fromBytes).map((path) => ({
-    path,
-    device: undefined,
-    sourceDevice: undefined,
-    why: undefined,
-    rules: new SourceRules(rules, path),
-  }))
+  const hints = new HintTree(request.hints)
+  const sources = request.folders.map(fromBytes).flatMap((path) => {
+    const look = hints.lookAt(path)
+    if (look === undefined) return []
+    const device = undefined
+    const why = undefined
+    return [{ path, device, sourceDevice: device, why, rules: new SourceRules(rules, path), look }]
+  })
   const walk = new Walk(
     rules,
     watch,
     byFolder(request.excluded.map(fromBytes)),
     request.only && fromBytes(request.only),
+    hints,
   )
   const waiting: Waiting[] = sources.filter(({ path }) => walk.leadsOn(path)).toReversed()
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
@@ -79,6 +83,7 @@ class Walk {
   readonly #rules: ScanRules
   readonly #passed: ReadonlyMap<Latin1, ReadonlySet<Latin1>>
   readonly #only: Latin1 | undefined
+  readonly #hints: HintTree
   readonly #watch: WalkWatch
   readonly #stalled: ReadonlySet<Latin1>
   readonly #builder = new StretchBuilder()
@@ -89,12 +94,14 @@ class Walk {
     watch: WalkWatch,
     passed: ReadonlyMap<Latin1, ReadonlySet<Latin1>>,
     only: Latin1 | undefined,
+    hints: HintTree,
   ) {
     this.#rules = rules
     this.#watch = watch
     this.#stalled = new Set(watch.stalled)
     this.#passed = passed
     this.#only = only
+    this.#hints = hints
   }
 
   /** @returns whether the one path that was asked for lies in a folder, if there is one */
@@ -103,8 +110,16 @@ class Walk {
     return this.#only.startsWith(`${folder}/`)
   }
 
+  /** Looking a path up in a set costs a copy of it; mostly the set is empty. */
+  #isStalled(path: Latin1): boolean {
+    return this.#stalled.size > 0 && this.#stalled.has(path)
+  }
+
   /** @returns the names of a folder that are to be looked at */
-  #wanted(base: Latin1, names: Latin1[]): Latin1[] {
+  #wanted(base: Latin1, names: Latin1[], look: Look): Latin1[] {
+    if (look === 'way') {
+      return names.filter((name) => this.#hints.lookAt(base + name, look) !== undefined)
+    }
     if (this.#only === undefined) return names
     const [name] = this.#only.slice(base.length).split('/')
     return names.filter((each) => each === name)
@@ -113,10 +128,13 @@ class Walk {
   /** @returns the folders in it that are to be looked into */
   *look(folder: Waiting): Generator<Scanned, Waiting[]> {
     const path = new Uint8Array(toBytes(folder.path))
-    if (folder.why !== undefined) return yield* this.#pass(path, folder.why)
+    const { look, why } = folder
+    if (why !== undefined) return look === 'way' ? [] : yield* this.#pass(path, why)
     this.#watch.enter(folder.path)
-    const listed = this.#stalled.has(folder.path) ? { code: STALLED } : list(folder.path)
+    const listed = this.#isStalled(folder.path) ? { code: STALLED } : list(folder.path)
     if ('code' in listed) {
+      // Whoever gave the hint tells of the folder's own folder as well.
+      if (this.#hints.isSome && isAbsent(listed.code)) return []
       yield { type: 'unlisted', folder: path, code: listed.code }
       return []
     }
@@ -129,12 +147,12 @@ class Walk {
       device: folder.device ?? listed.device,
       sourceDevice: folder.sourceDevice ?? listed.device,
     }
-    if (tag !== undefined) yield { type: 'passed', folder: path, why: 'tag' }
+    if (tag !== undefined && look !== 'way') yield { type: 'passed', folder: path, why: 'tag' }
     const passed = this.#passed.get(folder.path)
     const inside = folder.rules.inside(folder.path)
     const inner: Waiting[] = []
     let after = ''
-    for (const name of this.#wanted(base, names)) {
+    for (const name of this.#wanted(base, names, look)) {
       if (passed?.has(name) === true) this.#note('excluded')
       else if (tag !== undefined && name !== toLatin1(tag.name)) this.#leaveOut('tag', tag.origin)
       else {
@@ -145,11 +163,12 @@ class Walk {
         yield { type: 'left-out', folder: path, name: toBytes(name), ...this.#leftOut }
         this.#leftOut = undefined
       }
-      if (!isCut(name)) continue
+      if (look === 'way' || !isCut(name)) continue
       yield this.#builder.finish(path, after, name)
       after = name
     }
-    yield this.#builder.finish(path, after, undefined)
+    const last = this.#builder.finish(path, after, undefined)
+    if (look !== 'way') yield last
     return inner.filter((child) => this.leadsOn(child.path))
   }
 
@@ -167,16 +186,15 @@ class Walk {
     const isDoubtful = inside.mayMatch(name)
     const always = isDoubtful ? inside.always(name) : undefined
     if (always !== undefined) return this.#leaveOut('pattern', always)
-    if (this.#stalled.has(path)) {
+    if (this.#isStalled(path)) {
       builder.fail(name, STALLED)
       // Should its folder have been told before it hung, this is where it is told.
-      const { device, sourceDevice } = folder
-      return { path, device, sourceDevice, why: undefined, rules: folder.rules }
+      return this.#inside(folder, path, { device: folder.device, why: undefined })
     }
     this.#watch.see(name)
     let status
     try {
-      status = lstatSync(toBytes(path), BIGINT)
+      status = lstatSync(toSystem(path), BIGINT)
     } catch (error) {
       builder.fail(name, codeOf(error))
       return undefined
@@ -196,8 +214,17 @@ class Walk {
     builder.add(name, status)
     if (!isFolder) return undefined
     const device = Number(status.dev)
-    const why = this.#whyPassed(path, device, folder)
-    return { path, device, sourceDevice: folder.sourceDevice, why, rules: folder.rules }
+    return this.#inside(folder, path, { device, why: this.#whyPassed(path, device, folder) })
+  }
+
+  /** @returns undefined where there is no hint */
+  #inside(
+    { sourceDevice, rules, look: above }: Waiting,
+    path: Latin1,
+    { device, why }: Pick<Waiting, 'device' | 'why'>,
+  ): Waiting | undefined {
+    const look = this.#hints.lookAt(path, above)
+    return look && { path, device, sourceDevice, why, rules, look }
   }
 
   #leaveOut(why: LeftOut['why'], rule: ScanPattern | string = ''): undefined {
@@ -218,7 +245,7 @@ class Walk {
 }
 
 /** @returns names by the folder that they lie in */
-function byFolder(paths: readonly Latin1[]): ReadonlyMap<Latin1, ReadonlySet<Latin1>> {
+export function byFolder(paths: readonly Latin1[]): ReadonlyMap<Latin1, ReadonlySet<Latin1>> {
   const folders = Map.groupBy(paths, (path) => path.slice(0, path.lastIndexOf('/')) || '/')
   const names = (inside: Latin1[]) =>
     new Set(inside.map((path) => path.slice(path.lastIndexOf('/') + 1)))
@@ -242,7 +269,11 @@ function list(folder: Latin1): Listed | { readonly code: string } {
 }
 
 /** @returns whether a folder holds a regular file of the tag's name that begins as the tag does */
-function isTagged(base: Latin1, names: readonly Latin1[], { name, header }: ScanTag): boolean {
+export function isTagged(
+  base: Latin1,
+  names: readonly Latin1[],
+  { name, header }: ScanTag,
+): boolean {
   const tag = toLatin1(name)
   if (!names.includes(tag)) return false
   const start = readStart(base + tag, Buffer.byteLength(header))
@@ -267,6 +298,10 @@ function readStart(path: Latin1, size: number): Buffer | undefined {
   }
 }
 
+function isAbsent(code: string): boolean {
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
 function isOfKind(mode: bigint, kind: number): boolean {
   return (Number(mode) & S_IFMT) === kind
 }
@@ -278,11 +313,17 @@ function codeOf(error: unknown): string {
   return code
 }
 
-function toBytes(path: Latin1): Buffer {
+/** @returns the path as the system takes it: text where that means the same bytes, for it costs a buffer less */
+function toSystem(path: Latin1): string | Buffer {
+  // oxlint-disable-next-line no-control-regex
+  return /^[\u0000-\u007f]*$/.test(path) ? path : toBytes(path)
+}
+
+export function toBytes(path: Latin1): Buffer {
   return Buffer.from(path, 'latin1')
 }
 
-function fromBytes(path: PathBytes): Latin1 {
+export function fromBytes(path: PathBytes): Latin1 {
   return Buffer.from(path).toString('latin1')
 }
 

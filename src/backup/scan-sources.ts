@@ -10,7 +10,13 @@ import { keysBelow, pathToKey } from '../source/path.ts'
 import type { Published } from '../store/published.ts'
 import type { ScanRecord } from '../store/scan-record.ts'
 import type { Settings } from '../store/settings.ts'
-import { Scanner, type ScannerParts, type ScanReport, type ScanTotals } from './scanner.ts'
+import {
+  Scanner,
+  type Counted,
+  type ScannerParts,
+  type ScanReport,
+  type ScanTotals,
+} from './scanner.ts'
 
 /** A snapshot is on its way: the queue is as it has it, and no scan may change that. */
 export class SnapshotWaitsError extends UsageError {
@@ -32,6 +38,8 @@ export interface ScanOptions {
   readonly isHashCheck?: boolean
   /** Of files that only grew the ends are read, when they are uploaded. */
   readonly isQuick?: boolean
+  /** What the last snapshot holds in all; for a source that has hints. */
+  readonly counted?: Counted
 }
 
 export interface ScanEvents {
@@ -64,7 +72,7 @@ export async function scanSources(
   const startedAt = clock.now()
   const run = settings.next('run')
   queue.forgetScan()
-  const scanner = new Scanner(parts, source, { run, ...options })
+  const scanner = new Scanner(parts, source, { ...options, run })
   events.onStart?.(scanner.totals)
   const expected = filesKnown(parts, source)
   const onProgress = (totals: ScanTotals) =>

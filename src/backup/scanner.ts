@@ -4,7 +4,8 @@
  * Both sides come folder by folder and name by name, so the comparison is one merge. A stretch of names
  * with the digest of an earlier scan that found everything as the backupdb has it is passed over whole.
  * Nothing is read but folders, and of links, folders and special files that changed what else they have. What could not be listed is not
- * compared, so it never looks deleted. Scanning twice gives the same queue; scanning after a crash
+ * compared, so it never looks deleted. Where the source has hints only those folders are looked at; the totals begin
+ * with those of the snapshot that the rows are of, and what differs is counted off and on. Scanning twice gives the same queue; scanning after a crash
  * keeps finished work.
  */
 
@@ -29,6 +30,7 @@ import {
   type FoundStretch,
   type Source,
 } from '../source/folder-source.ts'
+import { hintedKeys } from '../source/hints.ts'
 import { fromKey, keysBelow, pathToKey, toPath } from '../source/path.ts'
 import { inTransaction } from '../store/database.ts'
 import type { Entries, KnownStretch } from '../store/entries.ts'
@@ -78,9 +80,18 @@ export interface ScannerParts {
 
 export interface ScannerOptions {
   readonly run: number
+  /** Every file is queued: what it holds tells whether it changed. */
   readonly isHashCheck?: boolean
+  /** Of files that only grew it is enough to have read the ends. */
   readonly isQuick?: boolean
+  /** What the rows hold in all; for a source that has hints. */
+  readonly counted?: Counted
 }
+
+type Peeked = ReturnType<typeof peek>
+
+/** How much a snapshot holds. */
+export type Counted = Pick<ScanTotals, 'files' | 'folders' | 'bytes' | 'unmodified'>
 
 /** What the comparison asks for. */
 type Action =
@@ -109,6 +120,8 @@ export class Scanner {
   /** Of files that only grew it is enough to have read the ends. */
   readonly #isQuick: boolean
   readonly #startedAt: number
+  /** The rows that are compared were counted already, in the totals of the snapshot they are of. */
+  readonly #isCounted: boolean
   readonly totals: ScanTotals = {
     files: 0,
     folders: 0,
@@ -128,7 +141,7 @@ export class Scanner {
   constructor(
     parts: ScannerParts,
     source: Source,
-    { run, isHashCheck = false, isQuick = false }: ScannerOptions,
+    { run, isHashCheck = false, isQuick = false, counted }: ScannerOptions,
   ) {
     this.#parts = parts
     this.#source = source
@@ -136,6 +149,8 @@ export class Scanner {
     this.#isHashCheck = isHashCheck
     this.#isQuick = isQuick
     this.#startedAt = parts.clock.now()
+    this.#isCounted = counted !== undefined
+    Object.assign(this.totals, counted)
     this.#known = this.#knownStretches()
   }
 
@@ -165,10 +180,11 @@ export class Scanner {
     const status = toEntryStatus(found)
     if (status === undefined) {
       this.totals.unsupported += 1
-      if (known !== undefined) this.#actions.push({ type: 'gone', key, status: known })
+      if (known !== undefined) this.#gone(key, known)
       return
     }
     if (!isStorable(status)) return this.#fail({ path, error: unstorable() })
+    if (known !== undefined) this.#retold(key, known, status)
     this.#count(status)
     const isChanged = known === undefined || !isSameStatus(known, status)
     if (isChanged || this.#isDoubted(status.kind)) {
@@ -192,6 +208,7 @@ export class Scanner {
   }
 
   #countUnchanged({ files, folders, symlinks, specials, bytes }: Stretch): void {
+    if (this.#isCounted) return
     this.totals.folders += folders
     this.totals.symlinks += symlinks
     this.totals.specials += specials
@@ -215,6 +232,7 @@ export class Scanner {
       const isKnown = row !== undefined && equal(row.name, name)
       const seen = peek(status)
       const isSame = isKnown && row !== undefined && equal(row.status, status)
+      if (isKnown && row !== undefined) this.#retold(childKey(folder, name), peek(row.status), seen)
       if (isSame && !this.#isDoubted(seen.kind)) {
         this.#count(seen)
         if (seen.kind === 'file') this.totals.unmodified += 1
@@ -241,14 +259,41 @@ export class Scanner {
     const trouble = troubles.find((each) => equal(each.name, name))
     // What was listed and could not be seen is kept, unless it vanished in between.
     if (trouble !== undefined && trouble.code !== 'ENOENT') return
-    this.#actions.push({ type: 'gone', key: childKey(folder, name), status: unpack(status) })
+    this.#gone(childKey(folder, name), unpack(status))
+  }
+
+  #gone(key: Uint8Array, status: EntryStatus): void {
+    this.#uncount(status)
+    if (this.#isCounted && status.kind === 'folder') this.#uncountBelow(key)
+    this.#actions.push({ type: 'gone', key, status })
+  }
+
+  /** A path that has a row is there, perhaps as something else. */
+  #retold(key: Uint8Array, row: Peeked, now: Peeked): void {
+    this.#uncount(row)
+    if (this.#isCounted && row.kind === 'folder' && now.kind !== 'folder') this.#uncountBelow(key)
+  }
+
+  #uncountBelow(key: Uint8Array): void {
+    for (const row of this.#parts.entries.statusesBelow(key, keysBelow(key)))
+      this.#uncount(peek(row))
+  }
+
+  /** A row is told anew, or is gone. */
+  #uncount({ kind, size }: Peeked): void {
+    if (!this.#isCounted) return
+    if (kind === 'folder') this.totals.folders -= 1
+    if (kind !== 'file') return
+    this.totals.files -= 1
+    this.totals.unmodified -= 1
+    this.totals.bytes -= size
   }
 
   #fail({ path, error }: ScanFailure): void {
     this.#failures.push({ path, error })
   }
 
-  #count({ kind, size }: ReturnType<typeof peek>): void {
+  #count({ kind, size }: Peeked): void {
     if (kind === 'folder') this.totals.folders += 1
     else if (kind === 'symlink') this.totals.symlinks += 1
     else if (kind === 'file') {
@@ -337,11 +382,15 @@ export class Scanner {
   }
 
   *#knownStretches(): Generator<KnownStretch> {
-    for (const path of this.#source.walked) {
-      const key = pathToKey(path)
-      yield* this.#parts.entries.stretches({ from: key, until: keysBelow(key).until })
-    }
+    const { hints, walked } = this.#source
+    const ranges = hints?.map(hintedKeys) ?? walked.map(wholeOf)
+    for (const range of ranges) yield* this.#parts.entries.stretches(range)
   }
+}
+
+function wholeOf(path: Uint8Array): { from: Uint8Array; until: Uint8Array } {
+  const key = pathToKey(path)
+  return { from: key, until: keysBelow(key).until }
 }
 
 function childKey(folder: Uint8Array, name: Uint8Array): Uint8Array {

@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   invite: async (context) => (await import('./commands/invite.ts')).inviteCommand(context),
   join: async (context) => (await import('./commands/join.ts')).joinCommand(context),
   backup: async (context) => (await import('./commands/backup.ts')).backupCommand(context),
+  watch: async (context) => (await import('./commands/watch.ts')).watchCommand(context),
   scan: async (context) => (await import('./commands/scan.ts')).scanCommand(context),
   upload: async (context) => (await import('./commands/upload.ts')).uploadCommand(context),
   queue: async (context) => (await import('./commands/queue.ts')).queueCommand(context),

@@ -9,7 +9,7 @@ import type { Code } from '../grid/code.ts'
 import type { Standing } from '../grid/standing.ts'
 import type { VisibleEntry } from '../history/visible.ts'
 import type { ByteReader, PathBytes } from '../ports/files.ts'
-import type { PassedFolder, ScanRules } from '../ports/scan.ts'
+import type { PassedFolder, ScanHint, ScanRules } from '../ports/scan.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { PeerLack } from '../repair/explain.ts'
 import type { HealthRecord } from '../repair/health-record.ts'
@@ -56,6 +56,8 @@ export interface SourceRequest {
   readonly exclude?: readonly PathBytes[]
   /** What else is left out below the paths. */
   readonly rules?: ScanRules
+  /** Look only here; the rest is as the last snapshot has it. */
+  readonly hints?: readonly ScanHint[]
 }
 
 export interface ScanRequest extends SourceRequest {
@@ -101,9 +103,20 @@ export interface UploadRequest {
   readonly onFileError?: (failure: FileFailure) => void
 }
 
-export interface BackupRequest extends ScanRequest, UploadRequest {
+export interface BackupRequest extends Omit<ScanRequest, 'hints'>, UploadRequest {
   /** Backed up in place of any paths. */
   readonly given?: GivenFile
+}
+
+/** Where a watcher saw something since a snapshot. */
+export interface Hints {
+  /** Number of the snapshot that everything before them is in. */
+  readonly since: number
+  readonly folders: readonly ScanHint[]
+}
+
+export interface HintedRequest extends Omit<SourceRequest, 'hints'>, UploadRequest {
+  readonly hints: Hints
 }
 
 /** What a scan found, and what waits in the queue since. */

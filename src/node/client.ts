@@ -13,6 +13,7 @@ import type {
   BackupRequest,
   BackupSummary,
   ClientStatus,
+  HintedRequest,
   Joined,
   ListedEntry,
   PathWeight,
@@ -49,10 +50,11 @@ import { runBackup, runUpload } from './run-backup.ts'
 import { runCheck } from './run-check.ts'
 import { runForget, runPin } from './run-forget.ts'
 import { runGc } from './run-gc.ts'
+import { runHinted } from './run-hinted.ts'
 import { runRebuild } from './run-rebuild.ts'
 import { runRepair } from './run-repair.ts'
 import { listSnapshot, runRestore } from './run-restore.ts'
-import { explainPath, queuedPaths, queueSummary, runScan } from './run-scan.ts'
+import { explainPath, queuedPaths, queueSummary, runScan, sourceOf } from './run-scan.ts'
 import { runStatus } from './run-status.ts'
 import { knownGroup, type KnownGroup } from './run-what-if.ts'
 import { runWhy } from './run-why.ts'
@@ -142,6 +144,27 @@ export class Client {
    */
   backup(request: BackupRequest, signal: AbortSignal): Promise<BackupSummary> {
     return translated(() => runBackup(this.#session, request, signal))
+  }
+
+  /**
+   * @returns what is walked for a request: absolute, where it truly lies, none within another, in tree order
+   * @throws {OwnStateError}
+   */
+  rootsOf(request: SourceRequest): Promise<readonly Uint8Array[]> {
+    return translated(async () => (await sourceOf(this.#session, request)).walked)
+  }
+
+  /**
+   * Back up what changed in some folders since a snapshot; all else is as that has it.
+   *
+   * @returns `unchanged` if nothing did, and `stale` if that is not the newest snapshot, or one of other sources
+   * @throws as `upload` does
+   */
+  backupHinted(
+    request: HintedRequest,
+    signal: AbortSignal,
+  ): Promise<BackupSummary | 'unchanged' | 'stale'> {
+    return translated(() => runHinted(this.#session, request, signal))
   }
 
   /**

@@ -35,6 +35,7 @@ import { hasLongChains, runRebuild } from './run-rebuild.ts'
 import { scanOptions, sourceOf, weightsOf } from './run-scan.ts'
 import { upkeep, type Upkeep } from './run-repair.ts'
 import type { VaultSession } from './vault-session.ts'
+import { forgetWalked, noteWalked } from '../store/walked-snapshot.ts'
 
 /**
  * @throws {UsageError} tags or longer sources than a snapshot's row holds
@@ -55,7 +56,8 @@ export async function runBackup(
   }
   const source = await presentSource(session, request, given)
   assertFits(request, source)
-  return published(session, { ...request, given }, signal, (backup, events) =>
+  const isWhole = given === undefined && source.isPartial !== true
+  return published(session, { ...request, given, isWhole }, signal, (backup, events) =>
     backup.run(source, events, signal),
   )
 }
@@ -90,11 +92,17 @@ export async function runUpload(
   }
 }
 
+/** What is published, beside what was asked for. */
+interface Publishing extends UploadRequest, Pick<BackupRequest, 'isHashCheck' | 'isQuick'> {
+  readonly given?: GivenFile | undefined
+  /** All rows of the sources are as the snapshot has them. */
+  readonly isWhole?: boolean
+}
+
 /** @param work - undefined where all that was left to do is done */
-async function published(
+export async function published(
   session: VaultSession,
-  request: UploadRequest &
-    Pick<BackupRequest, 'isHashCheck' | 'isQuick'> & { readonly given?: GivenFile | undefined },
+  request: Publishing,
   signal: AbortSignal,
   work: (backup: Backup, events: BackupEvents) => Promise<BackupReport | undefined>,
 ): Promise<BackupSummary> {
@@ -142,9 +150,12 @@ async function published(
     },
   }
   try {
+    // Checkpoints are snapshots too, and may be the last there is of this run.
+    forgetWalked(stores.settings)
     const report = await work(backup, events)
     const { row, ...totals } = report ?? { ...backup.progress(), row: undefined }
     const sequence = row?.sequence ?? stores.published.current()?.sequence ?? 0
+    if (row !== undefined && request.isWhole === true) noteWalked(stores.settings, row)
     const rebuilt = await tidyUp(session, request, signal)
     const kept = await keepUp(session, request, signal)
     const room = await keepFair(session, signal)
@@ -273,7 +284,7 @@ async function roomWarnings(session: VaultSession, signal: AbortSignal): Promise
 }
 
 /** A snapshot's row has bounds; hours of work must not end at them. */
-function assertFits({ host, tags = [] }: UploadRequest, source?: Source): void {
+export function assertFits({ host, tags = [] }: UploadRequest, source?: Source): void {
   if (source?.paths.some((path) => path.length > SOURCE_SIZE_MAX)) {
     throw new UsageError(`A path to back up has up to ${SOURCE_SIZE_MAX} bytes`)
   }

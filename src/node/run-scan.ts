@@ -108,13 +108,14 @@ function weightOf(weights: readonly Weight[], key: Uint8Array): number {
 /** The sources as they truly are, and what is left out of them. */
 export async function sourceOf(
   session: VaultSession,
-  { paths, exclude = [], rules = NO_RULES }: SourceRequest,
+  { paths, exclude = [], rules = NO_RULES, hints }: SourceRequest,
 ): Promise<FolderSource> {
   const canonical = (each: readonly Uint8Array[]) =>
     Promise.all(each.map((path) => session.canonical(path)))
   const source = new FolderSource(session.ports.files, await canonical(paths), {
     paths: await canonical(exclude),
     rules,
+    ...(hints === undefined ? {} : { hints }),
   })
   source.assertNotExcluded()
   return source

@@ -37,6 +37,13 @@ export interface ScanRules {
   readonly isOneFileSystem: boolean
 }
 
+/** Where something may have changed. */
+export interface ScanHint {
+  readonly folder: PathBytes
+  /** Whether all below it is looked at, or only what lies in the folder itself. */
+  readonly isDeep: boolean
+}
+
 export interface ScanRequest {
   /** Folders to look into, none within another, in tree order; nothing is told of themselves. */
   readonly folders: readonly PathBytes[]
@@ -46,6 +53,11 @@ export interface ScanRequest {
   readonly rules?: ScanRules
   /** Go only to this path, and tell why it is left out, if it is: what is beside the way is not looked at. */
   readonly only?: PathBytes
+  /**
+   * Look only at what is in these, and tell of nothing else: a folder that is not there any more, or that a
+   * rule leaves out, is passed over in silence.
+   */
+  readonly hints?: readonly ScanHint[]
 }
 
 /** What could not be seen, and the system's word for why. */

@@ -9,7 +9,16 @@
 import { SOURCES_MAX } from '../../protocol/snapshots.ts'
 import { FilesError, UsageError } from '../base/errors.ts'
 import type { Files, FileStatus } from '../ports/files.ts'
-import type { LeftOut, PassedFolder, Scanned, ScanRules, Stretch, Unlisted } from '../ports/scan.ts'
+import type {
+  LeftOut,
+  PassedFolder,
+  Scanned,
+  ScanHint,
+  ScanRules,
+  Stretch,
+  Unlisted,
+} from '../ports/scan.ts'
+import { hintsWithin } from './hints.ts'
 import { covering, isWithin, outermost, pathToKey, toNames, toPath, type Names } from './path.ts'
 import { NO_RULES } from './rules.ts'
 
@@ -51,6 +60,8 @@ export interface Source {
   readonly walked: readonly Uint8Array[]
   /** Whether there is more in them than is walked: that counts as unchanged. */
   readonly isPartial?: boolean
+  /** Of what is walked, only this is looked at: in tree order, none within a deep one. */
+  readonly hints?: readonly ScanHint[] | undefined
   /** In batches, in tree order, at the reader's pace. */
   walk(signal: AbortSignal): AsyncGenerator<readonly Found[]>
 }
@@ -61,22 +72,29 @@ export class FolderSource implements Source {
   readonly #covered: readonly Names[]
   readonly #excluded: readonly Uint8Array[]
   readonly #rules: ScanRules
+  readonly hints: readonly ScanHint[] | undefined
 
   /**
    * @param paths - absolute paths; those within another are left out
    * @param without.paths - absolute paths that are passed over with all that is in them
    * @param without.rules - what else is left out below the sources
+   * @param without.hints - look only here
    */
   constructor(
     files: Files,
     paths: readonly Uint8Array[],
-    without: { readonly paths?: readonly Uint8Array[]; readonly rules?: ScanRules } = {},
+    without: {
+      readonly paths?: readonly Uint8Array[]
+      readonly rules?: ScanRules
+      readonly hints?: readonly ScanHint[]
+    } = {},
   ) {
     this.#files = files
     this.#sources = outermost(paths.map(toNames))
     this.#covered = covering(this.#sources, SOURCES_MAX)
     this.#excluded = (without.paths ?? []).map((path) => toPath(toNames(path)))
     this.#rules = without.rules ?? NO_RULES
+    this.hints = without.hints && hintsWithin(this.#sources, without.hints)
   }
 
   /** The sources as absolute paths, in tree order; of a long list of paths, the folders that hold them. */
@@ -91,7 +109,7 @@ export class FolderSource implements Source {
 
   /** Whether there is more in the sources than is walked: that counts as unchanged. */
   get isPartial(): boolean {
-    return this.#covered !== this.#sources
+    return this.#covered !== this.#sources || this.hints !== undefined
   }
 
   /**
@@ -146,7 +164,8 @@ export class FolderSource implements Source {
       if (isLink && !this.isPartial) yield [{ type: 'passed', folder: path, why: 'link' }]
     }
     if (folders.length === 0) return
-    const request = { folders, excluded: this.#excluded, rules: this.#rules }
+    const hints = this.hints === undefined ? {} : { hints: this.hints }
+    const request = { folders, excluded: this.#excluded, rules: this.#rules, ...hints }
     for await (const batch of this.#files.scan(request, signal)) {
       yield batch.map((scanned) => {
         if (scanned.type === 'passed' || scanned.type === 'left-out') return scanned

@@ -98,6 +98,15 @@ export class Entries {
     return (row?.['records'] as Uint8Array | null | undefined) ?? new Uint8Array(0)
   }
 
+  /** Packed statuses of all below a folder. */
+  *statusesBelow(folder: Uint8Array, below: KeyRange): Generator<Uint8Array> {
+    const rows = statement(
+      this.#database,
+      'SELECT status FROM entries WHERE folder = ? OR (folder >= ? AND folder < ?)',
+    ).iterate(folder, below.from, below.until)
+    for (const { status } of rows) yield status as Uint8Array
+  }
+
   /** Known stretches of the folders with `from` ≤ key < `until`, in order, read a page at a time. */
   *stretches({ from, until }: KeyRange): Generator<KnownStretch> {
     const page = statement(

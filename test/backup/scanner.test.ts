@@ -4,7 +4,12 @@ import { failure, toBytes, toText, type FileTree } from '../../sim/file-tree.ts'
 import type { Machine } from '../../sim/machine.ts'
 import { SimRandom } from '../../sim/random.ts'
 import { isCut } from '../../src/base/stretch.ts'
-import { Scanner, type ScanReport } from '../../src/backup/scanner.ts'
+import {
+  Scanner,
+  type Counted,
+  type ScannerOptions,
+  type ScanReport,
+} from '../../src/backup/scanner.ts'
 import { FolderSource } from '../../src/source/folder-source.ts'
 import { fromKey, keysBelow, toPath } from '../../src/source/path.ts'
 import { Entries, type EntryRow } from '../../src/store/entries.ts'
@@ -232,6 +237,33 @@ describe('a scan', () => {
     })
   })
 
+  it('looks where hints say, and counts the rest as the last snapshot has it', async () => {
+    const files = ['/a/b/c', '/a/b/d/e', '/a/z/f', '/g/h/i']
+    await scanning(files, async ({ scan, look, publish, tree }) => {
+      const first = await scan(['/a', '/g'])
+      await publish()
+      const before = { ...first.report.totals, unmodified: 4 }
+      const write = (path: string, content: string) =>
+        tree.write(tree.node(toBytes(path)), 0, toBytes(content))
+      write('/a/b/c', 'four')
+      write('/a/z/f', 'unseen')
+      tree.make(toBytes('/g/h/new'), 'file', 0o644)
+      const seen = await look(['/a', '/g'], ['/a/b', '/g/h'], before)
+      // A folder that has a new name has new times, which are told in the folder that holds it.
+      expect(seen.queued).toEqual(['waiting /a/b/c', 'done /g/h', 'waiting /g/h/new'])
+      expect(seen.report.totals).toMatchObject({ files: 5, folders: 6, bytes: 4, unmodified: 3 })
+      await publish()
+
+      for (const path of ['/a/b/d/e', '/a/b/d']) tree.remove(toBytes(path))
+      const later = await look(['/a', '/g'], ['/a/b', '/a/b/d'], seen.report.totals)
+      expect(later.queued).toEqual(['done /a/b', 'gone /a/b/d'])
+      expect(later.report.totals).toMatchObject({ files: 4, folders: 5, bytes: 4 })
+      expect(later.failed).toEqual([])
+      await publish()
+      expect((await scan(['/a', '/g'])).queued).toEqual(['waiting /a/z/f'])
+    })
+  })
+
   it('leaves alone what its sources do not cover', async () => {
     await scanning(['/a/b/c', '/a/d', '/e'], async ({ scan, publish, tree }) => {
       await scan(['/'])
@@ -291,6 +323,12 @@ interface Scanning {
     /** Path and code of every failure. */
     failed: string[]
   }>
+  /** Look only into some folders, after a snapshot with so much in it. */
+  readonly look: (
+    sources: readonly string[],
+    hints: readonly string[],
+    counted: Counted,
+  ) => ReturnType<Scanning['scan']>
   /** As if what is queued had become a snapshot; time passes. */
   readonly publish: () => Promise<void>
 }
@@ -314,13 +352,18 @@ async function scanning(
     const database = memoryDatabase()
     const [entries, queue] = [new Entries(database), new Queue(database)]
     let run = 0
-    const scan = async (sources: readonly string[], isHashCheck = false) => {
+    const scan = (sources: readonly string[], isHashCheck = false) =>
+      scanSource(new FolderSource(port, sources.map(toBytes)), { isHashCheck })
+    const look = (sources: readonly string[], hints: readonly string[], counted: Counted) => {
+      const folders = hints.map((folder) => ({ folder: toBytes(folder), isDeep: false }))
+      return scanSource(new FolderSource(port, sources.map(toBytes), { hints: folders }), {
+        counted,
+      })
+    }
+    const scanSource = async (source: FolderSource, options: Omit<ScannerOptions, 'run'>) => {
       const parts = { clock, files: port, database, entries, queue }
-      const source = new FolderSource(port, sources.map(toBytes))
-      const report = await new Scanner(parts, source, { run: ++run, isHashCheck }).scan(
-        () => undefined,
-        forever,
-      )
+      const scanner = new Scanner(parts, source, { ...options, run: ++run })
+      const report = await scanner.scan(() => undefined, forever)
       return {
         report,
         queued: [...queue.rows()].map(
@@ -349,6 +392,6 @@ async function scanning(
       [...entries.stretches({ from: toBytes(''), until: keysBelow(toBytes('')).until })].map(
         ({ folder }) => toText(toPath(fromKey(folder))),
       )
-    await story({ machine, tree, database, queue, known, scan, publish })
+    await story({ machine, tree, database, queue, known, scan, look, publish })
   }, options)
 }

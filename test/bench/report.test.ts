@@ -143,6 +143,16 @@ describe('the figures', () => {
     expect(outcomeOf(trees(151), figure)).toBe('missed')
   })
 
+  it('judge the scan of a tree by itself', () => {
+    const scanned = (cpuSeconds: number) => {
+      const scan = operation({ cpuSeconds, peakMemory: 250e6 })
+      return results({ growth: [{ ...grown(300_000), scan }] })
+    }
+    expect(outcomeOf(scanned(2), 'scan of 300,000 unchanged files, CPU s')).toBe('met')
+    expect(outcomeOf(scanned(2.01), 'scan of 300,000 unchanged files, CPU s')).toBe('missed')
+    expect(outcomeOf(scanned(2), 'scan of 300,000 unchanged files, peak MB')).toBe('met')
+  })
+
   it('judge histories at the size they were set for', () => {
     const figure = 'stored after the delay ÷ (original + 1.5 × minimal deltas), rebuilt by-hand'
     const judged = (live: number, days = 100) =>

@@ -161,6 +161,55 @@ export function scanSuite(who: string, makeWorld: () => FilesWorld | Promise<Fil
     )
 
     it(
+      'looks only where hints say, as the rules of the sources have it',
+      story(async (files, at) => {
+        for (const folder of [
+          'a',
+          'a/b',
+          'a/b/c',
+          'a/d',
+          'a/out',
+          'a/out/e',
+          'f',
+          'tagged',
+          'tagged/g',
+        ]) {
+          await files.makeFolder(at(folder))
+        }
+        for (const file of ['1', 'a/2', 'a/b/3', 'a/b/c/4', 'a/out/e/5', 'tagged/tag', 'f/6']) {
+          await write(files, at(file), '')
+        }
+        const patterns = [{ text: 'out/', origin: '--exclude', isCaseIgnored: false }]
+        const tags = [{ name: 'tag', header: '', origin: '--exclude-if-present tag' }]
+        const rules = { ...NO_RULES, patterns, tags }
+        const look = async (...hints: [path: string, isDeep: boolean][]) => {
+          const request = {
+            folders: [at()],
+            excluded: [],
+            rules,
+            hints: hints.map(([path, isDeep]) => ({ folder: at(path), isDeep })),
+          }
+          const found = await scanAll(files, request)
+          return found.map((each) => {
+            const names = each.type === 'stretch' ? namesOf(each).map(toText) : [codeOf(each)]
+            return [toText(each.folder).slice(toText(at()).length), ...names].join(' ')
+          })
+        }
+        expect(await look()).toEqual([])
+        expect(await look(['a/b', false])).toEqual(['/a/b 3 c'])
+        expect(await look(['a/b', true])).toEqual(['/a/b 3 c', '/a/b/c 4'])
+        expect(await look(['a', false], ['a/b/c', false], ['f', false])).toEqual([
+          '/a 2 b d',
+          '/a/b/c 4',
+          '/f 6',
+        ])
+        // What is left out stays so, and what is not there any more is no trouble.
+        expect(await look(['a/out/e', true], ['tagged/g', true])).toEqual([])
+        expect(await look(['a/gone', true], ['1', false], ['elsewhere/x', true])).toEqual([])
+      }),
+    )
+
+    it(
       'has another digest whenever a name or a status is another, and else the same',
       story(async (files, at) => {
         for (const file of ['a', 'b', 'c']) await write(files, at(file), file)

@@ -1,0 +1,110 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { describe, expect, it } from 'vitest'
+
+import { FolderWatch } from '../../src/adapters/folder-watch.ts'
+import { IN_Q_OVERFLOW, Inotify, type Change } from '../../src/adapters/inotify.ts'
+import { WatchTree } from '../../src/adapters/watch-tree.ts'
+import { NO_RULES } from '../../src/source/rules.ts'
+import { text } from '../ports/story.ts'
+import { watchingSuite } from '../ports/watching.suite.ts'
+import { makeFolder } from './folder.ts'
+
+/** Only Linux has inotify; elsewhere nothing is watched, and that is told. */
+const isLinux = process.platform === 'linux'
+
+if (isLinux) {
+  watchingSuite('FolderWatch', () => {
+    const root = makeFolder()
+    return {
+      watching: new FolderWatch({ stallMs: 60_000 }),
+      root,
+      makeFolder: (path) => void mkdirSync(root + path, { recursive: true }),
+      write: (path, content) => writeFileSync(root + path, content),
+      rename: (from, to) => renameSync(root + from, root + to),
+      remove: (path) => rmSync(root + path, { recursive: true }),
+    }
+  })
+}
+
+describe.runIf(isLinux)('a watched tree', () => {
+  it('says that changes were lost when the queue overflowed, and watches what it had missed', () => {
+    const { tree, kernel, root } = watched()
+    tree.start()
+    mkdirSync(join(root, 'new'))
+    // What the kernel had to say of it did not fit.
+    kernel.news = [{ watch: -1, mask: IN_Q_OVERFLOW, name: '' }]
+    expect(tree.step(0)).toEqual([{ type: 'lost' }])
+    writeFileSync(join(root, 'new', 'file'), 'new')
+    const folder = text(join(root, 'new'))
+    expect(tree.step(1_000)).toContainEqual({ type: 'hint', folder, isDeep: false })
+  })
+
+  it('says once that the system watches no more folders, and goes on with those it has', () => {
+    const { tree, kernel, root } = watched()
+    for (const name of ['a', 'b', 'c']) mkdirSync(join(root, name))
+    kernel.room = 2
+    const told = tree.start()
+    expect(told.map(({ type }) => type)).toEqual(['unwatched', 'ready'])
+    expect(told).toContainEqual({ type: 'ready', folders: 2 })
+    expect(told).toContainEqual(expect.objectContaining({ code: 'ENOSPC' }))
+    writeFileSync(join(root, 'file'), 'new')
+    expect(tree.step(1_000)).toContainEqual({ type: 'hint', folder: text(root), isDeep: false })
+  })
+
+  it('watches a file by its folder, and nothing else there', () => {
+    const { kernel, root } = watched()
+    const [file, other] = [join(root, 'file'), join(root, 'other')]
+    writeFileSync(file, '')
+    const tree = new WatchTree({ roots: [text(file)], excluded: [], rules: NO_RULES }, kernel)
+    tree.start()
+    writeFileSync(other, 'x')
+    writeFileSync(file, 'x')
+    // As many programs save.
+    writeFileSync(other, 'new')
+    renameSync(other, file)
+    const told = tree.step(1_000)
+    expect(told).toContainEqual({ type: 'hint', folder: text(file), isDeep: false })
+    expect(told.filter(({ type }) => type === 'hint')).toHaveLength(1)
+  })
+})
+
+/** The real kernel, with limits of ours. */
+class Kernel {
+  readonly #inotify: Inotify
+  /** Watches that there is room for. */
+  room = Infinity
+  /** Told in place of what the kernel has to tell. */
+  news: Change[] | undefined
+
+  constructor() {
+    const inotify = Inotify.open()
+    if (typeof inotify === 'string') throw new Error(inotify)
+    this.#inotify = inotify
+  }
+
+  add(folder: Uint8Array): number | string {
+    if (this.room === 0) return 'ENOSPC'
+    this.room -= 1
+    return this.#inotify.add(folder)
+  }
+
+  remove(watch: number): void {
+    this.#inotify.remove(watch)
+  }
+
+  read(timeoutMs: number): Change[] {
+    const { news } = this
+    this.news = undefined
+    const real = this.#inotify.read(timeoutMs)
+    return news ?? real
+  }
+}
+
+function watched(): { readonly tree: WatchTree; readonly kernel: Kernel; readonly root: string } {
+  const root = makeFolder()
+  const kernel = new Kernel()
+  const request = { roots: [text(root)], excluded: [], rules: NO_RULES }
+  return { tree: new WatchTree(request, kernel), kernel, root }
+}

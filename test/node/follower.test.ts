@@ -1,0 +1,229 @@
+/** Following what changes: what is backed up, when, and what is done where hints do not tell everything. */
+
+import { describe, expect, it } from 'vitest'
+import { toBytes } from '../../sim/file-tree.ts'
+import { SimWatching } from '../../sim/watching.ts'
+import { LockedError } from '../../src/base/errors.ts'
+import type { BackupSummary } from '../../src/node/client.ts'
+import { Follower, type Followed, type FollowerEvent } from '../../src/node/follower.ts'
+import { NO_RULES } from '../../src/source/rules.ts'
+import { HOME, TestVault } from '../support/test-vault.ts'
+
+const QUIET_MS = 60_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+describe('a follower', () => {
+  it('backs up what changed once it was quiet, and all else is in the snapshot as it was', () =>
+    following(async ({ vault, done, clock }) => {
+      vault.write('a/one', '1')
+      vault.write('b/two', '2')
+      await done('walk')
+      vault.write('a/one', 'other')
+      await clock.sleep(QUIET_MS / 2)
+      vault.write('a/new/deep', 'new')
+      vault.remove('b/two')
+      const picture = vault.picture()
+      const { summary } = await done('look')
+      expect(summary).toMatchObject({ filesNew: 1, filesChanged: 1, filesTotal: 2 })
+      expect(await vault.differences('latest', picture)).toEqual([])
+    }))
+
+  it('makes no snapshot where nothing is other than before', () =>
+    following(async ({ vault, done, rows }) => {
+      vault.write('a/one', '1')
+      await done('walk')
+      // As the rules of a backup see it this is no change.
+      const { tree } = vault.laptop
+      const { mtime, ctime } = tree.node(toBytes(`${HOME}/a/one`))
+      vault.write('a/one', '1')
+      Object.assign(tree.node(toBytes(`${HOME}/a/one`)), { mtime, ctime })
+      vault.write('a/link', '')
+      vault.remove('a/link')
+      Object.assign(tree.node(toBytes(`${HOME}/a`)), { mtime, ctime })
+      const before = await rows()
+      await done('walk')
+      expect(await rows()).toBe(before + 1)
+    }))
+
+  it('walks everything once a day, and so finds what no hint told of', () =>
+    following(async ({ vault, done, watching }) => {
+      vault.write('a/one', '1')
+      const first = await done('walk')
+      watching.trouble.isDeaf = true
+      vault.write('b/two', '2')
+      const second = await done('walk')
+      expect(second.at - first.at).toBeGreaterThanOrEqual(DAY_MS)
+      expect(second.summary).toMatchObject({ filesNew: 1 })
+    }))
+
+  it('walks everything soon after changes were lost', () =>
+    following(async ({ vault, done, watching }) => {
+      const first = await done('walk')
+      watching.trouble.isFull = true
+      vault.write('b/two', '2')
+      const second = await done('walk')
+      expect(second.at - first.at).toBeLessThan(3 * QUIET_MS)
+      expect(second.summary).toMatchObject({ filesNew: 1 })
+    }))
+
+  it('walks everything every hour where not everything is watched', () =>
+    following(
+      async ({ vault, done }) => {
+        const first = await done('walk')
+        vault.write('b/two', '2')
+        const second = await done('walk')
+        expect(second.at - first.at).toBeGreaterThanOrEqual(HOUR_MS)
+        expect(second.at - first.at).toBeLessThan(HOUR_MS + 3 * QUIET_MS)
+        expect(second.summary).toMatchObject({ filesNew: 1 })
+      },
+      { limit: 'ENOSPC' },
+    ))
+
+  it('walks everything when somebody else has made a snapshot', () =>
+    following(async ({ vault, done }) => {
+      vault.write('a/one', '1')
+      await done('walk')
+      await vault.backUp({ paths: [toBytes('/etc')] }).catch(() => undefined)
+      vault.laptop.tree.make(toBytes('/etc'), 'folder', 0o755)
+      await vault.backUp({ paths: [toBytes('/etc')] })
+      vault.write('a/one', 'other')
+      const picture = vault.picture()
+      const { summary } = await done('walk')
+      expect(summary).toMatchObject({ filesChanged: 1 })
+      expect(await vault.differences('latest', picture)).toEqual([])
+    }))
+
+  it('keeps its hints while another command is at work', () =>
+    following(async ({ vault, done, failing }) => {
+      vault.write('a/one', '1')
+      await done('walk')
+      failing.push(new LockedError('/home/lock'))
+      vault.write('a/one', 'other')
+      await done('failed')
+      expect((await done('look')).summary).toMatchObject({ filesChanged: 1 })
+    }))
+
+  it('leaves a root that went away as it was, and walks it when it is back', () =>
+    following(async ({ vault, done }) => {
+      vault.write('a/one', '1')
+      await done('walk')
+      const { tree } = vault.laptop
+      tree.rename(toBytes(HOME), toBytes('/home/elsewhere'))
+      await done('away')
+      await vault.world.scheduler.sleep(2 * DAY_MS)
+      tree.rename(toBytes('/home/elsewhere'), toBytes(HOME))
+      vault.write('a/one', 'other')
+      await done('back')
+      const picture = vault.picture()
+      expect((await done('walk')).summary).toMatchObject({ filesChanged: 1, filesTotal: 1 })
+      expect(await vault.differences('latest', picture)).toEqual([])
+    }))
+
+  it('tries again where friends are away, and loses nothing', () =>
+    following(async ({ vault, done }) => {
+      vault.write('a/one', '1')
+      await done('walk')
+      for (const friend of vault.friends.all) vault.friends.crash(friend)
+      vault.write('a/one', 'other')
+      expect((await done('look')).summary).toMatchObject({ published: false })
+      vault.startFriends()
+      const picture = vault.picture()
+      expect((await done('walk')).summary).toMatchObject({ published: true })
+      expect(await vault.differences('latest', picture)).toEqual([])
+    }))
+})
+
+/** One thing that the follower did or was told. */
+interface Deed {
+  readonly what: 'walk' | 'look' | FollowerEvent['type']
+  readonly at: number
+  readonly summary: BackupSummary | string | undefined
+}
+
+interface Following {
+  readonly vault: TestVault
+  readonly watching: SimWatching
+  readonly clock: TestVault['laptop']['clock']
+  /** Thrown by what is done next, one after the other. */
+  readonly failing: Error[]
+  /** The next deed of a kind; what came before it is forgotten. */
+  readonly done: (what: Deed['what']) => Promise<Deed>
+  /** How many snapshots there are. */
+  readonly rows: () => Promise<number>
+}
+
+async function following(
+  story: (following: Following) => Promise<void>,
+  { limit }: { readonly limit?: string } = {},
+): Promise<void> {
+  const vault = new TestVault()
+  await vault.tell(async () => {
+    vault.folder('')
+    await vault.calm()
+    const { clock } = vault.laptop
+    const watching = new SimWatching(vault.laptop.tree, clock)
+    watching.trouble.limit = limit
+    const failing: Error[] = []
+    const deeds: Deed[] = []
+    let wake = (): void => undefined
+    const note = (what: Deed['what'], summary?: Deed['summary']) => {
+      deeds.push({ what, at: clock.monotonic(), summary })
+      wake()
+    }
+    const followed = (what: 'walk' | 'look', summary: BackupSummary): Followed => {
+      note(what, summary)
+      const { published, sequence, skipped } = summary
+      return {
+        sequence: published ? sequence : undefined,
+        skipped: skipped.map(({ path }) => path),
+      }
+    }
+    const attempt = () => {
+      const error = failing.shift()
+      if (error !== undefined) throw error
+    }
+    const follower = new Follower(
+      {
+        clock,
+        watching,
+        walk: async (paths) => {
+          attempt()
+          const request = { paths, host: 'laptop' }
+          return followed(
+            'walk',
+            await vault.withClient((client, signal) => client.backup(request, signal)),
+          )
+        },
+        look: async (paths, hints) => {
+          attempt()
+          const request = { paths, hints, host: 'laptop' }
+          const summary = await vault.withClient((client, signal) =>
+            client.backupHinted(request, signal),
+          )
+          return typeof summary === 'string' ? summary : followed('look', summary)
+        },
+        onEvent: ({ type }) => note(type),
+      },
+      { quietMs: QUIET_MS, walkMs: DAY_MS },
+    )
+    const stop = new AbortController()
+    const request = { roots: [toBytes(HOME)], excluded: [], rules: NO_RULES }
+    const running = follower.run(request, stop.signal)
+    const done = async (what: Deed['what']): Promise<Deed> => {
+      for (;;) {
+        const deed = deeds.shift()
+        if (deed?.what === what) return deed
+        if (deed !== undefined) continue
+        const woken = Promise.withResolvers<void>()
+        wake = woken.resolve
+        await Promise.race([woken.promise, running])
+      }
+    }
+    const rows = () =>
+      vault.withClient(async (client, signal) => (await client.snapshots(signal)).length)
+    await story({ vault, watching, clock, failing, done, rows })
+    stop.abort(new Error('enough'))
+    await expect(running).rejects.toThrow('enough')
+  })
+}
