@@ -189,7 +189,10 @@ describe('a file', () => {
       const { digest } = await read()
       const of = { ...row, size: 50 * KIB, content: chains.contentId(digest), chainLength: 1 }
       chains.of = of
-      expect((await read()).content).toEqual({ type: 'copy', of, chain })
+      const copy = await read()
+      expect(copy.content).toEqual({ type: 'copy', of, chain })
+      // What the next delta is made from.
+      expect(copy.signature).toBeDefined()
       chains.chain = undefined
       expect((await read()).content.type).toBe('original')
     })

@@ -19,17 +19,17 @@ describe('a log of 1 GiB that grows by 1 MiB', () => {
     await backUp()
 
     append()
-    const whole = await backUp()
-    expect(whole['bytes_read']).toBe((SIZE + 1) * MIB)
-    expect(whole['data_added']).toBeLessThanOrEqual(1.2 * MIB)
-
-    append()
     const quick = await backUp('--quick')
     expect(quick).toMatchObject({ files_quick: 1, deltas: 1 })
     expect(quick['bytes_read']).toBeLessThanOrEqual(5 * MIB)
     expect(quick['data_added']).toBeLessThanOrEqual(1.2 * MIB)
     await place.records(['restore', place.at('d'), '--target', place.at('quick')])
     expect(place.differences('d', 'quick')).toEqual([])
+
+    append()
+    const whole = await backUp()
+    expect(whole['bytes_read']).toBe((SIZE + 2) * MIB)
+    expect(whole['data_added']).toBeLessThanOrEqual(1.2 * MIB)
 
     // Long before its end: the quick one misses it, the other does not.
     const file = openSync(place.at('d', 'log'), 'r+')

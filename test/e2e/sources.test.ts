@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { stallFolder } from '../support/stalled-folder.ts'
 import { jsonLines, Place, recordOf } from './cairn.ts'
@@ -76,6 +76,29 @@ describe('sources', () => {
       })
       expect(stderr).toContain('is a link, and only that is kept')
     }
+  })
+
+  it('that only grew are read at their ends by a quick backup, and wholly by the next', async () => {
+    const size = 5_000_001
+    place.write('d/log', randomBytes(size))
+    await place.records(['backup', place.at('d')])
+    for (const options of [
+      ['backup', '--quick'],
+      ['scan', '--quick'],
+    ]) {
+      appendFileSync(place.at('d', 'log'), randomBytes(100_001))
+      const records = await place.records([...options, place.at('d')])
+      const uploaded = options[0] === 'scan' ? await place.records(['upload']) : records
+      const summary = recordOf(uploaded, 'summary')
+      expect(summary).toMatchObject({ files_quick: 1, files_changed: 1, deltas: 1 })
+      expect(summary['bytes_read']).toBeLessThan(1_200_000)
+    }
+    await place.records(['restore', place.at('d'), '--target', place.at('out')])
+    expect(place.differences('d', 'out')).toEqual([])
+    const next = recordOf(await place.records(['backup', place.at('d')]), 'summary')
+    expect(next).toMatchObject({ files_quick: 0, files_changed: 0, bytes_read: size + 200_002 })
+    const both = await place.cairn(['backup', '--quick', '--hash-check', place.at('d')])
+    expect([both.code, both.stderr]).toEqual([2, expect.stringContaining('--hash-check')])
   })
 
   it('come as a list from another program, byte for byte', async () => {
