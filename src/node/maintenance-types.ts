@@ -29,6 +29,8 @@ export interface Maintained {
 export interface ForgetRequest {
   readonly policy: RetentionPolicy
   readonly isDryRun: boolean
+  /** Snapshots count together whatever their sources: the last to show a path may go. */
+  readonly isAcrossSources?: boolean
   readonly onProgress?: (progress: Progress) => void
 }
 

@@ -9,7 +9,7 @@ import type { Grid } from '../grid/grid.ts'
 import { forgetSnapshots } from '../history/forget-tree.ts'
 import { forgetRows, setPinned, snapshots } from '../history/snapshot-list.ts'
 import { advance, clampedNow, dated, type AgeClocks, type Receipt } from '../repair/ages.ts'
-import { decide, type Decision } from '../repair/retention.ts'
+import { decide, decideBySources, type Decision } from '../repair/retention.ts'
 import { Thinner } from '../repair/thinner.ts'
 import { inTransaction } from '../store/database.ts'
 import { maintain, type MaintainParts } from './maintain.ts'
@@ -38,7 +38,8 @@ export async function runForget(
   const report = await maintain(session, signal, async (parts) => {
     const rows = await rowsOf(parts)
     const { snapshots: datedOnes, now } = await datedRows(session, parts.grid, rows, signal)
-    decisions = decide(datedOnes, request.policy, now === undefined ? {} : { now })
+    const decideAll = request.isAcrossSources === true ? decide : decideBySources
+    decisions = decideAll(datedOnes, request.policy, now === undefined ? {} : { now })
     const kept = new Set(decisions.flatMap(({ row, isKept }) => (isKept ? [row.sequence] : [])))
     if (request.isDryRun || kept.size === rows.length) return undefined
     const packOf = packFinder(session.stores.packs)

@@ -202,10 +202,14 @@ export async function assertKept(
 ): Promise<void> {
   if (names.length === 0) return
   const entry = await tree.entry(node, names, row.sequence)
-  if (entry !== undefined && sourceFilter(row)(names)) return
+  const isCovered = sourceFilter(row)(names)
+  if (entry !== undefined && isCovered) return
   const path = JSON.stringify(new TextDecoder().decode(toPath(names)))
   throw new NoSuchSnapshotError(
-    `Snapshot ${row.sequence} holds nothing at ${path}: ` +
-      '"cairn ls" shows what a snapshot holds, "cairn history" when a path was there',
+    isCovered
+      ? `Snapshot ${row.sequence} holds nothing at ${path}: ` +
+          '"cairn ls" shows what a snapshot holds, "cairn history" when a path was there'
+      : `Snapshot ${row.sequence} is of other paths than ${path}: ` +
+          '"cairn snapshots" shows which are of it, --at NUMBER takes one of them',
   )
 }

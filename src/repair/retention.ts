@@ -14,6 +14,9 @@
  * - for `within` rules it counts as being as young as the next trusted snapshot after it; it stays
  *   with that one, and as long as there is none
  *
+ * A snapshot is only ever compared with those whose sources cover its own: no backup of documents takes the
+ * place of one of photographs.
+ *
  * Where no time is witnessed the calendar rules take the laptop's, and `within` rules keep everything.
  *
  * A *partial* snapshot, of a backup that went on after it, is counted by no rule. It stays while no later
@@ -21,6 +24,7 @@
  */
 
 import type { SnapshotRow } from '../../protocol/snapshots.ts'
+import { toHex } from '../../protocol/bytes.ts'
 import { UsageError } from '../base/errors.ts'
 import { isWithin, toNames, type Names } from '../source/path.ts'
 import { before, formatDuration, type Duration } from './duration.ts'
@@ -95,7 +99,44 @@ const PERIODS: readonly Period[] = [
 ]
 
 /**
- * Decide on every snapshot.
+ * Decide on every snapshot, by those that show all that it does.
+ *
+ * @param snapshots - all of them, highest sequence first
+ * @param options - as `decide` has it
+ * @returns in the same order; of each path that a snapshot shows, at least one is kept
+ * @throws {RetentionRefusedError}
+ */
+export function decideBySources(
+  snapshots: readonly DatedSnapshot[],
+  policy: RetentionPolicy,
+  options: { readonly now?: number } = {},
+): Decision[] {
+  checkPolicy(policy)
+  const groups = new Map<string, Names[]>()
+  const sourcesOf = new Map<DatedSnapshot, string>()
+  for (const snapshot of snapshots) {
+    const { sources } = snapshot.row
+    const id = sources.map(toHex).join(' ')
+    sourcesOf.set(snapshot, id)
+    if (!groups.has(id)) groups.set(id, sources.map(toNames))
+  }
+  const decisions = new Map<DatedSnapshot, Decision>()
+  for (const [id, sources] of groups) {
+    const covering = snapshots.filter((each) => {
+      const own = groups.get(sourcesOf.get(each) ?? '') ?? []
+      return sources.every((source) => own.some((above) => isWithin(above, source)))
+    })
+    const decided = decide(covering, policy, options)
+    for (const [index, snapshot] of covering.entries()) {
+      const decision = decided[index]
+      if (sourcesOf.get(snapshot) === id && decision) decisions.set(snapshot, decision)
+    }
+  }
+  return snapshots.flatMap((snapshot) => decisions.get(snapshot) ?? [])
+}
+
+/**
+ * Decide on every snapshot, whatever its sources.
  *
  * @param snapshots - all of them, highest sequence first
  * @param options.now - milliseconds since 1970 by the peers' clamped clocks (src/repair/ages.ts):
@@ -115,11 +156,19 @@ export function decide(
   const wanted = snapshots.some((each) => rules.some((rule) => rule.get(each)?.isKept))
   if (!wanted && decisions.some(({ isKept, row }) => !isKept && row.isFinished)) {
     throw new RetentionRefusedError(
-      `These rules keep none of the ${snapshots.length} snapshots, and nothing was changed: ` +
+      `These rules keep none of the ${snapshots.length} snapshots${ofSources(snapshots)}, and nothing was changed: ` +
         'look at the list with `cairn snapshots`, or add --keep-last 1',
     )
   }
   return decisions
+}
+
+/** @returns what the oldest of them covers, for a message */
+function ofSources(snapshots: readonly DatedSnapshot[]): string {
+  const [source, ...more] = snapshots.at(-1)?.row.sources ?? []
+  if (source === undefined) return ''
+  const others = more.length > 0 ? ` and ${more.length} more` : ''
+  return ` of ${JSON.stringify(new TextDecoder().decode(source))}${others}`
 }
 
 /** @throws {RetentionRefusedError} for a policy without any rule */
@@ -299,9 +348,8 @@ function countedWithin(timeline: Timeline, period: Period, duration: Duration): 
   const span = formatDuration(duration)
   const bucket = buckets(timeline.trusted, period)
   return verdictsOn(timeline.all, (snapshot) => {
-    if (!timeline.isWithin(snapshot, duration)) {
-      return unwanted(`${period.name}: not within ${span}`)
-    }
+    const isYoung = timeline.isWithin(snapshot, duration)
+    if (!isYoung) return unwanted(`${period.name}: not within ${span}`)
     if (!timeline.isTrusted(snapshot)) {
       return kept(`${period.name} within ${span}${doubt(timeline, snapshot)}`)
     }

@@ -29,6 +29,15 @@ export function statusOf(files: Files, path: PathBytes): Promise<FileStatus | un
   return ignoring(['ENOENT', 'ENOTDIR'], () => files.status(path))
 }
 
+/** @returns whether a folder was made; something may be there already */
+export async function isFolderMade(files: Files, path: PathBytes): Promise<boolean> {
+  const made = await ignoring(['EEXIST'], async () => {
+    await files.makeFolder(path)
+    return true
+  })
+  return made === true
+}
+
 /**
  * An empty folder gives way to something else.
  *

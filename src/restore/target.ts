@@ -14,9 +14,18 @@ import { FilesError, FormatError } from '../base/errors.ts'
 import type { Files, FileStatus, FileTime, SpecialFile } from '../ports/files.ts'
 import type { Random } from '../ports/random.ts'
 import { REFUSALS, type WrittenFile } from '../ports/writing.ts'
-import { isPlainName, join, toPath, type Names } from '../source/path.ts'
-import { foldsNames, ignoring, isSameTime, removeFolder, statusOf, taken } from './in-the-way.ts'
+import { join, toPath, type Names } from '../source/path.ts'
+import {
+  foldsNames,
+  ignoring,
+  isFolderMade,
+  isSameTime,
+  removeFolder,
+  statusOf,
+  taken,
+} from './in-the-way.ts'
 import { isAsWanted } from './same-xattrs.ts'
+import { childOf, isSameFolder } from './plain-child.ts'
 import { sparseWriter } from './sparse-writer.ts'
 import type { Temporary } from './temporary.ts'
 import {
@@ -27,15 +36,6 @@ import {
   type Unset,
   type UnsetKind,
 } from './unset.ts'
-
-/** A name that would lead out of its folder. */
-export class UnsafeNameError extends FilesError {
-  override readonly name = 'UnsafeNameError'
-
-  constructor() {
-    super('EINVAL', 'The name would lead out of its folder, so it is not written')
-  }
-}
 
 /** setuid and setgid give rights away; they come back only when asked for. */
 const RIGHTS_MASK = 0o6000
@@ -120,7 +120,7 @@ export class Target {
     let isReal = true
     let there: FileStatus | undefined
     for (const [index, name] of names.entries()) {
-      path = this.#child(path, name)
+      path = childOf(path, name)
       if (!isReal || this.#folders.has(toHex(path))) continue
       const status = await statusOf(this.#files, path)
       if (index === names.length - 1) there = status
@@ -138,13 +138,13 @@ export class Target {
 
   /** Make a folder below the target, or find it there. @returns its path */
   async folder(names: Names): Promise<Uint8Array> {
-    if (this.#last !== undefined && isSame(this.#last.names, names)) return this.#last.path
+    if (this.#last !== undefined && isSameFolder(this.#last.names, names)) return this.#last.path
     let path = this.#root
     for (const name of names) {
-      path = this.#child(path, name)
+      path = childOf(path, name)
       const id = toHex(path)
       if (this.#folders.has(id)) continue
-      let isNew = await this.#makeFolder(path)
+      let isNew = await isFolderMade(this.#files, path)
       let { kind } = await this.#files.status(path)
       if (kind !== 'folder' && this.#options.isOverwriting === true) {
         await this.#files.remove(path)
@@ -167,15 +167,6 @@ export class Target {
     return this.#folders.get(toHex(this.#pathOf(names))) === true
   }
 
-  /** @returns whether nothing was there */
-  async #makeFolder(path: Uint8Array): Promise<boolean> {
-    const made = await ignoring(['EEXIST'], async () => {
-      await this.#files.makeFolder(path)
-      return true
-    })
-    return made === true
-  }
-
   /**
    * Write many small files, as `file` writes one.
    *
@@ -191,7 +182,7 @@ export class Target {
     for (const file of files) {
       try {
         const folder = await this.folder(file.names.slice(0, -1))
-        const path = this.#child(folder, file.names.at(-1) ?? new Uint8Array(0))
+        const path = childOf(folder, file.names.at(-1) ?? new Uint8Array(0))
         places.set(file, { path, wanted: this.#wanted(file.names, file.attributes) })
       } catch (error) {
         if (!(error instanceof FilesError || error instanceof FormatError)) throw error
@@ -337,7 +328,7 @@ export class Target {
   /** Give what is there already, and is what belongs there, its attributes. */
   async refresh(names: Names, kind: What['kind'], attributes: Attributes): Promise<void> {
     const folder = await this.folder(names.slice(0, -1))
-    const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
+    const path = childOf(folder, names.at(-1) ?? new Uint8Array(0))
     const wanted = this.#wanted(names, attributes)
     const { mode, uid, gid, mtime } = await this.#files.status(path)
     const hasMode = kind !== 'symlink'
@@ -355,7 +346,7 @@ export class Target {
   }
 
   #pathOf(names: Names): Uint8Array {
-    return names.reduce<Uint8Array>((folder, name) => this.#child(folder, name), this.#root)
+    return names.reduce<Uint8Array>((folder, name) => childOf(folder, name), this.#root)
   }
 
   /** @returns the path for something new; what is there already is overwritten only where that is asked for */
@@ -364,18 +355,13 @@ export class Target {
     isReplacing: boolean,
   ): Promise<{ path: Uint8Array; folder: Uint8Array }> {
     const folder = await this.folder(names.slice(0, -1))
-    const path = this.#child(folder, names.at(-1) ?? new Uint8Array(0))
+    const path = childOf(folder, names.at(-1) ?? new Uint8Array(0))
     if (!isReplacing && (await statusOf(this.#files, path)) !== undefined) throw taken()
     return { path, folder }
   }
 
   #temporaryName(): Uint8Array {
     return new TextEncoder().encode(`.cairn-${toHex(this.#random.bytes(8))}.part`)
-  }
-
-  #child(folder: Uint8Array, name: Uint8Array): Uint8Array {
-    if (!isPlainName(name)) throw new UnsafeNameError()
-    return join(folder, name)
   }
 
   /** Set attributes of what was made just now; what cannot have them goes again. */
@@ -459,9 +445,4 @@ export class Target {
     })
     return isSet === true
   }
-}
-
-/** Siblings share the arrays of the names above them. */
-function isSame(a: Names, b: Names): boolean {
-  return a.length === b.length && a.every((name, index) => name === b[index])
 }

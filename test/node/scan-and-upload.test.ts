@@ -130,6 +130,8 @@ describe('what was not a source', () => {
       await vault.backUp()
       await vault.backUp({ paths: [toBytes(`${HOME}/a`)] })
       expect(await vault.list(HOME)).toEqual([`${HOME}/a`])
+      const other = vault.restore('latest', [`${HOME}/b`])
+      await expect(other).rejects.toThrow(/is of other paths.*"cairn snapshots" shows which/)
       const { filesNew, filesUnmodified } = await vault.backUp()
       expect([filesNew, filesUnmodified]).toEqual([0, 2])
       expect(await vault.differences('latest', picture)).toEqual([])

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Duration } from '../../src/repair/duration.ts'
 import {
   decide,
+  decideBySources,
   RetentionRefusedError,
   UNLIMITED,
   type DatedSnapshot,
@@ -278,6 +279,65 @@ describe('forged times', () => {
     expect(decisions.map(({ isKept }) => isKept)).toEqual([true, true])
   })
 })
+
+describe('retention with several sources', () => {
+  it('keeps as many of each as the rules say, however often others are backed up', () => {
+    const snapshots = backedUp('docs docs photos docs docs photos', { isOneDay: true })
+    expect(keptBySources(snapshots, { last: 2 })).toEqual([6, 5, 4, 3])
+    expect(keptBySources(snapshots, { daily: 1 })).toEqual([6, 5])
+    expect(keptOf(snapshots, { last: 2 })).toEqual([6, 5])
+  })
+
+  it('lets a snapshot go for one that covers all of its paths, and never the other way about', () => {
+    const snapshots = backedUp('home/anna home home/anna home docs home,docs')
+    expect(keptBySources(snapshots, { last: 1 })).toEqual([6])
+    expect(keptBySources(snapshots.slice(1), { last: 1 })).toEqual([5, 4])
+    expect(keptBySources(snapshots.slice(3), { last: 1 })).toEqual([3, 2])
+  })
+
+  it('refuses to let the last of a path go', () => {
+    const [photos, docs] = backedUp('docs photos')
+    const tagged = { ...docs!, row: { ...docs!.row, tags: ['a'] } }
+    const refused = () => decideBySources([photos!, tagged], { tags: [['a']] })
+    expect(refused).toThrow(RetentionRefusedError)
+    expect(refused).toThrow('none of the 1 snapshots of "/photos"')
+  })
+
+  it('leaves every path that any snapshot showed in one that is kept', () => {
+    const words = fc.constantFrom('docs', 'photos', 'docs/a', 'docs,photos', 'docs/a,photos/b')
+    fc.assert(
+      fc.property(fc.array(words, { minLength: 1, maxLength: 12 }), policies, (all, policy) => {
+        const snapshots = backedUp(all.join(' '))
+        const kept = keptBySources(snapshots, policy)
+        const shown = snapshots
+          .filter(({ row }) => kept.includes(row.sequence))
+          .flatMap(({ row }) => row.sources.map(String))
+        const text = shown.map((each) => Buffer.from(each.split(',').map(Number)).toString())
+        for (const source of new Set(all.flatMap((each) => each.split(',')))) {
+          expect(text.some((above) => `/${source}/`.startsWith(`${above}/`))).toBe(true)
+        }
+      }),
+    )
+  })
+})
+
+/** Newest first; each word is the sources of one, `a,b` both. */
+function backedUp(words: string, { isOneDay = false } = {}): DatedSnapshot[] {
+  return words
+    .split(' ')
+    .map((sources, index) => {
+      const one = witnessed(index + 1, NOON + index * (isOneDay ? HOUR : DAY))
+      const paths = sources.split(',').map((source) => new TextEncoder().encode(`/${source}`))
+      return { ...one, row: { ...one.row, sources: paths } }
+    })
+    .toReversed()
+}
+
+function keptBySources(snapshots: readonly DatedSnapshot[], policy: RetentionPolicy): number[] {
+  return decideBySources(snapshots, policy).flatMap(({ isKept, row }) =>
+    isKept ? [row.sequence] : [],
+  )
+}
 
 /** Snapshots some of which nobody witnesses, at times that mostly ascend. */
 const histories: fc.Arbitrary<DatedSnapshot[]> = fc

@@ -12,6 +12,7 @@ import { addKeepOptions, keepRules, toPolicy } from '../retention-options.ts'
 import { withClient, withProgress, type ClientSession } from '../with-client.ts'
 
 interface ForgetOptions extends CommonOptions {
+  readonly acrossSources?: boolean
   readonly dryRun?: boolean
 }
 
@@ -20,7 +21,8 @@ export function forgetCommand(context: Context): Command {
     summary: 'remove snapshots that no rule keeps',
     details:
       'A snapshot stays if any rule wants it, or if it is pinned. Rules count from the\n' +
-      'newest snapshot back, by the times at which peers received them. Without any\n' +
+      'newest snapshot back, by the times at which peers received them, and a snapshot\n' +
+      'counts only beside those that cover all of its paths. Without any\n' +
       '--keep option those of [retention] in config.toml hold. What only removed\n' +
       'snapshots needed stays on the peers until `cairn gc`.',
     examples: [
@@ -29,6 +31,7 @@ export function forgetCommand(context: Context): Command {
     ],
   })
   return addKeepOptions(command)
+    .option('--across-sources', 'count all together: the last snapshot of a path may go')
     .option('-n, --dry-run', 'say what would be removed, and why, and change nothing')
     .action(async (options: ForgetOptions) => {
       await withClient(context, options, async (session) => {
@@ -49,7 +52,12 @@ async function forget(
   const isDryRun = options.dryRun === true
   const summary = await withProgress(context, output, (progress) =>
     client.forget(
-      { policy, isDryRun, onProgress: (state) => progress.update(state) },
+      {
+        policy,
+        isDryRun,
+        isAcrossSources: options.acrossSources === true,
+        onProgress: (state) => progress.update(state),
+      },
       context.signal,
     ),
   )
