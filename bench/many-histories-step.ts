@@ -337,7 +337,7 @@ async function plan(vault: Vault): Promise<object> {
       tree: new TreeReader({ source }),
       node,
       // As it stood at its backup.
-      files: { status: (path) => Promise.resolve(localStatus(path)) },
+      files: { probe: (path) => Promise.resolve(localStatus(path)) },
     },
     { policy: REBUILD_POLICY, code: CODE, asked: [[]] },
   )

@@ -12,15 +12,17 @@ import type { Xattr } from '../protocol/file-extras.ts'
 import { FilesError } from '../src/base/errors.ts'
 import type {
   FileReader,
+  Files,
   FileStatus,
   FileTime,
   FileWriter,
-  Files,
+  LookedAt,
   PathBytes,
   SmallFile,
   SmallFileRequest,
   SmallFiles,
   SpecialFile,
+  Unseen,
 } from '../src/ports/files.ts'
 import type { Scanned, ScanRequest } from '../src/ports/scan.ts'
 import { beside, REFUSALS } from '../src/ports/writing.ts'
@@ -90,6 +92,22 @@ export class SimFiles implements Files {
 
   async probe(path: PathBytes): Promise<FileStatus> {
     return this.status(path)
+  }
+
+  async look(paths: readonly PathBytes[]): Promise<(LookedAt | Unseen)[]> {
+    const found: (LookedAt | Unseen)[] = []
+    for (const path of paths) {
+      try {
+        const xattrs = await this.xattrs(path)
+        const status = await this.status(path)
+        const target = status.kind === 'symlink' ? await this.readLink(path) : undefined
+        found.push({ status, xattrs, target })
+      } catch (error) {
+        if (!(error instanceof FilesError)) throw error
+        found.push({ code: error.code })
+      }
+    }
+    return found
   }
 
   async readLink(path: PathBytes): Promise<Uint8Array> {

@@ -13,13 +13,12 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
-  readlinkSync,
   renameSync,
   rmdirSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs'
-import { chmod, lstat, open, realpath } from 'node:fs/promises'
+import { chmod, lstat, open, readlink, realpath } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 
@@ -31,10 +30,12 @@ import type {
   FileStatus,
   FileTime,
   FileWriter,
+  LookedAt,
   PathBytes,
   SmallFileRequest,
   SmallFiles,
   SpecialFile,
+  Unseen,
 } from '../ports/files.ts'
 import type { Scanned, ScanRequest } from '../ports/scan.ts'
 import type { NewFiles, WrittenFile, XattrRefusal } from '../ports/writing.ts'
@@ -43,15 +44,22 @@ import { Copies } from './copies.ts'
 import { setModificationTime } from './file-times.ts'
 import { SmallFileWriter } from './small-file-writer.ts'
 import { scanInThread } from './folder-scan.ts'
-import { holesOf, mayHaveHoles, nextData } from './holes.ts'
+import { GuardedCalls } from './guarded-calls.ts'
+import { mayHaveHoles } from './holes.ts'
 import { SmallFileReader } from './small-file-reader.ts'
 import { Stalls } from './stalls.ts'
 import { makeSpecialFile } from './special-files.ts'
 import { toStatus } from './status.ts'
 import { attempt, readFully, systemCode, toFilesError, writeFully } from './system.ts'
-import { readXattrs, readXattrsOf, writeXattrs } from './xattrs.ts'
+import { readXattrs, writeXattrs } from './xattrs.ts'
 
 const BIGINT = { bigint: true } as const
+
+/**
+ * Files that nobody closes, as nothing answers where they lie. Should they be collected Node would close them
+ * after all, by a call that holds up everything.
+ */
+const leftOpen = new Set<FileHandle>()
 
 const FILE_MODE = 0o600
 const FOLDER_MODE = 0o700
@@ -62,6 +70,7 @@ export class NodeFiles implements Files {
   readonly #users = new Accounts('/etc/passwd')
   readonly #groups = new Accounts('/etc/group')
   readonly #stalls: Stalls
+  readonly #calls: GuardedCalls
   readonly #small: SmallFileReader
   readonly #newFiles = new SmallFileWriter()
   readonly #copies: Copies
@@ -76,6 +85,7 @@ export class NodeFiles implements Files {
   }: { readonly copies?: string; readonly stallMs?: number } = {}) {
     this.#copies = new Copies(copies)
     this.#stalls = new Stalls(stallMs)
+    this.#calls = new GuardedCalls(this.#stalls)
     this.#small = new SmallFileReader(this.#stalls)
   }
 
@@ -102,8 +112,14 @@ export class NodeFiles implements Files {
     return this.#guarded(path, async () => toStatus(await lstat(Buffer.from(path), BIGINT)))
   }
 
+  look(paths: readonly PathBytes[]): Promise<readonly (LookedAt | Unseen)[]> {
+    return this.#calls.look(paths)
+  }
+
   async readLink(path: PathBytes): Promise<Uint8Array> {
-    return now(path, (target) => new Uint8Array(readlinkSync(target, { encoding: 'buffer' })))
+    return this.#guarded(path, async () => {
+      return new Uint8Array(await readlink(Buffer.from(path), { encoding: 'buffer' }))
+    })
   }
 
   async xattrs(path: PathBytes): Promise<readonly Xattr[]> {
@@ -112,18 +128,24 @@ export class NodeFiles implements Files {
 
   async open(path: PathBytes): Promise<FileReader> {
     const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
-    const handle = await this.#guarded(path, () => opened(path, flags))
+    const handle = await this.#guarded(path, async () => {
+      const late = await opened(path, flags)
+      // It was given up, and came after all.
+      if (this.#stalls.has(latin1(path))) leftOpen.add(late)
+      return late
+    })
     try {
       const status = await this.#guarded(path, () => handle.stat({ bigint: true }))
       if (status.isFile()) {
-        const shared = { copies: this.#copies, stalls: this.#stalls }
+        const shared = { copies: this.#copies, stalls: this.#stalls, calls: this.#calls }
         return new NodeFileReader(handle, path, mayHaveHoles(status), shared)
       }
       // A FIFO or device opens well but is nothing to be read to an end.
       const code = status.isDirectory() ? 'EISDIR' : 'EINVAL'
       throw new FilesError(code, `${shown(path)}: not a regular file`)
     } catch (error) {
-      if (!this.#stalls.has(latin1(path))) await handle.close()
+      if (this.#stalls.has(latin1(path))) leftOpen.add(handle)
+      else await handle.close()
       throw toFilesError(shown(path), error)
     }
   }
@@ -216,18 +238,20 @@ export class NodeFiles implements Files {
   }
 }
 
+/** What all readers of one NodeFiles use. */
+interface Shared {
+  readonly copies: Copies
+  readonly stalls: Stalls
+  readonly calls: GuardedCalls
+}
+
 class NodeFileReader implements FileReader {
   readonly #handle: FileHandle
   readonly #path: PathBytes
   readonly #isSparse: boolean
-  readonly #shared: { readonly copies: Copies; readonly stalls: Stalls }
+  readonly #shared: Shared
 
-  constructor(
-    handle: FileHandle,
-    path: PathBytes,
-    isSparse: boolean,
-    shared: { readonly copies: Copies; readonly stalls: Stalls },
-  ) {
+  constructor(handle: FileHandle, path: PathBytes, isSparse: boolean, shared: Shared) {
     this.#handle = handle
     this.#path = path
     this.#isSparse = isSparse
@@ -235,7 +259,7 @@ class NodeFileReader implements FileReader {
   }
 
   async clone(): Promise<FileReader | undefined> {
-    const handle = await this.#shared.copies.clone(this.#handle)
+    const handle = await this.#use((source) => this.#shared.copies.clone(source))
     return handle && new NodeFileReader(handle, this.#path, this.#isSparse, this.#shared)
   }
 
@@ -244,30 +268,29 @@ class NodeFileReader implements FileReader {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#use(async (handle) => {
-      if (this.#isSparse) {
-        const data = nextData(handle.fd, offset)
-        if (data === undefined || data >= offset + length) return zeros(handle, { offset, length })
-      }
-      return readFully(handle, { offset, length })
-    })
+    if (this.#isSparse) {
+      const data = await this.#shared.calls.nextData(this.#handle.fd, this.#path, offset)
+      const isHole = data === undefined || data >= offset + length
+      if (isHole) return this.#use((handle) => zeros(handle, { offset, length }))
+    }
+    return this.#use((handle) => readFully(handle, { offset, length }))
   }
 
   async xattrs(): Promise<readonly Xattr[]> {
-    return readXattrsOf(this.#handle.fd, this.#path)
+    return this.#shared.calls.xattrs(this.#handle.fd, this.#path)
   }
 
   async holes(countMax: number): Promise<readonly Hole[]> {
-    return this.#use(async (handle) => {
-      const { size, blocks } = await handle.stat({ bigint: true })
-      return mayHaveHoles({ size, blocks }) ? holesOf(handle.fd, Number(size), countMax) : []
-    })
+    const { fd } = this.#handle
+    const { size, blocks } = await this.#use((handle) => handle.stat({ bigint: true }))
+    if (!mayHaveHoles({ size, blocks })) return []
+    return this.#shared.calls.holes(fd, this.#path, Number(size), countMax)
   }
 
   async close(): Promise<void> {
     // Where nothing answers, closing does not end either.
-    const { stalls } = this.#shared
-    if (!stalls.has(latin1(this.#path))) await this.#use((handle) => handle.close())
+    if (this.#shared.stalls.has(latin1(this.#path))) leftOpen.add(this.#handle)
+    else await this.#use((handle) => handle.close())
   }
 
   #use<T>(work: (handle: FileHandle) => Promise<T>): Promise<T> {

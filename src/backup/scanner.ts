@@ -11,6 +11,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { compare, concat, equal } from '../../protocol/bytes.ts'
+import { assert } from '../base/assert.ts'
 import {
   isSameStatus,
   peek,
@@ -22,7 +23,7 @@ import {
 import { FilesError } from '../base/errors.ts'
 import { recordsOf, type StretchRecord } from '../base/stretch.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Files } from '../ports/files.ts'
+import type { Files, LookedAt, Unseen } from '../ports/files.ts'
 import type { PassedFolder, Stretch } from '../ports/scan.ts'
 import {
   type Found,
@@ -110,6 +111,13 @@ type Action =
       readonly until: Uint8Array | undefined
     }
   | { readonly type: 'forgotten'; readonly stretch: KnownStretch }
+
+/** Of all but files, which are looked at when they are read. */
+type OtherAction = Action & { readonly type: 'changed' }
+
+function isOther(action: Action): action is OtherAction {
+  return action.type === 'changed' && action.status.kind !== 'file'
+}
 
 export class Scanner {
   readonly #parts: ScannerParts
@@ -318,41 +326,36 @@ export class Scanner {
     const actions = this.#actions
     if (actions.length === 0) return
     this.#actions = []
-    const ready: Action[] = []
-    for (const action of actions) {
-      const isOther = action.type === 'changed' && action.status.kind !== 'file'
-      const whole = isOther ? await this.#withDetails(action) : action
-      if (whole !== undefined) ready.push(whole)
-    }
+    const others = actions.filter(isOther)
+    const looked = await this.#parts.files.look(others.map(({ key }) => toPath(fromKey(key))))
+    const seen = new Map(others.map((other, index) => [other, looked[index]]))
+    const ready = actions.flatMap((action) => {
+      if (!isOther(action)) return [action]
+      const found = seen.get(action)
+      assert(found !== undefined, 'each path has its answer')
+      return this.#withDetails(action, found) ?? []
+    })
     inTransaction(this.#parts.database, () => {
       for (const action of ready) this.#do(action)
     })
   }
 
   /** @returns undefined where it is nothing without: then it stays as the last snapshot has it */
-  async #withDetails(other: Action & { type: 'changed' }): Promise<Action | undefined> {
-    const path = toPath(fromKey(other.key))
+  #withDetails(other: OtherAction, found: LookedAt | Unseen): Action | undefined {
     const { kind } = other.status
-    try {
-      const target = kind === 'symlink' ? { target: await this.#parts.files.readLink(path) } : {}
-      return { ...other, ...target, details: await this.#details(path, kind) }
-    } catch (error) {
-      if (!(error instanceof FilesError)) throw error
-      // A folder that vanished is told by the scan, which could not list it.
-      if (kind !== 'folder' || error.code !== 'ENOENT') this.#fail({ path, error })
-      // What is in a folder needs the folder, whatever else that has.
-      return kind === 'folder' || kind === 'fifo' ? other : undefined
+    const path = toPath(fromKey(other.key))
+    if (!('code' in found) && found.status.kind === kind) {
+      const { details, trouble } = detailsOf(found.status, found.xattrs)
+      if (trouble !== undefined) this.#fail({ path, error: trouble })
+      const target = found.target === undefined ? {} : { target: found.target }
+      return { ...other, ...target, details }
     }
-  }
-
-  async #details(path: Uint8Array, kind: EntryStatus['kind']): Promise<EntryDetails> {
-    const { files } = this.#parts
-    const xattrs = await files.xattrs(path)
-    const status = await files.status(path)
-    if (status.kind !== kind) throw new FilesError('EAGAIN', 'it became something else meanwhile')
-    const { details, trouble } = detailsOf(status, xattrs)
-    if (trouble !== undefined) this.#fail({ path, error: trouble })
-    return details
+    // It may have become something else meanwhile.
+    const code = 'code' in found ? found.code : 'EAGAIN'
+    // A folder that vanished is told by the scan, which could not list it.
+    if (kind !== 'folder' || code !== 'ENOENT') this.#fail(failureAt(other.key, code))
+    // What is in a folder needs the folder, whatever else that has.
+    return kind === 'folder' || kind === 'fifo' ? other : undefined
   }
 
   #do(action: Action): void {

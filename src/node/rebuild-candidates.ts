@@ -25,7 +25,7 @@ import type { Packs } from '../store/packs.ts'
 export interface CandidateParts {
   readonly entries: Entries
   readonly packs: Packs
-  readonly files: Pick<Files, 'status'>
+  readonly files: Pick<Files, 'probe'>
   readonly source: ObjectSource
   readonly tree: TreeReader
   /** The topmost folder. */
@@ -105,7 +105,7 @@ export class RebuildCandidates {
 
   async #isUnchanged(names: Names, row: EntryRow): Promise<boolean> {
     try {
-      const { size, mtime, inode } = await this.#parts.files.status(toPath(names))
+      const { size, mtime, inode } = await this.#parts.files.probe(toPath(names))
       return (
         size === row.size &&
         mtime.seconds === row.mtime.seconds &&

@@ -103,12 +103,32 @@ export interface FileWriter {
   close(): Promise<void>
 }
 
+export interface LookedAt {
+  readonly status: FileStatus
+  /** In no particular order. */
+  readonly xattrs: readonly Xattr[]
+  /** Of a symbolic link. */
+  readonly target: Uint8Array | undefined
+}
+
+/** What cannot be looked at. */
+export interface Unseen {
+  /** The system's word for why. */
+  readonly code: string
+}
+
 export interface Files extends Scanning, Writing {
   /** @returns names in the folder in no particular order, without `.` and `..` */
   list(folder: PathBytes): Promise<readonly Uint8Array[]>
   status(path: PathBytes): Promise<FileStatus>
   /** The same where it is not known whether anything answers there: it is given up after a while, with ETIMEDOUT. */
   probe(path: PathBytes): Promise<FileStatus>
+  /**
+   * What each path itself names, with what is beside it, and as patient as `probe`.
+   *
+   * @returns in their order
+   */
+  look(paths: readonly PathBytes[]): Promise<readonly (LookedAt | Unseen)[]>
   readLink(path: PathBytes): Promise<Uint8Array>
   /** Extended attributes of what the path itself names, in no particular order. */
   xattrs(path: PathBytes): Promise<readonly Xattr[]>

@@ -143,6 +143,19 @@ describe('a scan', () => {
     })
   })
 
+  it('lists what stops answering once it was found: a folder is in all the same, a link as it was', async () => {
+    await scanning(['/a/b/c', '/z/y'], async ({ scan, machine, tree }) => {
+      tree.make(toBytes('/a/link'), 'symlink', 0o777)
+      machine.filesTrouble.onStep = (operation, path) => {
+        const isThere = toText(path) === '/a' || toText(path).startsWith('/a/')
+        if (operation === 'xattrs' && isThere) throw failure('ETIMEDOUT', path)
+      }
+      const { queued, failed } = await scan(['/'])
+      expect(failed).toEqual(['/a ETIMEDOUT', '/a/b ETIMEDOUT', '/a/link ETIMEDOUT'])
+      expect(queued).toEqual(['done /a', 'done /a/b', 'waiting /a/b/c', 'done /z', 'waiting /z/y'])
+    })
+  })
+
   it('leaves out a file whose times no snapshot can hold, and only that', async () => {
     await scanning(['/a/b', '/a/c'], async ({ scan, tree }) => {
       tree.node(toBytes('/a/b')).mtime = { seconds: 2 ** 52, nanoseconds: 0 }

@@ -423,6 +423,31 @@ export function filesSuite(who: string, makeWorld: () => FilesWorld | Promise<Fi
     )
 
     it(
+      'looks at many paths at once, in their order, each as asked for by itself',
+      story(async (files, at) => {
+        await write(files, at('file'), text('abc'))
+        await files.makeFolder(at('folder'))
+        await files.makeSymlink(Uint8Array.of(0xff, 0x2f, 0x61), at('link'))
+        await files.setXattrs(at('folder'), [{ name: text('user.a'), value: text('b') }])
+        const names = ['link', 'no', 'folder', 'file', 'file/x']
+        const looked = await files.look(names.map((name) => at(name)))
+        for (const [index, name] of names.entries()) {
+          const one = looked[index]
+          if (one === undefined || 'code' in one) {
+            expect(one).toEqual({ code: await failure(files.status(at(name))) })
+            continue
+          }
+          expect(one.status).toEqual(await files.status(at(name)))
+          expect(byName(one.xattrs)).toEqual(byName(await files.xattrs(at(name))))
+          const target = name === 'link' ? await files.readLink(at(name)) : undefined
+          expect(one.target).toEqual(target)
+        }
+        expect(looked.map((one) => 'code' in one)).toEqual([false, true, false, false, true])
+        expect(await files.look([])).toEqual([])
+      }),
+    )
+
+    it(
       'keeps extended attributes of files and folders, byte for byte, and says what it may not set',
       story(async (files, at) => {
         await write(files, at('file'), text('x'))

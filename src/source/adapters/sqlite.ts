@@ -155,12 +155,12 @@ class SqliteGroup implements SafeGroup {
       const status = await this.#statusOf(withSuffix(this.#path, suffix))
       if (status?.kind === 'file') journals.set(suffix, status)
     }
-    return { database: await this.#files.status(this.#path), journals }
+    return { database: await this.#files.probe(this.#path), journals }
   }
 
   async #statusOf(path: PathBytes): Promise<FileStatus | undefined> {
     try {
-      return await this.#files.status(path)
+      return await this.#files.probe(path)
     } catch (error) {
       if (error instanceof FilesError && error.code === 'ENOENT') return undefined
       throw error
