@@ -142,7 +142,8 @@ function decideOne(snapshot: DatedSnapshot, verdicts: readonly Verdicts[]): Deci
   )
   if (!isWanted && isKept) reasons.clear()
   if (snapshot.row.isPinned) reasons.add('pinned')
-  if (!snapshot.row.isComplete) reasons.add(`partial, ${snapshot.row.skipped} left out`)
+  const { isComplete, skipped } = snapshot.row
+  if (!isComplete) reasons.add(skipped === 0 ? 'partial' : `partial, ${skipped} left out`)
   return { ...snapshot, isKept, reasons: [...reasons] }
 }
 
