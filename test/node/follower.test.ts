@@ -7,11 +7,12 @@ import { LockedError } from '../../src/base/errors.ts'
 import type { BackupSummary } from '../../src/node/client.ts'
 import { Follower, type Followed, type FollowerEvent } from '../../src/node/follower.ts'
 import { NO_RULES } from '../../src/source/rules.ts'
+import { onMachine } from '../support/on-machine.ts'
 import { HOME, TestVault } from '../support/test-vault.ts'
 
 const QUIET_MS = 60_000
 const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
+const WALK_MS = 3 * HOUR_MS
 
 describe('a follower', () => {
   it('backs up what changed once it was quiet, and all else is in the snapshot as it was', () =>
@@ -30,30 +31,28 @@ describe('a follower', () => {
     }))
 
   it('makes no snapshot where nothing is other than before', () =>
-    following(async ({ vault, done, rows }) => {
+    following(async ({ vault, done, clock, rows }) => {
       vault.write('a/one', '1')
       await done('walk')
-      // As the rules of a backup see it this is no change.
-      const { tree } = vault.laptop
-      const { mtime, ctime } = tree.node(toBytes(`${HOME}/a/one`))
-      vault.write('a/one', '1')
-      Object.assign(tree.node(toBytes(`${HOME}/a/one`)), { mtime, ctime })
-      vault.write('a/link', '')
-      vault.remove('a/link')
-      Object.assign(tree.node(toBytes(`${HOME}/a`)), { mtime, ctime })
+      const folder = vault.laptop.tree.node(toBytes(`${HOME}/a`))
+      const { mtime, ctime } = folder
+      vault.write('a/passing', '')
+      await clock.sleep(QUIET_MS / 2)
+      vault.remove('a/passing')
+      Object.assign(folder, { mtime, ctime })
       const before = await rows()
-      await done('walk')
-      expect(await rows()).toBe(before + 1)
+      await done('unchanged')
+      expect(await rows()).toBe(before)
     }))
 
-  it('walks everything once a day, and so finds what no hint told of', () =>
+  it('walks everything now and then, and so finds what no hint told of', () =>
     following(async ({ vault, done, watching }) => {
       vault.write('a/one', '1')
       const first = await done('walk')
       watching.trouble.isDeaf = true
       vault.write('b/two', '2')
       const second = await done('walk')
-      expect(second.at - first.at).toBeGreaterThanOrEqual(DAY_MS)
+      expect(second.at - first.at).toBeGreaterThanOrEqual(WALK_MS)
       expect(second.summary).toMatchObject({ filesNew: 1 })
     }))
 
@@ -84,11 +83,11 @@ describe('a follower', () => {
     following(async ({ vault, done }) => {
       vault.write('a/one', '1')
       await done('walk')
-      await vault.backUp({ paths: [toBytes('/etc')] }).catch(() => undefined)
       vault.laptop.tree.make(toBytes('/etc'), 'folder', 0o755)
       await vault.backUp({ paths: [toBytes('/etc')] })
       vault.write('a/one', 'other')
       const picture = vault.picture()
+      await done('stale')
       const { summary } = await done('walk')
       expect(summary).toMatchObject({ filesChanged: 1 })
       expect(await vault.differences('latest', picture)).toEqual([])
@@ -111,7 +110,7 @@ describe('a follower', () => {
       const { tree } = vault.laptop
       tree.rename(toBytes(HOME), toBytes('/home/elsewhere'))
       await done('away')
-      await vault.world.scheduler.sleep(2 * DAY_MS)
+      await vault.world.scheduler.sleep(2 * WALK_MS)
       tree.rename(toBytes('/home/elsewhere'), toBytes(HOME))
       vault.write('a/one', 'other')
       await done('back')
@@ -134,9 +133,38 @@ describe('a follower', () => {
     }))
 })
 
+describe('a follower that is stopped', () => {
+  it('has ended only when the backup has that was under way', () =>
+    onMachine(async ({ clock }, { tree }) => {
+      tree.make(toBytes('/home'), 'folder', 0o755)
+      const stop = new AbortController()
+      const order: string[] = []
+      const follower = new Follower(
+        {
+          clock,
+          watching: new SimWatching(tree, clock),
+          walk: async (_, signal) => {
+            stop.abort(new Error('enough'))
+            await clock.sleep(1_000)
+            order.push('wound down')
+            signal.throwIfAborted()
+            return { sequence: 1, skipped: [] }
+          },
+          look: () => Promise.resolve('unchanged'),
+          onEvent: () => undefined,
+        },
+        { quietMs: QUIET_MS, walkMs: WALK_MS },
+      )
+      const request = { roots: [toBytes('/home')], excluded: [], rules: NO_RULES }
+      await expect(follower.run(request, stop.signal)).rejects.toThrow('enough')
+      order.push('ended')
+      expect(order).toEqual(['wound down', 'ended'])
+    }))
+})
+
 /** One thing that the follower did or was told. */
 interface Deed {
-  readonly what: 'walk' | 'look' | FollowerEvent['type']
+  readonly what: 'walk' | 'look' | 'unchanged' | 'stale' | FollowerEvent['type']
   readonly at: number
   readonly summary: BackupSummary | string | undefined
 }
@@ -201,11 +229,13 @@ async function following(
           const summary = await vault.withClient((client, signal) =>
             client.backupHinted(request, signal),
           )
-          return typeof summary === 'string' ? summary : followed('look', summary)
+          if (typeof summary !== 'string') return followed('look', summary)
+          note(summary)
+          return summary
         },
         onEvent: ({ type }) => note(type),
       },
-      { quietMs: QUIET_MS, walkMs: DAY_MS },
+      { quietMs: QUIET_MS, walkMs: WALK_MS },
     )
     const stop = new AbortController()
     const request = { roots: [toBytes(HOME)], excluded: [], rules: NO_RULES }
