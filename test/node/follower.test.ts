@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { toBytes } from '../../sim/file-tree.ts'
+import { SimRandom } from '../../sim/random.ts'
 import { SimWatching } from '../../sim/watching.ts'
 import { LockedError } from '../../src/base/errors.ts'
 import type { BackupSummary } from '../../src/node/client.ts'
@@ -28,6 +29,27 @@ describe('a follower', () => {
       const { summary } = await done('look')
       expect(summary).toMatchObject({ filesNew: 1, filesChanged: 1, filesTotal: 2 })
       expect(await vault.differences('latest', picture)).toEqual([])
+    }))
+
+  it('has each time what is there, whatever was made, renamed, changed and removed', () =>
+    following(async ({ vault, done, clock }) => {
+      const random = new SimRandom(11)
+      const { tree } = vault.laptop
+      const names = ['a', 'b', 'c', 'a/b', 'a/c', 'b/a', 'a/b/c', 'c/a/b']
+      for (const name of names) vault.folder(name)
+      await done('walk')
+      for (let round = 0; round < 25; round += 1) {
+        for (let count = 1 + random.below(6); count > 0; count -= 1) {
+          change(vault, random, names)
+          if (random.chance(0.5)) await clock.sleep(random.below(3_000))
+        }
+        vault.write('always', `${round}`)
+        const picture = vault.picture()
+        const { summary } = await done('look')
+        expect(await vault.differences('latest', picture)).toEqual([])
+        const files = [...tree.walk(toBytes(HOME))].filter(({ node }) => node.kind === 'file')
+        expect(summary).toMatchObject({ filesTotal: files.length })
+      }
     }))
 
   it('makes no snapshot where nothing is other than before', () =>
@@ -161,6 +183,30 @@ describe('a follower that is stopped', () => {
       expect(order).toEqual(['wound down', 'ended'])
     }))
 })
+
+/** One of the things that people do with files and folders; what cannot be done is not done. */
+function change(vault: TestVault, random: SimRandom, names: readonly string[]): void {
+  const { tree } = vault.laptop
+  const [one, two] = [random.pick(names), random.pick(names)]
+  const at = (name: string) => toBytes(`${HOME}/${name}`)
+  switch (random.below(5)) {
+    case 0:
+      return vault.write(`${one}/file${random.below(3)}`, `${random.below(1_000)}`)
+    case 1:
+      return vault.folder(`${one}/new${random.below(2)}/deep`)
+    case 2:
+      if (!tree.has(at(one)) || tree.has(at(two)) || `${two}/`.startsWith(`${one}/`)) return
+      if (two.includes('/')) vault.folder(two.slice(0, two.lastIndexOf('/')))
+      return vault.rename(one, two)
+    case 3:
+      if (tree.has(at(one)))
+        tree.setAttributes(tree.node(at(one)), { mode: random.pick([0o755, 0o750]) })
+      return
+    default:
+      if (!tree.has(at(one))) return
+      for (const { path } of [...tree.walk(at(one))].toReversed()) tree.remove(path)
+  }
+}
 
 /** One thing that the follower did or was told. */
 interface Deed {
