@@ -104,13 +104,14 @@ export class Follower {
     const link = linkSignals(signal)
     const ready = Promise.withResolvers<void>()
     const listening = this.#listen(request, ready.resolve, link.signal)
+    const working = ready.promise.then(() => this.#work(request, link.signal))
     try {
-      const working = ready.promise.then(() => this.#work(request, link.signal))
       return await Promise.race([listening, working])
     } finally {
-      // Whichever failed, the other ends too.
+      // Whichever ended, the other ends too, and a backup winds down before anybody thinks that it is over.
       link.abort(new Error('nobody follows any more'))
-      await listening.catch(() => undefined)
+      ready.resolve()
+      await Promise.allSettled([listening, working])
     }
   }
 
@@ -155,6 +156,7 @@ export class Follower {
 
   async #work({ roots }: WatchRequest, signal: AbortSignal): Promise<never> {
     for (;;) {
+      signal.throwIfAborted()
       await this.#due(roots, signal)
       const hints = [...this.#hints.values()]
       // What changes from here on is looked at once more.

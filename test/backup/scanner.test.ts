@@ -365,17 +365,9 @@ async function scanning(
     const database = memoryDatabase()
     const [entries, queue] = [new Entries(database), new Queue(database)]
     let run = 0
-    const scan = (sources: readonly string[], isHashCheck = false) =>
-      scanSource(new FolderSource(port, sources.map(toBytes)), { isHashCheck })
-    const look = (sources: readonly string[], hints: readonly string[], counted: Counted) => {
-      const folders = hints.map((folder) => ({ folder: toBytes(folder), isDeep: false }))
-      return scanSource(new FolderSource(port, sources.map(toBytes), { hints: folders }), {
-        counted,
-      })
-    }
-    const scanSource = async (source: FolderSource, options: Omit<ScannerOptions, 'run'>) => {
+    const scanSource = async (source: FolderSource, how: Omit<ScannerOptions, 'run'>) => {
       const parts = { clock, files: port, database, entries, queue }
-      const scanner = new Scanner(parts, source, { ...options, run: ++run })
+      const scanner = new Scanner(parts, source, { ...how, run: ++run })
       const report = await scanner.scan(() => undefined, forever)
       return {
         report,
@@ -384,6 +376,14 @@ async function scanning(
         ),
         failed: report.failures.map(({ path, error }) => `${toText(path)} ${error.code}`),
       }
+    }
+    const scan = (sources: readonly string[], isHashCheck = false) =>
+      scanSource(new FolderSource(port, sources.map(toBytes)), { isHashCheck })
+    const look = (sources: readonly string[], hints: readonly string[], counted: Counted) => {
+      const folders = hints.map((folder) => ({ folder: toBytes(folder), isDeep: false }))
+      return scanSource(new FolderSource(port, sources.map(toBytes), { hints: folders }), {
+        counted,
+      })
     }
     const publish = async () => {
       for (const { key, state, status } of queue.rows()) {

@@ -2,16 +2,21 @@
 
 import { describe, expect, it } from 'vitest'
 import { toBytes } from '../../sim/file-tree.ts'
+import { SimRandom } from '../../sim/random.ts'
 import { SimWatching } from '../../sim/watching.ts'
 import { LockedError } from '../../src/base/errors.ts'
 import type { BackupSummary } from '../../src/node/client.ts'
 import { Follower, type Followed, type FollowerEvent } from '../../src/node/follower.ts'
 import { NO_RULES } from '../../src/source/rules.ts'
+import { onMachine } from '../support/on-machine.ts'
 import { HOME, TestVault } from '../support/test-vault.ts'
 
 const QUIET_MS = 60_000
 const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
+const WALK_MS = 3 * HOUR_MS
+
+/** After so many others, what a story waits for will not come. */
+const DEEDS_MAX = 20
 
 describe('a follower', () => {
   it('backs up what changed once it was quiet, and all else is in the snapshot as it was', () =>
@@ -29,31 +34,50 @@ describe('a follower', () => {
       expect(await vault.differences('latest', picture)).toEqual([])
     }))
 
-  it('makes no snapshot where nothing is other than before', () =>
-    following(async ({ vault, done, rows }) => {
-      vault.write('a/one', '1')
-      await done('walk')
-      // As the rules of a backup see it this is no change.
+  it('has each time what is there, whatever was made, renamed, changed and removed', () =>
+    following(async ({ vault, done, clock }) => {
+      const random = new SimRandom(11)
       const { tree } = vault.laptop
-      const { mtime, ctime } = tree.node(toBytes(`${HOME}/a/one`))
-      vault.write('a/one', '1')
-      Object.assign(tree.node(toBytes(`${HOME}/a/one`)), { mtime, ctime })
-      vault.write('a/link', '')
-      vault.remove('a/link')
-      Object.assign(tree.node(toBytes(`${HOME}/a`)), { mtime, ctime })
-      const before = await rows()
+      const names = ['a', 'b', 'c', 'a/b', 'a/c', 'b/a', 'a/b/c', 'c/a/b']
+      for (const name of names) vault.folder(name)
       await done('walk')
-      expect(await rows()).toBe(before + 1)
+      for (let round = 0; round < 25; round += 1) {
+        for (let count = 1 + random.below(6); count > 0; count -= 1) {
+          change(vault, random, names)
+          if (random.chance(0.5)) await clock.sleep(random.below(3_000))
+        }
+        vault.write('always', `${round}`)
+        const picture = vault.picture()
+        const { summary } = await done('look')
+        expect(await vault.differences('latest', picture)).toEqual([])
+        const files = [...tree.walk(toBytes(HOME))].filter(({ node }) => node.kind === 'file')
+        expect(summary).toMatchObject({ filesTotal: files.length })
+      }
     }))
 
-  it('walks everything once a day, and so finds what no hint told of', () =>
+  it('makes no snapshot where nothing is other than before', () =>
+    following(async ({ vault, done, clock, rows }) => {
+      vault.write('a/one', '1')
+      await done('walk')
+      const folder = vault.laptop.tree.node(toBytes(`${HOME}/a`))
+      const { mtime, ctime } = folder
+      vault.write('a/passing', '')
+      await clock.sleep(QUIET_MS / 2)
+      vault.remove('a/passing')
+      Object.assign(folder, { mtime, ctime })
+      const before = await rows()
+      await done('unchanged')
+      expect(await rows()).toBe(before)
+    }))
+
+  it('walks everything now and then, and so finds what no hint told of', () =>
     following(async ({ vault, done, watching }) => {
       vault.write('a/one', '1')
       const first = await done('walk')
       watching.trouble.isDeaf = true
       vault.write('b/two', '2')
       const second = await done('walk')
-      expect(second.at - first.at).toBeGreaterThanOrEqual(DAY_MS)
+      expect(second.at - first.at).toBeGreaterThanOrEqual(WALK_MS)
       expect(second.summary).toMatchObject({ filesNew: 1 })
     }))
 
@@ -84,11 +108,11 @@ describe('a follower', () => {
     following(async ({ vault, done }) => {
       vault.write('a/one', '1')
       await done('walk')
-      await vault.backUp({ paths: [toBytes('/etc')] }).catch(() => undefined)
       vault.laptop.tree.make(toBytes('/etc'), 'folder', 0o755)
       await vault.backUp({ paths: [toBytes('/etc')] })
       vault.write('a/one', 'other')
       const picture = vault.picture()
+      await done('stale')
       const { summary } = await done('walk')
       expect(summary).toMatchObject({ filesChanged: 1 })
       expect(await vault.differences('latest', picture)).toEqual([])
@@ -111,7 +135,7 @@ describe('a follower', () => {
       const { tree } = vault.laptop
       tree.rename(toBytes(HOME), toBytes('/home/elsewhere'))
       await done('away')
-      await vault.world.scheduler.sleep(2 * DAY_MS)
+      await vault.world.scheduler.sleep(2 * WALK_MS)
       tree.rename(toBytes('/home/elsewhere'), toBytes(HOME))
       vault.write('a/one', 'other')
       await done('back')
@@ -134,9 +158,62 @@ describe('a follower', () => {
     }))
 })
 
+describe('a follower that is stopped', () => {
+  it('has ended only when the backup has that was under way', () =>
+    onMachine(async ({ clock }, { tree }) => {
+      tree.make(toBytes('/home'), 'folder', 0o755)
+      const stop = new AbortController()
+      const order: string[] = []
+      const follower = new Follower(
+        {
+          clock,
+          watching: new SimWatching(tree, clock),
+          walk: async (_, signal) => {
+            stop.abort(new Error('enough'))
+            await clock.sleep(1_000)
+            order.push('wound down')
+            signal.throwIfAborted()
+            return { sequence: 1, skipped: [] }
+          },
+          look: () => Promise.resolve('unchanged'),
+          onEvent: () => undefined,
+        },
+        { quietMs: QUIET_MS, walkMs: WALK_MS },
+      )
+      const request = { roots: [toBytes('/home')], excluded: [], rules: NO_RULES }
+      await expect(follower.run(request, stop.signal)).rejects.toThrow('enough')
+      order.push('ended')
+      expect(order).toEqual(['wound down', 'ended'])
+    }))
+})
+
+/** One of the things that people do with files and folders; what cannot be done is not done. */
+function change(vault: TestVault, random: SimRandom, names: readonly string[]): void {
+  const { tree } = vault.laptop
+  const [one, two] = [random.pick(names), random.pick(names)]
+  const at = (name: string) => toBytes(`${HOME}/${name}`)
+  switch (random.below(5)) {
+    case 0:
+      return vault.write(`${one}/file${random.below(3)}`, `${random.below(1_000)}`)
+    case 1:
+      return vault.folder(`${one}/new${random.below(2)}/deep`)
+    case 2:
+      if (!tree.has(at(one)) || tree.has(at(two)) || `${two}/`.startsWith(`${one}/`)) return
+      if (two.includes('/')) vault.folder(two.slice(0, two.lastIndexOf('/')))
+      return vault.rename(one, two)
+    case 3:
+      if (tree.has(at(one)))
+        tree.setAttributes(tree.node(at(one)), { mode: random.pick([0o755, 0o750]) })
+      return
+    default:
+      if (!tree.has(at(one))) return
+      for (const { path } of [...tree.walk(at(one))].toReversed()) tree.remove(path)
+  }
+}
+
 /** One thing that the follower did or was told. */
 interface Deed {
-  readonly what: 'walk' | 'look' | FollowerEvent['type']
+  readonly what: 'walk' | 'look' | 'unchanged' | 'stale' | FollowerEvent['type']
   readonly at: number
   readonly summary: BackupSummary | string | undefined
 }
@@ -201,19 +278,22 @@ async function following(
           const summary = await vault.withClient((client, signal) =>
             client.backupHinted(request, signal),
           )
-          return typeof summary === 'string' ? summary : followed('look', summary)
+          if (typeof summary !== 'string') return followed('look', summary)
+          note(summary)
+          return summary
         },
         onEvent: ({ type }) => note(type),
       },
-      { quietMs: QUIET_MS, walkMs: DAY_MS },
+      { quietMs: QUIET_MS, walkMs: WALK_MS },
     )
     const stop = new AbortController()
     const request = { roots: [toBytes(HOME)], excluded: [], rules: NO_RULES }
     const running = follower.run(request, stop.signal)
     const done = async (what: Deed['what']): Promise<Deed> => {
-      for (;;) {
+      for (let others = 0; ; others += 1) {
         const deed = deeds.shift()
         if (deed?.what === what) return deed
+        if (others > DEEDS_MAX) throw new Error(`it never came to ${what}`)
         if (deed !== undefined) continue
         const woken = Promise.withResolvers<void>()
         wake = woken.resolve
@@ -222,8 +302,11 @@ async function following(
     }
     const rows = () =>
       vault.withClient(async (client, signal) => (await client.snapshots(signal)).length)
-    await story({ vault, watching, clock, failing, done, rows })
-    stop.abort(new Error('enough'))
+    try {
+      await story({ vault, watching, clock, failing, done, rows })
+    } finally {
+      stop.abort(new Error('enough'))
+    }
     await expect(running).rejects.toThrow('enough')
   })
 }
