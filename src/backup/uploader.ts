@@ -42,6 +42,9 @@ const SECOND_CHANCE: RetryPlan = { triesMax: 2, delayMsMin: 12_000, delayMsMax: 
 /** Packs that every new head brings. */
 const HEAD_KINDS: ReadonlySet<PackKind> = new Set(['metadata', 'ledger'])
 
+/** What a peer says that has no room: for this vault, or for anybody. */
+const NO_ROOM: readonly string[] = ['quota', 'full']
+
 /** Leaves of what is browsed are small, so that a listing fetches little (design §4). */
 const LEAF_SIZE = { data: 16_384, delta: 16_384, metadata: 4_096, ledger: 4_096 } as const
 
@@ -150,7 +153,7 @@ export class Uploader {
     for (const pack of this.#unsafe()) {
       const failures = this.#placements.get(pack.number)?.failures ?? []
       const isFull = ({ error }: PeerFailure) =>
-        error instanceof PeerRefusedError && error.code === 'quota'
+        error instanceof PeerRefusedError && NO_ROOM.includes(error.code)
       if (!failures.some(isFull)) continue
       this.#placements.delete(pack.number)
       await this.#parts.spool.remove(pack.number)

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { toBytes } from '../../sim/file-tree.ts'
 import { DiskFullError } from '../../src/base/errors.ts'
 import { Client } from '../../src/node/client.ts'
+import { gc } from '../support/chores.ts'
 import { HOME, TestVault, clientPorts, noise } from '../support/test-vault.ts'
 
 const KIB = 1024
@@ -91,4 +92,25 @@ describe('a disk that is full for a moment', () => {
       expect(failures).toBeGreaterThan(1)
     })
   }, 60_000)
+})
+
+describe('friends whose disks are full', () => {
+  it('are in the way of a large backup, and after a gc no more of a small one', async () => {
+    const vault = new TestVault({ seed: 7, peers: 3 })
+    await vault.tell(async () => {
+      vault.write('diary', 'entry')
+      await vault.backUp()
+      for (const { machine } of vault.friends.all) {
+        machine.diskTrouble.capacity = machine.volume.used + 200 * KIB
+      }
+      vault.write('photos', noise(2_000 * KIB))
+      expect((await vault.backUp()).published).toBe(false)
+      vault.remove('photos')
+      await gc(vault)
+      await vault.calm()
+      vault.write('diary', 'entry two')
+      expect((await vault.backUp()).published).toBe(true)
+      expect(await vault.differences('latest', vault.picture())).toEqual([])
+    })
+  })
 })
