@@ -103,7 +103,8 @@ function drawPeers(random: SimRandom, count: number, joinRate: number): PlanPeer
   const draw = random.fork('peers')
   const isWalled = draw.chance(0.4)
   const hasRelays = draw.chance(0.5)
-  const isShared = count >= 7 && draw.chance(0.4)
+  // One home may have two or three of them.
+  const sharing = count >= 7 && draw.chance(0.4) ? draw.between(1, 2) : 0
   const kinds = Object.fromEntries(
     Object.entries(PEER_KINDS).flatMap(([kind, { weight }]) =>
       weight === 0 ? [] : [[kind, draw.chance(0.5) ? weight : 0]],
@@ -121,7 +122,7 @@ function drawPeers(random: SimRandom, count: number, joinRate: number): PlanPeer
       line: PEER_KINDS[kind]?.line ?? drawLine(own),
       way: !isSteady && isWalled && own.chance(0.4) ? 'walled' : 'open',
       clock: drawClock(own),
-      domain: isShared && index === 1 ? `home of ${NAMES[0]}` : `home of ${name}`,
+      domain: index > 0 && index <= sharing ? `home of ${NAMES[0]}` : `home of ${name}`,
       ...(hasRelays
         ? {
             relay: {

@@ -26,6 +26,7 @@ const OF_ONE_RUN = [
   'help',
   'files-from0',
   'hash-check',
+  'quick',
   'explain',
   'stdin-from-command',
   'stdin-filename',
