@@ -1,5 +1,5 @@
 /**
- * Body lane: how many large bodies go to one peer at a time.
+ * Body lane: how many large bodies go to one peer, or come from it, at a time.
  *
  * Several at once fill a wide line, and starve each other on a narrow one: at 10 KB/s four of them all fall
  * below the pace that bodies must keep, and none ever arrives. So they go one by one until one of
@@ -12,15 +12,13 @@ import type { Clock } from '../ports/clock.ts'
 /** Smaller bodies go at once: even four are soon over at the slowest pace. */
 const LARGE_SIZE = 16 * 1024
 
-/** A pace measured on less says more of the way than of the line. */
-const MEASURED_SIZE = 64 * 1024
-
 export class BodyLane {
   readonly #clock: Clock
   readonly #rateWide: number
   readonly #places = new Semaphore(1)
   readonly #placesWide: number
   #isWide = false
+  #waiting = 0
 
   /**
    * @param rateWide - bytes per second of one body that show a wide line
@@ -32,29 +30,42 @@ export class BodyLane {
     this.#placesWide = placesWide
   }
 
+  /** Bodies that wait for others. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   /**
-   * Send a body once there is room for it.
+   * Move a body once there is room for it.
    *
-   * @param sentBy - bytes of it that really went, by what `send` gave
+   * @param movedBy - bytes of it that really moved, by what `move` gave
    * @throws the signal's reason, unchanged, if it aborts while waiting
    */
   async run<T>(
     size: number,
-    send: () => Promise<T>,
-    sentBy: (result: T) => number,
+    move: () => Promise<T>,
+    movedBy: (result: T) => number,
     signal: AbortSignal,
   ): Promise<T> {
-    if (size < LARGE_SIZE) return await send()
-    return await this.#places.run(async () => {
+    if (size < LARGE_SIZE) return await move()
+    let isWaiting = true
+    const begin = (): void => {
+      if (isWaiting) this.#waiting -= 1
+      isWaiting = false
+    }
+    this.#waiting += 1
+    const moving = async (): Promise<T> => {
+      begin()
       const startedAt = this.#clock.monotonic()
-      const result = await send()
-      this.#learn(sentBy(result), this.#clock.monotonic() - startedAt)
+      const result = await move()
+      this.#learn(movedBy(result), this.#clock.monotonic() - startedAt)
       return result
-    }, signal)
+    }
+    return await this.#places.run(moving, signal).finally(begin)
   }
 
   #learn(size: number, ms: number): void {
-    if (this.#isWide || size < MEASURED_SIZE || size < (this.#rateWide * ms) / 1000) return
+    if (this.#isWide || size < LARGE_SIZE || size < (this.#rateWide * ms) / 1000) return
     this.#isWide = true
     this.#places.add(this.#placesWide - 1)
   }

@@ -66,17 +66,20 @@ export interface LeavesAnswer {
 export class PeerSession {
   readonly peer: PeerId
   readonly #streams: PeerStreams
-  readonly #lane: BodyLane
+  /** Bodies that go there, and that come from there. */
+  readonly #out: BodyLane
+  readonly #in: BodyLane
 
   constructor(peer: PeerId, parts: PeerStreamsParts) {
     this.peer = peer
-    this.#lane = new BodyLane(parts.clock, RATE_WIDE, STREAMS_MAX)
+    this.#out = new BodyLane(parts.clock, RATE_WIDE, STREAMS_MAX)
+    this.#in = new BodyLane(parts.clock, RATE_WIDE, STREAMS_MAX)
     this.#streams = new PeerStreams(peer, parts)
   }
 
   /** Exchanges under way or waiting. */
   get load(): number {
-    return this.#streams.load
+    return this.#streams.load + this.#out.waiting + this.#in.waiting
   }
 
   /** Whether the peer was found unreachable a moment ago. */
@@ -118,7 +121,7 @@ export class PeerSession {
         return answer.type === 'held' ? 'held' : expectType(answer, 'stored').type
       })
     const sentBy = (answer: 'stored' | 'held') => (answer === 'stored' ? bodySize : 0)
-    return await this.#lane.run(bodySize, send, sentBy, signal)
+    return await this.#out.run(bodySize, send, sentBy, signal)
   }
 
   /**
@@ -161,21 +164,23 @@ export class PeerSession {
     const { shareNumber, first, count, size } = range
     const pack = packIdToBytes(range.pack)
     const request = { type: 'read', pack, shareNumber, first, count } as const
-    return await this.#streams.exchange(request, signal, async (stream, response) => {
-      const { proof, bodySize } = expectType(response, 'leaves')
-      onMoved()
-      if (bodySize !== size) throw new FormatError(`response, field bodySize: not ${size}`)
-      const bytes = new Uint8Array(size)
-      await stream.within(RECEIVE, signal, async () => {
-        let filled = 0
-        for await (const part of stream.receiveBody(size)) {
-          bytes.set(part, filled)
-          filled += part.length
-          onMoved()
-        }
+    const receive = async () =>
+      await this.#streams.exchange(request, signal, async (stream, response) => {
+        const { proof, bodySize } = expectType(response, 'leaves')
+        onMoved()
+        if (bodySize !== size) throw new FormatError(`response, field bodySize: not ${size}`)
+        const bytes = new Uint8Array(size)
+        await stream.within(RECEIVE, signal, async () => {
+          let filled = 0
+          for await (const part of stream.receiveBody(size)) {
+            bytes.set(part, filled)
+            filled += part.length
+            onMoved()
+          }
+        })
+        return { proof, bytes }
       })
-      return { proof, bytes }
-    })
+    return await this.#in.run(size, receive, ({ bytes }) => bytes.length, signal)
   }
 
   /**

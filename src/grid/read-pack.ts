@@ -186,13 +186,25 @@ export class PackReader {
         isStill = false
       }
     }
+    let lacking: NotEnoughSharesError | undefined
     const rebuilt: Way<Uint8Array> = async () => {
-      const bytes = await this.#rebuild(location, shareNumber, run, fetch, signal)
-      if (isStill) this.#avoidAll(location, shareNumber)
-      return bytes
+      try {
+        const bytes = await this.#rebuild(location, shareNumber, run, fetch, signal)
+        if (isStill) this.#avoidAll(location, shareNumber)
+        return bytes
+      } catch (error) {
+        if (error instanceof NotEnoughSharesError) lacking = error
+        throw error
+      }
     }
-    const ways = [asked, rebuilt].values()
-    return await hedge(this.#parts.clock, STILL_MS_MAX, ways, signal)
+    try {
+      const ways = [asked, rebuilt].values()
+      return await hedge(this.#parts.clock, STILL_MS_MAX, ways, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      // Whichever failed last: that too few others gave theirs is what asking everybody again may mend.
+      throw lacking ?? error
+    }
   }
 
   /** The same run of any k other shares gives back that of a data share. */

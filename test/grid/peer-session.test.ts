@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { PeerError, PeerUnreachableError } from '../../src/base/errors.ts'
 import { PeerSession, type SharePut } from '../../src/grid/peer-session.ts'
+import { readRun } from '../../src/grid/read-pack.ts'
 import { STREAMS_MAX } from '../../src/grid/peer-streams.ts'
 import type { Network } from '../../src/ports/network.ts'
 import type { Line } from '../../sim/internet.ts'
@@ -97,6 +98,23 @@ describe('a session over a narrow line', () => {
           session.put(putOf(test, makePack(500_000, { needed: 1, total: 2 }, seed)), forever),
         )
         expect(await Promise.all(stored)).toEqual(['stored', 'stored', 'stored', 'stored'])
+      },
+      { line },
+    )
+  })
+
+  it('reads parts that were asked for at once, one after another', async () => {
+    await withSession(
+      async ({ session, test }) => {
+        const pack = makePack(4_200_000, { needed: 1, total: 2 })
+        await session.put(putOf(test, pack), forever)
+        const where = { id: pack.id, manifest: pack.manifest }
+        const leaf = pack.manifest.leafSize
+        const count = Math.floor(1_000_000 / leaf)
+        const runs = Array.from({ length: 4 }, (_, index) => ({ first: index * count, count }))
+        const parts = runs.map((run) => readRun(session, where, 0, run, forever))
+        const lengths = (await Promise.all(parts)).map(({ length }) => length)
+        expect(lengths).toEqual(runs.map(() => count * leaf))
       },
       { line },
     )
