@@ -142,6 +142,15 @@ export const FAULTS: Readonly<Record<Fault['type'], Row>> = {
       return { ...when, type: 'swizzle', cut, heal: random.shuffle(cut), ...times }
     },
   },
+  sever: {
+    rate: { on: 0.4, from: 0.1, to: 1 },
+    draw: ({ when, peers, forMs, random }) => {
+      const friends = random.shuffle(peers).slice(0, random.between(1, peers.length - 1))
+      // Most runs are a few hundred pieces; each order of size is as likely.
+      const after = Math.floor(Math.exp(random.unit() * Math.log(1500)))
+      return { ...when, type: 'sever', friends, after, forMs }
+    },
+  },
   move: {
     rate: { on: 0.3, from: 0.02, to: 0.1 },
     draw: ({ when, peers, random }) => ({ ...when, type: 'move', who: random.pick(peers) }),

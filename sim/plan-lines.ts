@@ -4,7 +4,7 @@
 
 import type { Line } from './internet.ts'
 import type { EventOf, Fault } from './plan.ts'
-import type { Stage } from './plan-stage.ts'
+import { LAPTOP, type Stage } from './plan-stage.ts'
 
 type Way = readonly [from: string, to: string]
 
@@ -12,9 +12,16 @@ export class LineFaults {
   readonly #stage: Stage
   /** What slow lines were before. */
   readonly #lines = new Map<string, Line>()
+  /** Cuts that wait for what the laptop says. */
+  #severing: { readonly fault: EventOf<'sever'>; left: number }[] = []
 
   constructor(stage: Stage) {
     this.#stage = stage
+    stage.world.trace.listen(({ event, fields }) => {
+      if (this.#severing.length > 0 && event === 'net.arrive' && fields['from'] === LAPTOP) {
+        this.#countDown()
+      }
+    })
   }
 
   /** @returns whether it is about a line */
@@ -43,6 +50,9 @@ export class LineFaults {
       case 'swizzle':
         this.#swizzle(fault)
         return true
+      case 'sever':
+        this.#severing.push({ fault, left: fault.after })
+        return true
       case 'reset':
         this.#reset(fault)
         return true
@@ -55,6 +65,7 @@ export class LineFaults {
   }
 
   calmDown(): void {
+    this.#severing = []
     for (const [name, line] of this.#lines) Object.assign(this.#line(name), line)
     this.#lines.clear()
   }
@@ -62,6 +73,18 @@ export class LineFaults {
   /** Nothing passes between these machines and all others. @returns opens the ways again */
   shut(names: readonly string[]): () => void {
     return this.#block(this.#around(names))
+  }
+
+  /** Between any two steps of a run, where cuts by the clock hardly ever strike. */
+  #countDown(): void {
+    const due = this.#severing.filter((one) => (one.left -= 1) < 0)
+    if (due.length === 0) return
+    this.#severing = this.#severing.filter((one) => !due.includes(one))
+    for (const { fault } of due) {
+      const { friends, forMs } = fault
+      if (this.#stage.run !== undefined) this.#stage.note('friends went away between two messages')
+      this.#cut(`${friends.join(' ')} are cut off`, this.#around(friends), forMs)
+    }
   }
 
   #cut(told: string, ways: readonly Way[], forMs: number): void {

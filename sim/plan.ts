@@ -172,6 +172,14 @@ const EVENTS = [
     stepMs: count,
     holdMs: count,
   }),
+  z.strictObject({
+    ...when,
+    type: z.literal('sever'),
+    /** Cut off all at once, once so many more pieces of what the laptop says have arrived anywhere. */
+    friends: names,
+    after: count,
+    forMs,
+  }),
   z.strictObject({ ...when, type: z.literal('move'), who }),
   z.strictObject({ ...when, type: z.literal('lose'), who }),
   z.strictObject({ ...when, type: z.literal('join'), who }),
@@ -268,6 +276,7 @@ export function namesIn(one: PlanEvent): readonly string[] {
   if ('links' in one) return one.links.flat()
   if ('from' in one) return [one.from, one.to]
   if ('cut' in one) return one.cut
+  if ('friends' in one) return one.friends
   if (!('who' in one)) return []
   return typeof one.who === 'string' ? [one.who] : one.who
 }

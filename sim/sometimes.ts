@@ -114,8 +114,9 @@ export const PATHS = {
   },
   'a clock was set by more than a month': { isAllowed: having('clock') },
   'a partition healed in the middle of a run': {
-    isAllowed: having('split', 'oneWay', 'partial', 'stall', 'swizzle'),
+    isAllowed: having('split', 'oneWay', 'partial', 'stall', 'swizzle', 'sever'),
   },
+  'friends went away between two messages': { isAllowed: having('sever') },
   'a connection broke in the middle of a run': { isAllowed: having('reset') },
   'a lid was closed in the middle of a run': { isAllowed: having('lid') },
   'a friend moved': { isAllowed: having('move') },
