@@ -114,7 +114,7 @@ export const CANARIES: readonly Canary[] = [
     file: 'src/grid/place-pack.ts',
     text: '  return happiness(layout)\n',
     replacement: '  return holders.size\n',
-    foundBy: { story: 'plans', seeds: 40, options: ROOFS },
+    foundBy: { story: 'plans', seeds: 150, options: ROOFS },
   },
   {
     name: 'quota-late',

@@ -298,9 +298,17 @@ export class Deeds {
     const hurtSince = (first: number): string[] =>
       hurt.flatMap((event) => (event.day < first ? [] : (destroys(event) ?? [])))
     assertSafe(stage.friends, seen, {
-      shares: new Set([...dishonest, ...hurtSince(0)]),
+      shares: new Set([...dishonest, ...hurtSince(this.#dayBefore(sequence))]),
       heads: new Set([...dishonest, ...hurtSince(stage.day - 1)]),
     })
+  }
+
+  /** What is new with a head was made after the one before it was published, or on that day. */
+  #dayBefore(sequence: number): number {
+    const { stage, witness } = this.#parts
+    const publishedAt = witness.publishedAt(sequence - 1)
+    if (publishedAt === undefined) return 0
+    return stage.day - Math.ceil((stage.world.scheduler.now - publishedAt) / DAY_MS) - 1
   }
 
   #notePeers(summary: CheckSummary | RepairSummary | undefined): void {
