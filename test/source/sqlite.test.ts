@@ -116,6 +116,7 @@ describe('SQLite databases', () => {
       expect((await journal?.status())?.size).toBe(0)
     }
     database.close()
+    await sources.close()
     expect(existsSync(`${path}-wal`)).toBe(false)
   })
 
@@ -132,6 +133,7 @@ describe('SQLite databases', () => {
         expect(await sources.open(Buffer.from(path + suffix), never)).toBeUndefined()
       }
       expect(await sources.companions(Buffer.from(path))).toEqual([])
+      await sources.close()
     },
   )
 
@@ -146,6 +148,7 @@ describe('SQLite databases', () => {
         const journal = await sources.open(Buffer.from(path + suffix), never)
         expect((await journal?.status())?.size).toBe(0)
       }
+      await sources.close()
     }
   })
 })
