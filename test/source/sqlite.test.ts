@@ -117,6 +117,7 @@ describe('SQLite databases', () => {
     }
     database.close()
     expect(existsSync(`${path}-wal`)).toBe(false)
+    await sources.close()
   })
 
   it.each(['wal', 'delete'])(
