@@ -34,6 +34,8 @@ export interface MachineOptions {
   readonly isReachable?: boolean
   /** Step of the file system's clock, nanoseconds: 1, 4 ms on ext4, 2 s on FAT. */
   readonly fileTimeStep?: number
+  /** How far the file system's clock is ahead of the machine's, as a file server's may be, ms. */
+  readonly fileTimeAheadMs?: number
 }
 
 /** Everything a program on this machine may use. */
@@ -264,7 +266,8 @@ export class Machine {
 
   #fileTime(): FileTime {
     const step = BigInt(this.#options.fileTimeStep ?? 1)
-    const ns = BigInt(Math.floor(this.#clock.exact() * 1e3)) * 1000n
+    const { fileTimeAheadMs = 0 } = this.#options
+    const ns = BigInt(Math.floor((this.#clock.exact() + fileTimeAheadMs) * 1e3)) * 1000n
     const time = ns - (ns % step)
     return { seconds: Number(time / 1_000_000_000n), nanoseconds: Number(time % 1_000_000_000n) }
   }

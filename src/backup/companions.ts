@@ -9,6 +9,7 @@
 import { concat, equal, toHex, utf8 } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import { toEntryStatus } from '../base/entry-status.ts'
+import type { FileTime } from '../ports/files.ts'
 import { fromKey, pathToKey, toPath } from '../source/path.ts'
 import type { SafeSources } from '../source/safe-sources.ts'
 import type { Companion } from '../source/adapters/source-adapter.ts'
@@ -26,6 +27,13 @@ export interface CompanionsParts {
 export interface CompanionsOptions {
   /** Whether a path belongs to what is backed up. */
   readonly isCovered: (path: Uint8Array) => boolean
+}
+
+/** A companion to be read. */
+export interface CompanionRow {
+  readonly row: QueueRow
+  /** Its change time as it was known before its database was read. */
+  readonly ctime: FileTime | undefined
 }
 
 export class Companions {
@@ -60,17 +68,18 @@ export class Companions {
   }
 
   /** @returns the companions that must be read now that their database was; each is queued */
-  async *with(path: Uint8Array): AsyncGenerator<QueueRow> {
-    const { sources, queue } = this.#parts
+  async *with(path: Uint8Array): AsyncGenerator<CompanionRow> {
+    const { sources, queue, entries } = this.#parts
     for (const companion of (await sources?.companions(path)) ?? []) {
       const key = pathToKey(companion.path)
       if (!this.#options.isCovered(companion.path) || this.#isAsKept(key, companion)) continue
       const status = toEntryStatus(companion.status)
       if (status === undefined) continue
+      const before = queue.get(key)?.status ?? entries.get(key)
       queue.addBeside(key, status)
       this.#kept.add(toHex(key))
       const row = queue.get(key)
-      if (row !== undefined) yield row
+      if (row !== undefined) yield { row, ctime: before?.ctime }
     }
   }
 

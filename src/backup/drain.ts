@@ -10,7 +10,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { equal, toHex } from '../../protocol/bytes.ts'
 import type { Version } from '../../protocol/tree.ts'
 import { assert } from '../base/assert.ts'
-import { toEntryStatus } from '../base/entry-status.ts'
+import { isSameTime, toEntryStatus } from '../base/entry-status.ts'
 import { FilesError } from '../base/errors.ts'
 import type { codecs } from '../codec/codecs.ts'
 import { SMALL_SIZE_MAX } from '../codec/small-originals.ts'
@@ -39,7 +39,7 @@ import { ContentSink } from './content-sink.ts'
 import { Companions } from './companions.ts'
 import { chainCost, newVersions } from './new-versions.ts'
 import type { SealedPack } from './packer.ts'
-import { isRacy, racyForMs } from './racy.ts'
+import { racyForMs, type SeenTime } from './racy.ts'
 import { hasRoom, SmallFiles, type PreparedFile, type SmallItem } from './small-files.ts'
 import type { Uploader } from './uploader.ts'
 
@@ -120,7 +120,6 @@ interface SmallRow extends QueuedFile, SmallItem {}
 interface Batch {
   readonly rows: readonly SmallRow[]
   readonly read: Promise<(PreparedFile | undefined)[]>
-  readonly seenAt: number
 }
 
 export class Drain {
@@ -139,6 +138,8 @@ export class Drain {
   #path: Uint8Array = new Uint8Array(0)
   /** Whether files wait still. */
   isPaused = false
+  /** When every row of the queue had been seen; monotonic. */
+  #seenAt = 0
   readonly #finished: FinishedFiles
   readonly #fresh: FreshContents
   readonly #companions: Companions
@@ -228,6 +229,7 @@ export class Drain {
     }
     await this.#companions.pair()
     const { clock, queue } = this.#parts
+    this.#seenAt = clock.monotonic()
     for (const row of queue.inOrder({ now: clock.now(), weights: this.#options.weights })) {
       signal.throwIfAborted()
       if (this.#companions.wasKept(row.key)) continue
@@ -244,7 +246,7 @@ export class Drain {
       await begin()
       await begin()
       await this.#enter(file)
-      await this.#file(file, events)
+      await this.#file(file, events, this.#seenTime(row))
     }
     await begin()
     await begin()
@@ -279,23 +281,27 @@ export class Drain {
 
   async #begin(rows: readonly SmallRow[]): Promise<Batch> {
     const { clock } = this.#parts
-    const ms = Math.max(...rows.map(({ row }) => racyForMs(row.status.ctime, clock.now())))
+    const now = clock.monotonic()
     // What changed just now is read once its next change would show: see racy.ts.
+    const ms = Math.max(...rows.map(({ row }) => racyForMs(this.#seenTime(row), now)))
     if (ms > 0) await clock.sleep(ms, this.#signal)
-    const seenAt = clock.now()
     const read = this.#small.read(rows)
     // A failure is told when its turn comes.
     read.catch(() => undefined)
-    return { rows, read, seenAt }
+    return { rows, read }
   }
 
-  async #batch({ rows, read, seenAt }: Batch, events: DrainEvents): Promise<void> {
+  async #batch({ rows, read }: Batch, events: DrainEvents): Promise<void> {
     const prepared = await read
+    const readAt = this.#parts.clock.monotonic()
     for (const [index, file] of rows.entries()) {
       await this.#enter(file)
       const found = prepared[index]
-      if (found === undefined || isRacy(found.status.ctime, seenAt)) {
-        await this.#file(file, events)
+      const seen = this.#seenTime(file.row)
+      if (found === undefined || !isSameTime(found.status.ctime, seen.ctime)) {
+        // All that changed since the scan wait from here, so that they wait together.
+        const again = found === undefined ? seen : { ctime: found.status.ctime, at: readAt }
+        await this.#file(file, events, again)
         continue
       }
       this.#path = file.path
@@ -305,6 +311,7 @@ export class Drain {
         status,
         label: 'stable',
         isCalm: true,
+        isSettled: true,
         digest,
         size: file.size,
         signature,
@@ -312,7 +319,7 @@ export class Drain {
         xattrs,
         holes: [],
       } as const
-      this.#finished.add(this.#finish(file, { read: small, seenAt }, events))
+      this.#finished.add(this.#finish(file, small, events))
       events.onFile(file.path, file.size)
     }
     this.#signal.throwIfAborted()
@@ -347,23 +354,27 @@ export class Drain {
     this.#finished.recordReady()
   }
 
+  #seenTime({ status }: QueueRow): SeenTime {
+    return { ctime: status.ctime, at: this.#seenAt }
+  }
+
   /** A file by itself: as a delta, in several objects, or because it is not calm. */
-  async #file(file: QueuedFile, events: DrainEvents): Promise<void> {
+  async #file(file: QueuedFile, events: DrainEvents, seen?: SeenTime): Promise<void> {
     const { row, path, known, isKnownPath } = file
     this.#path = path
-    const seenAt = this.#parts.clock.now()
     try {
       const { contents, chainOf } = this.#parts
       const parts = { chainOf, contentId: (digest: Uint8Array) => contents.id(digest) }
       const isHot = this.#parts.hotFiles.has(row.key)
       const linked = (status: FileStatus) => this.#linked.find(status, known, parts)
       const { isQuick } = this.#options
-      const read = await this.#reader.read(path, { known, isHot, isQuick, linked }, this.#signal)
+      const wanted = { known, isHot, isQuick, linked, seen }
+      const read = await this.#reader.read(path, wanted, this.#signal)
       if (isHot || read.label === 'copied' || read.label === 'fuzzy') {
         this.#parts.hotFiles.note(row.key, read.isCalm)
       }
       this.#linked.keep(known, read)
-      this.#finished.add(this.#finish(file, { read, seenAt }, events))
+      this.#finished.add(this.#finish(file, read, events))
       await this.#lookAtFinished()
     } catch (error) {
       if (!(error instanceof FilesError)) throw error
@@ -374,17 +385,14 @@ export class Drain {
       else queue.drop(row.key)
     }
     events.onFile(path, row.status.size)
-    for await (const companion of this.#companions.with(path)) {
-      await this.#file(this.#pathOf(companion), events)
+    for await (const { row: beside, ctime } of this.#companions.with(path)) {
+      const before = ctime === undefined ? undefined : { ctime, at: this.#seenAt }
+      await this.#file(this.#pathOf(beside), events, before)
     }
     await this.#parts.sources?.release(path)
   }
 
-  #finish(
-    { row, path, known }: QueuedFile,
-    { read, seenAt }: { read: ReadVersion; seenAt: number },
-    events: DrainEvents,
-  ): Finished {
+  #finish({ row, path, known }: QueuedFile, read: ReadVersion, events: DrainEvents): Finished {
     const status = toEntryStatus(read.status)
     assert(status !== undefined, 'only regular files are read')
     const { content } = read
@@ -400,9 +408,8 @@ export class Drain {
     const result = () => this.#result(known, read)
     const { details, trouble = read.trouble } = detailsOf(read.status, read.xattrs, read.holes)
     if (trouble !== undefined) events.onFailure(path, trouble)
-    const racy = isRacy(status.ctime, seenAt)
-    const { signature, tail, isQuick = false } = read
-    return { row, status, isRacy: racy, isQuick, details, slots, signature, tail, result }
+    const { signature, tail, isSettled, isQuick = false } = read
+    return { row, status, isRacy: !isSettled, isQuick, details, slots, signature, tail, result }
   }
 
   #result(known: EntryRow | undefined, read: ReadVersion): QueueResult {

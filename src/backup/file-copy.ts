@@ -31,6 +31,8 @@ export interface FileCopy {
   readonly size: number
   /** Whether the file was like that at one moment. */
   readonly isCalm: boolean
+  /** Whether every change that is not in it bears another change time than `status`. */
+  readonly isSettled: boolean
   read(offset: number, length: number): Promise<Uint8Array>
   close(): Promise<void>
 }
@@ -92,7 +94,7 @@ async function copyOpened(
   if (clone !== undefined) {
     const { size } = await clone.status()
     const read = (offset: number, length: number) => clone.read(offset, length)
-    return { status, size, isCalm: true, read, close: () => clone.close() }
+    return { status, size, isCalm: true, isSettled, read, close: () => clone.close() }
   }
   const target = status.size <= MEMORY_SIZE_MAX ? new MemoryCopy() : await scratchOf(files)
   if (target === undefined) return undefined
@@ -112,7 +114,7 @@ async function copyOpened(
     const after = await file.status()
     const isCalm = isSettled && isSameState(status, after) && size === after.size
     const read = (offset: number, length: number) => target.read(offset, length)
-    return { status, size, isCalm, read, close: () => target.close() }
+    return { status, size, isCalm, isSettled: isCalm, read, close: () => target.close() }
   } catch (error) {
     await target.close()
     throw error

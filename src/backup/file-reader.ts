@@ -8,11 +8,12 @@
 import type { VersionLabel } from '../../protocol/tree.ts'
 import type { Hole, Xattr } from '../../protocol/file-extras.ts'
 import { assert } from '../base/assert.ts'
+import { isSameTime } from '../base/entry-status.ts'
 import { FilesError } from '../base/errors.ts'
 import { formatBytes } from '../base/size-words.ts'
 import { CHAIN_LENGTH_LIMIT } from '../history/chain-bounds.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { FileReader as OpenFile, Files, FileStatus } from '../ports/files.ts'
+import type { FileReader as OpenFile, Files, FileStatus, FileTime } from '../ports/files.ts'
 import { HEAD_SIZE } from '../source/adapters/source-adapter.ts'
 import { isSqlite } from '../source/adapters/sqlite.ts'
 import type { SafeSources } from '../source/safe-sources.ts'
@@ -25,7 +26,7 @@ import {
 } from './content-reader.ts'
 import { copyFile, type OpenedFile } from './file-copy.ts'
 import { HOLES_ASKED } from './file-details.ts'
-import { racyForMs } from './racy.ts'
+import { racyForMs, type SeenTime } from './racy.ts'
 import { isSameState } from './same-state.ts'
 
 /** Attempts at a file that changes while it is read; then it is copied. */
@@ -43,6 +44,8 @@ export interface ReadVersion extends FileContent {
   readonly label: VersionLabel
   /** Whether the file held still while it was read, or at last while its copy was. */
   readonly isCalm: boolean
+  /** Whether every change that is not in it bears another change time than `status`. */
+  readonly isSettled: boolean
   readonly xattrs: readonly Xattr[]
   /** Up to `HOLES_ASKED`. */
   readonly holes: readonly Hole[]
@@ -70,11 +73,17 @@ export interface FileToRead {
   readonly isQuick?: boolean
   /** Gives what was read already under another name. */
   readonly linked?: ((status: FileStatus) => Promise<ReadVersion | undefined>) | undefined
+  /** Its change time as it was seen before, if it was. */
+  readonly seen?: SeenTime | undefined
 }
+
+type WantedVersion = Pick<FileToRead, 'known' | 'linked' | 'seen'>
 
 export class FileReader {
   readonly #parts: FileReaderParts
   readonly #contents: ContentReader
+  /** No adapter looked at a database before; monotonic. */
+  #groupsFrom: number | undefined
   /** Bytes of the file under way read in this attempt. */
   bytesOfFile = 0
 
@@ -96,21 +105,22 @@ export class FileReader {
    */
   async read(
     path: Uint8Array,
-    { known, isHot = false, isQuick = false, linked }: FileToRead,
+    { known, isHot = false, isQuick = false, linked, seen }: FileToRead,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
-    const safe = await this.#readSafe(path, { known, isQuick }, signal)
+    const safe = await this.#readSafe(path, { known, isQuick, seen }, signal)
     if (safe !== undefined) return safe
-    const grown = isQuick ? await this.#readGrown(path, { known, linked }, signal) : undefined
+    const wanted = { known, linked, seen }
+    const grown = isQuick ? await this.#readGrown(path, wanted, signal) : undefined
     if (grown !== undefined) return grown
     let fuzzy: ReadVersion | undefined
     for (let attempt = isHot ? ATTEMPTS_MAX : 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const read = await this.#readOnce(path, { known, linked }, signal)
+      const read = await this.#readOnce(path, wanted, signal)
       if (read.isCalm) return attempt === 0 ? read : retried(read)
       // What was read is what is kept, and the label says that it may never have been whole.
-      fuzzy = { ...read, label: 'fuzzy' }
+      fuzzy = toFuzzy(read)
     }
-    return await this.#readCopy(path, { known, linked, fuzzy }, signal)
+    return await this.#readCopy(path, { ...wanted, fuzzy }, signal)
   }
 
   /**
@@ -121,14 +131,14 @@ export class FileReader {
    */
   async #readGrown(
     path: Uint8Array,
-    { known, linked }: Pick<FileToRead, 'known' | 'linked'>,
+    wanted: WantedVersion,
     signal: AbortSignal,
   ): Promise<ReadVersion | undefined> {
     let fuzzy: ReadVersion | undefined
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const read = await this.#tryOnce(path, { known, linked, isQuick: true }, signal)
+      const read = await this.#tryOnce(path, { ...wanted, isQuick: true }, signal)
       if (read === undefined || read.isCalm) return read && attempt > 0 ? retried(read) : read
-      fuzzy = { ...read, label: 'fuzzy' }
+      fuzzy = toFuzzy(read)
     }
     return fuzzy
   }
@@ -136,7 +146,7 @@ export class FileReader {
   /** @returns what was read, `stable` if it was calm */
   async #readOnce(
     path: Uint8Array,
-    wanted: Pick<FileToRead, 'known' | 'linked'>,
+    wanted: WantedVersion,
     signal: AbortSignal,
   ): Promise<ReadVersion> {
     const read = await this.#tryOnce(path, wanted, signal)
@@ -147,14 +157,10 @@ export class FileReader {
   /** @returns what was read, `stable` if it was calm; undefined where a file's end is not enough */
   async #tryOnce(
     path: Uint8Array,
-    {
-      known,
-      linked = async () => undefined,
-      isQuick = false,
-    }: Pick<FileToRead, 'known' | 'linked' | 'isQuick'>,
+    { known, linked = async () => undefined, seen, isQuick = false }: Omit<FileToRead, 'isHot'>,
     signal: AbortSignal,
   ): Promise<ReadVersion | undefined> {
-    const { file, status: before, isSettled } = await this.#open(path, signal)
+    const { file, status: before, isSettled } = await this.#open(path, seen, signal)
     try {
       await assertReadable(file, before)
       const same = await linked(before)
@@ -166,7 +172,7 @@ export class FileReader {
       const more = await seeMore(file)
       const status = await file.status()
       const isCalm = isSettled && isSameState(before, status) && content.size === status.size
-      return { ...content, ...more, status, label: 'stable', isCalm, isQuick }
+      return { ...content, ...more, status, label: 'stable', isCalm, isSettled: isCalm, isQuick }
     } finally {
       await file.close()
       await this.#parts.deltaBuffer.reset()
@@ -188,11 +194,16 @@ export class FileReader {
   /** @returns undefined if no adapter has the file's bytes */
   async #readSafe(
     path: Uint8Array,
-    { known, isQuick }: Pick<FileToRead, 'known' | 'isQuick'>,
+    { known, isQuick, seen }: Pick<FileToRead, 'known' | 'isQuick' | 'seen'>,
     signal: AbortSignal,
   ): Promise<ReadVersion | undefined> {
+    let settled: FileTime | undefined
+    const onGroup = async (base: Uint8Array): Promise<void> => {
+      settled = await this.#settle(base, seen, signal)
+      this.#groupsFrom ??= this.#parts.clock.monotonic()
+    }
     for (;;) {
-      const source = await this.#parts.sources?.open(path, signal)
+      const source = await this.#parts.sources?.open(path, signal, onGroup)
       if (source === undefined) return undefined
       try {
         const isNew = known !== undefined && source.isNew?.(known) === true
@@ -208,12 +219,21 @@ export class FileReader {
         const xattrs = await this.#xattrsOf(path)
         const label = 'app-consistent'
         const more = { xattrs, holes: [], isQuick: grown !== undefined }
-        return { ...content, ...more, status, label, isCalm: true }
+        const isSettled =
+          (settled !== undefined && isSameTime(status.ctime, settled)) ||
+          this.#wasSettled(status, seen)
+        return { ...content, ...more, status, label, isCalm: true, isSettled }
       } finally {
         await source.close()
         await this.#parts.deltaBuffer.reset()
       }
     }
+  }
+
+  /** @returns whether a change time had been seen a tick before any adapter looked */
+  #wasSettled({ ctime }: FileStatus, seen: SeenTime | undefined): boolean {
+    if (seen === undefined || this.#groupsFrom === undefined) return false
+    return isSameTime(ctime, seen.ctime) && racyForMs(seen, this.#groupsFrom) === 0
   }
 
   /** What an adapter made, or a program wrote, is on no disk and has none. */
@@ -236,8 +256,9 @@ export class FileReader {
     {
       known,
       linked = async () => undefined,
+      seen,
       fuzzy,
-    }: Pick<FileToRead, 'known' | 'linked'> & { readonly fuzzy: ReadVersion | undefined },
+    }: WantedVersion & { readonly fuzzy: ReadVersion | undefined },
     signal: AbortSignal,
   ): Promise<ReadVersion> {
     const onRead = (size: number): void => {
@@ -245,12 +266,12 @@ export class FileReader {
       this.#parts.onRead()
     }
     const sizeMax = this.#parts.copySizeMax
-    const open = () => this.#open(path, signal)
+    const open = () => this.#open(path, seen, signal)
     const copied = await copyFile(this.#parts.files, { open, sizeMax, onRead }, signal)
     if (copied === undefined) {
       if (fuzzy !== undefined) return fuzzy
-      const read = await this.#readOnce(path, { known, linked }, signal)
-      return { ...read, label: read.isCalm ? read.label : 'fuzzy' }
+      const read = await this.#readOnce(path, { known, linked, seen }, signal)
+      return read.isCalm ? read : toFuzzy(read)
     }
     const { file, copy } = copied
     try {
@@ -260,7 +281,9 @@ export class FileReader {
       const content = await this.#contents.read(copy, status, known, signal)
       const more = await seeMore(file)
       const isCalm = isSameState(copy.status, await file.status())
-      return { ...content, ...more, status, label: copy.isCalm ? 'copied' : 'fuzzy', isCalm }
+      const { isSettled } = copy
+      const read = { ...content, ...more, status, label: 'copied', isCalm, isSettled } as const
+      return copy.isCalm ? read : toFuzzy(read)
     } finally {
       await copy.close()
       await file.close()
@@ -269,24 +292,50 @@ export class FileReader {
   }
 
   /**
-   * Open a file. One that changed just now may change again within the same tick of its clock, and look the same:
-   * what is read after the tick is safe from that. The wait comes before the opening, since what the path
-   * leads to then is what counts.
+   * Open a file, once its last change is a tick ago. The wait comes before the opening, since what the path leads
+   * to then is what counts.
    */
-  async #open(path: Uint8Array, signal: AbortSignal): Promise<OpenedFile> {
-    const { clock, files } = this.#parts
-    const ms = racyForMs((await files.probe(path)).ctime, clock.now())
-    if (ms > 0) await clock.sleep(ms, signal)
-    const file = await files.open(path)
+  async #open(
+    path: Uint8Array,
+    seen: SeenTime | undefined,
+    signal: AbortSignal,
+  ): Promise<OpenedFile> {
+    const ctime = await this.#settle(path, seen, signal)
+    const file = await this.#parts.files.open(path)
     try {
       const status = await file.status()
       if (status.kind !== 'file') throw new FilesError('EINVAL', 'not a regular file any more')
-      return { file, status, isSettled: racyForMs(status.ctime, clock.now()) === 0 }
+      return { file, status, isSettled: isSameTime(status.ctime, ctime) }
     } catch (error) {
       await file.close()
       throw error
     }
   }
+
+  /**
+   * A file that changed just now may change again within the same tick of its clock, and look the same: what is
+   * read after the tick is safe from that.
+   *
+   * @returns its change time, after which the tick has passed by now
+   */
+  async #settle(
+    path: Uint8Array,
+    seen: SeenTime | undefined,
+    signal: AbortSignal,
+  ): Promise<FileTime> {
+    const { clock, files } = this.#parts
+    const { ctime } = await files.probe(path)
+    const now = clock.monotonic()
+    const isSeen = seen !== undefined && isSameTime(seen.ctime, ctime)
+    const ms = racyForMs(isSeen ? seen : { ctime, at: now }, now)
+    if (ms > 0) await clock.sleep(ms, signal)
+    return ctime
+  }
+}
+
+/** What was read may never have been whole: the next scan finds it changed. */
+function toFuzzy(read: ReadVersion): ReadVersion {
+  return { ...read, label: 'fuzzy', isSettled: false }
 }
 
 function retried(read: ReadVersion): ReadVersion {

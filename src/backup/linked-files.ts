@@ -40,8 +40,8 @@ export class LinkedFiles {
 
   /** Keep what reading one name gave; `known` is that name as the last snapshot has it. */
   keep(known: EntryRow | undefined, read: ReadVersion): void {
-    const { status, label } = read
-    if (status.linkCount < 2 || label === 'fuzzy' || !this.mayBeLinked(status.inode)) return
+    const { status, isSettled } = read
+    if (status.linkCount < 2 || !isSettled || !this.mayBeLinked(status.inode)) return
     const oldest = this.#kept.keys().next().value
     if (this.#kept.size >= KEPT_MAX && oldest !== undefined) this.#kept.delete(oldest)
     this.#kept.set(idOf(status), { read, known })

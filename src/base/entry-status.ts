@@ -172,7 +172,7 @@ export function isSameStatus(a: EntryStatus, b: EntryStatus): boolean {
   )
 }
 
-function isSameTime(a: FileTime, b: FileTime): boolean {
+export function isSameTime(a: FileTime, b: FileTime): boolean {
   return a.seconds === b.seconds && a.nanoseconds === b.nanoseconds
 }
 

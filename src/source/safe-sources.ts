@@ -89,15 +89,22 @@ export class SafeSources {
     this.#except.push(toNames(path))
   }
 
-  /** @returns the bytes to keep; undefined where the file is read as it is */
-  async open(path: PathBytes, signal: AbortSignal): Promise<SafeSource | undefined> {
+  /**
+   * @param onGroup - called with the path of a database before it is looked at for the first time
+   * @returns the bytes to keep; undefined where the file is read as it is
+   */
+  async open(
+    path: PathBytes,
+    signal: AbortSignal,
+    onGroup?: (base: PathBytes) => Promise<void>,
+  ): Promise<SafeSource | undefined> {
     const given = this.#given.get(toHex(path))
     if (given !== undefined) return given
-    const own = await this.#groupOf(path)
+    const own = await this.#groupOf(path, onGroup)
     if (own !== undefined) return own.open(signal)
     const base = await this.baseOf(path)
     if (base === undefined) return undefined
-    return (await this.#groupOf(base))?.openCompanion(path, signal)
+    return (await this.#groupOf(base, onGroup))?.openCompanion(path, signal)
   }
 
   /** @returns what must be kept with a file that was opened, if it was a database */
@@ -130,7 +137,10 @@ export class SafeSources {
     for (const group of this.#groups.values()) await group.close()
   }
 
-  async #groupOf(path: PathBytes): Promise<SafeGroup | undefined> {
+  async #groupOf(
+    path: PathBytes,
+    onGroup?: (base: PathBytes) => Promise<void>,
+  ): Promise<SafeGroup | undefined> {
     const key = toHex(path)
     const known = this.#groups.get(key)
     if (known !== undefined) return known
@@ -138,6 +148,7 @@ export class SafeSources {
     const head = await this.#headOf(path)
     const adapter = head && this.#adapters.find((each) => each.claims(head))
     if (head === undefined || adapter === undefined) return undefined
+    await onGroup?.(path)
     const group = adapter.group(this.#files, path, head)
     this.#groups.set(key, group)
     this.#bases.set(key, path)

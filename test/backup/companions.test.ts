@@ -90,7 +90,7 @@ describe('companions', () => {
     const source = await sources.open(path('a.db'), never)
     await source?.close()
     const keys: Uint8Array[] = []
-    for await (const { key } of own.with(path('a.db'))) keys.push(key)
+    for await (const { row } of own.with(path('a.db'))) keys.push(row.key)
     expect(keys).toEqual([pathToKey(path('a.db-wal'))])
     expect(own.wasKept(pathToKey(path('a.db-wal')))).toBe(true)
     read('a.db')

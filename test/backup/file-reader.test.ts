@@ -4,13 +4,18 @@ import { sha256 } from '../../protocol/hash.ts'
 import { equal } from '../../protocol/bytes.ts'
 import { versionId, type Version } from '../../protocol/tree.ts'
 import { toBytes, toText, type FileTree } from '../../sim/file-tree.ts'
-import type { Machine } from '../../sim/machine.ts'
+import type { Machine, MachineOptions } from '../../sim/machine.ts'
 import { DeltaBuffer } from '../../src/backup/delta-buffer.ts'
 import { FileReader, type ReadVersion } from '../../src/backup/file-reader.ts'
 import { ObjectWriter } from '../../src/backup/object-writer.ts'
+import { isSameTime } from '../../src/base/entry-status.ts'
+import { FilesError } from '../../src/base/errors.ts'
+import type { DatabaseCopies } from '../../src/ports/database-copies.ts'
 import { codecs } from '../../src/codec/codecs.ts'
 import { applyDelta } from '../../src/codec/rdiff.ts'
 import { Contents } from '../../src/store/contents.ts'
+import { sqliteAdapter } from '../../src/source/adapters/sqlite.ts'
+import { SafeSources } from '../../src/source/safe-sources.ts'
 import type { EntryRow } from '../../src/store/entries.ts'
 import { Signatures } from '../../src/store/signatures.ts'
 import { fileStatus, memoryDatabase } from '../support/memory-database.ts'
@@ -130,6 +135,54 @@ describe('a file', () => {
       expect(version.label).toBe('stable')
       expect(toText((await content(version)).slice(0, 8))).toBe('again at')
     })
+  })
+
+  it.each([-3_600_000, 0, 3_600_000])(
+    'of a file system %i ms ahead of ours is read where each later change shows',
+    async (fileTimeAheadMs) => {
+      const tell = async ({ read, change, tree }: Reading): Promise<void> => {
+        change(0, toBytes('just now'))
+        const { status, isSettled } = await read()
+        expect(isSettled).toBe(true)
+        change(0, toBytes('and then'))
+        expect(tree.node(toBytes(PATH)).status().ctime).not.toEqual(status.ctime)
+      }
+      const clock = { fileTimeAheadMs, fileTimeStep: 10_000_000 }
+      await reading(noise(100 * KIB), tell, clock)
+      await reading(noise(100 * KIB), tell, { ...clock, fileTimeStep: 2e9 })
+    },
+  )
+
+  it('that is a database is opened a tick after its last change was seen, or is doubted', async () => {
+    const database = noise(4 * KIB)
+    database.set(toBytes('SQLite format 3\0'))
+    // Written with a log, and there is none: nobody has it open.
+    database[18] = 2
+    const options = { fileTimeAheadMs: -3_600_000, fileTimeStep: 10_000_000, hasAdapter: true }
+    const isSettled = async (isChanged: boolean): Promise<boolean> => {
+      let found = false
+      await reading(
+        database,
+        async ({ read, change, machine, tree }) => {
+          change(200, toBytes('just now'))
+          machine.filesTrouble.onStep = (_, path) => {
+            if (!isChanged || toText(path) !== `${PATH}-wal`) return
+            machine.filesTrouble.onStep = undefined
+            change(200, toBytes('as it was opened'))
+          }
+          const version = await read()
+          expect(version.label).toBe('app-consistent')
+          change(200, toBytes('and then'))
+          const isSame = isSameTime(tree.node(toBytes(PATH)).status().ctime, version.status.ctime)
+          found = version.isSettled
+          expect(found && isSame).toBe(false)
+        },
+        options,
+      )
+      return found
+    }
+    expect(await isSettled(false)).toBe(true)
+    expect(await isSettled(true)).toBe(false)
   })
 
   it('whose mode alone changes while it is read is read again, for its times say no more', async () => {
@@ -326,9 +379,22 @@ interface Reading {
   readonly quick: (known: EntryRow, isHot?: boolean) => Promise<ReadVersion>
 }
 
+interface ReadingOptions extends Pick<MachineOptions, 'fileTimeStep' | 'fileTimeAheadMs'> {
+  /** SQLite databases are read by their adapter. */
+  readonly hasAdapter?: boolean
+}
+
+/** Nothing here has SQLite make a copy. */
+const copies: DatabaseCopies = {
+  copy: () => Promise.reject(new FilesError('EIO', 'not copied here')),
+  isSettled: () => Promise.resolve(true),
+  close: () => Promise.resolve(),
+}
+
 async function reading(
   bytes: Uint8Array,
   story: (reading: Reading) => Promise<void>,
+  { hasAdapter = false, ...fileTimes }: ReadingOptions = {},
 ): Promise<void> {
   await onMachine(async ({ files, disk, clock, compute }, machine) => {
     const { tree } = machine
@@ -353,6 +419,9 @@ async function reading(
         clock,
         copySizeMax: COPIED_MAX,
         files,
+        ...(hasAdapter
+          ? { sources: new SafeSources(files, [sqliteAdapter({ clock, copies })]) }
+          : {}),
         compute: compute(codecs),
         writer,
         signatures,
@@ -399,7 +468,7 @@ async function reading(
       quick: (known, isHot = false) =>
         reader.read(toBytes(PATH), { known, isHot, isQuick: true }, forever),
     })
-  })
+  }, fileTimes)
 }
 
 function growAtEachRead(machine: Machine, tree: FileTree): void {

@@ -118,6 +118,7 @@ describe('SQLite databases', () => {
     database.close()
     await sources.close()
     expect(existsSync(`${path}-wal`)).toBe(false)
+    await sources.close()
   })
 
   it.each(['wal', 'delete'])(

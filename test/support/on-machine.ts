@@ -6,7 +6,11 @@ import { World } from '../../sim/world.ts'
 /** Tell a story on a machine of its own, in virtual time. */
 export async function onMachine<T>(
   story: (ports: MachinePorts, machine: Machine) => Promise<T>,
-  options: { readonly seed?: number; readonly fileTimeStep?: number } = {},
+  options: {
+    readonly seed?: number
+    readonly fileTimeStep?: number
+    readonly fileTimeAheadMs?: number
+  } = {},
 ): Promise<T> {
   const { seed = 1, ...more } = options
   const world = new World(seed)

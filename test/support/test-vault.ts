@@ -18,7 +18,7 @@ import {
 import { Friends } from '../../sim/grid.ts'
 import type { PeerOptions } from '../../src/node/peer-node.ts'
 import { toBytes, toText } from '../../sim/file-tree.ts'
-import type { Machine, MachinePorts } from '../../sim/machine.ts'
+import type { Machine, MachineOptions, MachinePorts } from '../../sim/machine.ts'
 import { compareWith, takePicture, type Picture } from '../../sim/oracle.ts'
 import { World } from '../../sim/world.ts'
 
@@ -32,7 +32,7 @@ export class TestVault {
   readonly friends: Friends
   laptop: Machine
   words = ''
-  readonly #fileTimeStep: number | undefined
+  readonly #fileTimes: Pick<MachineOptions, 'fileTimeStep' | 'fileTimeAheadMs'>
   #restores = 0
   #laptops = 0
 
@@ -42,12 +42,15 @@ export class TestVault {
       readonly seed?: number
       /** The grain of the laptop's file times, ns. */
       readonly fileTimeStep?: number
+      /** How far the clock of the laptop's file system is ahead of its own; negative is behind. */
+      readonly fileTimeAheadMs?: number
       /** Options of single friends' peers, by number. */
       readonly each?: (index: number) => Partial<PeerOptions>
     } = {},
   ) {
     const count = options.peers ?? 5
-    this.#fileTimeStep = options.fileTimeStep
+    const { fileTimeStep = 1, fileTimeAheadMs = 0 } = options
+    this.#fileTimes = { fileTimeStep, fileTimeAheadMs }
     this.world = new World(options.seed ?? 1)
     const names = Array.from({ length: count }, (_, index) => `friend${index}`)
     this.friends = new Friends(this.world, names, () => ({}), options.each)
@@ -189,7 +192,7 @@ export class TestVault {
   #newLaptop(name: string): Machine {
     const machine = this.world.addMachine(name, {
       isReachable: false,
-      ...(this.#fileTimeStep === undefined ? {} : { fileTimeStep: this.#fileTimeStep }),
+      ...this.#fileTimes,
     })
     for (const folder of ['/home', HOME, '/restore']) {
       machine.tree.make(toBytes(folder), 'folder', 0o755)
