@@ -1,9 +1,9 @@
 /**
  * Body lane: how many large bodies go to one peer, or come from it, at a time.
  *
- * Several at once fill a wide line, and starve each other on a narrow one: at 10 KB/s four of them all fall
- * below the pace that bodies must keep, and none ever arrives. So they go one by one until one of
- * them has shown that the line takes more.
+ * Several at once fill a wide line, and starve each other on a narrow one: at 20 KB/s four of them all fall
+ * below the pace that bodies must keep, and none ever arrives. So there are two at a time until one of them has
+ * shown that the line takes more; not one, since a peer that takes its time would keep all others waiting.
  */
 
 import { Semaphore } from '../base/semaphore.ts'
@@ -12,10 +12,13 @@ import type { Clock } from '../ports/clock.ts'
 /** Smaller bodies go at once: even four are soon over at the slowest pace. */
 const LARGE_SIZE = 16 * 1024
 
+/** Bodies at a time on a line that may be narrow: each of them keeps the pace at 20 KB/s. */
+const PLACES_NARROW = 2
+
 export class BodyLane {
   readonly #clock: Clock
   readonly #rateWide: number
-  readonly #places = new Semaphore(1)
+  readonly #places = new Semaphore(PLACES_NARROW)
   readonly #placesWide: number
   #isWide = false
   #waiting = 0
@@ -67,6 +70,6 @@ export class BodyLane {
   #learn(size: number, ms: number): void {
     if (this.#isWide || size < LARGE_SIZE || size < (this.#rateWide * ms) / 1000) return
     this.#isWide = true
-    this.#places.add(this.#placesWide - 1)
+    this.#places.add(this.#placesWide - PLACES_NARROW)
   }
 }

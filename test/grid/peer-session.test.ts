@@ -89,9 +89,9 @@ describe('a peer session', () => {
 })
 
 describe('a session over a narrow line', () => {
-  const line = { upload: 10_000, download: 10_000, latencyMs: 120 }
+  const line = { upload: 20_000, download: 20_000, latencyMs: 120 }
 
-  it('stores shares that were handed over at once, one after another', async () => {
+  it('stores shares that were handed over at once, two at a time', async () => {
     await withSession(
       async ({ session, test }) => {
         const stored = Array.from({ length: 4 }, async (_, seed) =>
@@ -103,7 +103,7 @@ describe('a session over a narrow line', () => {
     )
   })
 
-  it('reads parts that were asked for at once, one after another', async () => {
+  it('reads parts that were asked for at once, two at a time', async () => {
     await withSession(
       async ({ session, test }) => {
         const pack = makePack(4_200_000, { needed: 1, total: 2 })
