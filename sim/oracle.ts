@@ -107,7 +107,8 @@ function isSame(a: Seen | undefined, b: Seen | undefined): boolean {
   return a === b || (a?.attributes === b?.attributes && a?.content === b?.content)
 }
 
-function isSkipped({ skipped }: Memory, path: string): boolean {
+/** @param path - below the root */
+export function isSkipped({ skipped }: Pick<Memory, 'skipped'>, path: string): boolean {
   for (let one = path; ; one = one.slice(0, one.lastIndexOf('/'))) {
     if (skipped.has(one)) return true
     if (one === '') return false
