@@ -249,11 +249,12 @@ export class Internet {
     const target = this.#host(to)
     const beginsAt = Math.max(elapsed, source.uploadFreeAt)
     source.uploadFreeAt = beginsAt + (size / source.line.upload) * 1000
-    // They come in while they go out; who waits for a narrow line of one friend keeps no other waiting.
-    const comesAt = Math.max(beginsAt, target.downloadFreeAt) + (size / target.line.download) * 1000
-    target.downloadFreeAt = Math.max(source.uploadFreeAt, comesAt)
+    // They come in while they go out; the narrow line of one friend keeps no other waiting, at either end.
+    target.downloadFreeAt =
+      Math.max(beginsAt, target.downloadFreeAt) + (size / target.line.download) * 1000
+    const comesAt = Math.max(source.uploadFreeAt, target.downloadFreeAt)
     const latencyMs = source.line.latencyMs + target.line.latencyMs
-    return target.downloadFreeAt - elapsed + latencyMs * (1 + 0.2 * this.#random.unit())
+    return comesAt - elapsed + latencyMs * (1 + 0.2 * this.#random.unit())
   }
 
   /** @returns a random stream of this connection's own chance */
