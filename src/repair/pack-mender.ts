@@ -48,7 +48,7 @@ export class PackMender {
   bytesRead = 0
   bytesSent = 0
 
-  /** Peers that said they have no room, and how: they are asked no more in this run. */
+  /** Peers that said they have no room, and how. */
   get full(): ReadonlyMap<PeerId, CairnError> {
     return this.#full
   }
@@ -107,7 +107,7 @@ export class PackMender {
 
   #order({ pack, live, takers }: PackHealth): PlaceOrder {
     const holders = [...new Set([...live.values()].flat())]
-    const open = this.#candidates(takers.filter((peer) => !this.#full.has(peer)))
+    const open = this.#candidates(takers)
     return new PlaceOrder(pack.id, open, holders, [...open, ...this.#candidates(holders)])
   }
 

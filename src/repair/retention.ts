@@ -124,7 +124,7 @@ export function decideBySources(
   for (const [id, sources] of groups) {
     const covering = snapshots.filter((each) => {
       const own = groups.get(sourcesOf.get(each) ?? '') ?? []
-      return sources.every((source) => own.some((above) => isWithin(above, source)))
+      return covers(own, sources)
     })
     const decided = decide(covering, policy, options)
     for (const [index, snapshot] of covering.entries()) {
@@ -285,6 +285,11 @@ function eachLook(
   return verdicts
 }
 
+/** @returns whether each of these paths is in one of those */
+function covers(sources: readonly Names[], paths: readonly Names[]): boolean {
+  return paths.every((path) => sources.some((source) => isWithin(source, path)))
+}
+
 /** @returns of each partial one whether a later snapshot took its place */
 function partialOnes(snapshots: readonly DatedSnapshot[]): Verdicts {
   const later: { readonly sequence: number; readonly sources: readonly Names[] }[] = []
@@ -293,9 +298,7 @@ function partialOnes(snapshots: readonly DatedSnapshot[]): Verdicts {
     const { sequence, isFinished } = snapshot.row
     const sources = snapshot.row.sources.map(toNames)
     if (!isFinished) {
-      const next = later.findLast((one) =>
-        sources.every((path) => one.sources.some((source) => isWithin(source, path))),
-      )
+      const next = later.findLast((one) => covers(one.sources, sources))
       verdicts.set(
         snapshot,
         next === undefined
