@@ -9,9 +9,10 @@
  * with the widest expansion n / k that so many friends may lead to, and twice that where a line was cut during the run: what
  * was under way there is sent again. Files count whole where a byte of them or their path changed, though deltas
  * and moves send less, so this finds a client that sends again what did not change, and not one whose deltas got worse.
- * Runs that do more than back up are passed over: those that rebuilt or repaired, and the first after a run that did not
- * publish, left shares without a place, met a person at work, crashed (a rebuild or forget too), or began with another state of
- * the client.
+ * Of a file that was changed while a run went on nobody outside knows which state was taken, so the next run that has it may
+ * send it again. Runs that do more than back up are passed over: those that rebuilt or repaired, and the first after a run that
+ * did not publish, left shares without a place, met a person at work, crashed (a rebuild or forget too), or began with another
+ * state of the client.
  */
 
 import { codeFor } from '../src/grid/code.ts'
@@ -29,7 +30,7 @@ const OVERHEAD_PER_FRIEND = 24_000
 const OVERHEAD_PER_PATH = 1_000
 
 export class Cost {
-  /** What the last published run backed up, by absolute path. */
+  /** What the published runs backed up, by absolute path; without files that were changed meanwhile. */
   #known = new Map<string, string>()
   /** Whether all that was to be sent before has its place. */
   #isEven = false
@@ -100,8 +101,9 @@ export class Cost {
       }
     }
     for (const path of this.#known.keys()) {
-      const isGone = path.startsWith(root) && pictures.at(-1)?.has(path.slice(root.length)) !== true
-      if (isGone) this.#known.delete(path)
+      if (!path.startsWith(root)) continue
+      const [first, ...others] = pictures.map((one) => one.get(path.slice(root.length))?.content)
+      if (first === undefined || others.some((one) => one !== first)) this.#known.delete(path)
     }
     return changed
   }

@@ -4,7 +4,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Cost } from '../../sim/cost.ts'
 import { StoryError } from '../../sim/errors.ts'
+import { toBytes } from '../../sim/file-tree.ts'
 import { Keeping } from '../../sim/keeping.ts'
+import { takePicture } from '../../sim/oracle.ts'
 import { Needles } from '../../sim/needles.ts'
 import { SimRandom } from '../../sim/random.ts'
 import { drawCanaries, Secrecy } from '../../sim/secrecy.ts'
@@ -129,6 +131,36 @@ describe('the check of cost', () => {
       expect(cost.most).toBeGreaterThan(0.5)
       await run()
       await expect(run(true)).rejects.toThrow('a backup of 0 changed bytes sent')
+    })
+  })
+
+  it('allows a file again that was changed while a run went on, whatever ran between', async () => {
+    const vault = new TestVault({ peers: 5 })
+    await vault.tell(async () => {
+      const cost = new Cost(
+        vault.world,
+        () => 5,
+        () => 'laptop',
+      )
+      vault.write('large', noise(1_600_000, 1))
+      vault.write('sub/small', noise(1000, 2))
+      const run = async (folder: string, isBusy = false): Promise<void> => {
+        const root = `${HOME}${folder}`
+        const picture = (): Picture => takePicture(vault.laptop.tree, root)
+        cost.begin()
+        const pictures = [picture()]
+        const summary = await vault.backUp({ paths: [toBytes(root)] })
+        if (isBusy) {
+          vault.write('large', noise(1_600_000, 3))
+          pictures.push(picture())
+        }
+        cost.end(summary, { root, pictures, skipped: new Set() })
+      }
+      await run('', true)
+      await run('/sub')
+      await run('')
+      expect(cost.runs).toBe(1)
+      expect(cost.most).toBeGreaterThan(0.5)
     })
   })
 })
