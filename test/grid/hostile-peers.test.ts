@@ -6,6 +6,7 @@ import { decodeRequest, encodeResponse, PROTOCOL, type Request } from '../../pro
 import { MerkleTree } from '../../protocol/merkle.ts'
 import { DiskFullError } from '../../src/base/errors.ts'
 import { NotEnoughSharesError, type Grid, type Placement } from '../../src/grid/grid.ts'
+import { STILL_MS_MAX } from '../../src/grid/read-pack.ts'
 import type { ByteStream } from '../../src/ports/network.ts'
 import { digestOf, forever, makePack, TestGrid, type TestPeer } from '../support/test-grid.ts'
 
@@ -159,6 +160,31 @@ describe('a reader', () => {
       back.machine.boot()
       await back.restart()
       expect(digestOf(await other.read(location, 0, 300_000, forever))).toBe(digestOf(pack.bytes))
+    })
+  })
+
+  it('asks everybody again though the holder itself failed after all others had', async () => {
+    const test = new TestGrid({ peers: 5 })
+    await test.tell(async () => {
+      const grid = await test.client()
+      const slow = test.peers[4]!
+      await placeBeside(test, grid, slow)
+      const others = test.peers.filter((peer) => peer !== slow)
+      const { clock } = test.laptop.ports
+      // While one keeps the reader waiting, the others are away for longer than it waits for one alone.
+      const asked = await makeLiar(slow, async (stream) => {
+        if (asked.reads > 1) return stream.reset()
+        for (const { machine } of others) machine.crash('kill')
+        await clock.sleep(STILL_MS_MAX + 20_000)
+        for (const other of others) {
+          other.machine.boot()
+          await other.restart()
+        }
+        stream.reset()
+      })
+      const location = (await grid.have([pack.id], forever)).get(pack.id)!
+      const bytes = await grid.read(location, 5000, 2000, forever)
+      expect(digestOf(bytes)).toBe(digestOf(pack.bytes.slice(5000, 7000)))
     })
   })
 
