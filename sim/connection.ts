@@ -37,12 +37,14 @@ class Lane implements Wire {
   send(size: number, deliver: () => void): void {
     const { scheduler } = this.#internet
     if (!this.#connection.allows(size)) return
-    const ms = this.#internet.travelMs(this.#from.host, this.#to.host, size)
-    this.#lastAt = Math.max(this.#lastAt, scheduler.elapsed + ms)
-    scheduler.after(this.#lastAt - scheduler.elapsed, () => {
+    const arrive = (): void => {
       const isOpen = this.#connection.reaches(this.#from, this.#to)
       if (isOpen && !this.isHolding) this.#deliver(size, deliver)
       else this.#held.push(() => this.#deliver(size, deliver))
+    }
+    this.#internet.carry(this.#from.host, this.#to.host, size, (ms) => {
+      this.#lastAt = Math.max(this.#lastAt, scheduler.elapsed + ms)
+      scheduler.after(this.#lastAt - scheduler.elapsed, arrive)
     })
   }
 

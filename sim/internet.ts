@@ -51,6 +51,8 @@ interface Host {
   readonly line: Line
   /** When the bytes handed to the line so far have left, virtual ms. */
   uploadFreeAt: number
+  /** What was handed to the line and has not begun to leave, oldest first. */
+  readonly waiting: (() => void)[]
   /** When the bytes on their way to it have come in, virtual ms. */
   downloadFreeAt: number
   /** Hosts that nothing sent from here arrives at, each with the number of reasons. */
@@ -93,6 +95,7 @@ export class Internet {
     this.#hosts.set(name, {
       line: { ...DEFAULT_LINE, ...line },
       uploadFreeAt: 0,
+      waiting: [],
       downloadFreeAt: 0,
       blocked: new Map(),
       relay: NO_LIMITS,
@@ -242,19 +245,31 @@ export class Internet {
     }
   }
 
-  /** @returns when bytes handed over now will have arrived, virtual ms from now */
-  travelMs(from: string, to: string, size: number): number {
+  /** @returns how long a packet from one to the other is under way, once it has left, ms */
+  latencyMs(from: string, to: string): number {
+    const latencyMs = this.line(from).latencyMs + this.line(to).latencyMs
+    return latencyMs * (1 + 0.2 * this.#random.unit())
+  }
+
+  /**
+   * Have bytes pass the line of one and then that of the other.
+   *
+   * They take their place on the second when they leave the first: what waits in line there for minutes
+   * keeps nobody waiting here.
+   *
+   * @param onLeave - told when they begin to leave, in the order of the calls: how long they take from there, ms
+   */
+  carry(from: string, to: string, size: number, onLeave: (ms: number) => void): void {
     const { elapsed } = this.scheduler
     const source = this.#host(from)
-    const target = this.#host(to)
     const beginsAt = Math.max(elapsed, source.uploadFreeAt)
-    source.uploadFreeAt = beginsAt + (size / source.line.upload) * 1000
-    // They come in while they go out; the narrow line of one friend keeps no other waiting, at either end.
-    target.downloadFreeAt =
-      Math.max(beginsAt, target.downloadFreeAt) + (size / target.line.download) * 1000
-    const comesAt = Math.max(source.uploadFreeAt, target.downloadFreeAt)
-    const latencyMs = source.line.latencyMs + target.line.latencyMs
-    return comesAt - elapsed + latencyMs * (1 + 0.2 * this.#random.unit())
+    const sentMs = (size / source.line.upload) * 1000
+    source.uploadFreeAt = beginsAt + sentMs
+    source.waiting.push(() => onLeave(this.#arriveAfter(from, to, size, sentMs)))
+    const leave = (): void => source.waiting.shift()?.()
+    if (beginsAt > elapsed || source.waiting.length > 1) {
+      this.scheduler.after(beginsAt - elapsed, leave)
+    } else leave()
   }
 
   /** @returns a random stream of this connection's own chance */
@@ -295,10 +310,20 @@ export class Internet {
 
   #endLater(connection: Connection, side: Station): void {
     const host = connection.sides.find((one) => one !== side)?.host ?? side.host
-    this.scheduler.after(this.travelMs(host, side.host, 0), () => {
+    this.scheduler.after(this.latencyMs(host, side.host), () => {
       if (this.canTalk(host, side.host)) connection.breakSide(side, 'the other side is gone')
       else this.#doubt(connection)
     })
+  }
+
+  /** @returns ms from now on, as the bytes leave, until the last of them is there */
+  #arriveAfter(from: string, to: string, size: number, sentMs: number): number {
+    const { elapsed } = this.scheduler
+    const target = this.#host(to)
+    // They come in while they go out; the narrow line of one friend keeps no other waiting, at either end.
+    target.downloadFreeAt =
+      Math.max(elapsed, target.downloadFreeAt) + (size / target.line.download) * 1000
+    return Math.max(sentMs, target.downloadFreeAt - elapsed) + this.latencyMs(from, to)
   }
 
   #connectionsOf(station: Station): Connection[] {

@@ -257,7 +257,7 @@ export class SimNetwork implements Network, Station {
       return `${address}: nobody answers`
     }
     // One round trip for TCP, one and a half to prove who we are.
-    await this.life.pass(5 * this.#internet.travelMs(this.host, station.host, 0))
+    await this.life.pass(5 * this.#internet.latencyMs(this.host, station.host))
     if (station.life.isOver || !this.#internet.canTalk(this.host, station.host)) {
       return `${address}: nobody answers`
     }
@@ -276,7 +276,7 @@ export class SimNetwork implements Network, Station {
     if (relay === undefined) return `${address}: nobody leads there`
     const met = await this.#connect(relay.self, place)
     if (typeof met === 'string') return met
-    await this.life.pass(4 * this.#internet.travelMs(this.host, relay.host, 0))
+    await this.life.pass(4 * this.#internet.latencyMs(this.host, relay.host))
     const station = relay.behind(peer)
     if (station === undefined || !this.#internet.canTalk(relay.host, station.host)) {
       return `${address}: is not connected to the relay`

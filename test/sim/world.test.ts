@@ -249,6 +249,31 @@ describe('the internet between machines', () => {
     })
   })
 
+  it('keeps nobody waiting for what a slow sender has in line', async () => {
+    const world = new World(12)
+    await world.run(async () => {
+      const to = await networkOf(world.addMachine('alice'))
+      to.gate(() => true)
+      await to.serve('/echo', async (stream) => {
+        await stream.write(new Uint8Array(await collect(stream)))
+        await stream.end()
+      })
+      const dial = async (name: string): Promise<ByteStream> => {
+        const from = await networkOf(world.addMachine(name))
+        return await from.dial(to.self, '/echo', to.addresses(), never())
+      }
+      const [slow, fast] = [await dial('slow'), await dial('fast')]
+      world.internet.line('slow').upload = 10_000
+      const slowly = exchange(slow, 200_000)
+      await world.scheduler.sleep(100)
+      const before = world.scheduler.elapsed
+      await exchange(fast, 100_000)
+      expect(world.scheduler.elapsed - before).toBeLessThan(1000)
+      await slowly
+      expect(world.scheduler.elapsed - before).toBeGreaterThan(19_000)
+    })
+  })
+
   it('stops a writer at one window of bytes when nobody reads', async () => {
     const world = new World(11)
     await world.run(async () => {
