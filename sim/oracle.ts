@@ -70,24 +70,49 @@ export function compareWith(
   isFuzzy: (path: string) => boolean,
 ): Difference[] {
   const differences: Difference[] = []
-  const paths = new Set([...memory.pictures.flatMap((one) => [...one.keys()]), ...restored.keys()])
-  for (const path of paths) {
+  const states = statesOf(memory)
+  for (const path of new Set([...states.keys(), ...restored.keys()])) {
     if (isSkipped(memory, path)) continue
-    const then = memory.pictures.map((picture) => picture.get(path))
-    const now = restored.get(path)
-    const why = judge(then, now, () => isFuzzy(path))
+    const why = judge(states.get(path) ?? [undefined], restored.get(path), () => isFuzzy(path))
     if (why !== undefined) differences.push({ path, why })
   }
   return differences
 }
 
+/** What a path was in turn, each state once; `undefined` at the end, where it was not there at some time. */
+type States = ReadonlyMap<string, readonly (Seen | undefined)[]>
+
+/** A snapshot of a busy month has thousands of pictures, and is looked at again and again. */
+const known = new WeakMap<readonly Picture[], { readonly count: number; readonly states: States }>()
+
+function statesOf({ pictures }: Memory): States {
+  const before = known.get(pictures)
+  if (before?.count === pictures.length) return before.states
+  const found = new Map<string, { readonly different: Map<string, Seen>; times: number }>()
+  for (const [path, seen] of pictures.flatMap((one) => [...one])) {
+    const of = found.get(path) ?? { different: new Map<string, Seen>(), times: 0 }
+    const name = `${seen.attributes}\n${seen.content}`
+    if (!of.different.has(name)) of.different.set(name, seen)
+    of.times += 1
+    found.set(path, of)
+  }
+  const states = new Map<string, (Seen | undefined)[]>()
+  for (const [path, { different, times }] of found) {
+    const absent = times < pictures.length ? [undefined] : []
+    states.set(path, [...different.values(), ...absent])
+  }
+  known.set(pictures, { count: pictures.length, states })
+  return states
+}
+
+/** @param then - as `States` has it */
 function judge(
   then: readonly (Seen | undefined)[],
   now: Seen | undefined,
   isFuzzy: () => boolean,
 ): string | undefined {
   if (then.some((seen) => isSame(seen, now))) return undefined
-  const wasQuiet = then.every((seen) => isSame(seen, then[0]))
+  const wasQuiet = then.length === 1
   if (now === undefined) return 'did not come back'
   if (then.every((seen) => seen === undefined)) return 'was never there'
   if (!wasQuiet) {

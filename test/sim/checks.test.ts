@@ -6,7 +6,7 @@ import { Cost } from '../../sim/cost.ts'
 import { StoryError } from '../../sim/errors.ts'
 import { toBytes } from '../../sim/file-tree.ts'
 import { Keeping } from '../../sim/keeping.ts'
-import { takePicture, type Picture } from '../../sim/oracle.ts'
+import { compareWith, takePicture, type Picture, type Seen } from '../../sim/oracle.ts'
 import { Needles } from '../../sim/needles.ts'
 import { SimRandom } from '../../sim/random.ts'
 import { drawCanaries, Secrecy } from '../../sim/secrecy.ts'
@@ -105,6 +105,35 @@ describe('the check of what friends keep', () => {
       volume.become(saved)
       expect(() => keeping.look(friends)).toThrow('is not the share that its name says')
     })
+  })
+})
+
+describe('the check of restores', () => {
+  const seen = (content: string): Seen => ({ attributes: 'file', size: 1, content })
+  const at = (files: Record<string, string>): Picture =>
+    new Map(Object.entries(files).map(([path, content]) => [path, seen(content)]))
+  const judge = (pictures: readonly Picture[], restored: Picture): string[] => {
+    const memory = { root: HOME, pictures, skipped: new Set<string>() }
+    return compareWith(memory, restored, () => false).map(({ path, why }) => `${path} ${why}`)
+  }
+
+  it('finds what is not as it was, did not come back, or was never there', () => {
+    const quiet = [at({ a: '1', b: '2' })]
+    expect(judge(quiet, at({ a: '1', b: '2' }))).toEqual([])
+    const found = judge(quiet, at({ a: '3', c: '4' }))
+    expect(found).toHaveLength(3)
+    expect(found[0]).toContain('a has other content than it had')
+    expect(found.slice(1)).toEqual(['b did not come back', 'c was never there'])
+  })
+
+  it('takes each moment of a run with a person at work, path by path, and no other', () => {
+    const busy = [at({ a: '1' }), at({ a: '2', b: '1' }), at({ b: '1' })]
+    for (const right of [{}, { a: '1' }, { a: '2' }, { a: '1', b: '1' }]) {
+      expect(judge(busy, at(right))).toEqual([])
+    }
+    expect(judge(busy, at({ a: '3' }))).toHaveLength(1)
+    busy.push(at({ a: '3', b: '1' }))
+    expect(judge(busy, at({ a: '3' }))).toEqual([])
   })
 })
 
