@@ -1,7 +1,8 @@
 /** What goes wrong in a plan: how often, with whom, and mostly while the person waits for something. */
 
+import { codeFor, safeCount } from '../src/grid/code.ts'
 import type { Rate } from './draw-deeds.ts'
-import { AWAKE_MS, type Deed, type EventOf, type Fault, type Plan } from './plan.ts'
+import { AWAKE_MS, type Deed, type EventOf, type Fault, type Plan, type PlanPeer } from './plan.ts'
 import { LAPTOP } from './plan-stage.ts'
 import type { SimRandom } from './random.ts'
 
@@ -144,8 +145,11 @@ export const FAULTS: Readonly<Record<Fault['type'], Row>> = {
   },
   sever: {
     rate: { on: 0.4, from: 0.1, to: 1 },
-    draw: ({ when, peers, forMs, random }) => {
-      const friends = random.shuffle(peers).slice(0, random.between(1, peers.length - 1))
+    draw: ({ when, plan, peers, forMs, random }) => {
+      const left = random.chance(0.5)
+        ? drawJustEnough(plan, random)
+        : random.shuffle(peers).slice(0, random.below(peers.length))
+      const friends = random.shuffle(peers.filter((name) => !left.includes(name)))
       // Most runs are a few hundred pieces; each order of size is as likely.
       const after = Math.floor(Math.exp(random.unit() * Math.log(1500)))
       return { ...when, type: 'sever', friends, after, forMs }
@@ -199,6 +203,16 @@ function drawChance(parts: FaultParts, day: number, random: SimRandom): Chance {
     hurt: isOwn ? LAPTOP : victim,
     forMs: Math.ceil(random.exponential(4 * MINUTE_MS)),
   }
+}
+
+/** So many friends that a head is just safe with them, or just not; half of the time with all of one home. */
+function drawJustEnough({ peers }: Plan, random: SimRandom): string[] {
+  const founders = random.shuffle(peers.filter(({ isLate }) => isLate !== true))
+  const count = safeCount(codeFor(founders.length)) - random.below(2)
+  const isShared = ({ domain }: PlanPeer) =>
+    founders.filter((one) => one.domain === domain).length > 1
+  const first = random.chance(0.5) ? founders.filter(isShared) : []
+  return [...new Set([...first, ...founders])].slice(0, count).map(({ name }) => name)
 }
 
 /** Mostly within some seconds of something that the person begins. */
