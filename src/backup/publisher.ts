@@ -8,6 +8,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { equal } from '../../protocol/bytes.ts'
 import {
   openHead,
   openReceipt,
@@ -203,9 +204,11 @@ export class Publisher {
    */
   async finish(signal: AbortSignal): Promise<boolean> {
     const { published, grid } = this.#parts
-    const head = await published.pendingHead()
     const state = published.pending()
+    const head =
+      state && ((await published.pendingHead()) ?? (await this.#fetchBack(state, signal)))
     if (head === undefined || state === undefined) {
+      published.clearPending()
       this.dropPlanned()
       return false
     }
@@ -226,6 +229,20 @@ export class Publisher {
     await published.settleHead()
     await this.#adopt(state.sequence, signal)
     return true
+  }
+
+  /** A head that is lost or damaged here, and was perhaps sent: whoever has it gives it back. */
+  async #fetchBack(
+    { head: id }: PublishedState,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    const { published, grid } = this.#parts
+    const { answers } = await grid.heads(this.#keys.keyring.vault, signal)
+    const heads = answers.flatMap((answer) => answer.heads.map(({ head }) => head))
+    const found = heads.find((head) => equal(openHead(head).id, id))
+    if (found === undefined) return undefined
+    await published.keepPendingHead(found)
+    return found
   }
 
   /**

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { VolumeFile } from '../../sim/volume.ts'
 import { Packs } from '../../src/store/packs.ts'
 import { Signatures } from '../../src/store/signatures.ts'
 import { TestVault, noise } from '../support/test-vault.ts'
@@ -68,6 +69,48 @@ describe('a head', () => {
   })
 })
 
+describe('a head that waits, and whose file is damaged while the next run begins', () => {
+  for (const [name, isSent] of [
+    ['was sent, comes back from those who have it', true],
+    ['was not sent, is made again', false],
+  ] as const) {
+    it(name, async () => {
+      const vault = new TestVault()
+      await vault.tell(async () => {
+        vault.write('file', noise(100 * KIB))
+        let isOver = false
+        vault.world.trace.listen(({ node, event, fields }) => {
+          const path = String(fields['path'] ?? '')
+          if (isOver || event !== 'disk.syncFolder' || !path.startsWith('heads')) return
+          // The friends have it and the laptop has not heard so, or none of them is there.
+          isOver = isSent ? node.startsWith('friend') : node === 'laptop'
+          if (isOver && isSent) vault.laptop.crash('kill')
+          else if (isOver) crashAll(vault)
+        })
+        if (isSent) await expect(vault.backUp()).rejects.toThrow('laptop crashed')
+        else expect(await vault.backUp()).toMatchObject({ published: false })
+        if (isSent) vault.laptop.boot()
+        vault.startFriends()
+
+        let reads = 0
+        vault.laptop.diskTrouble.onStep = ({ operation, path }) => {
+          // The refresh has seen that a head waits.
+          if (operation === 'open' && path === 'heads/pending' && ++reads === 2) rotPending(vault)
+          return 'pass'
+        }
+        vault.write('other', noise(10 * KIB, 2))
+        expect(await vault.backUp()).toMatchObject({ published: true, sequence: isSent ? 2 : 1 })
+        expect(reads).toBeGreaterThanOrEqual(2)
+        vault.laptop.diskTrouble.onStep = undefined
+        expect(await vault.backUp()).toMatchObject({ published: true, sequence: isSent ? 3 : 2 })
+        expect((await vault.restore()).picture).toEqual(vault.picture())
+        const rows = await vault.withClient((client, signal) => client.snapshots(signal))
+        expect(rows.map(({ sequence }) => sequence)).toEqual(isSent ? [3, 2, 1] : [2, 1])
+      })
+    })
+  }
+})
+
 describe('local state', () => {
   it('follows a published head: what was the newest version has no signature any more', async () => {
     const vault = new TestVault({ peers: 3 })
@@ -108,4 +151,14 @@ function unadopted(vault: TestVault): number {
   const row = database.prepare('SELECT count(*) AS count FROM placed WHERE is_adopted = 0').get()
   database.close()
   return Number(row?.['count'])
+}
+
+function crashAll({ friends }: TestVault): void {
+  for (const friend of friends.all) friends.crash(friend, 'kill')
+}
+
+function rotPending(vault: TestVault): void {
+  const file = vault.laptop.volume.folder('heads')?.names.get('pending')
+  if (!(file instanceof VolumeFile)) throw new Error('no head waits')
+  file.rot(8 * 100)
 }
