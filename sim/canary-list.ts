@@ -138,7 +138,7 @@ export const CANARIES: readonly Canary[] = [
     file: 'src/backup/finished-files.ts',
     text: 'this.#parts.uploader.has(pack)',
     replacement: 'pack > 0',
-    foundBy: { story: 'classic', seeds: 40, options: SHORT },
+    foundBy: { story: 'plans', seeds: 250, options: DAYS },
   },
   {
     name: 'key-again',
