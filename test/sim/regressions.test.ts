@@ -29,6 +29,12 @@ const FOUND: readonly { seed: number; peers: number; days: number; what: string 
     days: 2,
     what: 'a snapshot that a backup could not publish came about all the same, its clock set back',
   },
+  {
+    seed: 274,
+    peers: 5,
+    days: 2,
+    what: 'a head that waited and was damaged between two looks kept every later scan from its work',
+  },
 ]
 
 describe('a promise once broken', () => {
