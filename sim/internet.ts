@@ -52,7 +52,7 @@ interface Host {
   /** When the bytes handed to the line so far have left, virtual ms. */
   uploadFreeAt: number
   /** What was handed to the line and has not begun to leave, oldest first. */
-  readonly waiting: (() => void)[]
+  waiting: (() => void)[]
   /** When the bytes on their way to it have come in, virtual ms. */
   downloadFreeAt: number
   /** Hosts that nothing sent from here arrives at, each with the number of reasons. */
@@ -217,6 +217,7 @@ export class Internet {
    * cut only when they have waited long enough, or when the machine is back and knows nothing.
    */
   vanish(host: string, isPowerCut: boolean): void {
+    this.#forgetUnsent(host)
     for (const [address, station] of this.#stations) {
       if (station.host === host) this.#stations.delete(address)
     }
@@ -265,9 +266,10 @@ export class Internet {
     const beginsAt = Math.max(elapsed, source.uploadFreeAt)
     const sentMs = (size / source.line.upload) * 1000
     source.uploadFreeAt = beginsAt + sentMs
-    source.waiting.push(() => onLeave(this.#arriveAfter(from, to, size, sentMs)))
-    const leave = (): void => source.waiting.shift()?.()
-    if (beginsAt > elapsed || source.waiting.length > 1) {
+    const { waiting } = source
+    waiting.push(() => onLeave(this.#arriveAfter(from, to, size, sentMs)))
+    const leave = (): void => waiting.shift()?.()
+    if (beginsAt > elapsed || waiting.length > 1) {
       this.scheduler.after(beginsAt - elapsed, leave)
     } else leave()
   }
@@ -288,6 +290,14 @@ export class Internet {
 
   note(host: string, event: string, fields: LogFields): void {
     this.#trace.add(host, event, fields)
+  }
+
+  /** What has not left goes with the program, and keeps the next one from nothing. */
+  #forgetUnsent(name: string): void {
+    const host = this.#host(name)
+    host.waiting.length = 0
+    host.waiting = []
+    host.uploadFreeAt = this.scheduler.elapsed
   }
 
   /** Who led the one to the other is gone: both hear of it, as their streams to it end. */

@@ -274,6 +274,28 @@ describe('the internet between machines', () => {
     })
   })
 
+  it('forgets what has not left when a machine goes down', async () => {
+    for (const kind of ['power', 'kill'] as const) {
+      const world = new World(13)
+      await world.run(async () => {
+        const { alice, dial } = await makePair(world)
+        world.internet.line('alice').upload = 10_000
+        const stream = await dial()
+        void stream.write(new Uint8Array(200_000)).catch(() => undefined)
+        await world.scheduler.sleep(1000)
+        alice.crash(kind)
+        alice.boot()
+        const before = world.scheduler.elapsed
+        let left = Infinity
+        world.internet.carry('alice', 'bob', 1000, () => {
+          left = world.scheduler.elapsed - before
+        })
+        await world.scheduler.sleep(30_000)
+        expect(left, kind).toBe(0)
+      })
+    }
+  })
+
   it('stops a writer at one window of bytes when nobody reads', async () => {
     const world = new World(11)
     await world.run(async () => {
