@@ -4,7 +4,7 @@
  * Counted from outside: bytes that its programs hand to their streams in a run, and bytes of files that differ from the run
  * that was published before, whatever the client says of either. The bound is docs/simulation.md's:
  *
- *     sent ≤ expansion × 1.25 × changed + 24 kB × friends + 1 kB × paths
+ *     sent ≤ expansion × 1.25 × changed + (24 kB + 80 bytes × packs) × friends + 1 kB × paths
  *
  * with the widest expansion n / k that so many friends may lead to, and twice that where a line was cut during the run: what
  * was under way there is sent again. Files count whole where a byte of them or their path changed, though deltas
@@ -26,8 +26,18 @@ const WASTE = 1.25
 
 /** Of a run that changes nothing, at each friend: tree, ledger, root and head; questions and news. */
 const OVERHEAD_PER_FRIEND = 24_000
+/** Each friend is asked who holds what once a day, and told what a new head needs: the names of all packs. */
+const OVERHEAD_PER_PACK = 80
 /** Of each file and folder of the snapshot, of which the tree may be written anew. */
 const OVERHEAD_PER_PATH = 1_000
+
+export interface CostParts {
+  readonly friends: () => number
+  /** The machine that the owner's client runs on. */
+  readonly host: () => string
+  /** That friends hold shares of. */
+  readonly packs: () => number
+}
 
 export class Cost {
   /** What the published runs backed up, by absolute path; without files that were changed meanwhile. */
@@ -35,7 +45,7 @@ export class Cost {
   /** Whether all that was to be sent before has its place. */
   #isEven = false
   readonly #world: World
-  readonly #friends: () => number
+  readonly #parts: CostParts
   #sent = 0
   #sentBefore = 0
   #isDisturbed = false
@@ -44,11 +54,11 @@ export class Cost {
   /** The largest part of the bound that was used. */
   most = 0
 
-  constructor(world: World, friends: () => number, host: () => string) {
+  constructor(world: World, parts: CostParts) {
     this.#world = world
-    this.#friends = friends
+    this.#parts = parts
     world.internet.overhear((from, _to, bytes) => {
-      if (from === host()) this.#sent += bytes.length
+      if (from === parts.host()) this.#sent += bytes.length
     })
   }
 
@@ -82,7 +92,8 @@ export class Cost {
     if (!wasEven || summary.rebuilt > 0 || summary.repaired > 0) return
     const times = this.#isDisturbed ? 2 : 1
     const paths = memory.pictures[0]?.size ?? 0
-    const bound = times * boundOf({ changed, paths, friends: this.#friends() })
+    const { friends, packs } = this.#parts
+    const bound = times * boundOf({ changed, paths, packs: packs(), friends: friends() })
     this.runs += 1
     this.most = Math.max(this.most, sent / bound)
     if (sent > bound) {
@@ -112,10 +123,12 @@ export class Cost {
 export function boundOf(of: {
   readonly changed: number
   readonly paths: number
+  readonly packs: number
   readonly friends: number
 }): number {
-  const { changed, paths, friends } = of
-  const overhead = OVERHEAD_PER_FRIEND * friends + OVERHEAD_PER_PATH * paths
+  const { changed, paths, packs, friends } = of
+  const overhead =
+    (OVERHEAD_PER_FRIEND + OVERHEAD_PER_PACK * packs) * friends + OVERHEAD_PER_PATH * paths
   return Math.round(expansionOf(friends) * WASTE * changed + overhead)
 }
 

@@ -16,6 +16,8 @@ export interface CheckParts {
   readonly canaries: Canaries
   /** The machine that the owner's client runs on. */
   readonly host: () => string
+  /** That friends hold shares of. */
+  readonly packs: () => number
   readonly quotaOf: (vault: string) => number | undefined
   readonly capacityOf: (friend: Friend) => number
   /** Whether a friend's kind spoils what it keeps. */
@@ -27,10 +29,11 @@ export class Checks {
   readonly keeping: Keeping
   readonly cost: Cost
 
-  constructor({ world, plan, canaries, host, quotaOf, capacityOf, isSpoiling }: CheckParts) {
+  constructor(parts: CheckParts) {
+    const { world, plan, canaries, host, packs, quotaOf, capacityOf, isSpoiling } = parts
     const friends = new Set(plan.peers.map(({ name }) => name))
     this.secrecy = new Secrecy(world, canaries, (name) => !friends.has(name))
-    this.cost = new Cost(world, () => plan.peers.length, host)
+    this.cost = new Cost(world, { friends: () => plan.peers.length, host, packs })
     const spoilt = new Set(
       plan.events.flatMap((event) =>
         'who' in event && typeof event.who === 'string' && SPOILING.includes(event.type)

@@ -13,6 +13,7 @@ import { PEER_KINDS } from './peer-kinds.ts'
 import { Checks } from './plan-checks.ts'
 import { Kinds } from './plan-kinds.ts'
 import type { Plan, PlanPeer } from './plan.ts'
+import { packsOf } from './promises.ts'
 import { drawCanaries } from './secrecy.ts'
 import { Sometimes, type PathName } from './sometimes.ts'
 import { World } from './world.ts'
@@ -81,6 +82,7 @@ export class Stage {
       plan,
       canaries,
       host: () => this.owner.machine.name,
+      packs: () => packsOf(this.friends).size,
       quotaOf: () => undefined,
       isSpoiling: (name) => kindOf(plan, name)?.isSpoiling === true,
       capacityOf: ({ name }) => (kindOf(plan, name)?.capacity === undefined ? CAPACITY : Infinity),

@@ -110,6 +110,18 @@ function placesOf(
   return places
 }
 
+/** @returns names of all packs that friends who are left hold shares of, of any vault */
+export function packsOf(friends: Friends): Set<string> {
+  const names = new Set<string>()
+  for (const { machine } of friends.left) {
+    for (const { path } of machine.volume.files()) {
+      if (!path.startsWith(`${SHARES_FOLDER}/`) || !path.endsWith('.share')) continue
+      names.add(path.slice(path.lastIndexOf('/') + 1, path.lastIndexOf('-')))
+    }
+  }
+  return names
+}
+
 /** As everybody is told. */
 function domainOf(friends: Friends, friend: Friend): string {
   const [node] = friends.up.flatMap((one) => one.node ?? [])

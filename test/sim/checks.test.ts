@@ -7,6 +7,7 @@ import { StoryError } from '../../sim/errors.ts'
 import { toBytes } from '../../sim/file-tree.ts'
 import { Keeping } from '../../sim/keeping.ts'
 import { compareWith, takePicture, type Picture, type Seen } from '../../sim/oracle.ts'
+import { packsOf } from '../../sim/promises.ts'
 import { Needles } from '../../sim/needles.ts'
 import { SimRandom } from '../../sim/random.ts'
 import { drawCanaries, Secrecy } from '../../sim/secrecy.ts'
@@ -141,11 +142,11 @@ describe('the check of cost', () => {
   it('allows what changed, and not everything again', async () => {
     const vault = new TestVault({ peers: 5 })
     await vault.tell(async () => {
-      const cost = new Cost(
-        vault.world,
-        () => 5,
-        () => 'laptop',
-      )
+      const cost = new Cost(vault.world, {
+        friends: () => 5,
+        host: () => 'laptop',
+        packs: () => packsOf(vault.friends).size,
+      })
       const run = async (isAllAgain = false): Promise<void> => {
         cost.begin()
         const summary = await vault.backUp()
@@ -166,11 +167,11 @@ describe('the check of cost', () => {
   it('allows a file again that was changed while a run went on, whatever ran between', async () => {
     const vault = new TestVault({ peers: 5 })
     await vault.tell(async () => {
-      const cost = new Cost(
-        vault.world,
-        () => 5,
-        () => 'laptop',
-      )
+      const cost = new Cost(vault.world, {
+        friends: () => 5,
+        host: () => 'laptop',
+        packs: () => packsOf(vault.friends).size,
+      })
       vault.write('large', noise(1_600_000, 1))
       vault.write('sub/small', noise(1000, 2))
       const run = async (folder: string, isBusy = false): Promise<void> => {
