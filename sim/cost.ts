@@ -18,7 +18,7 @@
 import { codeFor } from '../src/grid/code.ts'
 import type { BackupSummary } from '../src/node/client.ts'
 import { StoryError } from './errors.ts'
-import type { Memory } from './oracle.ts'
+import type { Memory, Seen } from './oracle.ts'
 import type { World } from './world.ts'
 
 /** Seals, padding of packs, Merkle nodes and frames. */
@@ -31,6 +31,13 @@ const OVERHEAD_PER_PACK = 80
 /** Of each file and folder of the snapshot, of which the tree may be written anew. */
 const OVERHEAD_PER_PATH = 1_000
 
+/** A file as it was backed up. */
+interface Known {
+  readonly seen: Seen
+  /** The client may know it from the grid alone, without a digest: once its times change it is sent again. */
+  readonly isLost: boolean
+}
+
 export interface CostParts {
   readonly friends: () => number
   /** The machine that the owner's client runs on. */
@@ -41,7 +48,7 @@ export interface CostParts {
 
 export class Cost {
   /** What the published runs backed up, by absolute path; without files that were changed meanwhile. */
-  #known = new Map<string, string>()
+  readonly #known = new Map<string, Known>()
   /** Whether all that was to be sent before has its place. */
   #isEven = false
   readonly #world: World
@@ -72,9 +79,10 @@ export class Cost {
     this.#isDisturbed = true
   }
 
-  /** What was sent so far is of no account for the next run. */
+  /** What was sent so far is of no account for the next run, and what the client knew may be lost. */
   lose(): void {
     this.#isEven = false
+    for (const [path, { seen }] of this.#known) this.#known.set(path, { seen, isLost: true })
   }
 
   /**
@@ -105,10 +113,12 @@ export class Cost {
   #note({ root, pictures }: Memory): number {
     let changed = 0
     for (const picture of pictures) {
-      for (const [path, { content, size }] of picture) {
-        if (this.#known.get(root + path) === content) continue
-        this.#known.set(root + path, content)
-        changed += size
+      for (const [path, seen] of picture) {
+        const { seen: before, isLost = false } = this.#known.get(root + path) ?? {}
+        const isSame = before?.content === seen.content
+        if (isSame && (!isLost || before.attributes === seen.attributes)) continue
+        this.#known.set(root + path, { seen, isLost: false })
+        changed += seen.size
       }
     }
     for (const path of this.#known.keys()) {
