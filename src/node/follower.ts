@@ -222,7 +222,13 @@ export class Follower {
       // More may be lost meanwhile.
       this.#mustWalk = false
       const walkedAt = { now: clock.now(), monotonic: clock.monotonic() }
-      this.#take(await walk(roots, signal))
+      try {
+        this.#take(await walk(roots, signal))
+      } catch (error) {
+        // Also where it was somebody else's turn: why all was to be walked is as true as before.
+        this.#mustWalk = true
+        throw error
+      }
       this.#walkedAt = walkedAt
     } else {
       const folders = [...hints, ...this.#again]

@@ -128,6 +128,18 @@ describe('a follower', () => {
       expect((await done('look')).summary).toMatchObject({ filesChanged: 1 })
     }))
 
+  it('still walks everything after changes were lost, where another command was at work just then', () =>
+    following(async ({ vault, done, watching, failing }) => {
+      const first = await done('walk')
+      watching.trouble.isFull = true
+      failing.push(new LockedError('/home/lock'))
+      vault.write('b/two', '2')
+      await done('failed')
+      const second = await done('walk')
+      expect(second.at - first.at).toBeLessThan(HOUR_MS)
+      expect(second.summary).toMatchObject({ filesNew: 1 })
+    }))
+
   it('leaves a root that went away as it was, and walks it when it is back', () =>
     following(async ({ vault, done }) => {
       vault.write('a/one', '1')
