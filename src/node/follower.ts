@@ -18,8 +18,6 @@ import type { Hints } from './client-types.ts'
 /** More folders than this are as quickly walked with all others. */
 const HINTS_MAX = 10_000
 
-const SLASH = 0x2f
-
 /** Where not everything is watched, all is walked so often, ms. */
 const WALK_MS_UNWATCHED = 3_600_000
 
@@ -240,7 +238,8 @@ export class Follower {
   }
 
   #take({ sequence, skipped }: Followed): void {
-    this.#again = skipped.map((path) => ({ folder: folderOf(path), isDeep: false }))
+    // A folder with what is in it; and of each path the folder that holds it is looked at, too.
+    this.#again = skipped.map((path) => ({ folder: path, isDeep: true }))
     if (sequence !== undefined) this.#since = sequence
     else {
       // The backup has said what is missing.
@@ -263,8 +262,4 @@ export class Follower {
   #wait(ms: number): void {
     this.#waitUntil = Math.max(this.#waitUntil, this.#parts.clock.monotonic() + ms)
   }
-}
-
-function folderOf(path: PathBytes): PathBytes {
-  return path.subarray(0, Math.max(1, path.lastIndexOf(SLASH)))
 }
