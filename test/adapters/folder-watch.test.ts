@@ -10,6 +10,7 @@ import {
   IN_MOVED_TO,
   IN_Q_OVERFLOW,
   Inotify,
+  NoInotify,
   type Change,
 } from '../../src/adapters/inotify.ts'
 import { WatchTree } from '../../src/adapters/watch-tree.ts'
@@ -75,6 +76,20 @@ describe.runIf(isLinux)('a watched tree', () => {
     const told = tree.step(1_000)
     expect(told).toContainEqual({ type: 'hint', folder: text(file), isDeep: false })
     expect(told.filter(({ type }) => type === 'hint')).toHaveLength(1)
+  })
+
+  it('says which roots are away, also where the system watches nothing', () => {
+    const root = makeFolder()
+    const kernel = new NoInotify('EMFILE')
+    const request = { roots: [text(root)], excluded: [], rules: NO_RULES }
+    const tree = new WatchTree(request, kernel)
+    const unwatched = { type: 'unwatched', code: 'EMFILE', path: text(root) }
+    expect(tree.start()).toEqual([unwatched, { type: 'ready', folders: 0 }])
+    expect(tree.step(0)).toEqual([])
+    rmdirSync(root)
+    expect(tree.step(1_000)).toEqual([{ type: 'away', root: text(root) }])
+    mkdirSync(root)
+    expect(tree.step(1_000)).toEqual([{ type: 'back', root: text(root) }])
   })
 
   it('watches both of two folders that changed places', () => {
