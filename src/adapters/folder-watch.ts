@@ -19,6 +19,7 @@ const WORKER = new URL(
   import.meta.url,
 )
 
+const QUIET = ['--disable-warning=ExperimentalWarning']
 const LIMITS = { maxYoungGenerationSizeMb: 4 }
 
 /** What a call that never ends is given up with. */
@@ -36,7 +37,11 @@ export class FolderWatch implements Watching {
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<readonly Watched[]> {
     const whereabouts = new Whereabouts()
     const task: WatchTask = { request, shared: whereabouts.shared }
-    const worker = new Worker(WORKER, { workerData: task, execArgv: [], resourceLimits: LIMITS })
+    const worker = new Worker(WORKER, {
+      workerData: task,
+      execArgv: QUIET,
+      resourceLimits: LIMITS,
+    })
     const news = new News(worker)
     let isStuck = false
     let steps = -1

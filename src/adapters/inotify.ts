@@ -119,6 +119,29 @@ export class Inotify {
   }
 }
 
+/** Where there is no inotify: no folder can be watched, and nothing is told. */
+export class NoInotify {
+  readonly #why: string
+
+  /** @param why - the system's word for it */
+  constructor(why: string) {
+    this.#why = why
+  }
+
+  add(): string {
+    return this.#why
+  }
+
+  remove(): void {
+    // Nothing is watched.
+  }
+
+  read(timeoutMs: number): Change[] {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeoutMs)
+    return []
+  }
+}
+
 /** `struct inotify_event`: watch, mask, cookie, length of the name, the name and zeros. */
 function* changesIn(bytes: Buffer): Generator<Change> {
   for (let at = 0; at < bytes.length;) {

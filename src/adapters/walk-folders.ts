@@ -328,6 +328,6 @@ export function fromBytes(path: PathBytes): Latin1 {
 }
 
 /** @returns the name's UTF-8 with one character a byte */
-function toLatin1(name: string): Latin1 {
+export function toLatin1(name: string): Latin1 {
   return Buffer.from(name, 'utf8').toString('latin1')
 }

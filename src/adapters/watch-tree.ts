@@ -11,6 +11,7 @@ import { dirname } from 'node:path'
 import type { Watched, WatchRequest } from '../ports/watching.ts'
 import { SourceRules } from '../source/rules.ts'
 import {
+  IN_ATTRIB,
   IN_CREATE,
   IN_IGNORED,
   IN_ISDIR,
@@ -22,7 +23,7 @@ import {
 } from './inotify.ts'
 import { isSystemFolder } from './system-folders.ts'
 import { systemCode } from './system.ts'
-import { fromBytes, isTagged, toBytes, type Latin1 } from './walk-folders.ts'
+import { fromBytes, isTagged, toBytes, toLatin1, type Latin1 } from './walk-folders.ts'
 
 /** Roots are looked at so often, ms: no event tells that something is mounted over one. */
 const ROOTS_MS = 1_000
@@ -37,6 +38,8 @@ interface Root {
   /** As it was when it was last there. */
   seen: Seen | undefined
   isAway: boolean
+  /** As long as the kernel says nothing else. */
+  isWatched: boolean
 }
 
 interface Seen {
@@ -78,7 +81,7 @@ export class WatchTree {
     this.#excluded = new Set(request.excluded.map(fromBytes))
     this.#roots = request.roots.map(fromBytes).map((path) => {
       const rules = new SourceRules(request.rules, path)
-      return { path, rules, seen: undefined, isAway: false }
+      return { path, rules, seen: undefined, isAway: false, isWatched: false }
     })
   }
 
@@ -135,11 +138,13 @@ export class WatchTree {
       if (!root.isAway) this.#goAway(root)
       return
     }
-    const isSame = before?.device === now.device && before.inode === now.inode
-    if (isSame && !root.isAway) return
+    const isSame = before?.device === now.device && before.inode === now.inode && !root.isAway
+    if (isSame && root.isWatched) return
     root.seen = now
     this.#forgetBelow(root.path)
     this.#addRoot(root, now)
+    // Nobody may look into it still, or there is no room.
+    if (isSame && !root.isWatched) return
     const wasAway = root.isAway
     root.isAway = false
     this.#found.push(wasAway ? { type: 'back', root: bytesOf(root.path) } : { type: 'lost' })
@@ -152,19 +157,27 @@ export class WatchTree {
   }
 
   #addRoot(root: Root, seen: Seen): void {
-    if (seen.isFolder) return this.#addTree(root, root.path)
     const name = root.path.slice(root.path.lastIndexOf('/') + 1)
-    this.#addFolder({ path: dirname(root.path), root, only: name })
+    root.isWatched = seen.isFolder
+      ? this.#addTree(root, root.path)
+      : this.#addFolder({ path: dirname(root.path), root, only: name })
   }
 
-  /** A folder and all below it, but for what is left out. */
-  #addTree(root: Root, top: Latin1): void {
+  /**
+   * A folder and all below it, but for what is left out.
+   *
+   * @returns whether the folder itself is watched now
+   */
+  #addTree(root: Root, top: Latin1): boolean {
+    let isTopWatched = false
     const waiting = [top]
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
       this.#onFolder(path)
       if (!this.#addFolder({ path, root, only: undefined })) continue
+      if (path === top) isTopWatched = true
       waiting.push(...this.#foldersIn(root, path))
     }
+    return isTopWatched
   }
 
   /** @returns whether it is watched now */
@@ -209,12 +222,30 @@ export class WatchTree {
 
   #note({ watch, mask, name }: Change): void {
     const folders = this.#folders.get(watch) ?? []
-    if ((mask & IN_IGNORED) !== 0) this.#folders.delete(watch)
-    if (name === '') return
+    if ((mask & IN_IGNORED) !== 0) this.#lose(watch, folders)
+    if (name === '') return this.#noteRoots(folders, mask)
     for (const { path, root, only } of folders) {
       if (only !== undefined) {
         if (only === name) this.#hint(root.path, false)
       } else this.#noteChild(root, path, { mask, name })
+    }
+  }
+
+  /** A watched folder is no more. A root may be there again by now, even with the inode that it had. */
+  #lose(watch: number, folders: readonly WatchedFolder[]): void {
+    this.#folders.delete(watch)
+    for (const { path, root, only } of folders) {
+      if (only === undefined && path !== root.path) continue
+      root.isWatched = false
+      this.#rootsAt = -Infinity
+    }
+  }
+
+  /** What happens to a folder itself is told of it in the folder that holds it; nobody watches that of a root. */
+  #noteRoots(folders: readonly WatchedFolder[], mask: number): void {
+    if ((mask & IN_ATTRIB) === 0) return
+    for (const { path, root, only } of folders) {
+      if (only === undefined && path === root.path) this.#hint(path, false)
     }
   }
 
@@ -224,11 +255,31 @@ export class WatchTree {
     if (this.#excluded.has(path)) return
     if (root.rules.inside(folder).excluding(name, isFolder) !== undefined) return
     this.#hint(folder, false)
-    if (!isFolder) return
+    if (!isFolder) {
+      // With its tag a folder is left out, or comes in.
+      if (folder !== root.path && this.#isTagName(name)) this.#enter(root, folder)
+      return
+    }
     if ((mask & IN_MOVED_FROM) !== 0) this.#forgetBelow(path)
-    if ((mask & (IN_CREATE | IN_MOVED_TO)) === 0) return
-    this.#addTree(root, path)
-    this.#hint(path, true)
+    // Of two folders that changed places (RENAME_EXCHANGE) each is where the other was before that is told.
+    const isMoved = (mask & (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM)) !== 0
+    if (isMoved || this.#isUnwatched(path)) this.#enter(root, path)
+  }
+
+  #enter(root: Root, folder: Latin1): void {
+    this.#addTree(root, folder)
+    this.#hint(folder, true)
+  }
+
+  #isTagName(name: Latin1): boolean {
+    return this.#request.rules.tags.some((tag) => toLatin1(tag.name) === name)
+  }
+
+  /** @returns whether a folder can be watched and was not: nobody might look into it until now */
+  #isUnwatched(folder: Latin1): boolean {
+    const watch = this.#inotify.add(toBytes(folder))
+    if (typeof watch === 'string') return false
+    return this.#folders.get(watch)?.some(({ path }) => path === folder) !== true
   }
 
   /** Watches go along with a folder that is moved: they would tell of it under its old name. */

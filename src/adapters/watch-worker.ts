@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 
 import { assert } from '../base/assert.ts'
 import type { Watched, WatchRequest } from '../ports/watching.ts'
-import { Inotify } from './inotify.ts'
+import { Inotify, NoInotify } from './inotify.ts'
 import { WatchTree } from './watch-tree.ts'
 import { Whereabouts } from './whereabouts.ts'
 
@@ -29,19 +29,13 @@ const { request, shared } = workerData as WatchTask
 const whereabouts = new Whereabouts(shared)
 const inotify = Inotify.open()
 
-if (typeof inotify === 'string') {
-  const [path = new Uint8Array()] = request.roots
-  tell([
-    { type: 'unwatched', code: inotify, path },
-    { type: 'ready', folders: 0 },
-  ])
-} else {
-  port.postMessage(inotify.files, [])
-  const tree = new WatchTree(request, inotify, (folder) => whereabouts.enter(folder))
-  tell(tree.start())
-  // It is ended from outside, between two calls.
-  for (;;) tell(tree.step(WAIT_MS))
-}
+// Also where nothing can be watched the roots are looked at: a disk that is away is no empty one.
+const kernel = typeof inotify === 'string' ? new NoInotify(inotify) : inotify
+if (typeof inotify !== 'string') port.postMessage(inotify.files, [])
+const tree = new WatchTree(request, kernel, (folder) => whereabouts.enter(folder))
+tell(tree.start())
+// It is ended from outside, between two calls.
+for (;;) tell(tree.step(WAIT_MS))
 
 function tell(found: readonly Watched[]): void {
   whereabouts.see('')

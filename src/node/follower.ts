@@ -18,8 +18,6 @@ import type { Hints } from './client-types.ts'
 /** More folders than this are as quickly walked with all others. */
 const HINTS_MAX = 10_000
 
-const SLASH = 0x2f
-
 /** Where not everything is watched, all is walked so often, ms. */
 const WALK_MS_UNWATCHED = 3_600_000
 
@@ -222,7 +220,13 @@ export class Follower {
       // More may be lost meanwhile.
       this.#mustWalk = false
       const walkedAt = { now: clock.now(), monotonic: clock.monotonic() }
-      this.#take(await walk(roots, signal))
+      try {
+        this.#take(await walk(roots, signal))
+      } catch (error) {
+        // Also where it was somebody else's turn: why all was to be walked is as true as before.
+        this.#mustWalk = true
+        throw error
+      }
       this.#walkedAt = walkedAt
     } else {
       const folders = [...hints, ...this.#again]
@@ -234,7 +238,8 @@ export class Follower {
   }
 
   #take({ sequence, skipped }: Followed): void {
-    this.#again = skipped.map((path) => ({ folder: folderOf(path), isDeep: false }))
+    // A folder with what is in it; and of each path the folder that holds it is looked at, too.
+    this.#again = skipped.map((path) => ({ folder: path, isDeep: true }))
     if (sequence !== undefined) this.#since = sequence
     else {
       // The backup has said what is missing.
@@ -257,8 +262,4 @@ export class Follower {
   #wait(ms: number): void {
     this.#waitUntil = Math.max(this.#waitUntil, this.#parts.clock.monotonic() + ms)
   }
-}
-
-function folderOf(path: PathBytes): PathBytes {
-  return path.subarray(0, Math.max(1, path.lastIndexOf(SLASH)))
 }

@@ -11,7 +11,13 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { concat } from '../../protocol/bytes.ts'
-import { pack, PACKED_SIZE_OFFSET, unpack, type EntryStatus } from '../base/entry-status.ts'
+import {
+  pack,
+  PACKED_INODE_OFFSET,
+  PACKED_SIZE_OFFSET,
+  unpack,
+  type EntryStatus,
+} from '../base/entry-status.ts'
 import { statement } from './database.ts'
 
 export interface EntryRow extends EntryStatus {
@@ -176,6 +182,21 @@ export class Entries {
          AND substr(status, 1, 1) BETWEEN x'80' AND x'8f'`, // the first bits of S_IFREG
     ).get(from, until)
     return Number(row?.['files'])
+  }
+
+  /**
+   * Looks at every row.
+   *
+   * @returns keys of the folders in which something has one of these inodes, on whatever device
+   */
+  foldersOf(inodes: ReadonlySet<bigint>): Uint8Array[] {
+    const hex = [...inodes].map((inode) => inode.toString(16).toUpperCase().padStart(16, '0'))
+    const rows = statement(
+      this.#database,
+      `SELECT DISTINCT folder FROM entries
+         WHERE hex(substr(status, ${PACKED_INODE_OFFSET + 1}, 8)) IN (SELECT value FROM json_each(?))`,
+    ).all(JSON.stringify(hex)) as unknown as { folder: Uint8Array }[]
+    return rows.map(({ folder }) => folder)
   }
 
   isEmpty(): boolean {

@@ -128,6 +128,38 @@ describe('a follower', () => {
       expect((await done('look')).summary).toMatchObject({ filesChanged: 1 })
     }))
 
+  it('still walks everything after changes were lost, where another command was at work just then', () =>
+    following(async ({ vault, done, watching, failing }) => {
+      const first = await done('walk')
+      watching.trouble.isFull = true
+      failing.push(new LockedError('/home/lock'))
+      vault.write('b/two', '2')
+      await done('failed')
+      const second = await done('walk')
+      expect(second.at - first.at).toBeLessThan(HOUR_MS)
+      expect(second.summary).toMatchObject({ filesNew: 1 })
+    }))
+
+  it('looks once more at what it could not read, also at what is in a folder', () =>
+    following(async ({ vault, done }) => {
+      const { tree } = vault.laptop
+      vault.write('a/closed/sub/one', '1')
+      vault.write('a/secret', '2')
+      const [closed, secret] = ['a/closed', 'a/secret'].map((path) => {
+        return tree.node(toBytes(`${HOME}/${path}`))
+      })
+      tree.setAttributes(closed!, { mode: 0 })
+      tree.setAttributes(secret!, { mode: 0 })
+      expect((await done('walk')).summary).toMatchObject({ skipped: [{}, {}] })
+      // What was made just now was told as well.
+      await done('look')
+      tree.setAttributes(closed!, { mode: 0o755 })
+      tree.setAttributes(secret!, { mode: 0o644 })
+      const picture = vault.picture()
+      expect((await done('look')).summary).toMatchObject({ filesNew: 2, skipped: [] })
+      expect(await vault.differences('latest', picture)).toEqual([])
+    }))
+
   it('leaves a root that went away as it was, and walks it when it is back', () =>
     following(async ({ vault, done }) => {
       vault.write('a/one', '1')
