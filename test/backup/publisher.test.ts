@@ -71,10 +71,10 @@ describe('a head', () => {
 
 describe('a head that waits, and whose file is damaged while the next run begins', () => {
   for (const [name, isSent] of [
-    ['was sent, comes back from those who have it', true],
-    ['was not sent, is made again', false],
+    ['sent, comes back from those who have it', true],
+    ['not sent, is made again', false],
   ] as const) {
-    it(name, async () => {
+    it(`was ${name}`, async () => {
       const vault = new TestVault()
       await vault.tell(async () => {
         vault.write('file', noise(100 * KIB))
