@@ -8,7 +8,6 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { equal } from '../../protocol/bytes.ts'
 import {
   openHead,
   openReceipt,
@@ -58,6 +57,7 @@ import { dropPlans, settlePlans, type PlansParts } from './plans.ts'
 import { recordedCtime } from './racy.ts'
 import type { Rewrite } from './rewrite.ts'
 import { idsOf, type Uploader } from './uploader.ts'
+import { waitingHead } from './waiting-head.ts'
 
 export interface PublisherParts extends PlansParts {
   readonly database: DatabaseSync
@@ -205,8 +205,7 @@ export class Publisher {
   async finish(signal: AbortSignal): Promise<boolean> {
     const { published, grid } = this.#parts
     const state = published.pending()
-    const head =
-      state && ((await published.pendingHead()) ?? (await this.#fetchBack(state, signal)))
+    const head = state && (await waitingHead(this.#parts, this.#keys.keyring.vault, state, signal))
     if (head === undefined || state === undefined) {
       published.clearPending()
       this.dropPlanned()
@@ -229,20 +228,6 @@ export class Publisher {
     await published.settleHead()
     await this.#adopt(state.sequence, signal)
     return true
-  }
-
-  /** A head that is lost or damaged here, and was perhaps sent: whoever has it gives it back. */
-  async #fetchBack(
-    { head: id }: PublishedState,
-    signal: AbortSignal,
-  ): Promise<Uint8Array | undefined> {
-    const { published, grid } = this.#parts
-    const { answers } = await grid.heads(this.#keys.keyring.vault, signal)
-    const heads = answers.flatMap((answer) => answer.heads.map(({ head }) => head))
-    const found = heads.find((head) => equal(openHead(head).id, id))
-    if (found === undefined) return undefined
-    await published.keepPendingHead(found)
-    return found
   }
 
   /**
