@@ -39,6 +39,9 @@ const ALONE_MS = 60_000
 /** What changed is told after this, ms: routers, interfaces and places change several at a time. */
 const SETTLE_MS = 1_000
 
+/** Why a wait ends that another one has overtaken. One for all: to make an error costs more than the wait. */
+const OVERTAKEN = new Error('waited long enough')
+
 export interface ReachKeeperParts {
   readonly network: Network
   readonly clock: Clock
@@ -229,7 +232,7 @@ export class ReachKeeper {
     try {
       if (await Promise.race([woken, slept])) await clock.sleep(SETTLE_MS, signal)
     } finally {
-      either.abort(new Error('waited long enough'))
+      either.abort(OVERTAKEN)
     }
   }
 }

@@ -128,9 +128,14 @@ export class Place {
   /** A vault that has joined a new grid. */
   async joinedVault(peers: number): Promise<PeerStore[]> {
     const stores = await this.grid(peers)
-    await this.records(['init', '--words-to', this.at('kit.txt')])
-    await this.records(['join', '--code-from', this.at('grid', 'invite')])
+    await this.joinVault(this.at('grid', 'invite'))
     return stores
+  }
+
+  /** A vault in the grid of this invite, of another place perhaps: tests then share its peers. */
+  async joinVault(invite: string): Promise<void> {
+    await this.records(['init', '--words-to', this.at('kit.txt')])
+    await this.records(['join', '--code-from', invite])
   }
 
   /** Write a file, with the folders above it. */

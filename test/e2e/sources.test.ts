@@ -3,15 +3,20 @@
 import { randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { stallFolder } from '../support/stalled-folder.ts'
 import { jsonLines, Place, recordOf } from './cairn.ts'
+
+/** All tests' vaults are in one grid, each in a place of its own. */
+const friends = new Place()
+beforeAll(() => friends.grid(5))
+afterAll(() => friends.remove())
 
 let place: Place
 
 beforeEach(async () => {
   place = new Place()
-  await place.joinedVault(5)
+  await place.joinVault(friends.at('grid', 'invite'))
 })
 
 afterEach(() => place.remove())

@@ -1,14 +1,19 @@
 /** `cairn watch`, with the compiled program: what is written comes into a snapshot by itself. */
 
 import { mkdirSync, renameSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Place, type Started } from './cairn.ts'
+
+/** All tests' vaults are in one grid, each in a place of its own. */
+const friends = new Place()
+beforeAll(() => friends.grid(3))
+afterAll(() => friends.remove())
 
 let place: Place
 
 beforeEach(async () => {
   place = new Place()
-  await place.joinedVault(3)
+  await place.joinVault(friends.at('grid', 'invite'))
 })
 
 afterEach(() => place.remove())

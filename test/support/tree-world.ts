@@ -357,8 +357,9 @@ function makeFolder(files: Map<string, Standing>, at: string, number: number): b
 }
 
 function removeAll(files: Map<string, Standing>, at: string): void {
-  for (const other of new Set(files.keys())) {
-    if (other === at || other.startsWith(`${at}/`)) files.delete(other)
+  const inside = `${at}/`
+  for (const other of files.keys()) {
+    if (other === at || other.startsWith(inside)) files.delete(other)
   }
 }
 
@@ -373,7 +374,7 @@ function difference(before: Snapshot, after: Snapshot): Change[] {
       if (after.get(parent(at))?.kind === 'folder' || parent(at) === '') {
         changes.push({ path: pathOf(at), type: 'gone' })
       }
-    } else if (JSON.stringify(toText(old)) !== JSON.stringify(toText(now))) {
+    } else if (old !== now && toText(old) !== toText(now)) {
       changes.push({
         path: pathOf(at),
         type: 'set',
@@ -392,11 +393,9 @@ function whatOf(old: Standing | undefined, now: Standing): (Change & { type: 'se
   return { kind: 'file', versions: isKept ? [] : [now.version] }
 }
 
-function toText(what: Standing | undefined): unknown {
-  return JSON.parse(
-    JSON.stringify(what ?? null, (_, value: unknown) =>
-      typeof value === 'bigint' ? `${value}` : value,
-    ),
+function toText(what: Standing | undefined): string {
+  return JSON.stringify(what ?? null, (_, value: unknown) =>
+    typeof value === 'bigint' ? `${value}` : value,
   )
 }
 
