@@ -62,7 +62,10 @@ export class Signatures {
     }
   }
 
-  /** @param tail - one that is known already is kept where none is given: it is of the same bytes */
+  /**
+   * @param tail - of bytes that are signed already it says nothing: what is known is kept, also that there is none,
+   *   for then some file with these bytes changed elsewhere than at its end
+   */
   put(content: Uint8Array, signature: Uint8Array, tail?: Tail): void {
     if (signature.length > this.#sizeMax) return
     const record = tail && new ByteWriter().u64(tail.from).put(tail.state).finish()
@@ -71,7 +74,7 @@ export class Signatures {
       `INSERT INTO signatures (content, size, used, signature, tail)
          VALUES (?, ?, (SELECT coalesce(max(used), 0) + 1 FROM signatures), ?, ?)
          ON CONFLICT (content) DO UPDATE SET size = excluded.size, used = excluded.used,
-           signature = excluded.signature, tail = coalesce(excluded.tail, tail)`,
+           signature = excluded.signature`,
     ).run(
       content,
       signature.length,

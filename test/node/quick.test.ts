@@ -172,6 +172,20 @@ describe('a quick backup reads all of a file that', () => {
       expect(await vault.differences('latest', vault.picture())).toEqual([])
     }))
 
+  it('was ever seen to change elsewhere than at its end, also after it was copied', () =>
+    tell(async ({ vault, append, change, bytes, quick }) => {
+      await vault.backUp()
+      change(10)
+      append(1_000)
+      await vault.backUp()
+      vault.write('copy', bytes())
+      await vault.backUp()
+      change(20)
+      append(1_000)
+      expect((await quick()).filesQuick).toBe(0)
+      expect(await vault.differences('latest', vault.picture())).toEqual([])
+    }))
+
   it('is an SQLite database, whoever decides on its bytes', () =>
     tell(async ({ vault, append, node, quick }) => {
       vault.laptop.tree.write(node(), 0, toBytes('SQLite format 3\0'))
