@@ -14,7 +14,7 @@ describe('forgetting while a backup is at work', () => {
     place.write('files/letter', 'first')
     await place.records(['backup', place.at('files')])
     for (let index = 0; index < 4; index += 1) {
-      place.write(`files/film ${index}`, randomBytes(12_000_000))
+      place.write(`files/film ${index}`, randomBytes(6_000_000))
     }
     const backup = place.start(['backup', place.at('files'), '--json'])
     await backup.said('status')
