@@ -1,4 +1,4 @@
-/** One canary, found within seconds; `npm run soak` hunts some more, and `npm run sim -- --canaries` all. */
+/** Some canaries, each found within seconds; `npm run soak` hunts some more, and `npm run sim -- --canaries` all. */
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -6,7 +6,7 @@ import { hunt } from '../../sim/canaries.ts'
 import { CANARIES } from '../../sim/canary-list.ts'
 import { patch, StaleCanaryError } from '../../sim/canary-patch.ts'
 
-const QUICK = ['stored-before-sync']
+const QUICK = ['stored-before-sync', 'name-before-sync', 'state-before-sync', 'key-again']
 
 describe('a canary', () => {
   for (const canary of CANARIES) {
