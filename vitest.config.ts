@@ -25,8 +25,6 @@ export default defineConfig(({ mode }) => ({
     pool: 'forks',
     // One more than the processors of a small machine: end-to-end tests mostly wait.
     maxWorkers: 3,
-    // A process takes one file after another: a new one for each took a sixth of the time.
-    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     execArgv: ['--disable-warning=ExperimentalWarning'],
