@@ -151,7 +151,7 @@ export class Volume {
   }
 
   syncFolder(folder: VolumeFolder): void {
-    const left: NameOperation[] = []
+    let left: NameOperation[] = []
     for (const operation of this.#journal) {
       const isOwn = operation.some((change) => change.folder === folder)
       if (!isOwn) {
@@ -161,7 +161,11 @@ export class Volume {
       // The new name must outlast a synced old folder, or a rename could lose the file.
       const isWhole = operation.at(-1)?.folder === folder || this.#random.chance(0.5)
       const done = isWhole ? operation : operation.filter((change) => change.folder === folder)
-      for (const change of done) setName(change.folder.durable, change)
+      for (const change of done) {
+        setName(change.folder.durable, change)
+        // What was to become of that name before is over: it must not come after this.
+        left = left.map((earlier) => earlier.filter((one) => !isSameName(one, change)))
+      }
       if (!isWhole) left.push(operation.filter((change) => change.folder !== folder))
     }
     this.#journal = left
@@ -226,6 +230,10 @@ export class Volume {
     for (const change of operation) setName(change.folder.names, change)
     this.#journal.push(operation)
   }
+}
+
+function isSameName(a: NameChange, b: NameChange): boolean {
+  return a.folder === b.folder && a.name === b.name
 }
 
 function setName(names: Map<string, VolumeNode>, { name, node }: NameChange): void {

@@ -23,6 +23,25 @@ describe('a simulated disk after a power cut', () => {
     )
   })
 
+  it('has no name that was taken away before its folder was synced', async () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const world = new World(seed)
+      const machine = world.addMachine('machine')
+      await world.run(async () => {
+        await machine.run(async ({ disk }) => {
+          await disk.makeFolder('x')
+          await disk.syncFolder('')
+          await disk.create('c')
+          await disk.rename('c', 'x/a')
+          await disk.syncFolder('x')
+          await disk.syncFolder('')
+        })
+        machine.crash('power')
+        expect(machine.volume.files().map(({ path }) => path)).toEqual(['x/a'])
+      })
+    }
+  })
+
   it('stands still from then on: a second cut changes nothing', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(), fc.array(action, { maxLength: 20 }), async (seed, actions) => {
