@@ -108,17 +108,18 @@ describe('an object writer', () => {
   })
 
   it('seals the same folder to the same bytes, so that a retry tells nothing', async () => {
-    const sizes = await Promise.all(
-      [1, 2].map(() =>
-        writing(async ({ write, writer, packer, packs, spool }) => {
-          for (const seed of [1, 2, 3]) await write(noise(400, seed))
-          await writer.endRun()
-          await packer.flush()
-          const [pack] = packs
-          return toHex((await spool.readWhole(1, pack?.size ?? 0)) ?? new Uint8Array(0))
-        }),
-      ),
-    )
+    const sizes: string[] = []
+    // One world after the other: two at once would leave the poison of the first in place.
+    for (const _ of [1, 2]) {
+      const size = await writing(async ({ write, writer, packer, packs, spool }) => {
+        for (const seed of [1, 2, 3]) await write(noise(400, seed))
+        await writer.endRun()
+        await packer.flush()
+        const [pack] = packs
+        return toHex((await spool.readWhole(1, pack?.size ?? 0)) ?? new Uint8Array(0))
+      })
+      sizes.push(size)
+    }
     expect(sizes[0]).toBe(sizes[1])
     expect(sizes[0]).not.toBe('')
   })

@@ -1,0 +1,8 @@
+/** After each test file: no simulated world is left running, whose poison the files after it would meet. */
+
+import { afterAll } from 'vitest'
+
+afterAll(() => {
+  if (String(Date.now).includes('[native code]')) return
+  throw new Error('a simulated world was left running, and its poison is in place: sim/poison.ts')
+})
