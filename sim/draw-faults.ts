@@ -152,7 +152,10 @@ export const FAULTS: Readonly<Record<Fault['type'], Row>> = {
       const friends = random.shuffle(peers.filter((name) => !left.includes(name)))
       // Most runs are a few hundred pieces; each order of size is as likely.
       const after = Math.floor(Math.exp(random.unit() * Math.log(1500)))
-      return { ...when, type: 'sever', friends, after, forMs }
+      const fault = { ...when, type: 'sever', friends, forMs } as const
+      return random.chance(0.3)
+        ? { ...fault, after: random.chance(0.7) ? 0 : random.below(5), isAtHead: true }
+        : { ...fault, after }
     },
   },
   move: {

@@ -8,19 +8,30 @@ import { LAPTOP, type Stage } from './plan-stage.ts'
 
 type Way = readonly [from: string, to: string]
 
+interface Severing {
+  readonly fault: EventOf<'sever'>
+  left: number
+  /** Whether pieces count by now. */
+  isDue: boolean
+}
+
+/** What the laptop's disk does before a head is sent. */
+const HEAD_IS_DURABLE = 'heads/pending.new heads/pending'
+
 export class LineFaults {
   readonly #stage: Stage
   /** What slow lines were before. */
   readonly #lines = new Map<string, Line>()
   /** Cuts that wait for what the laptop says. */
-  #severing: { readonly fault: EventOf<'sever'>; left: number }[] = []
+  #severing: Severing[] = []
 
   constructor(stage: Stage) {
     this.#stage = stage
-    stage.world.trace.listen(({ event, fields }) => {
-      if (this.#severing.length > 0 && event === 'net.arrive' && fields['from'] === LAPTOP) {
-        this.#countDown()
-      }
+    stage.world.trace.listen(({ node, event, fields }) => {
+      if (this.#severing.length === 0) return
+      if (event === 'net.arrive' && fields['from'] === LAPTOP) this.#countDown()
+      const isHead = event === 'disk.rename' && fields['path'] === HEAD_IS_DURABLE
+      if (isHead && node === LAPTOP) this.#beginAtHead()
     })
   }
 
@@ -51,7 +62,7 @@ export class LineFaults {
         this.#swizzle(fault)
         return true
       case 'sever':
-        this.#severing.push({ fault, left: fault.after })
+        this.#severing.push({ fault, left: fault.after, isDue: fault.isAtHead !== true })
         return true
       case 'reset':
         this.#reset(fault)
@@ -75,9 +86,18 @@ export class LineFaults {
     return this.#block(this.#around(names))
   }
 
+  #beginAtHead(): void {
+    for (const one of this.#severing) one.isDue = true
+    this.#sever(({ fault, left }) => fault.isAtHead === true && left === 0)
+  }
+
   /** Between any two steps of a run, where cuts by the clock hardly ever strike. */
   #countDown(): void {
-    const due = this.#severing.filter((one) => (one.left -= 1) < 0)
+    this.#sever((one) => one.isDue && (one.left -= 1) < 0)
+  }
+
+  #sever(isNow: (one: Severing) => boolean): void {
+    const due = this.#severing.filter(isNow)
     if (due.length === 0) return
     this.#severing = this.#severing.filter((one) => !due.includes(one))
     for (const { fault } of due) {

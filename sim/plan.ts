@@ -178,6 +178,8 @@ const EVENTS = [
     /** Cut off all at once, once so many more pieces of what the laptop says have arrived anywhere. */
     friends: names,
     after: count,
+    /** Counted from when the next head of the laptop is durable there; at 0 before any of it is sent. */
+    isAtHead: z.literal(true).optional(),
     forMs,
   }),
   z.strictObject({ ...when, type: z.literal('move'), who }),
