@@ -11,8 +11,8 @@
  * and moves send less, so this finds a client that sends again what did not change, and not one whose deltas got worse.
  * Of a file that was changed while a run went on nobody outside knows which state was taken, so the next run that has it may
  * send it again. Runs that do more than back up are passed over: those that rebuilt or repaired, and the first after a run that
- * did not publish, left shares without a place, met a person at work, crashed (a rebuild or forget too), or began with another
- * state of the client.
+ * did not publish (a forget too), left shares without a place, met a person at work, crashed (a rebuild or forget too), or
+ * began with another state of the client.
  */
 
 import { codeFor } from '../src/grid/code.ts'
@@ -79,9 +79,14 @@ export class Cost {
     this.#isDisturbed = true
   }
 
+  /** Something waits to be sent with the next run. */
+  owe(): void {
+    this.#isEven = false
+  }
+
   /** What was sent so far is of no account for the next run, and what the client knew may be lost. */
   lose(): void {
-    this.#isEven = false
+    this.owe()
     for (const [path, { seen }] of this.#known) this.#known.set(path, { seen, isLost: true })
   }
 

@@ -154,6 +154,7 @@ export class Upkeep {
         `${versionsDropped} versions dropped, ${deltasComposed} composed${published ? '' : ', unpublished'}`,
     )
     if (published) this.counts.forgotten += decisions.length - kept
+    else this.#parts.cost?.owe()
     this.#judge(policy, decisions)
   }
 
