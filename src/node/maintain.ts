@@ -1,6 +1,5 @@
 /** What all maintenance has around it: the grid, the newest tree, and one head at its end. */
 
-import { assert } from '../base/assert.ts'
 import { Maintenance } from '../backup/maintenance.ts'
 import type { NewObjects } from '../backup/new-objects.ts'
 import { NotSafeError } from '../backup/not-safe.ts'
@@ -65,9 +64,9 @@ export async function maintain(
     return result({ sequence, published: sequence !== undefined })
   } catch (error) {
     if (!(error instanceof NotSafeError)) throw error
-    const state = stores.published.current()
-    assert(state !== undefined, 'only what follows a head is rewritten')
-    return result({ sequence: state.sequence + 1, notSafe: error })
+    // The very first head may be what waits.
+    const before = stores.published.current()?.sequence ?? 0
+    return result({ sequence: before + 1, notSafe: error })
   }
 }
 

@@ -45,6 +45,21 @@ describe('a head of maintenance that too few friends took', () => {
       await expectAll(vault, days)
     }))
 
+  it('waits behind the very first one, while that is on its way', () =>
+    tell(async (vault) => {
+      vault.write('song', noise(30 * KIB))
+      const first = await withoutFriends(vault, () => vault.backUp())
+      expect(first).toMatchObject({ published: false, sequence: 1 })
+      const away = vault.friends.all.slice(1)
+      for (const chore of [gc, rebuild, (one: TestVault) => forget(one, { last: 1 })]) {
+        for (const friend of away) vault.friends.crash(friend, 'kill')
+        const waits = { published: false, notSafe: { name: 'NotSafeError' } }
+        expect(await chore(vault)).toMatchObject(waits)
+        vault.startFriends()
+      }
+      await expectAll(vault, [await backUp(vault)])
+    }))
+
   it('gives way to a backup of another copy of this home, and takes nothing along', () =>
     tell(async (vault) => {
       vault.write('song', noise(30 * KIB))
