@@ -74,7 +74,7 @@ export const CANARIES: readonly Canary[] = [
     file: 'src/backup/publisher.ts',
     text: 'if (receipts.length < needed) {',
     replacement: 'if (receipts.length < 1) {',
-    foundBy: { story: 'plans', seeds: 150, options: DAYS },
+    foundBy: { story: 'plans', seeds: 60, options: DAYS },
   },
   {
     name: 'no-delay',
@@ -114,7 +114,7 @@ export const CANARIES: readonly Canary[] = [
     file: 'src/grid/place-pack.ts',
     text: '  return happiness(layout)\n',
     replacement: '  return holders.size\n',
-    foundBy: { story: 'plans', seeds: 150, options: ROOFS },
+    foundBy: { story: 'plans', seeds: 40, options: ROOFS },
   },
   {
     name: 'quota-late',
@@ -138,7 +138,7 @@ export const CANARIES: readonly Canary[] = [
     file: 'src/backup/finished-files.ts',
     text: 'this.#parts.uploader.has(pack)',
     replacement: 'pack > 0',
-    foundBy: { story: 'plans', seeds: 250, options: DAYS },
+    foundBy: { story: 'plans', seeds: 100, options: DAYS },
   },
   {
     name: 'key-again',

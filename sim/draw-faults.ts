@@ -144,7 +144,7 @@ export const FAULTS: Readonly<Record<Fault['type'], Row>> = {
     },
   },
   sever: {
-    rate: { on: 0.4, from: 0.1, to: 1 },
+    rate: { on: 0.6, from: 0.2, to: 1.5 },
     draw: ({ when, plan, peers, forMs, random }) => {
       const left = random.chance(0.5)
         ? drawJustEnough(plan, random)

@@ -8,6 +8,7 @@ import { PeerError, RecoveryError } from '../src/base/errors.ts'
 import type { CheckSummary, RepairSummary } from '../src/node/client.ts'
 import { REBUILD_POLICY, type RebuildPolicy } from '../src/repair/policy.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
+import { Packs } from '../src/store/packs.ts'
 import { StoryError } from './errors.ts'
 import { toBytes } from './file-tree.ts'
 import type { Friend } from './grid.ts'
@@ -297,10 +298,17 @@ export class Deeds {
     const hurt = stage.plan.events.filter((event) => event.day <= stage.day && takesFiles(event))
     const hurtSince = (first: number): string[] =>
       hurt.flatMap((event) => (event.day < first ? [] : (destroys(event) ?? [])))
-    assertSafe(stage.friends, seen, {
-      shares: new Set([...dishonest, ...hurtSince(this.#dayBefore(sequence))]),
-      heads: new Set([...dishonest, ...hurtSince(stage.day - 1)]),
-    })
+    const database = stage.owner.machine.databases.open('backupdb')
+    const packs = new Packs(database)
+    try {
+      assertSafe(stage.friends, seen, {
+        shares: new Set([...dishonest, ...hurtSince(this.#dayBefore(sequence))]),
+        saidToHold: (pack) => new Set(packs.holders(pack).values()),
+        heads: new Set([...dishonest, ...hurtSince(stage.day - 1)]),
+      })
+    } finally {
+      database.close()
+    }
   }
 
   /** What is new with a head was made after the one before it was published, or on that day. */

@@ -12,6 +12,7 @@ import type { PackId } from '../protocol/manifest.ts'
 import { safeCount } from '../src/grid/code.ts'
 import { happiness } from '../src/grid/happiness.ts'
 import type { PeerNode } from '../src/node/peer-node.ts'
+import type { PeerId } from '../src/ports/network.ts'
 import { keyOfName, SHARES_FOLDER } from '../src/store/share-files.ts'
 import { StoryError } from './errors.ts'
 import type { Friend, Friends } from './grid.ts'
@@ -48,8 +49,10 @@ export function assertDurable(friends: Friends, vault: VaultId): void {
 
 /** Friends who may have had what they were given, though it is not on their disks now. */
 export interface Doubted {
-  /** Shares of packs. */
+  /** Shares of packs, those that the client says it gave them. */
   readonly shares: ReadonlySet<string>
+  /** Who holds shares of a pack, as the client has it. */
+  readonly saidToHold: (pack: number) => ReadonlySet<PeerId>
   /** A head that was published just now. */
   readonly heads: ReadonlySet<string>
 }
@@ -68,10 +71,12 @@ export function assertSafe(
   const told = `head ${head.sequence} is published`
   const domains = new Map(friends.all.map((friend) => [friend, domainOf(friends, friend)]))
   const places = placesOf(friends, head.vault, domains)
-  const wild = new Set(
-    [...domains].flatMap(([{ name }, domain]) => (doubted.shares.has(name) ? [domain] : [])),
-  )
+  const doubtful = [...domains].filter(([{ name }]) => doubted.shares.has(name))
   for (const pack of packs) {
+    const said = doubted.saidToHold(pack.number)
+    const wild = new Set(
+      doubtful.flatMap(([friend, domain]) => (said.has(friends.peerOf(friend)) ? [domain] : [])),
+    )
     const sure = [...(places.get(pack.id) ?? [])].filter(([domain]) => !wild.has(domain))
     const count = happiness(new Map(sure)) + wild.size
     const wanted = safeCount(pack)
