@@ -273,8 +273,9 @@ export class Deeds {
     )
     await this.upkeep.gc(true)
     await owner.takeStock()
-    if (typeof released === 'number' && released > 0)
-      stage.note('what a thief released was taken back')
+    // Where nothing was released no head is published yet, and until one is the old device may go on.
+    if (typeof released !== 'number' || released === 0) return
+    stage.note('what a thief released was taken back')
     const again = await thief.destroy()
     if (typeof again === 'number')
       throw new StoryError('a thief whose device was replaced released again')

@@ -166,12 +166,14 @@ export class LocalState {
   }
 
   /**
-   * Fill the entries from the tree. What the queue held is found again by the next scan. What cannot
-   * be read is left out, and tried again at the next refresh.
+   * Add the entries that are missing, from the tree. What cannot be read is left out, and tried again at the
+   * next refresh: then what is there already stays, with the scan that was made by it. A scan made without
+   * entries that are found now does not stand: what the queue held is found again by the next one.
+   *
+   * @returns how many entries were added
    */
   async rebuildEntries(root: Root, signal: AbortSignal): Promise<number> {
-    const { database, entries, settings, tree, log } = this.#parts
-    inTransaction(database, () => this.#clearEntries())
+    const { database, entries, queue, settings, tree, log } = this.#parts
     let count = 0
     let isWhole = true
     const onUnreadable = (_: Names, error: CairnError) => {
@@ -180,6 +182,7 @@ export class LocalState {
     }
     let batch: EntryRow[] = []
     const flush = () => {
+      if (count === 0 && batch.length > 0) queue.clear()
       for (const row of batch) entries.put(row)
       count += batch.length
       batch = []
@@ -188,6 +191,7 @@ export class LocalState {
       const node = { type: 'stored', ...root.tree } as const
       for await (const found of tree.walk(node, [], root.sequence, onUnreadable)) {
         signal.throwIfAborted()
+        if (entries.has(toKey(found.path))) continue
         const entry = await this.#tryEntry(node, found, onUnreadable)
         if (entry !== undefined) batch.push(entry)
         if (batch.length >= BATCH_SIZE) inTransaction(database, flush)

@@ -85,6 +85,14 @@ export class Entries {
     return row === undefined ? undefined : toEntry(row as unknown as EntryColumns)
   }
 
+  has(key: Uint8Array): boolean {
+    const row = statement(
+      this.#database,
+      'SELECT 1 FROM entries WHERE folder = ? AND name = ?',
+    ).get(...split(key))
+    return row !== undefined
+  }
+
   /**
    * Names and statuses of a folder's children within the bounds, packed as a scan packs its stretches
    * (src/base/stretch.ts). Joined by SQLite, since a value of ours for each row costs ten times as much.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { packIdFromBytes } from '../../protocol/manifest.ts'
-import { toText } from '../../sim/file-tree.ts'
+import { toBytes, toText } from '../../sim/file-tree.ts'
 import { HOME, TestVault } from '../support/test-vault.ts'
 
 const PHOTO_COUNT = 1_200
@@ -24,19 +24,46 @@ function packsOf({ laptop }: TestVault, isLedger: boolean): Promise<string[]> {
   })
 }
 
-/** Every share of these packs is lost; the friends go on with the rest. */
-function lose({ friends }: TestVault, packs: readonly string[]): void {
-  for (const friend of friends.all) {
+function scan(vault: TestVault) {
+  const paths = [toBytes(HOME)]
+  return vault.withClient((client, signal) => client.scan({ paths }, signal))
+}
+
+function upload(vault: TestVault) {
+  return vault.withClient((client, signal) => client.upload({ host: 'laptop' }, signal))
+}
+
+/**
+ * Every share of these packs is lost; the friends go on with the rest.
+ *
+ * @returns gives them back
+ */
+function lose({ friends }: TestVault, packs: readonly string[]): () => void {
+  const lost = friends.all.map((friend) => {
     const { machine } = friend
     friends.crash(friend, 'kill')
     const isKept = (path: string) => !packs.some((pack) => path.includes(pack))
-    machine.volume.become(machine.volume.save().filter(({ path }) => isKept(path)))
+    const nodes = machine.volume.save()
+    machine.volume.become(nodes.filter(({ path }) => isKept(path)))
     friends.start(friend)
+    return { friend, nodes: nodes.filter(({ path }) => !isKept(path)) }
+  })
+  return () => {
+    for (const { friend, nodes } of lost) {
+      const { volume } = friend.machine
+      friends.crash(friend, 'kill')
+      volume.become([...volume.save(), ...nodes])
+      friends.start(friend)
+    }
   }
 }
 
-/** Three snapshots; what only the second one wrote is lost. */
-async function loseSecond(vault: TestVault, isLedger: boolean): Promise<void> {
+/**
+ * Three snapshots; what only the second one wrote is lost.
+ *
+ * @returns gives it back
+ */
+async function loseSecond(vault: TestVault, isLedger: boolean): Promise<() => void> {
   for (let index = 0; index < PHOTO_COUNT; index += 1) vault.write(photo(index), `${index}`)
   vault.write('zoo/elephant', 'grey')
   await vault.backUp()
@@ -46,7 +73,7 @@ async function loseSecond(vault: TestVault, isLedger: boolean): Promise<void> {
   const lost = (await packsOf(vault, isLedger)).filter((pack) => !before.includes(pack))
   vault.write(photo(1_100), 'retouched too')
   await vault.backUp()
-  lose(vault, lost)
+  return lose(vault, lost)
 }
 
 describe('a tree of which one page is lost', () => {
@@ -82,6 +109,38 @@ describe('a backup upon a tree of which one page is lost', () => {
       }
       expect(skipped.has(`${HOME}/photos/img_00300.jpg`)).toBe(true)
       expect((await vault.backUp()).skipped).toHaveLength(summary.skipped.length)
+    })
+  })
+})
+
+describe('scanning and uploading apart upon a tree of which one page cannot be read', () => {
+  it('publishes what the scan found, again and again', async () => {
+    const vault = new TestVault({ peers: 3 })
+    await vault.tell(async () => {
+      await loseSecond(vault, false)
+      await vault.recoverElsewhere()
+      for (const animal of ['zoo/lion', 'zoo/tiger']) {
+        vault.write(animal, 'yellow')
+        await scan(vault)
+        const summary = await upload(vault)
+        expect([summary.published, summary.filesNew]).toEqual([true, 1])
+        expect((await vault.restore()).picture.has(`/${animal}`)).toBe(true)
+      }
+    })
+  })
+
+  it('must scan again once the page can be read: the scan could not tell what is gone from it', async () => {
+    const vault = new TestVault({ peers: 3 })
+    await vault.tell(async () => {
+      const giveBack = await loseSecond(vault, false)
+      await vault.recoverElsewhere()
+      vault.write('zoo/lion', 'yellow')
+      await scan(vault)
+      giveBack()
+      await expect(upload(vault)).rejects.toThrow('What was scanned no longer stands')
+      await scan(vault)
+      expect((await upload(vault)).published).toBe(true)
+      expect(await vault.differences('latest', vault.picture())).toEqual([])
     })
   })
 })
