@@ -149,6 +149,20 @@ export const CANARIES: readonly Canary[] = [
     foundBy: { story: 'plans', seeds: 5, options: DAYS },
   },
   {
+    name: 'hints-late',
+    bug: 'what a watcher tells while a backup runs is thrown away at its end',
+    file: 'src/node/follower.ts',
+    text: `      this.#hints.clear()
+      try {
+        await this.#backUp(this.#present(roots), hints, signal)
+`,
+    replacement: `      try {
+        await this.#backUp(this.#present(roots), hints, signal)
+        this.#hints.clear()
+`,
+    foundBy: { story: 'plans', seeds: 100, options: DAYS },
+  },
+  {
     name: 'old-head',
     bug: 'a machine that came back from an old image goes on from the head it knows',
     file: 'src/node/vault-session.ts',

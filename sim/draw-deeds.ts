@@ -11,6 +11,8 @@ import {
 } from './plan.ts'
 import type { SimRandom } from './random.ts'
 
+const MINUTE_MS = 60_000
+
 /** Chance that something is switched on, and how often in a day it comes about then, at least and at most. */
 export interface Rate {
   readonly on: number
@@ -28,6 +30,8 @@ interface Habit {
   readonly rate: Rate
   /** Absent where it is about the backups of others. */
   readonly draw?: (chance: Chance) => Deed
+  /** Has chance of its own: plans that do not have it are as they were before there was any. */
+  readonly isApart?: boolean
 }
 
 export const HABITS: Readonly<Record<string, Habit>> = {
@@ -121,6 +125,16 @@ export const HABITS: Readonly<Record<string, Habit>> = {
       return { ...when, type: 'image', how: random.chance(0.6) ? 'take' : 'return' }
     },
   },
+  watch: {
+    rate: { on: 0.3, from: 0.05, to: 0.4 },
+    draw: ({ when, random }) => {
+      const forMs = random.between(10_000, 4 * MINUTE_MS)
+      const quietMs = random.pick([100, 500, 2_000, 15_000])
+      const edits = { seed: random.u32(), count: random.between(1, 30) }
+      return { ...when, type: 'watch', forMs, quietMs, ...edits }
+    },
+    isApart: true,
+  },
 }
 
 /** After these the client begins with a head that it finds. */
@@ -134,8 +148,8 @@ export function deedEvents(plan: Plan, random: SimRandom): Deed[] {
   const deeds: Deed[] = []
   for (let day = 1; day <= plan.days; day++) {
     const own = random.fork(`day ${day}`)
-    const draws = Object.entries(HABITS).flatMap(([name, { draw }]) =>
-      draw === undefined ? [] : repeat(draw, drawCount(plan, name, own)),
+    const draws = Object.entries(HABITS).flatMap(([name, { draw, isApart = false }]) =>
+      draw === undefined ? [] : repeat(draw, drawCount(plan, name, isApart ? own.fork(name) : own)),
     )
     const today = own.shuffle(draws).slice(0, SLOTS)
     const slots = own.shuffle(range(SLOTS)).slice(0, today.length)

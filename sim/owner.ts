@@ -5,6 +5,7 @@
  * one thing, closes it. What was published is remembered here, and must never be lost or wrong.
  */
 
+import type { CairnError } from '../src/base/errors.ts'
 import { VaultExistsError } from '../src/store/keyring.ts'
 import { codecs } from '../src/codec/codecs.ts'
 import type { PathBytes } from '../src/ports/files.ts'
@@ -23,6 +24,7 @@ import type { SnapshotRow } from '../protocol/snapshots.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
 import { StoryError } from './errors.ts'
 import { toBytes, toText } from './file-tree.ts'
+import { follow, type FollowHow, type FollowParts } from './following.ts'
 import { rulesOf, withoutLeftOut } from './left-out.ts'
 import type { Machine, MachinePorts } from './machine.ts'
 import { type Attempt, Memories } from './memories.ts'
@@ -119,7 +121,7 @@ export class Owner {
     { isTagged = false, leftOut, isInTwo = false, ...more }: BackupOptions = {},
   ): Promise<BackupSummary> {
     const picture = (): Picture => this.#picture(folder, leftOut)
-    const attempt = this.#begin(folder, picture(), more.checkpointMs !== undefined)
+    const attempt = this.#begin(folder, [picture()], more.checkpointMs !== undefined)
     this.#memories.begin(attempt)
     let isOver = false
     const work = async (): Promise<void> => {
@@ -136,7 +138,7 @@ export class Owner {
     try {
       const request: BackupRequest = {
         paths: [toBytes(folder)],
-        host: this.#canaries === undefined ? HOST : `${HOST} ${this.#canaries.name}`,
+        host: this.#host,
         ...(isTagged ? { tags: this.#tagsOf(attempt) } : {}),
         ...(leftOut === undefined ? {} : { rules: rulesOf(leftOut) }),
         ...more,
@@ -144,15 +146,64 @@ export class Owner {
       const summary = isInTwo
         ? await this.#backUpInTwo(request, attempt)
         : await this.#withClient((client, signal) => client.backup(request, signal))
-      for (const { path } of summary.skipped) attempt.skipped.add(below(folder, path))
-      if (summary.published) this.#memories.remember(summary.sequence, attempt)
-      else attempt.unpublished = summary.sequence
+      this.#note(attempt, summary)
       return summary
     } finally {
       isOver = true
       attempt.endedAt = this.machine.clock.now()
       await working
     }
+  }
+
+  /**
+   * `cairn watch` for a while, in which the person works.
+   *
+   * @param told.onDone - told of each backup before the next one
+   */
+  async watch(
+    how: FollowHow,
+    told: {
+      readonly onDone: (summary: BackupSummary, isHinted: boolean) => Promise<void>
+      readonly onFailure: (error: CairnError) => void
+    },
+  ): Promise<void> {
+    const { scheduler } = this.#world
+    const parts = {
+      machine: this.machine,
+      home: HOME,
+      random: this.#world.random.fork(`watch ${this.#memories.attempts}`),
+      now: () => scheduler.elapsed,
+      sleep: (ms: number) => scheduler.sleep(ms),
+      edit: () => this.person.edit(),
+      picture: () => this.#picture(HOME, undefined),
+      onFailure: told.onFailure,
+    }
+    const backUp: FollowParts['backUp'] = async (ports, pictures, hints, signal) => {
+      const attempt = this.#begin(HOME, pictures, false)
+      this.#memories.begin(attempt)
+      const request = { paths: [toBytes(HOME)], host: this.#host, tags: this.#tagsOf(attempt) }
+      try {
+        const summary = await withClientOn(ports, signal, (client) =>
+          hints === undefined
+            ? client.backup(request, signal)
+            : client.backupHinted({ ...request, hints }, signal),
+        )
+        if (typeof summary === 'string') return summary
+        this.#note(attempt, summary)
+        await told.onDone(summary, hints !== undefined)
+        return summary
+      } finally {
+        attempt.endedAt = this.machine.clock.now()
+      }
+    }
+    await follow({ ...parts, backUp }, how)
+  }
+
+  /** What a run has come to. */
+  #note(attempt: Attempt, { skipped, published, sequence }: BackupSummary): void {
+    for (const { path } of skipped) attempt.skipped.add(below(attempt.root, path))
+    if (published) this.#memories.remember(sequence, attempt)
+    else attempt.unpublished = sequence
   }
 
   async #backUpInTwo(request: BackupRequest, attempt: Attempt): Promise<BackupSummary> {
@@ -301,6 +352,10 @@ export class Owner {
     if (head !== undefined) this.#memories.returnTo(head.snapshots)
   }
 
+  get #host(): string {
+    return this.#canaries === undefined ? HOST : `${HOST} ${this.#canaries.name}`
+  }
+
   #tagsOf({ tag }: Attempt): string[] {
     return this.#canaries === undefined ? [tag] : [tag, `tag ${this.#canaries.name}`]
   }
@@ -315,14 +370,14 @@ export class Owner {
     tree.write(node, 0, Buffer.concat(parts))
   }
 
-  #begin(root: string, picture: Picture, hasCheckpoints: boolean): Attempt {
+  #begin(root: string, pictures: Picture[], hasCheckpoints: boolean): Attempt {
     const now = this.machine.clock.now()
     return {
       tag: `run ${this.#memories.attempts + 1}`,
       root,
       startedAt: now,
       endedAt: Number.POSITIVE_INFINITY,
-      pictures: [picture],
+      pictures,
       skipped: new Set(),
       hasCheckpoints,
     }
@@ -354,14 +409,22 @@ export class Owner {
   }
 
   #withClient<T>(use: (client: Client, signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.machine.run(async (ports, signal) => {
-      const client = await Client.open(clientPorts(ports), signal)
-      try {
-        return await use(client, signal)
-      } finally {
-        await client.close()
-      }
-    })
+    return this.machine.run((ports, signal) =>
+      withClientOn(ports, signal, (client) => use(client, signal)),
+    )
+  }
+}
+
+async function withClientOn<T>(
+  ports: MachinePorts,
+  signal: AbortSignal,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = await Client.open(clientPorts(ports), signal)
+  try {
+    return await use(client)
+  } finally {
+    await client.close()
   }
 }
 

@@ -77,6 +77,8 @@ export class Deeds {
         return this.#changeFolder(deed)
       case 'backup':
         return this.#backUp(deed)
+      case 'watch':
+        return this.#watch(deed)
       case 'restore':
         return this.#restore(deed.pick)
       case 'forget':
@@ -181,6 +183,18 @@ export class Deeds {
     const isPart = (one: number): boolean => owner.memoryOf(one).isPartial === true
     if (added.some((one) => !isPart(one))) stage.note('a run that was cut off had published')
     if (added.some(isPart)) stage.note('a run published before its end')
+  }
+
+  /** The few files of a diary are told apart by their versions: those are backed up in quiet. */
+  async #watch({ seed, count, forMs, quietMs }: EventOf<'watch'>): Promise<void> {
+    const { stage } = this.#parts
+    const { owner, diary } = stage
+    if (diary !== undefined) return
+    owner.person.drawFrom(new SimRandom(seed))
+    const looked = await this.upkeep.watch({ forMs, quietMs, edits: count, pauseMs: owner.pauseMs })
+    for (let times = looked; times > 0; times--) {
+      stage.note('a backup looked only where a watcher said so')
+    }
   }
 
   async #restore(pick: number): Promise<void> {

@@ -103,6 +103,16 @@ const EVENTS = [
     /** Every file is read. */
     isHashCheck: z.literal(true).optional(),
   }),
+  /** `cairn watch`, for a while in which the person works. */
+  z.strictObject({
+    ...when,
+    type: z.literal('watch'),
+    forMs,
+    /** How long nothing may change before what did is backed up. */
+    quietMs: count,
+    seed,
+    count: z.int().min(1),
+  }),
   z.strictObject({ ...when, type: z.literal('restore'), pick }),
   z.strictObject({ ...when, type: z.literal('forget'), policy }),
   z.strictObject({ ...when, type: z.literal('pin'), pick, isPinned: z.boolean() }),
@@ -251,6 +261,7 @@ const DEEDS = [
   'edit',
   'folder',
   'backup',
+  'watch',
   'restore',
   'forget',
   'pin',

@@ -149,6 +149,7 @@ class Shrinker {
 function plainer(event: PlanEvent): PlanEvent {
   switch (event.type) {
     case 'edit':
+    case 'watch':
       return { ...event, count: 1 }
     case 'backup': {
       const { type, day, ms, lengthMax } = event

@@ -52,6 +52,10 @@ export const PATHS = {
     isAllowed: ({ events }) =>
       events.some((event) => event.type === 'backup' && event.checkpointMs !== undefined),
   },
+  'a backup looked only where a watcher said so': {
+    isAllowed: ({ events, options }) =>
+      options.files === 'person' && events.some(({ type }) => type === 'watch'),
+  },
   'a repair made a share again': { isAllowed: always },
   'a share was made again from k shares of others': { isAllowed: always },
   'a share that had come back was counted again': { isAllowed: having('check', 'repair') },

@@ -17,6 +17,7 @@ import type { RebuildPolicy } from '../src/repair/policy.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
 import { MachineCrashed, StoryError } from './errors.ts'
 import type { Cost } from './cost.ts'
+import type { FollowHow } from './following.ts'
 import type { Mishaps } from './mishaps.ts'
 import type { Owner } from './owner.ts'
 import type { LeftOut } from './plan.ts'
@@ -105,6 +106,33 @@ export class Upkeep {
     if (published && this.isExact) await this.#parts.onPublished?.(sequence)
     if (published && this.isExact) await this.#takeStock()
     return summary
+  }
+
+  /** `cairn watch` for a while. @returns how many backups looked only where something changed */
+  async watch(how: FollowHow): Promise<number> {
+    const { owner, cost, say } = this.#parts
+    let looked = 0
+    cost?.begin()
+    await this.#run('watch', () =>
+      owner.watch(how, {
+        onDone: async (summary, isHinted) => {
+          const { sequence, published, filesNew, filesChanged } = summary
+          cost?.end(summary, published ? owner.memoryOf(sequence) : undefined)
+          if (isHinted) looked++
+          const what = `${filesNew} new, ${filesChanged} changed, watched`
+          say(published ? `snapshot ${sequence}: ${what}` : `snapshot ${sequence} waits: ${what}`)
+          if (published && this.isExact) await this.#parts.onPublished?.(sequence)
+          cost?.begin()
+        },
+        onFailure: (error) => {
+          cost?.lose()
+          this.excuse(error, 'a watched backup ends')
+        },
+      }),
+    )
+    // What went on when it was stopped is to be done again.
+    cost?.lose()
+    return looked
   }
 
   /** The client's list must be what is remembered, and what the newest head of all says. */

@@ -1,4 +1,4 @@
-/** Watching in the simulator: once a second the tree is compared with what it was; what is told may be lost. */
+/** Watching in the simulator: every now and then the tree is compared with what it was; what is told may be lost. */
 
 import type { Clock } from '../src/ports/clock.ts'
 import type { PathBytes } from '../src/ports/files.ts'
@@ -25,10 +25,13 @@ export class SimWatching implements Watching {
   readonly trouble = new WatchTrouble()
   readonly #tree: FileTree
   readonly #clock: Clock
+  readonly #lookMs: number
 
-  constructor(tree: FileTree, clock: Clock) {
+  /** @param lookMs - how often the tree is compared */
+  constructor(tree: FileTree, clock: Clock, lookMs = LOOK_MS) {
     this.#tree = tree
     this.#clock = clock
+    this.#lookMs = lookMs
   }
 
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<readonly Watched[]> {
@@ -40,7 +43,7 @@ export class SimWatching implements Watching {
     if (limit !== undefined) start.push({ type: 'unwatched', code: limit, path })
     yield [...start, { type: 'ready', folders: limit === undefined ? before.size : 0 }]
     for (;;) {
-      await this.#clock.sleep(LOOK_MS, signal)
+      await this.#clock.sleep(this.#lookMs, signal)
       const now = this.#picture(request)
       const found = [...this.#roots(request, away), ...this.#changes(before, now)]
       before = now
@@ -98,8 +101,9 @@ export class SimWatching implements Watching {
   }
 }
 
-function stateOf({ kind, inode, mode, size, ctime }: FileNode): string {
-  return [kind, inode, mode, size, ctime.seconds, ctime.nanoseconds].join(' ')
+/** With the content, since two changes may fall into one tick of the file system's clock. */
+function stateOf({ kind, inode, mode, size, ctime, digest }: FileNode): string {
+  return [kind, inode, mode, size, ctime.seconds, ctime.nanoseconds, digest].join(' ')
 }
 
 function folderOf(path: string): PathBytes {
