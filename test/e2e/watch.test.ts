@@ -2,6 +2,7 @@
 
 import { mkdirSync, renameSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { HomeLock } from '../../src/adapters/home-lock.ts'
 import { Place, type Started } from './cairn.ts'
 
 /** All tests' vaults are in one grid, each in a place of its own. */
@@ -66,6 +67,20 @@ describe.runIf(process.platform === 'linux')('watching', () => {
     expect(listed.at(-1)).toMatchObject({ path: place.at('d', 'first') })
     watch.child.kill('SIGTERM')
     await watch.ended
+  }, 120_000)
+
+  it('begins once another command has ended, or ends while it waits for that', async () => {
+    place.write('d/first', 'first')
+    const lock = HomeLock.take(place.at('home'), 'write')
+    const [early, watch] = [start(), start()]
+    await early.said('"waiting"')
+    early.child.kill('SIGTERM')
+    expect((await early.ended).code).toBe(0)
+    await watch.said('"waiting"')
+    lock.release()
+    await watch.said('"idle"')
+    watch.child.kill('SIGTERM')
+    expect((await watch.ended).code).toBe(0)
   }, 120_000)
 
   it('ends at once where there is nothing it could do', async () => {

@@ -5,6 +5,7 @@
 import { Option, type Command } from 'commander'
 import { FolderWatch } from '../../adapters/folder-watch.ts'
 import { NodeClock } from '../../adapters/node-clock.ts'
+import { LockedError } from '../../base/errors.ts'
 import type { BackupSummary, Client, Hints, UploadRequest } from '../../node/client.ts'
 import { Follower, type Followed, type FollowerEvent } from '../../node/follower.ts'
 import type { PathBytes } from '../../ports/files.ts'
@@ -32,6 +33,9 @@ const QUIET_SECONDS = 60
 const QUIET_SECONDS_MAX = 86_400
 
 const DAY_MS = 86_400_000
+
+/** Between two looks at a home that another command holds. */
+const LOCKED_MS = 2_000
 
 /** A month: by then nobody would call it now and then. */
 const WALK_MS_MAX = 31 * DAY_MS
@@ -73,15 +77,19 @@ async function runWatch(
   const output = outputOf(context, options)
   const home = findHome(context.env, context.workingFolder)
   const config = readConfig(home.configFile)
-  const sources = await withClient(context, options, async ({ client }) => {
-    const asked = readSources(context, { config, home }, args, options)
-    return { ...asked, paths: await client.rootsOf(asked) }
-  })
+  const clock = new NodeClock()
+  const sources = await onceFree(context, { output, clock }, () =>
+    withClient(context, options, async ({ client }) => {
+      const asked = readSources(context, { config, home }, args, options)
+      return { ...asked, paths: await client.rootsOf(asked) }
+    }),
+  )
+  if (sources === undefined) return
   giveWay(config, options)
   const work = new WatchedBackups(context, output, sources, options)
   const follower = new Follower(
     {
-      clock: new NodeClock(),
+      clock,
       watching: new FolderWatch({ stallMs: 1_000 * config.backup['stall-seconds'] }),
       walk: (roots) => work.walk(roots),
       look: (roots, hints) => work.look(roots, hints),
@@ -96,6 +104,37 @@ async function runWatch(
     // Nothing was cut short.
     if (!context.signal.aborted || work.isBusy) throw error
     context.exit = EXIT.ok
+  }
+}
+
+/**
+ * Wait while another command holds the home, as between backups.
+ *
+ * @returns nothing if it was told to end before
+ */
+async function onceFree<T>(
+  context: Context,
+  { output, clock }: { readonly output: Output; readonly clock: NodeClock },
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  let hasSaid = false
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error
+    }
+    if (!hasSaid) {
+      output.json({ message_type: 'waiting' })
+      output.warn('Another Cairn command is at work: this one begins when it has ended')
+    }
+    hasSaid = true
+    try {
+      await clock.sleep(LOCKED_MS, context.signal)
+    } catch {
+      context.exit = EXIT.ok
+      return undefined
+    }
   }
 }
 
