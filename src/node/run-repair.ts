@@ -47,6 +47,7 @@ export async function runRepair(
     checked,
     {
       isDryRun,
+      isPatient,
       ...(budget === undefined ? {} : { budget }),
       ...(countMax === undefined ? {} : { countMax }),
       ...tell,

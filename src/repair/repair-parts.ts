@@ -35,13 +35,18 @@ export interface Held {
   readonly peer: PeerId
 }
 
+export interface FoundBad extends Held {
+  /** When it was found bad the last time, ms since 1970. */
+  readonly foundAt: number
+}
+
 /** Shares that a peer says it holds and gave wrong bytes for, or none. They count as lost. */
 export interface BadShares {
   has(held: Held): boolean
   note(held: Held): void
   /** The share was read in full and is right, or the peer does not say any more that it holds it. */
   clear(held: Held): void
-  all(): readonly Held[]
+  all(): readonly FoundBad[]
   /** @returns peers with a bad share of the pack */
   peersOf(pack: PackId): ReadonlySet<PeerId>
 }

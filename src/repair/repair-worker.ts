@@ -18,6 +18,7 @@ import {
 import type { FriendFacts, PackHealth } from './pack-health.ts'
 import { PackMender, type Mended } from './pack-mender.ts'
 import { costOf, packsDue, type RepairCost } from './repair-plan.ts'
+import { lookAgain } from './second-look.ts'
 import type { RepairParts, RepairProgress } from './repair-parts.ts'
 
 /** Packs whose holders are asked for once more in one go, just before they are mended. */
@@ -29,6 +30,8 @@ export interface RepairOptions {
   /** Packs, at most. */
   readonly countMax?: number
   readonly isDryRun?: boolean
+  /** Whether shares found bad of late are left alone: src/repair/second-look.ts. By default they are. */
+  readonly isPatient?: boolean
   readonly onProgress?: (progress: RepairProgress) => void
 }
 
@@ -75,13 +78,18 @@ export class RepairWorker {
     options: RepairOptions,
     signal: AbortSignal,
   ): Promise<RepairReport> {
-    const run = new Run(this.#parts, checked, options, signal)
+    const { isDryRun = false, isPatient = true, budget = Infinity } = options
+    const again = isDryRun
+      ? { checked, bytesRead: 0 }
+      : await lookAgain(this.#parts, checked, { isPatient, budget }, signal)
+    const left = { ...options, budget: budget - again.bytesRead }
+    const run = new Run(this.#parts, again.checked, left, signal)
     await run.run()
-    const untold = options.isDryRun === true ? [] : await this.#parts.book.adopt(signal)
-    const { bytesRead, bytesSent, packs } = run
+    const untold = isDryRun ? [] : await this.#parts.book.adopt(signal)
+    const { bytesSent, packs } = run
     const now = new Map(packs.map(({ after }) => [after.pack.id, after]))
-    const health = checked.packs.map((before) => now.get(before.pack.id) ?? before)
-    return { packs, health, bytesRead, bytesSent, untold }
+    const health = again.checked.packs.map((before) => now.get(before.pack.id) ?? before)
+    return { packs, health, bytesRead: again.bytesRead + run.bytesRead, bytesSent, untold }
   }
 }
 

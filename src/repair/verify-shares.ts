@@ -45,7 +45,6 @@ interface Piece {
   readonly first: number
   readonly count: number
   readonly size: number
-  readonly isWhole: boolean
 }
 
 export async function verifyShares(
@@ -123,7 +122,7 @@ class Run {
     }
   }
 
-  async #one({ held, location, first, count, size, isWhole }: Piece, signal: AbortSignal) {
+  async #one({ held, location, first, count, size }: Piece, signal: AbortSignal) {
     const key = keyOf(held)
     if (this.#bad.has(key) || this.#unread.has(key)) return
     const { grid, bad, friends, log } = this.#parts
@@ -131,8 +130,6 @@ class Run {
     try {
       await grid.shares.read(peer, location, { shareNumber, run: { first, count } }, signal)
       this.#good.set(key, held)
-      // One read in full is right, whatever was found there before.
-      if (isWhole) bad.clear(held)
     } catch (error) {
       const trouble = troubleAtPeer(error, signal)
       this.#good.delete(key)
@@ -168,8 +165,7 @@ function piecesOf(location: PackLocation): Piece[] {
       for (let first = 0; first < leaves; first += countMax) {
         const count = Math.min(countMax, leaves - first)
         const size = sizeOf(manifest, first, count)
-        const isWhole = count === leaves
-        pieces.push({ held: { pack, shareNumber, peer }, location, first, count, size, isWhole })
+        pieces.push({ held: { pack, shareNumber, peer }, location, first, count, size })
       }
     }
   }
@@ -198,7 +194,7 @@ function drawPieces(
     const { leafSize } = piece.location.manifest
     const first = piece.first + Math.floor((at - (ends[found]! - piece.size)) / leafSize)
     const size = sizeOf(piece.location.manifest, first, 1)
-    drawn.set(`${keyOf(piece.held)} ${first}`, { ...piece, first, count: 1, size, isWhole: false })
+    drawn.set(`${keyOf(piece.held)} ${first}`, { ...piece, first, count: 1, size })
     left -= size
   }
   return [...drawn.values()]

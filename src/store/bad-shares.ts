@@ -18,6 +18,11 @@ export interface BadShare {
   readonly peer: PeerId
 }
 
+export interface FoundBadShare extends BadShare {
+  /** When it was found bad the last time, ms since 1970. */
+  readonly foundAt: number
+}
+
 export class BadShares {
   readonly #database: DatabaseSync
   readonly #clock: Pick<Clock, 'now'>
@@ -38,7 +43,7 @@ export class BadShares {
   note({ pack, shareNumber, peer }: BadShare): void {
     statement(
       this.#database,
-      'INSERT OR IGNORE INTO bad_shares (pack, share, peer, found_at) VALUES (?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO bad_shares (pack, share, peer, found_at) VALUES (?, ?, ?, ?)',
     ).run(packIdToBytes(pack), shareNumber, peer, this.#clock.now())
   }
 
@@ -49,15 +54,16 @@ export class BadShares {
     ).run(packIdToBytes(pack), shareNumber, peer)
   }
 
-  all(): BadShare[] {
+  all(): FoundBadShare[] {
     const rows = statement(
       this.#database,
-      'SELECT pack, share, peer FROM bad_shares ORDER BY pack, share, peer',
-    ).all() as { pack: Uint8Array; share: number; peer: string }[]
-    return rows.map(({ pack, share, peer }) => ({
+      'SELECT * FROM bad_shares ORDER BY pack, share, peer',
+    ).all() as unknown as { pack: Uint8Array; share: number; peer: string; found_at: number }[]
+    return rows.map(({ pack, share, peer, found_at: foundAt }) => ({
       pack: packIdFromBytes(pack),
       shareNumber: share,
       peer: peer as PeerId,
+      foundAt,
     }))
   }
 

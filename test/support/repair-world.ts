@@ -19,12 +19,14 @@ import type { EncodedPack } from '../../src/codec/encode-pack.ts'
 import { Grid } from '../../src/grid/grid.ts'
 import { RosterBook } from '../../src/grid/roster-book.ts'
 import type { Standing } from '../../src/grid/standing.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { ByteStream, PeerId } from '../../src/ports/network.ts'
 import type { FriendFacts } from '../../src/repair/pack-health.ts'
 import type { PackFacts, PackList } from '../../src/repair/pack-list.ts'
 import type { PackSource } from '../../src/repair/pack-source.ts'
 import type {
   BadShares,
+  FoundBad,
   Friends,
   Held,
   HolderBook,
@@ -43,7 +45,7 @@ export interface RepairWorldOptions {
 export class RepairWorld {
   readonly parts: RepairParts
   readonly standings: Map<PeerId, Standing>
-  readonly bad = new MemoryBad()
+  readonly bad: MemoryBad
   readonly book = new MemoryBook()
   /** Outcomes that were noted, by peer: good ones and failed ones. */
   readonly audits = new Map<PeerId, boolean[]>()
@@ -56,6 +58,7 @@ export class RepairWorld {
     options: RepairWorldOptions = {},
   ) {
     const { clock, random, log, compute } = test.laptop.ports
+    this.bad = new MemoryBad(clock)
     this.standings = new Map(options.standings)
     const facts = packs.map((pack, index) => factsOf(pack, index + 1))
     const friends: Friends = {
@@ -98,21 +101,26 @@ export function factsOf({ id, manifest }: EncodedPack, number: number) {
 }
 
 export class MemoryBad implements BadShares {
-  readonly #bad = new Map<string, Held>()
+  readonly #bad = new Map<string, FoundBad>()
+  readonly #clock: Pick<Clock, 'now'>
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock
+  }
 
   has(held: Held): boolean {
     return this.#bad.has(keyOf(held))
   }
 
   note(held: Held): void {
-    this.#bad.set(keyOf(held), held)
+    this.#bad.set(keyOf(held), { ...held, foundAt: this.#clock.now() })
   }
 
   clear(held: Held): void {
     this.#bad.delete(keyOf(held))
   }
 
-  all(): Held[] {
+  all(): FoundBad[] {
     return [...this.#bad.values()]
   }
 
