@@ -38,7 +38,7 @@ export class SimNetwork implements Network, Station {
   readonly #relays = new Map<PeerId, Connection>()
   /** Whom we lead others to. */
   readonly #places = new Map<PeerId, Station>()
-  #onChange: (() => void)[] = []
+  readonly #onChange = new Set<() => void>()
   #isAdmitted: (peer: PeerId) => boolean = () => false
   #isClosed = false
 
@@ -62,8 +62,13 @@ export class SimNetwork implements Network, Station {
 
   async changed(known: readonly string[], signal: AbortSignal): Promise<void> {
     while (this.addresses().join(' ') === known.join(' ')) {
-      const woken = new Promise<void>((resolve) => this.#onChange.push(resolve))
-      await this.#unlessAborted(signal, woken, () => undefined)
+      const woken = Promise.withResolvers<void>()
+      this.#onChange.add(woken.resolve)
+      try {
+        await this.#unlessAborted(signal, woken.promise, () => undefined)
+      } finally {
+        this.#onChange.delete(woken.resolve)
+      }
     }
   }
 
@@ -287,7 +292,7 @@ export class SimNetwork implements Network, Station {
   }
 
   #tellChange(): void {
-    for (const tell of this.#onChange.splice(0)) tell()
+    for (const tell of [...this.#onChange]) tell()
   }
 
   #open(connection: Connection, protocol: string): Promise<ByteStream> {

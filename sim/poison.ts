@@ -46,8 +46,16 @@ export interface Guard {
   uninstall(): void
 }
 
-/** Poison the world; only one guard at a time. */
+let isInstalled = false
+
+/**
+ * Poison the world; only one guard at a time.
+ *
+ * @throws {Error} there is one
+ */
 export function installPoison(): Guard {
+  if (isInstalled) throw new Error('the world is poisoned already')
+  isInstalled = true
   const found = new Set<string>()
   const undo: (() => void)[] = []
   for (const { owner, name } of sources()) {
@@ -71,6 +79,7 @@ export function installPoison(): Guard {
   return {
     found,
     uninstall: () => {
+      isInstalled = false
       for (const restore of undo.toReversed()) restore()
       syncBuiltinESMExports()
     },
