@@ -2,8 +2,8 @@
  * Second look: shares that were found bad and that their friends go on saying they hold are read once more.
  *
  * A line that was slow for an hour, or a lid that was closed here, makes good shares look bad; and who has a bad
- * share of a pack takes no other of it. So where a pack misses shares that nobody else would take, what trusted
- * friends say they hold of it is read in full. What is right counts again; what is not waits for a week.
+ * share of a pack takes no other of it. So where a pack is not safe, or misses shares that nobody else would take,
+ * what trusted friends say they hold of it is read in full. What is right counts again; what is not waits for a week.
  */
 
 import { leafCount, pieceSize } from '../../protocol/manifest.ts'
@@ -13,11 +13,13 @@ import { ASK_WIDTH, troubleAtPeer } from '../grid/ask-all.ts'
 import type { PackLocation } from '../grid/grid.ts'
 import { mayTakeShares } from '../grid/standing.ts'
 import type { CheckedPacks } from './check-packs.ts'
-import { judgePack, margin, type PackHealth } from './pack-health.ts'
+import { judgePack, margin, type PackHealth, type Verdict } from './pack-health.ts'
 import type { FoundBad, Held, RepairParts } from './repair-parts.ts'
 
 /** A share that was bad is not read again before. */
 export const LOOK_AGAIN_MS = 7 * 86_400_000
+
+const SAFE: ReadonlySet<Verdict> = new Set(['whole', 'settling', 'thin'])
 
 /** Packs whose manifests are asked for in one go. */
 const LOCATE_COUNT = 64
@@ -92,10 +94,14 @@ class SecondLook {
     return !this.#options.isPatient || age >= LOOK_AGAIN_MS || age < 0
   }
 
-  /** @returns what is missing of a pack, was found bad, and that nobody else would take */
-  #sharesOf({ pack, missing, takers }: PackHealth): readonly Held[] {
-    if (missing.length <= takers.length) return []
+  /**
+   * What was found bad of a pack and is missing, where nobody else would take it; of one that is not safe all that
+   * was found bad, for a share that another has as well may lie under another roof.
+   */
+  #sharesOf({ pack, verdict, missing, takers }: PackHealth): readonly Held[] {
     const doubted = this.#doubted.get(pack.id) ?? []
+    if (!SAFE.has(verdict)) return doubted
+    if (missing.length <= takers.length) return []
     return doubted.filter(({ shareNumber }) => missing.includes(shareNumber))
   }
 
