@@ -292,7 +292,7 @@ export class SimNetwork implements Network, Station {
   }
 
   #tellChange(): void {
-    for (const tell of [...this.#onChange]) tell()
+    for (const tell of this.#onChange) tell()
   }
 
   #open(connection: Connection, protocol: string): Promise<ByteStream> {

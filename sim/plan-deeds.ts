@@ -305,7 +305,9 @@ export class Deeds {
   async #assertSafe(sequence: number): Promise<void> {
     const { stage, witness } = this.#parts
     await witness.look()
-    const seen = witness.younger(Infinity).findLast(({ head }) => head.sequence === sequence)
+    const heads = witness.younger(Infinity)
+    const seen = heads.findLast(({ head }) => head.sequence === sequence)
+    const earlier = heads.findLast(({ head }) => head.sequence < sequence)
     if (seen === undefined)
       throw new StoryError(`snapshot ${sequence} is published, and nobody has it`)
     const names = stage.friends.all.map(({ name }) => name)
@@ -316,7 +318,7 @@ export class Deeds {
     const database = stage.owner.machine.databases.open('backupdb')
     const packs = new Packs(database)
     try {
-      assertSafe(stage.friends, seen, {
+      assertSafe(stage.friends, seen, earlier, {
         shares: new Set([...dishonest, ...hurtSince(this.#dayBefore(sequence))]),
         saidToHold: (pack) => new Set(packs.holders(pack).values()),
         heads: new Set([...dishonest, ...hurtSince(stage.day - 1)]),

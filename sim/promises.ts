@@ -58,16 +58,21 @@ export interface Doubted {
 }
 
 /**
- * A head that was published has enough friends, and so has every pack that is new with it.
+ * A head that was published has enough friends, and so has every pack that is new with it. What an earlier head
+ * named was safe when that one was sent; what was lost of it since is for a repair to see to.
  *
+ * @param earlier - the head before, of whatever fate
  * @param doubted - by name; each is taken to have had what would help most
  * @throws {StoryError}
  */
 export function assertSafe(
   friends: Friends,
-  { head, segments: [packs = []] }: SeenHead,
+  { head, segments }: SeenHead,
+  earlier: SeenHead | undefined,
   doubted: Doubted,
 ): void {
+  const known = new Set(earlier?.segments.flat().map(({ id }) => id))
+  const packs = segments.flat().filter(({ id }) => !known.has(id))
   const told = `head ${head.sequence} is published`
   const domains = new Map(friends.all.map((friend) => [friend, domainOf(friends, friend)]))
   const places = placesOf(friends, head.vault, domains)
@@ -90,7 +95,7 @@ export function assertSafe(
       doubted.heads.has(name) ||
       [...headsOf(machine.volume.root, head.vault)].some((file) => file.name === nameOfHead(head)),
   )
-  const wanted = Math.max(0, ...packs.map(safeCount))
+  const wanted = Math.max(0, ...(segments[0] ?? []).map(safeCount))
   if (haveIt.length >= wanted) return
   throw new StoryError(`${told}, and ${haveIt.length} friends of ${wanted} have it at most`)
 }

@@ -1,10 +1,10 @@
 /** File systems whose clock is another than the machine's, as a file server's is. */
 
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { toBytes, toText } from '../../sim/file-tree.ts'
 import type { Client } from '../../src/node/client.ts'
+import { outside } from '../../sim/poison.ts'
 import { makeFolder } from '../adapters/folder.ts'
 import { DataFs } from '../support/data-fs.ts'
 import { HOME, noise, TestVault } from '../support/test-vault.ts'
@@ -74,10 +74,10 @@ describe.each(TICKS_NS)('a file system that counts in %i ns', (fileTimeStep) => 
       await tell(async (vault) => {
         vault.write('small', noise(100))
         vault.write('large', noise(300 * KIB))
-        const folder = makeFolder()
+        const folder = outside(makeFolder)
         const storage = new DataFs(join(folder, 'Data.fs'))
         storage.commit({ oid: 1, data: noise(300 * KIB) })
-        vault.write('Data.fs', readFileSync(storage.path))
+        vault.write('Data.fs', storage.bytes)
         // An index that is no good: another is made in its place.
         vault.write('Data.fs.index', 'what ZODB wrote')
         await vault.withClient(backUp)

@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { toBytes } from '../../sim/file-tree.ts'
 import type { ByteReader } from '../../src/ports/files.ts'
 import { makeFolder } from '../adapters/folder.ts'
+import { outside } from '../../sim/poison.ts'
 import { DataFs, openStorage, type OpenedStorage } from '../support/data-fs.ts'
 import { HOME, noise, TestVault } from '../support/test-vault.ts'
 
@@ -101,10 +102,10 @@ describe('a Data.fs under commits', () => {
       commit(storage, 30)
       save()
       await vault.backUp()
-      vault.write('Data.fs.pack', readFileSync(storage.path))
+      vault.write('Data.fs.pack', storage.bytes)
       vault.rename('Data.fs.pack', 'Data.fs')
       commit(storage, 1)
-      vault.write('Data.fs', readFileSync(storage.path))
+      vault.write('Data.fs', storage.bytes)
       const summary = await vault.backUp()
       expect([summary.filesChanged, summary.deltas]).toEqual([2, 0])
     }))
@@ -141,9 +142,9 @@ describe('a Data.fs under commits', () => {
     tell(async ({ vault, storage, save }) => {
       commit(storage, 5)
       storage.vote({ oid: 3, data: noise(900) })
-      const bytes = readFileSync(storage.path)
+      const bytes = storage.bytes
       bytes[30] = 77
-      writeFileSync(storage.path, bytes.with(4 + 15, 40))
+      storage.become(bytes.with(4 + 15, 40))
       save()
       const { warnings } = await vault.backUp()
       expect(warnings.join()).toContain('Data.fs" is a database without a safe moment')
@@ -195,11 +196,13 @@ async function tell(story: (parts: Story) => Promise<void>): Promise<void> {
       const path = join(folder, 'restored')
       const bytes = read(target)
       const index = read(`${target}.index`)
-      writeFileSync(path, bytes)
-      writeFileSync(`${path}.index`, index)
+      outside(() => {
+        writeFileSync(path, bytes)
+        writeFileSync(`${path}.index`, index)
+      })
       return { ...openStorage(path), size: bytes.length, index }
     }
-    const save = () => vault.write('Data.fs', readFileSync(storage.path))
+    const save = () => vault.write('Data.fs', storage.bytes)
     await story({ vault, storage, save, restored })
   })
 }

@@ -1,9 +1,18 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { lookup } from 'node:dns/promises'
+import { request } from 'node:http'
+import { connect, Socket } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import { zstdCompress } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { LockedError, PeerUnreachableError, StreamResetError } from '../../src/base/errors.ts'
 import type { ByteStream, Network } from '../../src/ports/network.ts'
 import { MachineCrashed, PoisonError } from '../../sim/errors.ts'
 import type { Machine } from '../../sim/machine.ts'
+import { outside } from '../../sim/poison.ts'
 import { World } from '../../sim/world.ts'
 
 const MINUTE_MS = 60_000
@@ -32,7 +41,7 @@ describe('a world', () => {
     expect(await tell(7)).not.toBe(await tell(8))
   })
 
-  it('shuts out real time, chance and threads, and lets them in again', async () => {
+  it('shuts out real time, chance, files, network, processes and threads, and lets them in again', async () => {
     const reach: (() => unknown)[] = [
       () => Date.now(),
       () => Math.random(),
@@ -42,6 +51,17 @@ describe('a world', () => {
       () => crypto.getRandomValues(new Uint8Array(4)),
       () => crypto.subtle.digest('SHA-256', new Uint8Array(4)),
       () => performance.now(),
+      () => new Date(),
+      () => Date(),
+      () => existsSync('/'),
+      () => readFile('/etc/hostname'),
+      () => connect(9),
+      () => new Socket().connect(9),
+      () => lookup('localhost'),
+      () => request('http://localhost'),
+      () => spawn('true'),
+      () => new Worker('', { eval: true }),
+      () => zstdCompress('', () => undefined),
     ]
     for (const one of reach) {
       const world = new World(1)
@@ -55,9 +75,23 @@ describe('a world', () => {
       await expect(run).rejects.toThrow(PoisonError)
     }
     expect(Date.now()).toBeGreaterThan(0)
+    expect(new Date().getTime()).toBeGreaterThan(0)
+    expect(existsSync('/')).toBe(true)
     expect(randomBytes(4)).toHaveLength(4)
     expect(await crypto.subtle.digest('SHA-256', new Uint8Array(4))).toBeDefined()
   })
+})
+
+it('what a story does outside of its world is no poison, and nobody else may do it', async () => {
+  await new World(1).run(async () => {
+    expect(outside(() => existsSync('/'))).toBe(true)
+    expect(outside(() => new Date().getFullYear())).toBeGreaterThan(2000)
+  })
+  const run = new World(1).run(async () => {
+    outside(() => undefined)
+    existsSync('/')
+  })
+  await expect(run).rejects.toThrow(PoisonError)
 })
 
 describe('a machine', () => {

@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { concat, utf8 } from '../../protocol/bytes.ts'
+import { outside } from '../../sim/poison.ts'
 
 export interface WrittenObject {
   readonly oid: number
@@ -28,7 +29,16 @@ export class DataFs {
 
   constructor(path: string) {
     this.path = path
-    writeFileSync(path, 'FS30')
+    this.become(utf8('FS30'))
+  }
+
+  /** What is in the file. */
+  get bytes(): Uint8Array {
+    return outside(() => readFileSync(this.path))
+  }
+
+  become(bytes: Uint8Array): void {
+    outside(() => writeFileSync(this.path, bytes))
   }
 
   /** A whole transaction. */
@@ -38,14 +48,15 @@ export class DataFs {
 
   /** Write a transaction that is under way; @returns what finishes it */
   vote(...objects: readonly WrittenObject[]): () => void {
-    const start = statSync(this.path).size
+    const start = outside(() => statSync(this.path).size)
     const bytes = this.transaction(start, 'c', ...objects)
-    appendFileSync(this.path, bytes)
-    return () => {
-      const file = openSync(this.path, 'r+')
-      writeSync(file, ' ', start + 16)
-      closeSync(file)
-    }
+    outside(() => appendFileSync(this.path, bytes))
+    return () =>
+      outside(() => {
+        const file = openSync(this.path, 'r+')
+        writeSync(file, ' ', start + 16)
+        closeSync(file)
+      })
   }
 
   /** @returns the bytes of a transaction that would begin there */
@@ -80,8 +91,8 @@ export interface OpenedStorage {
 
 /** @throws {Error} where ZODB would not open it, or would not trust the index beside it */
 export function openStorage(path: string): OpenedStorage {
-  const bytes = readFileSync(path)
-  const index = readIndexFile(readFileSync(`${path}.index`))
+  const [bytes, indexBytes] = outside(() => [readFileSync(path), readFileSync(`${path}.index`)])
+  const index = readIndexFile(indexBytes)
   const positions = new Map<number, number>()
   let at = 4
   let transactions = 0
