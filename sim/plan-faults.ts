@@ -101,7 +101,10 @@ export class Faults {
   #forget(who: string, databases: EventOf<'crash'>['databases']): void {
     const machine = this.#stage.machine(who)
     if (machine !== undefined) machine.databases.faults = faultsOf(databases)
-    if (databases !== 'kept') this.#stage.forgetful.add(who)
+    if (databases === 'kept') return
+    this.#stage.forgetful.add(who)
+    // Also between two runs: what comes back from friends has no digests.
+    if (who === LAPTOP) this.#stage.checks.cost.lose()
   }
 
   #takePicture(who: string): void {
