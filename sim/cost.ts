@@ -44,6 +44,8 @@ export interface CostParts {
   readonly host: () => string
   /** That friends hold shares of. */
   readonly packs: () => number
+  /** Told of each run that was held against the bound. */
+  readonly onBound?: () => void
 }
 
 export class Cost {
@@ -108,6 +110,7 @@ export class Cost {
     const { friends, packs } = this.#parts
     const bound = times * boundOf({ changed, paths, packs: packs(), friends: friends() })
     this.runs += 1
+    this.#parts.onBound?.()
     this.most = Math.max(this.most, sent / bound)
     if (sent > bound) {
       throw new StoryError(`a backup of ${changed} changed bytes sent ${sent}, of ${bound} allowed`)

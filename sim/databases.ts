@@ -97,6 +97,11 @@ export class SimDatabases {
     return losses
   }
 
+  /** The world is over: nothing keeps their memory. */
+  close(): void {
+    for (const { open } of this.#stored.values()) if (open?.isOpen === true) open.close()
+  }
+
   /** Move a database away; the next open makes a new one. */
   setAside(name: string): void {
     this.#stored.delete(name)

@@ -75,7 +75,7 @@ export async function playHistories(options: HistoriesOptions): Promise<Historie
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error))
   }
-  return {
+  const report = {
     seed: options.seed,
     peers,
     days,
@@ -85,6 +85,8 @@ export async function playHistories(options: HistoriesOptions): Promise<Historie
     ...story.counts,
     ...(failure === undefined ? {} : { failure }),
   }
+  world.close()
+  return report
 }
 
 class Histories {

@@ -6,6 +6,7 @@
  */
 
 import type { CairnError } from '../src/base/errors.ts'
+import { Entries } from '../src/store/entries.ts'
 import { VaultExistsError } from '../src/store/keyring.ts'
 import { codecs } from '../src/codec/codecs.ts'
 import type { PathBytes } from '../src/ports/files.ts'
@@ -106,6 +107,16 @@ export class Owner {
     if (queue.files > 0) throw new StoryError(`${queue.files} files still wait in the queue`)
     if (spool.packs > 0 && !isThin)
       throw new StoryError(`${spool.packs} packs still wait in the spool`)
+  }
+
+  /** Whether any file is stored as so many deltas or more, as the client has it. */
+  hasChains(lengthMin: number): boolean {
+    const database = this.machine.databases.open('backupdb')
+    try {
+      return new Entries(database).hasChained(lengthMin)
+    } finally {
+      database.close()
+    }
   }
 
   /**

@@ -13,6 +13,7 @@ import { type Deeds, rebuildPolicy } from './plan-deeds.ts'
 import type { Faults } from './plan-faults.ts'
 import type { Stage } from './plan-stage.ts'
 import { AWAKE_MS, type PlanEvent } from './plan.ts'
+import { destroys, margin } from './plan-budget.ts'
 import { assertDurable } from './promises.ts'
 import type { Witness } from './witness.ts'
 
@@ -91,7 +92,10 @@ async function settle(parts: CalmParts): Promise<void> {
     await stage.sleep(HOUR_MS)
   }
   if (isAnyLost) isThin = !(await waitForTheLost(parts))
-  await deeds.upkeep.repair({ isPatient: false })
+  const repaired = await deeds.upkeep.repair({ isPatient: false })
+  const hasThin = repaired?.packs.some(({ verdict }) => verdict === 'thin') === true
+  if (hasThin && !isThin && !(await mayNobodyTakeMore(parts)))
+    throw new StoryError('packs stay thin, and there are friends who could take more')
   await owner.assertIdle({ isThin })
   const late = stage.plan.peers.filter(({ isLate }) => isLate === true)
   const hasShares = ({ name }: { readonly name: string }): boolean =>
@@ -136,9 +140,13 @@ async function mayNobodyTakeMore({ stage, deeds }: CalmParts): Promise<boolean> 
   return packs.length > 0 && packs.every((pack) => pack.verdict === 'whole' || isFull(pack))
 }
 
+/** Of a diary's files the disks are asked for their chains; of all others the client's own record. */
 async function assertWell({ stage, witness }: CalmParts): Promise<void> {
   const { owner, diary } = stage
-  if (diary === undefined) return
+  if (diary === undefined) {
+    if (owner.hasChains(LENGTH_MAX + 1)) throw new StoryError('a chain is longer than the policy')
+    return
+  }
   await assertTold({ owner, witness, diary })
   await assertShortChains({ owner, witness, diary }, POLICY)
 }
@@ -156,11 +164,28 @@ async function checkAll({ stage, deeds }: CalmParts): Promise<void> {
 async function moveOn(parts: CalmParts): Promise<void> {
   const { stage } = parts
   const { owner, world } = stage
+  loseTheRest(stage)
   owner.moveTo(world.addMachine('spare'))
   await owner.recover(stage.door())
   stage.say('a new machine recovers with the words')
   await owner.takeStock()
   await checkAll(parts)
+}
+
+/** As many more are gone for good as the packs can miss. */
+function loseTheRest(stage: Stage): void {
+  const { plan, world, kinds } = stage
+  const domains = new Map(plan.peers.map(({ name, domain }) => [name, domain]))
+  const domainOf = (name: string | undefined) => domains.get(name ?? '') ?? []
+  const hurt = plan.events.flatMap((event) => domainOf(destroys(event)))
+  const falseOnes = plan.peers.filter(({ name }) => !kinds.isHonest(name))
+  const hit = new Set([...hurt, ...falseOnes.map(({ domain }) => domain)])
+  const sound = [...new Set(domains.values())].filter((domain) => !hit.has(domain))
+  const chosen = world.random
+    .fork('the rest')
+    .shuffle(sound)
+    .slice(0, margin(plan) - hit.size)
+  for (const { name, domain } of plan.peers) if (chosen.includes(domain)) stage.lose(name)
 }
 
 export async function look({

@@ -18,6 +18,10 @@ export interface CheckParts {
   readonly host: () => string
   /** That friends hold shares of. */
   readonly packs: () => number
+  /** Whether the time of an event of the plan has come. */
+  readonly isDue: (event: PlanEvent) => boolean
+  /** Told of each backup that was held against the bound of its cost. */
+  readonly onBound: () => void
   readonly quotaOf: (vault: string) => number | undefined
   readonly capacityOf: (friend: Friend) => number
   /** Whether a friend's kind spoils what it keeps. */
@@ -31,20 +35,17 @@ export class Checks {
 
   constructor(parts: CheckParts) {
     const { world, plan, canaries, host, packs, quotaOf, capacityOf, isSpoiling } = parts
+    const { isDue, onBound } = parts
     const friends = new Set(plan.peers.map(({ name }) => name))
     this.secrecy = new Secrecy(world, canaries, (name) => !friends.has(name))
-    this.cost = new Cost(world, { friends: () => plan.peers.length, host, packs })
-    const spoilt = new Set(
-      plan.events.flatMap((event) =>
-        'who' in event && typeof event.who === 'string' && SPOILING.includes(event.type)
-          ? [event.who]
-          : [],
-      ),
-    )
+    this.cost = new Cost(world, { friends: () => plan.peers.length, host, packs, onBound })
+    const spoiling = plan.events.filter(({ type }) => SPOILING.includes(type))
+    const isSpoilt = (name: string) =>
+      spoiling.some((event) => 'who' in event && event.who === name && isDue(event))
     this.keeping = new Keeping({
       quotaOf,
       capacityOf,
-      isSpoilt: ({ name }) => spoilt.has(name) || isSpoiling(name),
+      isSpoilt: ({ name }) => isSpoilt(name) || isSpoiling(name),
     })
   }
 

@@ -312,7 +312,7 @@ export class Deeds {
       throw new StoryError(`snapshot ${sequence} is published, and nobody has it`)
     const names = stage.friends.all.map(({ name }) => name)
     const dishonest = names.filter((name) => !stage.kinds.isHonest(name))
-    const hurt = stage.plan.events.filter((event) => event.day <= stage.day && takesFiles(event))
+    const hurt = stage.plan.events.filter((event) => takesFiles(event) && stage.isDue(event))
     const hurtSince = (first: number): string[] =>
       hurt.flatMap((event) => (event.day < first ? [] : (destroys(event) ?? [])))
     const database = stage.owner.machine.databases.open('backupdb')
@@ -321,7 +321,7 @@ export class Deeds {
       assertSafe(stage.friends, seen, earlier, {
         shares: new Set([...dishonest, ...hurtSince(this.#dayBefore(sequence))]),
         saidToHold: (pack) => new Set(packs.holders(pack).values()),
-        heads: new Set([...dishonest, ...hurtSince(stage.day - 1)]),
+        heads: new Set([...dishonest, ...hurtSince(stage.planDay - 1)]),
       })
     } finally {
       database.close()
@@ -332,8 +332,7 @@ export class Deeds {
   #dayBefore(sequence: number): number {
     const { stage, witness } = this.#parts
     const publishedAt = witness.publishedAt(sequence - 1)
-    if (publishedAt === undefined) return 0
-    return stage.day - Math.ceil((stage.world.scheduler.now - publishedAt) / DAY_MS) - 1
+    return publishedAt === undefined ? 0 : stage.planDayAt(publishedAt) - 1
   }
 
   #notePeers(summary: CheckSummary | RepairSummary | undefined): void {

@@ -19,7 +19,8 @@ export class Faults {
   readonly #lines: LineFaults
   /** Days on which friends who are away come back. */
   readonly #back = new Map<string, number>()
-  #clocks: { readonly who: string; readonly byMs: number }[] = []
+  /** Clocks that are set wrong, and how each is set right. */
+  readonly #clocks = new Set<() => void>()
   #asleep: (() => void)[] = []
 
   constructor(stage: Stage) {
@@ -71,7 +72,7 @@ export class Faults {
     this.#disks.calmDown()
     this.#back.clear()
     for (const wake of this.#asleep.splice(0)) wake()
-    for (const one of this.#clocks.splice(0)) this.#stage.machine(one.who)?.clock.jump(-one.byMs)
+    for (const setRight of this.#clocks) setRight()
     world.internet.heal()
     this.#stage.switchAllOn()
     await this.#stage.sleep(10 * MINUTE_MS)
@@ -114,7 +115,7 @@ export class Faults {
   #goAway({ who, days }: EventOf<'away'>): void {
     if (this.#stage.friend(who)?.isLost !== false) return
     this.#stage.say(`${who} goes away for ${days} days`)
-    this.#back.set(who, this.#stage.day + days)
+    this.#back.set(who, this.#stage.planDay + days)
     this.#stage.switchOff(who, 'away')
   }
 
@@ -148,14 +149,12 @@ export class Faults {
     this.#stage.say(`the clock of ${who} is set by ${Math.round(byMs / 3600_000)} hours`)
     if (Math.abs(byMs) > 31 * DAY_MS) this.#stage.note('a clock was set by more than a month')
     clock.jump(byMs)
-    const set = { who, byMs }
-    this.#clocks.push(set)
-    this.#stage.later(forMs, () => {
-      if (!this.#clocks.includes(set)) return
-      this.#clocks = this.#clocks.filter((one) => one !== set)
+    const setRight = (): void => {
       // A boot has made a new clock, and a right one.
-      if (machine.clock === clock) clock.jump(-byMs)
-    })
+      if (this.#clocks.delete(setRight) && machine.clock === clock) clock.jump(-byMs)
+    }
+    this.#clocks.add(setRight)
+    this.#stage.later(forMs, setRight)
   }
 
   #move(who: string): void {

@@ -38,7 +38,7 @@ export async function playPlan(plan: Plan, onLine?: (line: string) => void): Pro
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error))
   }
-  return {
+  const report = {
     seed: plan.seed,
     peers: plan.peers.length,
     days: plan.days,
@@ -49,6 +49,8 @@ export async function playPlan(plan: Plan, onLine?: (line: string) => void): Pro
     sometimes: stage.sometimes.counts,
     ...(failure === undefined ? {} : { failure }),
   }
+  stage.world.close()
+  return report
 }
 
 class Story {
@@ -102,6 +104,7 @@ class Story {
     const { scheduler } = stage.world
     const today = inOrder(stage.plan.events.filter((event) => event.day === day))
     const morning = scheduler.elapsed
+    stage.beginDay(day)
     this.#faults.wakeUp(day)
     stage.kinds.wakeUp(day)
     for (const event of today) if (!isDeed(event)) this.#schedule(event)

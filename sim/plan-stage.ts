@@ -12,7 +12,7 @@ import type { PeerKind } from './kind.ts'
 import { PEER_KINDS } from './peer-kinds.ts'
 import { Checks } from './plan-checks.ts'
 import { Kinds } from './plan-kinds.ts'
-import type { Plan, PlanPeer } from './plan.ts'
+import type { Plan, PlanEvent, PlanPeer } from './plan.ts'
 import { packsOf } from './promises.ts'
 import { drawCanaries } from './secrecy.ts'
 import { Sometimes, type PathName } from './sometimes.ts'
@@ -38,6 +38,8 @@ export class Stage {
   readonly #plan: Plan
   readonly #onLine: ((line: string) => void) | undefined
   readonly #startedAt: number
+  /** When each day of the plan began, by true time. */
+  readonly #dawns: { readonly day: number; readonly at: number }[] = []
   readonly #reasons = new Map<string, Set<Reason>>()
   /** True time until which a disk may fail its calls, by machine. */
   readonly #troubleUntil = new Map<string, number>()
@@ -83,6 +85,8 @@ export class Stage {
       canaries,
       host: () => this.owner.machine.name,
       packs: () => packsOf(this.friends).size,
+      isDue: (event) => this.isDue(event),
+      onBound: () => this.note('a backup was held against the bound of its cost'),
       quotaOf: () => undefined,
       isSpoiling: (name) => kindOf(plan, name)?.isSpoiling === true,
       capacityOf: ({ name }) => (kindOf(plan, name)?.capacity === undefined ? CAPACITY : Infinity),
@@ -102,6 +106,28 @@ export class Stage {
   /** How somebody comes back in who has lost everything but the words. */
   door(): { invite: string } | { peer: string } {
     return this.friends.door(({ name }) => this.kinds.isHonest(name))
+  }
+
+  /** A day of the plan begins. */
+  beginDay(day: number): void {
+    this.#dawns.push({ day, at: this.world.scheduler.now })
+  }
+
+  /** Of the plan: vacations take none. 0 before the first. */
+  get planDay(): number {
+    return this.#dawns.at(-1)?.day ?? 0
+  }
+
+  /** @returns the day of the plan at a true time, ms since 1970 */
+  planDayAt(time: number): number {
+    return this.#dawns.findLast(({ at }) => at <= time)?.day ?? 0
+  }
+
+  /** Whether the time of an event has come. */
+  isDue({ day, ms }: PlanEvent): boolean {
+    const dawn = this.#dawns.at(-1)
+    if (dawn === undefined || day !== dawn.day) return day < this.planDay
+    return dawn.at + ms <= this.world.scheduler.now
   }
 
   /** Days since the beginning, by true time; the first is 1. */
@@ -201,6 +227,7 @@ export class Stage {
     const time = `${two(Math.floor(minutes / 60) % 24)}:${two(minutes % 60)}`
     const line = `day ${this.day} ${time}  ${what}`
     this.lines.push(line)
+    this.checks.secrecy.hear(line)
     this.#onLine?.(line)
   }
 

@@ -49,7 +49,7 @@ export async function playScenario(options: ScenarioOptions): Promise<StoryRepor
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error))
   }
-  return {
+  const report = {
     seed: options.seed,
     peers,
     days,
@@ -59,6 +59,8 @@ export async function playScenario(options: ScenarioOptions): Promise<StoryRepor
     ...story.counts,
     ...(failure === undefined ? {} : { failure }),
   }
+  world.close()
+  return report
 }
 
 class Story {

@@ -92,6 +92,15 @@ export class Secrecy {
     for (const [name, bytes] of Object.entries(secret)) this.#roots.add(name, bytes)
   }
 
+  /** What a person is told, errors and warnings too: names belong there, contents and keys do not. */
+  hear(line: string): void {
+    this.#look(
+      Buffer.from(line),
+      () => `a line for the person (${line.slice(0, LINE_SHOWN)}) holds`,
+      this.#beyondNames,
+    )
+  }
+
   /** @throws {StoryError} something was told that nobody may know */
   check(): void {
     if (this.#leak !== undefined) throw new StoryError(this.#leak)

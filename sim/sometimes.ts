@@ -56,6 +56,7 @@ export const PATHS = {
     isAllowed: ({ events, options }) =>
       options.files === 'person' && events.some(({ type }) => type === 'watch'),
   },
+  'a backup was held against the bound of its cost': { isAllowed: always },
   'a repair made a share again': { isAllowed: always },
   'a share was made again from k shares of others': { isAllowed: always },
   'a share that had come back was counted again': { isAllowed: having('check', 'repair') },

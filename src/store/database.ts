@@ -197,7 +197,11 @@ function addColumns(database: DatabaseSync): void {
   })
 }
 
-const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>()
+/**
+ * Of databases that are open. A weak map would keep them all: a statement holds its database where the collector does
+ * not see it.
+ */
+const statements = new Map<DatabaseSync, Map<string, StatementSync>>()
 
 /**
  * A prepared statement, made once for each database and text. Not for `iterate`: two walks over one
@@ -205,7 +209,10 @@ const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>()
  */
 export function statement(database: DatabaseSync, sql: string): StatementSync {
   let prepared = statements.get(database)
-  if (prepared === undefined) statements.set(database, (prepared = new Map()))
+  if (prepared === undefined) {
+    for (const known of statements.keys()) if (!known.isOpen) statements.delete(known)
+    statements.set(database, (prepared = new Map()))
+  }
   let found = prepared.get(sql)
   if (found === undefined) prepared.set(sql, (found = database.prepare(sql)))
   return found

@@ -97,10 +97,11 @@ export class TestGrid {
 
   /** Tell a story in virtual time, once all peers are up. */
   async tell(story: (grid: TestGrid) => Promise<void>): Promise<void> {
-    await this.world.run(async () => {
+    const told = this.world.run(async () => {
       for (const peer of this.peers) await peer.restart()
       await story(this)
     })
+    await told.finally(() => this.world.close())
   }
 
   admit(subject: PeerId, role: Role, more: Partial<Statement> = {}): Uint8Array {

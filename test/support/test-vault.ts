@@ -59,7 +59,7 @@ export class TestVault {
 
   /** Tell a story in virtual time, once the vault is made and has joined. */
   async tell(story: (vault: TestVault) => Promise<void>): Promise<void> {
-    await this.world.run(async () => {
+    const told = this.world.run(async () => {
       this.friends.startAll()
       const { words } = await this.laptop.run((ports) => createVault(clientPorts(ports)))
       this.words = words.join(' ')
@@ -67,6 +67,7 @@ export class TestVault {
       await story(this)
       this.friends.assertHealthy()
     })
+    await told.finally(() => this.world.close())
   }
 
   /** Write a file below the home, and the folders above it. */
