@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { createECDH, randomBytes } from 'node:crypto'
+import { existsSync, realpathSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { lookup } from 'node:dns/promises'
 import { request } from 'node:http'
 import { connect, Socket } from 'node:net'
+import { uptime } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { zstdCompress } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { makeFolder } from '../adapters/folder.ts'
 import { LockedError, PeerUnreachableError, StreamResetError } from '../../src/base/errors.ts'
 import type { ByteStream, Network } from '../../src/ports/network.ts'
 import { MachineCrashed, PoisonError } from '../../sim/errors.ts'
@@ -42,6 +46,7 @@ describe('a world', () => {
   })
 
   it('shuts out real time, chance, files, network, processes and threads, and lets them in again', async () => {
+    const file = join(makeFolder(), 'database')
     const reach: (() => unknown)[] = [
       () => Date.now(),
       () => Math.random(),
@@ -62,6 +67,13 @@ describe('a world', () => {
       () => spawn('true'),
       () => new Worker('', { eval: true }),
       () => zstdCompress('', () => undefined),
+      () => process.hrtime.bigint(),
+      () => realpathSync.native('/'),
+      () => new DatabaseSync(file).exec('SELECT 1'),
+      () => crypto.subtle.exportKey('raw', {} as CryptoKey),
+      () => createECDH('prime256v1').generateKeys(),
+      () => uptime(),
+      () => new MessageChannel(),
     ]
     for (const one of reach) {
       const world = new World(1)
