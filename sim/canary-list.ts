@@ -149,6 +149,16 @@ export const CANARIES: readonly Canary[] = [
     foundBy: { story: 'plans', seeds: 5, options: DAYS },
   },
   {
+    name: 'names-told',
+    bug: 'the log tells which file is backed up',
+    file: 'src/backup/drain.ts',
+    text: '      const file = this.#pathOf(row)\n',
+    replacement: `      const file = this.#pathOf(row)
+      this.#parts.log.info('file', { path: Buffer.from(row.key).toString('latin1') })
+`,
+    foundBy: { story: 'plans', seeds: 5, options: DAYS },
+  },
+  {
     name: 'hints-late',
     bug: 'what a watcher tells while a backup runs is thrown away at its end',
     file: 'src/node/follower.ts',

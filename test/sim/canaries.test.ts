@@ -6,7 +6,7 @@ import { hunt } from '../../sim/canaries.ts'
 import { CANARIES } from '../../sim/canary-list.ts'
 import { patch, StaleCanaryError } from '../../sim/canary-patch.ts'
 
-const QUICK = ['stored-before-sync', 'name-before-sync', 'state-before-sync', 'key-again']
+const QUICK = ['stored-before-sync', 'name-before-sync', 'key-again', 'names-told']
 
 describe('a canary', () => {
   for (const canary of CANARIES) {
