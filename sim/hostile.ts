@@ -12,11 +12,12 @@ import { withDeadline } from '../src/base/deadline.ts'
 import { PeerError } from '../src/base/errors.ts'
 import { toBytes } from './file-tree.ts'
 import { StoryError } from './errors.ts'
-import { Friends, type Friend } from './grid.ts'
+import { CAPACITY, Friends, type Friend } from './grid.ts'
 import { ACTS } from './hostile-acts.ts'
 import { HostileHolder } from './hostile-holder.ts'
 import { HostileMember } from './hostile-member.ts'
 import { Owner } from './owner.ts'
+import { Keeping } from './keeping.ts'
 import type { Machine } from './machine.ts'
 import type { SimRandom } from './random.ts'
 import { World } from './world.ts'
@@ -278,6 +279,19 @@ class Story {
         if (used > QUOTA) throw new StoryError(`${name} keeps ${used} bytes of a hostile vault`)
       }
     }
+    this.#keeping.look(this.#friends.all.filter(({ name }) => HONEST.includes(name)))
+  }
+
+  /** What the disks hold, whatever the accounts say. */
+  get #keeping(): Keeping {
+    const vaults = new Set<string>(
+      this.#attackers.map(({ member }) => vaultIdFromBytes(member.keys.vaultKey.publicKey)),
+    )
+    return new Keeping({
+      quotaOf: (vault) => (vaults.has(vault) ? QUOTA : undefined),
+      capacityOf: () => CAPACITY,
+      isSpoilt: () => false,
+    })
   }
 
   /** Memory in use, without what machines hold on their disks. */
