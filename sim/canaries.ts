@@ -7,7 +7,7 @@
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { CANARIES, type Canary } from './canary-list.ts'
+import { CANARIES, type Canary, type Hunt } from './canary-list.ts'
 
 const HOOK = fileURLToPath(new URL('./canary-hook.ts', import.meta.url))
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
@@ -46,8 +46,6 @@ interface Played {
  * @returns whether each was found
  */
 export async function playCanaries(names: readonly string[]): Promise<boolean> {
-  const unknown = names.find((name) => CANARIES.every((one) => one.name !== name))
-  if (unknown !== undefined) throw new CanaryError(`no canary is called ${unknown}`)
   const chosen = CANARIES.filter(({ name }) => names.length === 0 || names.includes(name))
   let survivors = 0
   for (const canary of chosen) {
@@ -87,21 +85,28 @@ function wordsOf({ canary, by, seeds, seconds }: Caught): string {
   return `${name}: ${bug}\n  found by ${foundBy.story}, seed ${by.seed} (${cost}): ${by.failure}`
 }
 
+interface Seeds {
+  readonly seed: number
+  readonly seeds: number
+}
+
+/** @returns the options of `npm run sim` with which a canary is hunted */
+export function wordsFor({ story, options = [] }: Hunt, { seed, seeds }: Seeds): string[] {
+  const how = ['--seed', `${seed}`, '--seeds', `${seeds}`, '--json']
+  const whole = story === 'plans' ? ['--shrink', 'off'] : []
+  return [`--${story}`, ...how, ...whole, ...options]
+}
+
 /** @param canary.foundBy - the story; @param name - of the canary to put in, if any */
-async function play(
-  { foundBy: { story, options = [] } }: Canary,
-  { seed, seeds }: { readonly seed: number; readonly seeds: number },
-  name?: string,
-): Promise<Played[]> {
-  const how = ['--seed', `${seed}`, '--seeds', `${seeds}`, '--json', '--shrink', 'off']
+async function play({ foundBy }: Canary, which: Seeds, name?: string): Promise<Played[]> {
   const { code, stdout, stderr } = await run(
-    [...(name === undefined ? [] : ['--import', HOOK]), MAIN, `--${story}`, ...how, ...options],
+    [...(name === undefined ? [] : ['--import', HOOK]), MAIN, ...wordsFor(foundBy, which)],
     { ...process.env, CAIRN_CANARY: name },
   )
   const played = stdout.split('\n').flatMap((line) => {
     return line.startsWith('{') ? [JSON.parse(line) as Played] : []
   })
-  const isOver = played.length === seeds || played.at(-1)?.failure !== undefined
+  const isOver = played.length === which.seeds || played.at(-1)?.failure !== undefined
   if (isOver && code !== UNSEEN) return played
   throw new CanaryError(`${name ?? 'the control'} ends with ${code}: ${stderr.slice(-2000)}`)
 }

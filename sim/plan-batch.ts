@@ -5,12 +5,13 @@
  * batch: its plan is made smaller and written to a file.
  */
 
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { commit } from './commit.ts'
 import { StoryError } from './errors.ts'
 import { drawPlan, type Overrides } from './plan-draw.ts'
 import { playPlan, type PlanReport } from './plan-play.ts'
 import { writePlan, type Plan } from './plan.ts'
+import { introductionOf, seedsOf, toJson, type SeedOptions } from './report.ts'
 import { shrink } from './shrink.ts'
 import { BATCH_MIN, SometimesOfAll } from './sometimes.ts'
 
@@ -24,33 +25,42 @@ const SHRINK_MS = 10 * MINUTE_MS
 /** Where plans that broke a promise are written. */
 const FOUND = 'sim/found'
 
-export interface BatchOptions extends Overrides {
-  readonly seed: number
-  readonly seeds: number
-  /** Go on with fresh seeds until so many minutes are over. */
-  readonly minutes?: number | undefined
+export interface BatchOptions extends Overrides, SeedOptions {
+  /** What plays the batch again. */
+  readonly command: string
   readonly isShrinking: boolean
   readonly isJson: boolean
 }
 
 /** @returns whether all is well */
-export async function playBatch(options: BatchOptions): Promise<boolean> {
+export async function playBatch(
+  options: BatchOptions,
+  play: (plan: Plan) => Promise<PlanReport> = playPlan,
+): Promise<boolean> {
+  const { isJson } = options
+  if (!isJson) console.log(introductionOf(options, options.command))
   const all = new SometimesOfAll()
-  const until = options.minutes === undefined ? undefined : Date.now() + options.minutes * MINUTE_MS
-  const isOver = (count: number): boolean =>
-    until === undefined ? count >= options.seeds : Date.now() >= until
   let count = 0
-  for (; !isOver(count); count++) {
-    const plan = drawPlan(options.seed + count, options)
-    const report = await playPlan(plan)
-    console.log(options.isJson ? JSON.stringify(toJson(plan, report)) : summaryOf(plan, report))
+  for (const seed of seedsOf(options)) {
+    const plan = drawPlan(seed, options)
+    const report = await play(plan)
+    console.log(isJson ? jsonOf(plan, report) : summaryOf(plan, report))
     all.add(plan, report.sometimes)
-    const failure = report.failure ?? (await replay(plan, report, count))
+    const isTwice = count % TWICE_EVERY === 0 && report.failure === undefined
+    const again = isTwice ? await play(plan) : report
+    const failure = report.failure ?? differenceOf(report, again)
+    count += 1
     if (failure === undefined) continue
     await tellFailure(plan, { ...report, failure }, options)
     return false
   }
   return tellSometimes(all, count, options)
+}
+
+/** @returns what is wrong if a plan told another story the second time */
+function differenceOf({ seed, digest }: PlanReport, again: PlanReport): Error | undefined {
+  if (again.digest === digest) return undefined
+  return new StoryError(`seed ${seed} told another story the second time`)
 }
 
 /** Play one plan, and tell its story line by line. @returns whether all is well */
@@ -59,9 +69,9 @@ export async function playOne(
   options: Pick<BatchOptions, 'isShrinking' | 'isJson'> & { readonly file?: string | undefined },
 ): Promise<boolean> {
   const { isJson } = options
-  if (!isJson) console.log(introductionOf(plan))
+  if (!isJson) console.log(drawnOf(plan))
   const report = await playPlan(plan, isJson ? undefined : (line) => console.log(line))
-  if (isJson) console.log(JSON.stringify(toJson(plan, report)))
+  if (isJson) console.log(jsonOf(plan, report))
   else {
     for (const [path, count] of Object.entries(report.sometimes)) console.log(`${count} × ${path}`)
     console.log(`${summaryOf(plan, report)}\n${commandFor(plan, options.file)}`)
@@ -72,7 +82,7 @@ export async function playOne(
 }
 
 /** All that was drawn, in full. */
-function introductionOf(plan: Plan): string {
+function drawnOf(plan: Plan): string {
   const { seed, days, budget, options, peers, laptop, events } = plan
   return [
     `seed ${seed}, commit ${commit()}: ${days} days, ${events.length} events, faults ${budget} what is promised`,
@@ -97,17 +107,6 @@ function commandFor(plan: Plan, file?: string): string {
   return `npm run sim -- --seed ${seed} --peers ${founders} --days ${days} --budget ${budget}`
 }
 
-async function replay(
-  plan: Plan,
-  { digest }: PlanReport,
-  count: number,
-): Promise<Error | undefined> {
-  if (count % TWICE_EVERY !== 0) return undefined
-  const again = await playPlan(plan)
-  if (again.digest === digest) return undefined
-  return new StoryError(`seed ${plan.seed} told another story the second time`)
-}
-
 async function tellFailure(
   plan: Plan,
   report: PlanReport,
@@ -119,7 +118,7 @@ async function tellFailure(
   const { failure } = report
   if (failure === undefined) return
   if (options.isTold !== true && !options.isJson) {
-    console.error(introductionOf(plan))
+    console.error(drawnOf(plan))
     for (const line of report.lines) console.error(line)
   }
   console.error(failure)
@@ -155,25 +154,6 @@ function tellSometimes(
   return missed.length === 0
 }
 
-function toJson(plan: Plan, report: PlanReport): object {
-  const { failure } = report
-  const told = failure && `${failure.name}: ${failure.message}`
-  const { budget, options } = plan
-  return { ...report, budget, options, commit: commit(), lines: undefined, failure: told }
-}
-
-let known: string | undefined
-
-/** @returns the commit that is played, if it is at hand */
-function commit(): string {
-  if (known !== undefined) return known
-  try {
-    known = execFileSync('git', ['describe', '--always', '--dirty'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim()
-  } catch {
-    known = 'unknown'
-  }
-  return known
+function jsonOf({ budget, options }: Plan, report: PlanReport): string {
+  return JSON.stringify({ ...toJson(report), budget, options })
 }
