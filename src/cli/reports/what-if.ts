@@ -124,7 +124,7 @@ function costLines({ tally, request }: WhatIfReport): string[] {
   return [
     `Storage: ${expansionWords(code)} times the data: ${formatBytes(stored)} for ${formatBytes(size)}, ` +
       `about ${formatBytes(stored / group.length)} with each friend.`,
-    `Repair: each friend gets about ${roughBytes(made)} a year; you send ${roughBytes(tally.made)}. ` +
+    `Repair: each friend gets about ${roughBytes(made)} a year on average; you send ${roughBytes(tally.made)}. ` +
       `If a friend's box repairs for you, it also reads ${roughBytes(tally.read)}.`,
   ]
 }
