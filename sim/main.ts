@@ -5,7 +5,7 @@ import { playCanaries } from './canaries.ts'
 import { commandOf, firstSeed, readOptions, storyOf, type MainOptions } from './options.ts'
 import { playBatch, playOne } from './plan-batch.ts'
 import { drawPlan } from './plan-draw.ts'
-import { readPlan, writePlan } from './plan.ts'
+import { readPlan, writePlan, type Plan } from './plan.ts'
 import { isSingle } from './report.ts'
 import { classic, histories, hostile, playStories } from './story-batch.ts'
 
@@ -37,8 +37,19 @@ async function mainPlans(options: MainOptions): Promise<boolean> {
     const command = commandOf({ seed, ...options })
     return await playBatch({ seed, seeds, minutes, command, ...overrides, isShrinking, isJson })
   }
-  const plan = file === undefined ? drawPlan(seed, overrides) : readPlan(readFileSync(file, 'utf8'))
+  const plan = file === undefined ? drawPlan(seed, overrides) : planIn(file)
+  if (plan === undefined) return false
   if (print !== true) return await playOne(plan, { isShrinking, isJson, file })
   process.stdout.write(writePlan(plan))
   return true
+}
+
+/** @returns undefined where there is none, which is said */
+function planIn(file: string): Plan | undefined {
+  try {
+    return readPlan(readFileSync(file, 'utf8'))
+  } catch (error) {
+    console.error(`error: no plan in ${file}: ${(error as Error).message}`)
+    return undefined
+  }
 }

@@ -41,11 +41,17 @@ describe('npm run sim', () => {
     }
   })
 
-  it('ends with a word and no more where options mean nothing together', () => {
-    const options = ['--canaries', 'nosuch']
+  it.each([
+    [
+      'options mean nothing together',
+      ['--canaries', 'nosuch'],
+      /^error: no canary is called nosuch; there are .*\n$/,
+    ],
+    ['a file is no plan', ['--plan', MAIN], /^error: no plan in .*\n$/],
+  ])('ends with a word and no more where %s', (_, options, word) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [...ARGUMENTS, ...options])
     expect(status).toBe(1)
     expect(String(stdout)).toBe('')
-    expect(String(stderr)).toMatch(/^error: no canary is called nosuch; there are .*\n$/)
+    expect(String(stderr)).toMatch(word)
   })
 })
