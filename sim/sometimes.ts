@@ -149,6 +149,7 @@ export const PATHS = {
   'a helper found that its cap had ended': {
     isAllowed: (plan) => having('help')(plan) && having('recover', 'thief')(plan),
     ...log('helping ended: the vault has a newer device, ask its owner for a new cap'),
+    plans: 40,
   },
   'what a thief released was taken back': { isAllowed: having('thief') },
   'an audit found what a friend dropped or made up': {
