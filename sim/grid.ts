@@ -209,9 +209,10 @@ export class Friends {
     })
   }
 
-  /** Somebody runs his peer anew, with a cap that he was given. */
+  /** Somebody runs his peer anew, with a cap that he was given; or runs it so once his computer is on. */
   helpWith(friend: Friend, cap: RepairCap): void {
     friend.help.push(cap)
+    if (!friend.machine.isUp) return
     friend.machine.crash('kill')
     this.start(friend)
   }

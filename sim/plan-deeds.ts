@@ -252,7 +252,7 @@ export class Deeds {
     const { stage } = this.#parts
     const text = await this.upkeep.cap()
     const friend = stage.friend(who)
-    if (text === undefined || friend?.machine.isUp !== true) return
+    if (text === undefined || friend?.isLost !== false) return
     const cap = requireCap(text, 'repair')
     if (friend.help.some((one) => encodeCap(one) === text)) return
     stage.checks.secrecy.guardCap(who, text)
