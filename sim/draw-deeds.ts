@@ -125,6 +125,8 @@ export const HABITS: Readonly<Record<string, Habit>> = {
       return { ...when, type: 'image', how: random.chance(0.6) ? 'take' : 'return' }
     },
   },
+  /** Friends who become helpers, in the whole plan. */
+  help: { rate: { on: 0.35, from: 1, to: 2.99 } },
   watch: {
     rate: { on: 0.3, from: 0.05, to: 0.4 },
     draw: ({ when, random }) => {
@@ -162,7 +164,25 @@ export function deedEvents(plan: Plan, random: SimRandom): Deed[] {
   }
   // Something is there from the first moment on.
   const first = { seed: random.u32(), count: random.between(5, 30) }
-  return [{ type: 'edit', day: 1, ms: 0, ...first }, ...deeds]
+  const helping = helpEvents(plan, deeds, random.fork('help'))
+  return [{ type: 'edit', day: 1, ms: 0, ...first }, ...deeds, ...helping]
+}
+
+/**
+ * Mostly in the first days. A device that was replaced takes its caps with it: half of the time its helpers
+ * are given that of the new one.
+ */
+function helpEvents(plan: Plan, deeds: readonly Deed[], random: SimRandom): Deed[] {
+  const founders = plan.peers.filter(({ isLate }) => isLate !== true)
+  const count = Math.floor(plan.options.habits['help'] ?? 0)
+  const helpers = random.shuffle(founders).slice(0, count)
+  const replaced = deeds.filter(({ type }) => type === 'recover' || type === 'thief')
+  const again = replaced.flatMap(({ day }) => (random.chance(0.5) ? [day + 1] : []))
+  return helpers.flatMap(({ name }): Deed[] => {
+    const first = 1 + Math.floor(random.unit() ** 3 * plan.days)
+    const days = [first, ...again.filter((day) => day > first && day <= plan.days)]
+    return days.map((day) => ({ type: 'help', who: name, day, ms: random.below(AWAKE_MS) }))
+  })
 }
 
 function drawCount(plan: Plan, habit: string, random: SimRandom): number {

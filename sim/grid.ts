@@ -35,7 +35,7 @@ export interface Friend {
   readonly key: SigningKey
   /** Whether it will never come back. */
   isLost: boolean
-  /** Repair caps that it is given at its next start. */
+  /** Repair caps that it is given at each of its starts, the newest last. */
   readonly help: RepairCap[]
   /** What runs there since its last start, once it serves. */
   node: PeerNode | undefined
@@ -207,6 +207,14 @@ export class Friends {
       if (error instanceof MachineCrashed || this.isExpected(friend, error as Error)) return
       this.#failures.push(error as Error)
     })
+  }
+
+  /** Somebody runs his peer anew, with a cap that he was given; or runs it so once his computer is on. */
+  helpWith(friend: Friend, cap: RepairCap): void {
+    friend.help.push(cap)
+    if (!friend.machine.isUp) return
+    friend.machine.crash('kill')
+    this.start(friend)
   }
 
   crash(friend: Friend, kind: 'kill' | 'power' = 'power'): void {

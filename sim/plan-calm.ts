@@ -11,6 +11,7 @@ import { StoryError } from './errors.ts'
 import { assertShortChains, assertTold } from './history-checks.ts'
 import { type Deeds, rebuildPolicy } from './plan-deeds.ts'
 import type { Faults } from './plan-faults.ts'
+import { assertHelped } from './plan-help.ts'
 import type { Stage } from './plan-stage.ts'
 import { AWAKE_MS, type PlanEvent } from './plan.ts'
 import { destroys, margin } from './plan-budget.ts'
@@ -57,6 +58,7 @@ export async function tellCalm(parts: CalmParts): Promise<void> {
     (name) => !stage.plan.events.some((event) => event.type === 'rot' && event.who === name),
   )
   if (stage.plan.budget === 'beyond') return await tellRuins(parts)
+  await assertHelped(stage, witness)
   if (stage.isRotten) await deeds.recover({ door: 'invite', cuts: [] })
   upkeep.isCalm = true
   await settle(parts)

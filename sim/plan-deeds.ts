@@ -4,6 +4,7 @@
  * A run may fail for reasons that pass. What it says must be right all the same.
  */
 
+import { encodeCap, requireCap } from '../protocol/cap.ts'
 import { PeerError, RecoveryError } from '../src/base/errors.ts'
 import type { CheckSummary, RepairSummary } from '../src/node/client.ts'
 import { REBUILD_POLICY, type RebuildPolicy } from '../src/repair/policy.ts'
@@ -95,6 +96,8 @@ export class Deeds {
         return this.#check(deed.isThorough)
       case 'audit':
         return this.upkeep.audit(deed.count)
+      case 'help':
+        return this.#giveCap(deed.who)
       case 'vacation':
         stage.say(`everybody's computers sleep for ${deed.days} days`)
         stage.world.scheduler.skip(deed.days * DAY_MS)
@@ -242,6 +245,19 @@ export class Deeds {
     const policy = { ...rebuildPolicy(lengthMax, budget), isAutomatic: true }
     await this.upkeep.rebuild({ paths: [toBytes(stage.owner.person.home)], policy, budget })
     if (this.upkeep.counts.rebuilt > rebuilt) stage.note('a chain was rebuilt')
+  }
+
+  /** As `cairn cap` and `cairn peer run --help-repair` do. */
+  async #giveCap(who: string): Promise<void> {
+    const { stage } = this.#parts
+    const text = await this.upkeep.cap()
+    const friend = stage.friend(who)
+    if (text === undefined || friend?.isLost !== false) return
+    const cap = requireCap(text, 'repair')
+    if (friend.help.some((one) => encodeCap(one) === text)) return
+    stage.checks.secrecy.guardCap(who, text)
+    stage.friends.helpWith(friend, cap)
+    stage.say(`${who} is given a repair cap`)
   }
 
   /** Come back to an old copy of the client's state, as after a disk was replaced; or take one. */

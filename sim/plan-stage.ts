@@ -23,6 +23,9 @@ const DAY_MS = 24 * 60 * MINUTE_MS
 
 export const LAPTOP = 'laptop'
 
+/** Nights are skipped, so the rounds of a helper come closer to each other: one or two a day. */
+const HELP_EVERY_MS = { min: 8 * MINUTE_MS, max: 20 * MINUTE_MS } as const
+
 /** Why a machine is off; it is on while there is no reason. */
 export type Reason = 'crash' | 'rhythm' | 'outage' | 'away' | 'gone'
 
@@ -69,7 +72,7 @@ export class Stage {
       (_, name) => optionsOf(founders.find((one) => one.name === name)!),
       (index) => {
         const capacity = kindOf(plan, this.friends.all[index]?.name)?.capacity
-        return capacity === undefined ? {} : { capacity }
+        return { helpEveryMs: HELP_EVERY_MS, ...(capacity === undefined ? {} : { capacity }) }
       },
     )
     this.kinds = new Kinds(this)

@@ -126,6 +126,8 @@ const EVENTS = [
   }),
   z.strictObject({ ...when, type: z.literal('check'), isThorough: z.boolean() }),
   z.strictObject({ ...when, type: z.literal('audit'), count: z.int().min(1) }),
+  /** A friend is given the repair cap, and looks after the vault from then on. */
+  z.strictObject({ ...when, type: z.literal('help'), who }),
   z.strictObject({ ...when, type: z.literal('vacation'), days: z.int().min(1) }),
   z.strictObject({
     ...when,
@@ -270,6 +272,7 @@ const DEEDS = [
   'repair',
   'check',
   'audit',
+  'help',
   'vacation',
   'recover',
   'image',

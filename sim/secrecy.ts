@@ -8,12 +8,14 @@
  * - in every line of the trace: log events of the laptop and of the peers, names of files on disks;
  * - at the end on the disks and in the databases of all friends, and on the laptop. There the keyring may hold
  *   its keys (not the root, from which the words are) and the databases names (docs/architecture.md, "What lies where").
+ *   A helper may have the text of its repair cap in the folder for that; the ledger key and the repair seed in it nowhere else.
  *
  * What it does not see: a secret that is cut in two between two writes, one that was compressed or changed
  * in any other way and sent in the clear (the canary's random file does not compress, so it shows), sizes and times,
  * and anything in memory.
  */
 
+import { requireCap } from '../protocol/cap.ts'
 import { deriveReadKeys, deriveVaultKeys } from '../protocol/keys.ts'
 import { wordsToRoot } from '../protocol/words.ts'
 import { StoryError } from './errors.ts'
@@ -29,6 +31,9 @@ const LINE_SHOWN = 400
 
 /** Where the client keeps its keys, as docs/architecture.md says. */
 const KEYRING = 'keys/'
+
+/** Where a helper keeps the caps that it was given. */
+const CAPS = 'help/'
 
 /** Words that come nowhere by chance, and that may stand in any file's name. */
 export interface Canaries {
@@ -47,9 +52,13 @@ export class Secrecy {
   readonly #world: World
   /** Whether a machine is the owner's: then its keyring may hold keys. */
   readonly #isOwn: (name: string) => boolean
+  /** Friends who were given a repair cap. */
+  readonly #helpers = new Set<string>()
   readonly #needles = new Needles()
   /** What not even the owner's databases may hold, which know the names of files. */
   readonly #beyondNames = new Needles()
+  /** What not even a helper may keep beside its cap. */
+  readonly #beyondCaps = new Needles()
   /** What not even a keyring may hold. */
   readonly #roots = new Needles()
   #leak: string | undefined
@@ -61,8 +70,10 @@ export class Secrecy {
     this.#world = world
     this.#isOwn = isOwn
     const { name, content } = canaries
-    this.#needles.add('a name', Buffer.from(name))
-    for (const needles of [this.#needles, this.#beyondNames]) {
+    for (const needles of [this.#needles, this.#beyondCaps]) {
+      needles.add('a name', Buffer.from(name))
+    }
+    for (const needles of [this.#needles, this.#beyondCaps, this.#beyondNames]) {
       needles.add('a content', Buffer.from(content))
     }
     world.internet.overhear((from, to, bytes) => {
@@ -86,8 +97,7 @@ export class Secrecy {
       recoverySeed: recoveryKey.seed,
     }
     for (const [name, bytes] of Object.entries({ ...kept, ...secret })) {
-      this.#needles.add(`the ${name}`, bytes)
-      this.#beyondNames.add(`the ${name}`, bytes)
+      this.#addAll(`the ${name}`, bytes)
     }
     for (const [name, bytes] of Object.entries(secret)) this.#roots.add(name, bytes)
   }
@@ -99,6 +109,15 @@ export class Secrecy {
       () => `a line for the person (${line.slice(0, LINE_SHOWN)}) holds`,
       this.#beyondNames,
     )
+  }
+
+  /** A helper is given a repair cap: its text may lie where helpers keep caps, and nowhere else. */
+  guardCap(helper: string, text: string): void {
+    this.#helpers.add(helper)
+    this.#addAll('the repair seed', requireCap(text, 'repair').repairSeed)
+    for (const needles of [this.#needles, this.#beyondNames]) {
+      needles.add('a repair cap', Buffer.from(text))
+    }
   }
 
   /** @throws {StoryError} something was told that nobody may know */
@@ -127,14 +146,24 @@ export class Secrecy {
   #lookAt({ name, volume, databases }: Machine): void {
     for (const { path, file } of volume.files()) {
       const bytes = file.read(0, file.size)
-      const isKeyring = path.startsWith(KEYRING) && this.#isOwn(name)
-      this.#look(bytes, () => `${path} of ${name} holds`, isKeyring ? this.#roots : undefined)
+      this.#look(bytes, () => `${path} of ${name} holds`, this.#soughtIn(path, name))
       this.#look(Buffer.from(path), () => `a name at ${name} holds`)
     }
     for (const [database, bytes] of databases.look()) {
       if (bytes === undefined) continue
       const needles = this.#isOwn(name) ? this.#beyondNames : this.#needles
       this.#look(bytes, () => `the database ${database} of ${name} holds`, needles)
+    }
+  }
+
+  #soughtIn(path: string, name: string): Needles {
+    if (path.startsWith(KEYRING) && this.#isOwn(name)) return this.#roots
+    return path.startsWith(CAPS) && this.#helpers.has(name) ? this.#beyondCaps : this.#needles
+  }
+
+  #addAll(name: string, bytes: Uint8Array): void {
+    for (const needles of [this.#needles, this.#beyondCaps, this.#beyondNames]) {
+      needles.add(name, bytes)
     }
   }
 

@@ -150,6 +150,16 @@ export const PATHS = {
     ...log('local state behind the grid', isMore('known')),
     plans: 60,
   },
+  'a helper renewed and looked': {
+    isAllowed: having('help'),
+    ...log('helped', isMore('renewed')),
+  },
+  'a helper made a share again': { isAllowed: having('help'), ...log('helped', isMore('placed')) },
+  'a helper found that its cap had ended': {
+    isAllowed: (plan) => having('help')(plan) && having('recover', 'thief')(plan),
+    ...log('helping ended: the vault has a newer device, ask its owner for a new cap'),
+    plans: 40,
+  },
   'what a thief released was taken back': { isAllowed: having('thief') },
   'an audit found what a friend dropped or made up': {
     isAllowed: (plan) => isAnyOf(plan, 'lazy', 'liar') && having('audit', 'check')(plan),

@@ -292,6 +292,12 @@ export class Upkeep {
     this.#parts.say(`audit of ${summary.audits.length} friends: ${passed} passed, ${bad} bad`)
   }
 
+  /** @returns the vault's repair cap, as text */
+  cap(): Promise<string | undefined> {
+    const work = () => this.#parts.owner.ask((client) => Promise.resolve(client.repairCap()))
+    return this.#run('cap', work)
+  }
+
   /** Restore something in the middle of trouble: it may fail, it may not be wrong. */
   async checkSome(sequence: number): Promise<void> {
     // A client asks for news when it backs up; until then it lists what it knows.

@@ -25,8 +25,22 @@ const NEW_CAP_MS = { min: 1000, max: 5000 } as const
 /** From any other start to the first round: peers that start together do not work together. */
 const FIRST_MS = { min: 2 * MINUTE_MS, max: 30 * MINUTE_MS } as const
 
-/** From the end of a round to the next. */
+/** From the end of a round to the next, where nothing else is said. */
 const ROUND_MS = { min: 3 * HOUR_MS, max: 6 * HOUR_MS } as const
+
+export interface Span {
+  readonly min: number
+  readonly max: number
+}
+
+export interface HelperServiceOptions {
+  /** Bytes from and to peers that one round may take for repairs. */
+  readonly budget?: number
+  /** Whether it was just given somebody to help. */
+  readonly hasNewCap?: boolean
+  /** From the end of a round to the next, ms. */
+  readonly everyMs?: Span | undefined
+}
 
 export interface HelperServiceParts extends HelperParts {
   readonly disk: Disk
@@ -37,15 +51,13 @@ export class HelperService {
   readonly #parts: HelperServiceParts
   readonly #budget: number
   readonly #hasNewCap: boolean
+  readonly #everyMs: Span
 
-  /** @param options.hasNewCap - whether it was just given somebody to help */
-  constructor(
-    parts: HelperServiceParts,
-    options: { readonly budget?: number; readonly hasNewCap?: boolean } = {},
-  ) {
+  constructor(parts: HelperServiceParts, options: HelperServiceOptions = {}) {
     this.#parts = parts
     this.#budget = options.budget ?? ROUND_BUDGET
     this.#hasNewCap = options.hasNewCap ?? false
+    this.#everyMs = options.everyMs ?? ROUND_MS
     parts.database.exec(HELPER_BOOK_SCHEMA)
   }
 
@@ -56,7 +68,7 @@ export class HelperService {
    */
   async run(signal: AbortSignal): Promise<never> {
     const { clock, random } = this.#parts
-    for (let span: Span = this.#hasNewCap ? NEW_CAP_MS : FIRST_MS; ; span = ROUND_MS) {
+    for (let span: Span = this.#hasNewCap ? NEW_CAP_MS : FIRST_MS; ; span = this.#everyMs) {
       await clock.sleep(within(span, random), signal)
       await this.help(signal)
     }
@@ -114,11 +126,6 @@ export class HelperService {
       log.warn('could not help', { vault, error: error.name, why: error.message })
     }
   }
-}
-
-interface Span {
-  readonly min: number
-  readonly max: number
 }
 
 function within({ min, max }: Span, random: Random): number {

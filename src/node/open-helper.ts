@@ -11,7 +11,7 @@ import type { Log } from '../ports/log.ts'
 import { HelpedVaults } from '../store/helped-vaults.ts'
 import { openSound } from './client-stores.ts'
 import type { HelperParts } from './helper-round.ts'
-import { HelperService } from './helper-service.ts'
+import { HelperService, type Span } from './helper-service.ts'
 
 /** The helper's own database, beside the accounts: what it saw of peers, and who holds what. A cache. */
 export const HELPER_DATABASE_NAME = 'helper'
@@ -23,6 +23,13 @@ export interface HelperPorts {
   readonly compute: () => Compute<typeof codecs>
 }
 
+export interface HelperOptions {
+  /** Repair caps of friends to look after from now on; those of earlier runs are on the disk. */
+  readonly help?: readonly RepairCap[]
+  /** From one round of help to the next, ms; some hours if not said. */
+  readonly helpEveryMs?: Span
+}
+
 /**
  * Keep the caps that were given, and be a helper for whoever's are kept.
  *
@@ -31,11 +38,11 @@ export interface HelperPorts {
 export async function openHelper(
   parts: Omit<HelperParts, 'database' | 'compute'> & { readonly disk: Disk; readonly log: Log },
   ports: HelperPorts | undefined,
-  caps: readonly RepairCap[],
+  options: HelperOptions,
 ): Promise<{ readonly helped: HelpedVaults; readonly helper: HelperService | undefined }> {
   const helped = await HelpedVaults.open(parts.disk, parts.log)
   let hasNewCap = false
-  for (const cap of caps) {
+  for (const cap of options.help ?? []) {
     const outcome = await helped.add(cap)
     if (outcome === 'known') continue
     const fields = { vault: cap.vault }
@@ -46,5 +53,5 @@ export async function openHelper(
   if (ports === undefined || helped.all().length === 0) return { helped, helper: undefined }
   const { database } = openSound({ ...ports, log: parts.log }, HELPER_DATABASE_NAME)
   const all = { ...parts, database, compute: ports.compute(), helped }
-  return { helped, helper: new HelperService(all, { hasNewCap }) }
+  return { helped, helper: new HelperService(all, { hasNewCap, everyMs: options.helpEveryMs }) }
 }

@@ -8,7 +8,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 import { peerIdOf, type SigningKey } from '../../protocol/keys.ts'
-import type { RepairCap } from '../../protocol/cap.ts'
 import type { VaultId } from '../../protocol/ids.ts'
 import type { GridId } from '../../protocol/roster.ts'
 import { linkSignals } from '../base/abort.ts'
@@ -34,7 +33,7 @@ import { ShareStore } from '../store/share-store.ts'
 import type { HelpedVaults } from '../store/helped-vaults.ts'
 import type { HelperService } from './helper-service.ts'
 import { withLoopback } from './loopback.ts'
-import { openHelper, type HelperPorts } from './open-helper.ts'
+import { openHelper, type HelperOptions, type HelperPorts } from './open-helper.ts'
 import { pullCredits } from './pull-credits.ts'
 import { ReachKeeper } from './reach-keeper.ts'
 import { Spreader } from './spreader.ts'
@@ -52,7 +51,7 @@ export interface PeerPorts {
   readonly helper?: HelperPorts
 }
 
-export interface PeerOptions {
+export interface PeerOptions extends HelperOptions {
   /** The peer's identity; signs its receipts and statements. */
   readonly key: SigningKey
   readonly grid: GridId
@@ -66,8 +65,6 @@ export interface PeerOptions {
   readonly domain?: string
   /** The vault of whoever lends this peer: what the peer holds for others counts for it. */
   readonly vault?: VaultId
-  /** Repair caps of friends to look after from now on; those of earlier runs are on the disk. */
-  readonly help?: readonly RepairCap[]
   /** Bytes that every vault may keep here, whatever its own peers hold. */
   readonly floor?: number
   /** Whether friends may be asked to lead others to this peer where nobody can dial it; so if not said. */
@@ -152,7 +149,7 @@ export async function startPeer(
   await service.start()
   network.discover(options.grid, (member) => roster.isAdmitted(member))
   const looking = { network, disk, clock, random, log, roster }
-  const { helped, helper } = await openHelper(looking, ports.helper, options.help ?? [])
+  const { helped, helper } = await openHelper(looking, ports.helper, options)
 
   const stopped = runAll(signal, [
     (within) => service.run(within),

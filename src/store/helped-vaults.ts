@@ -44,7 +44,12 @@ export class HelpedVaults {
     return helped
   }
 
-  /** Read the caps anew: another command may have taken one away. */
+  /**
+   * Read the caps anew: another command may have taken one away. One that was damaged meanwhile is still
+   * known, and is written once more.
+   *
+   * @throws {DiskError}
+   */
   async reload(): Promise<void> {
     const disk = this.#disk
     const found: HelpedVault[] = []
@@ -56,8 +61,15 @@ export class HelpedVaults {
         if (bytes !== undefined) found.push(helpedBy(requireCap(fromUtf8(bytes), 'repair')))
       } catch (error) {
         if (!(error instanceof FormatError || error instanceof StateDamagedError)) throw error
-        this.#log.error('repair cap set aside', { path, error: error.name })
-        await disk.rename(path, path + BAD_SUFFIX)
+        const known = this.#vaults.get(name as VaultId)
+        if (known === undefined) {
+          this.#log.error('repair cap set aside', { path, error: error.name })
+          await disk.rename(path, path + BAD_SUFFIX)
+        } else {
+          this.#log.warn('damaged repair cap written anew', { path, error: error.name })
+          await writeWhole(disk, path, utf8(encodeCap(known.cap)))
+          found.push(known)
+        }
       }
     }
     this.#vaults.clear()

@@ -2,6 +2,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { encodeCap } from '../../protocol/cap.ts'
+import { deriveVaultKeys } from '../../protocol/keys.ts'
+import { wordsToRoot } from '../../protocol/words.ts'
 import { Cost } from '../../sim/cost.ts'
 import { StoryError } from '../../sim/errors.ts'
 import { toBytes } from '../../sim/file-tree.ts'
@@ -13,6 +16,7 @@ import { SimRandom } from '../../sim/random.ts'
 import { drawCanaries, Secrecy } from '../../sim/secrecy.ts'
 import { World } from '../../sim/world.ts'
 import { SHARES_FOLDER } from '../../src/store/share-files.ts'
+import { repairCapOf } from '../support/repair-caps.ts'
 import { HOME, TestVault, noise } from '../support/test-vault.ts'
 
 const CANARIES = drawCanaries(new SimRandom(1))
@@ -74,6 +78,27 @@ describe('the check of secrecy', () => {
     expect(() => tell((world) => keep(world, 'laptop', 'keys/keyring', words))).toThrow(
       'holds words',
     )
+  })
+
+  it('finds a repair cap with anybody but its helper, and the seed in it everywhere', () => {
+    const cap = repairCapOf(deriveVaultKeys(wordsToRoot(words)))
+    const text = Buffer.from(encodeCap(cap))
+    const look = (name: string, path: string, bytes: Uint8Array): void => {
+      const world = new World(1)
+      const secrecy = new Secrecy(world, CANARIES, (one) => one === 'laptop')
+      secrecy.guard(words)
+      secrecy.guardCap('helper', encodeCap(cap))
+      for (const one of ['laptop', 'helper', 'friend']) world.addMachine(one)
+      world.machines.get(name)?.volume.become([{ path, bytes }])
+      secrecy.checkDisks()
+    }
+    expect(() => look('helper', 'help/x', text)).not.toThrow()
+    expect(() => look('friend', 'help/x', text)).toThrow('help/x of friend holds a repair cap')
+    expect(() => look('helper', 'shares/x', text)).toThrow('holds a repair cap')
+    expect(() => look('laptop', 'keys/keyring', cap.repairSeed)).not.toThrow()
+    for (const secret of [cap.repairSeed, cap.ledgerKey]) {
+      expect(() => look('helper', 'help/x', secret)).toThrow('help/x of helper holds the')
+    }
   })
 })
 

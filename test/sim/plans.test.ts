@@ -31,6 +31,31 @@ describe('a plan', () => {
     expect((await playPlan({ ...plan, seed: 8 })).digest).not.toBe(first.digest)
   })
 
+  it('has helpers, who go on after crashes and make again what was dropped while the laptop does nothing', async () => {
+    const { peers, ...drawn } = drawPlan(13, { days: 6, peers: 6, budget: 'within' })
+    const kinds = peers.map((one, index) => ({ ...one, kind: index === 5 ? 'lazy' : 'nas' }))
+    const moment = (day: number, ms = 0) => ({ day, ms })
+    const crash = { type: 'crash', how: 'power', downMs: 1000, databases: 'kept' } as const
+    const events: Plan['events'] = [
+      { ...moment(1), type: 'edit', seed: 1, count: 10 },
+      { ...moment(1, 1), type: 'help', who: 'bea' },
+      { ...moment(1, 2), type: 'help', who: 'nobody' },
+      {
+        ...moment(1, 60_000),
+        type: 'backup',
+        isBusy: false,
+        lengthMax: 5,
+        budget: 500_000_000,
+      },
+      { ...moment(2), ...crash, who: 'bea', staleMs: 0 },
+    ]
+    const report = await playPlan({ ...drawn, peers: kinds, events })
+    if (report.failure !== undefined) throw report.failure
+    expect(report.lines.filter((line) => line.endsWith('is given a repair cap'))).toHaveLength(1)
+    expect(report.sometimes['a helper renewed and looked']).toBeGreaterThan(4)
+    expect(report.sometimes['a helper made a share again']).toBeGreaterThan(0)
+  })
+
   it('is drawn within its budget, and is what its schema says', () => {
     for (let seed = 0; seed < 200; seed++) {
       const plan = drawPlan(seed)

@@ -49,6 +49,18 @@ describe('helped vaults', () => {
     })
   })
 
+  it('go on with a cap that is damaged while they are open, and write it anew', async () => {
+    await onMachine(async ({ disk, log }, { volume }) => {
+      const helped = await HelpedVaults.open(disk, log)
+      await helped.add(cap)
+      const node = volume.node(`help/${cap.vault}`)
+      if (node instanceof VolumeFile) node.rot(100)
+      await helped.reload()
+      expect(helped.all()).toMatchObject([{ cap: { vault: cap.vault } }])
+      expect((await HelpedVaults.open(disk, log)).all()).toEqual(helped.all())
+    })
+  })
+
   it('set a damaged cap aside and keep the others', async () => {
     await onMachine(async ({ disk, log }, { volume }) => {
       const helped = await HelpedVaults.open(disk, log)

@@ -32,9 +32,7 @@ export async function repairCap(vault: TestVault): Promise<RepairCap> {
 
 /** Give a friend the cap, and start it anew with it. */
 export function helpWith(vault: TestVault, friend: Friend, cap: RepairCap): void {
-  friend.help.push(cap)
-  vault.friends.crash(friend, 'kill')
-  vault.friends.start(friend)
+  vault.friends.helpWith(friend, cap)
 }
 
 /**
