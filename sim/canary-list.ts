@@ -180,4 +180,12 @@ export const CANARIES: readonly Canary[] = [
     replacement: 'known > 0) {',
     foundBy: { story: 'classic', seeds: 20, options: LONGER },
   },
+  {
+    name: 'helper-looks-only',
+    bug: 'a helper sees which shares are lost, and makes none of them again',
+    file: 'src/node/helper-round.ts',
+    text: 'worker.repair(judged, { budget }, signal)',
+    replacement: 'worker.repair(judged, { budget: 0 }, signal)',
+    foundBy: { story: 'plans', seeds: 100, options: DAYS },
+  },
 ]
