@@ -124,7 +124,7 @@ export class Cost {
       for (const [path, seen] of picture) {
         const { seen: before, isLost = false } = this.#known.get(root + path) ?? {}
         const isSame = before?.content === seen.content
-        if (isSame && (!isLost || before.attributes === seen.attributes)) continue
+        if (isSame && (!isLost || before.changedAt === seen.changedAt)) continue
         this.#known.set(root + path, { seen, isLost: false })
         changed += seen.size
       }

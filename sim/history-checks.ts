@@ -1,9 +1,10 @@
 /** Checks of sim/histories.ts in the calm: room, chains, and what the client says of them. */
 
+import type { PathBytes } from '../src/ports/files.ts'
 import type { RebuildPolicy } from '../src/repair/policy.ts'
 import type { Diary } from './diary.ts'
 import { StoryError } from './errors.ts'
-import { toBytes } from './file-tree.ts'
+import { toBytes, toText } from './file-tree.ts'
 import { isSkipped, type Seen } from './oracle.ts'
 import type { Owner } from './owner.ts'
 import type { Room, Witness } from './witness.ts'
@@ -45,14 +46,24 @@ function isSmall({ listed, unlisted }: Room): boolean {
 /** Chains of newest versions are within the policy. @throws {StoryError} */
 export async function assertShortChains(
   { owner, diary }: CheckParts,
+  policy: RebuildPolicy,
+): Promise<void> {
+  await assertShort(owner, diary.longLived.map(toBytes), policy)
+}
+
+/** @throws {StoryError} the newest version of a file is reached by more deltas than the policy allows */
+export async function assertShort(
+  owner: Owner,
+  paths: readonly PathBytes[],
   { lengthMax }: RebuildPolicy,
 ): Promise<void> {
-  for (const path of diary.longLived) {
+  for (const path of paths) {
     const chain = await owner.ask(
-      async (client, signal) => (await client.historyReport(toBytes(path), {}, signal))?.chain,
+      async (client, signal) => (await client.historyReport(path, {}, signal))?.chain,
     )
     const length = chain?.length ?? 0
-    if (length > lengthMax) throw new StoryError(`${path}: ${length} deltas, at most ${lengthMax}`)
+    if (length > lengthMax)
+      throw new StoryError(`${toText(path)}: ${length} deltas, at most ${lengthMax}`)
   }
 }
 

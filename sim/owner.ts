@@ -23,6 +23,7 @@ import {
 import { NothingScannedError, SnapshotWaitsError } from '../src/backup/scan-sources.ts'
 import type { SnapshotRow } from '../protocol/snapshots.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
+import { fromKey, toPath } from '../src/source/path.ts'
 import { StoryError } from './errors.ts'
 import { toBytes, toText } from './file-tree.ts'
 import { follow, type FollowHow, type FollowParts } from './following.ts'
@@ -109,11 +110,11 @@ export class Owner {
       throw new StoryError(`${spool.packs} packs still wait in the spool`)
   }
 
-  /** Whether any file is stored as so many deltas or more, as the client has it. */
-  hasChains(lengthMin: number): boolean {
+  /** @returns files that are stored as so many deltas or more, as the client has it */
+  chained(lengthMin: number): PathBytes[] {
     const database = this.machine.databases.open('backupdb')
     try {
-      return new Entries(database).hasChained(lengthMin)
+      return [...new Entries(database).chained(lengthMin)].map(({ key }) => toPath(fromKey(key)))
     } finally {
       database.close()
     }

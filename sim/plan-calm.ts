@@ -6,9 +6,10 @@
  */
 
 import { CairnError } from '../src/base/errors.ts'
+import type { PeerId } from '../src/ports/network.ts'
 import type { PackHealth } from '../src/repair/pack-health.ts'
 import { StoryError } from './errors.ts'
-import { assertShortChains, assertTold } from './history-checks.ts'
+import { assertShort, assertShortChains, assertTold } from './history-checks.ts'
 import { type Deeds, rebuildPolicy } from './plan-deeds.ts'
 import type { Faults } from './plan-faults.ts'
 import { assertHelped } from './plan-help.ts'
@@ -138,17 +139,20 @@ async function mayNobodyTakeMore({ stage, deeds }: CalmParts): Promise<boolean> 
     const holders = [...held.holders.values()].flat().map(({ peer }) => peer)
     return sound.every((friend) => holders.includes(friends.peerOf(friend)))
   }
-  const isFull = (pack: PackHealth) => pack.verdict === 'thin' && isAtAllSound(pack)
+  // Who only says that there is room takes nothing when it is asked.
+  const isHonest = (peer: PeerId) =>
+    friends.all.some((one) => friends.peerOf(one) === peer && kinds.isHonest(one.name))
+  const isFull = (pack: PackHealth) =>
+    (pack.verdict === 'thin' || pack.verdict === 'settling') &&
+    !pack.takers.some(isHonest) &&
+    isAtAllSound(pack)
   return packs.length > 0 && packs.every((pack) => pack.verdict === 'whole' || isFull(pack))
 }
 
-/** Of a diary's files the disks are asked for their chains; of all others the client's own record. */
+/** Of other files than a diary's those are asked for that the client has as too long: a forget may have cut them. */
 async function assertWell({ stage, witness }: CalmParts): Promise<void> {
   const { owner, diary } = stage
-  if (diary === undefined) {
-    if (owner.hasChains(LENGTH_MAX + 1)) throw new StoryError('a chain is longer than the policy')
-    return
-  }
+  if (diary === undefined) return await assertShort(owner, owner.chained(LENGTH_MAX + 1), POLICY)
   await assertTold({ owner, witness, diary })
   await assertShortChains({ owner, witness, diary }, POLICY)
 }
