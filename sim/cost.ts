@@ -58,6 +58,7 @@ export class Cost {
   #sent = 0
   #sentBefore = 0
   #isDisturbed = false
+  #readsAll = false
   /** Runs that were held against the bound. */
   runs = 0
   /** The largest part of the bound that was used. */
@@ -71,7 +72,9 @@ export class Cost {
     })
   }
 
-  begin(): void {
+  /** @param readsAll - whether the run reads every file, so that those without a digest are sent again */
+  begin(readsAll = false): void {
+    this.#readsAll = readsAll
     this.#sentBefore = this.#sent
     this.#isDisturbed = this.#world.internet.isCut
   }
@@ -124,7 +127,8 @@ export class Cost {
       for (const [path, seen] of picture) {
         const { seen: before, isLost = false } = this.#known.get(root + path) ?? {}
         const isSame = before?.content === seen.content
-        if (isSame && (!isLost || before.changedAt === seen.changedAt)) continue
+        const isTouched = this.#readsAll || before?.changedAt !== seen.changedAt
+        if (isSame && !(isLost && isTouched)) continue
         this.#known.set(root + path, { seen, isLost: false })
         changed += seen.size
       }

@@ -85,7 +85,7 @@ export class Upkeep {
     const { owner, cost } = this.#parts
     // Each partial snapshot has its own tree, ledger and head.
     if (checkpointMs !== undefined) cost?.lose()
-    cost?.begin()
+    cost?.begin(how.isHashCheck === true)
     const often = checkpointMs === undefined ? {} : { checkpointMs }
     const summary = await this.#run('backup', () =>
       owner.backUp(isBusy, folder, { isTagged: true, ...often, ...more }),
