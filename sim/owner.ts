@@ -101,8 +101,7 @@ export class Owner {
     await this.#withClient((client, signal) => client.join(invite, signal))
   }
 
-  /** Nothing may wait any more: all that was queued is published, all that was spooled is placed. */
-  /** @param isThin - nobody is left who could take what some packs lack */
+  /** Nothing may wait any more, but for packs that lack what nobody could take (`isThin`). */
   async assertIdle({ isThin }: { readonly isThin: boolean }): Promise<void> {
     const { queue, spool } = await this.#withClient((client, signal) => client.status(signal))
     if (queue.files > 0) throw new StoryError(`${queue.files} files still wait in the queue`)
