@@ -2,6 +2,8 @@
 
 import type { PathBytes } from '../src/ports/files.ts'
 import type { RebuildPolicy } from '../src/repair/policy.ts'
+import { fromKey, toPath } from '../src/source/path.ts'
+import { Entries } from '../src/store/entries.ts'
 import type { Diary } from './diary.ts'
 import { StoryError } from './errors.ts'
 import { toBytes, toText } from './file-tree.ts'
@@ -49,6 +51,16 @@ export async function assertShortChains(
   policy: RebuildPolicy,
 ): Promise<void> {
   await assertShort(owner, diary.longLived.map(toBytes), policy)
+}
+
+/** @returns files that are stored as so many deltas or more, as the client has it */
+export function chained({ machine }: Owner, lengthMin: number): PathBytes[] {
+  const database = machine.databases.open('backupdb')
+  try {
+    return [...new Entries(database).chained(lengthMin)].map(({ key }) => toPath(fromKey(key)))
+  } finally {
+    database.close()
+  }
 }
 
 /** @throws {StoryError} the newest version of a file is reached by more deltas than the policy allows */

@@ -6,7 +6,6 @@
  */
 
 import type { CairnError } from '../src/base/errors.ts'
-import { Entries } from '../src/store/entries.ts'
 import { VaultExistsError } from '../src/store/keyring.ts'
 import { codecs } from '../src/codec/codecs.ts'
 import type { PathBytes } from '../src/ports/files.ts'
@@ -23,7 +22,6 @@ import {
 import { NothingScannedError, SnapshotWaitsError } from '../src/backup/scan-sources.ts'
 import type { SnapshotRow } from '../protocol/snapshots.ts'
 import type { RetentionPolicy } from '../src/repair/retention.ts'
-import { fromKey, toPath } from '../src/source/path.ts'
 import { StoryError } from './errors.ts'
 import { toBytes, toText } from './file-tree.ts'
 import { follow, type FollowHow, type FollowParts } from './following.ts'
@@ -109,16 +107,6 @@ export class Owner {
       throw new StoryError(`${spool.packs} packs still wait in the spool`)
   }
 
-  /** @returns files that are stored as so many deltas or more, as the client has it */
-  chained(lengthMin: number): PathBytes[] {
-    const database = this.machine.databases.open('backupdb')
-    try {
-      return [...new Entries(database).chained(lengthMin)].map(({ key }) => toPath(fromKey(key)))
-    } finally {
-      database.close()
-    }
-  }
-
   /**
    * Back up once.
    *
@@ -150,6 +138,7 @@ export class Owner {
       const request: BackupRequest = {
         paths: [toBytes(folder)],
         host: this.#host,
+        onFileError: ({ path }) => attempt.skipped.add(below(folder, path)),
         ...(isTagged ? { tags: this.#tagsOf(attempt) } : {}),
         ...(leftOut === undefined ? {} : { rules: rulesOf(leftOut) }),
         ...more,
@@ -192,7 +181,12 @@ export class Owner {
     const backUp: FollowParts['backUp'] = async (ports, pictures, hints, signal) => {
       const attempt = this.#begin(HOME, pictures, false)
       this.#memories.begin(attempt)
-      const request = { paths: [toBytes(HOME)], host: this.#host, tags: this.#tagsOf(attempt) }
+      const request: BackupRequest = {
+        paths: [toBytes(HOME)],
+        host: this.#host,
+        tags: this.#tagsOf(attempt),
+        onFileError: ({ path }) => attempt.skipped.add(below(HOME, path)),
+      }
       try {
         const summary = await withClientOn(ports, signal, (client) =>
           hints === undefined
@@ -210,9 +204,8 @@ export class Owner {
     await follow({ ...parts, backUp }, how)
   }
 
-  /** What a run has come to. */
-  #note(attempt: Attempt, { skipped, published, sequence }: BackupSummary): void {
-    for (const { path } of skipped) attempt.skipped.add(below(attempt.root, path))
+  /** What a run has come to; what it could not read it has told as it went, whatever became of it. */
+  #note(attempt: Attempt, { published, sequence }: BackupSummary): void {
     if (published) this.#memories.remember(sequence, attempt)
     else attempt.unpublished = sequence
   }

@@ -9,7 +9,7 @@ import { CairnError } from '../src/base/errors.ts'
 import type { PeerId } from '../src/ports/network.ts'
 import type { PackHealth } from '../src/repair/pack-health.ts'
 import { StoryError } from './errors.ts'
-import { assertShort, assertShortChains, assertTold } from './history-checks.ts'
+import { assertShort, assertShortChains, assertTold, chained } from './history-checks.ts'
 import { type Deeds, rebuildPolicy } from './plan-deeds.ts'
 import type { Faults } from './plan-faults.ts'
 import { assertHelped } from './plan-help.ts'
@@ -152,7 +152,7 @@ async function mayNobodyTakeMore({ stage, deeds }: CalmParts): Promise<boolean> 
 /** Of other files than a diary's those are asked for that the client has as too long: a forget may have cut them. */
 async function assertWell({ stage, witness }: CalmParts): Promise<void> {
   const { owner, diary } = stage
-  if (diary === undefined) return await assertShort(owner, owner.chained(LENGTH_MAX + 1), POLICY)
+  if (diary === undefined) return await assertShort(owner, chained(owner, LENGTH_MAX + 1), POLICY)
   await assertTold({ owner, witness, diary })
   await assertShortChains({ owner, witness, diary }, POLICY)
 }
