@@ -127,7 +127,7 @@ export class Cost {
       for (const [path, seen] of picture) {
         const { seen: before, isLost = false } = this.#known.get(root + path) ?? {}
         const isSame = before?.content === seen.content
-        const isTouched = this.#readsAll || before?.changedAt !== seen.changedAt
+        const isTouched = this.#readsAll || before?.attributes !== seen.attributes
         if (isSame && !(isLost && isTouched)) continue
         this.#known.set(root + path, { seen, isLost: false })
         changed += seen.size

@@ -14,8 +14,6 @@ export interface Seen {
   readonly size: number
   /** Digest of a file, target of a link; empty for a folder or FIFO. */
   readonly content: string
-  /** When anything of it changed the last time, by the file system's clock; does not come back. */
-  readonly changedAt: string
 }
 
 /** By path below the root that was pictured, in tree order; '' is the root itself. */
@@ -37,18 +35,15 @@ export function takePicture(tree: FileTree, root: string): Picture {
 }
 
 function see(node: FileNode): Seen | undefined {
-  const { kind, mode, uid, gid, mtime, ctime } = node
-  const changedAt = `${ctime.seconds}.${ctime.nanoseconds}`
+  const { kind, mode, uid, gid, mtime } = node
   const time = `${mtime.seconds}.${mtime.nanoseconds}`
   const xattrs = [...node.xattrs].map(([name, value]) => `${name}=${toText(value)}`).toSorted()
   // A restore gives away no rights: setuid and setgid do not come back.
   const common = [kind, (mode & 0o1777).toString(8), `${uid}:${gid}`, time, ...xattrs].join(' ')
-  if (kind === 'folder' || kind === 'fifo')
-    return { attributes: common, size: 0, content: '', changedAt }
-  if (kind === 'symlink')
-    return { attributes: common, size: 0, content: toText(node.target), changedAt }
+  if (kind === 'folder' || kind === 'fifo') return { attributes: common, size: 0, content: '' }
+  if (kind === 'symlink') return { attributes: common, size: 0, content: toText(node.target) }
   if (kind !== 'file') return undefined
-  return { attributes: `${common} ${node.size}`, size: node.size, content: node.digest, changedAt }
+  return { attributes: `${common} ${node.size}`, size: node.size, content: node.digest }
 }
 
 /** What is known of one run of the backup. */

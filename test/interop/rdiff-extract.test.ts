@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 import { toBytes } from '../../sim/file-tree.ts'
+import { outside } from '../../sim/poison.ts'
 import { REBUILD_POLICY } from '../../src/repair/policy.ts'
 import { KIB, backUp, forget, historyOf, rebuild, WHOLE } from '../support/chores.ts'
 import { HOME, noise, TestVault } from '../support/test-vault.ts'
@@ -56,31 +57,33 @@ async function rebuilt(
     client.extractHistory(toBytes(`${HOME}/diary`), target, signal),
   )
   const { spans } = await historyOf(vault)
-  const folder = mkdtempSync(join(tmpdir(), 'cairn-extract-'))
-  try {
-    const byVersion = new Map(files.map((file) => [file.version, file]))
-    for (const { name } of files) {
-      const { tree } = vault.laptop
-      const node = tree.node(toBytes(`${target}/${name}`))
-      writeFileSync(join(folder, name), node.read(0, node.size))
+  return outside(() => {
+    const folder = mkdtempSync(join(tmpdir(), 'cairn-extract-'))
+    try {
+      const byVersion = new Map(files.map((file) => [file.version, file]))
+      for (const { name } of files) {
+        const { tree } = vault.laptop
+        const node = tree.node(toBytes(`${target}/${name}`))
+        writeFileSync(join(folder, name), node.read(0, node.size))
+      }
+      const make = (version: number): string => {
+        const file = byVersion.get(version)
+        if (file === undefined) throw new Error(`version ${version} was extracted`)
+        if (file.base === undefined) return join(folder, file.name)
+        const made = join(folder, `made ${version}`)
+        const args = ['--force', 'patch', make(file.base), join(folder, file.name), made]
+        expect(spawnSync('rdiff', args).status).toBe(0)
+        return made
+      }
+      for (const { what, from } of spans) {
+        if (what.kind !== 'file') continue
+        expect(new Uint8Array(readFileSync(make(what.version)))).toEqual(contents.get(from))
+      }
+    } finally {
+      rmSync(folder, { recursive: true })
     }
-    const make = (version: number): string => {
-      const file = byVersion.get(version)
-      if (file === undefined) throw new Error(`version ${version} was extracted`)
-      if (file.base === undefined) return join(folder, file.name)
-      const made = join(folder, `made ${version}`)
-      const args = ['--force', 'patch', make(file.base), join(folder, file.name), made]
-      expect(spawnSync('rdiff', args).status).toBe(0)
-      return made
-    }
-    for (const { what, from } of spans) {
-      if (what.kind !== 'file') continue
-      expect(new Uint8Array(readFileSync(make(what.version)))).toEqual(contents.get(from))
-    }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-  const counts: Record<string, number> = {}
-  for (const { type } of files) counts[type] = (counts[type] ?? 0) + 1
-  return counts
+    const counts: Record<string, number> = {}
+    for (const { type } of files) counts[type] = (counts[type] ?? 0) + 1
+    return counts
+  })
 }

@@ -135,12 +135,7 @@ describe('the check of what friends keep', () => {
 })
 
 describe('the check of restores', () => {
-  const seen = (content: string): Seen => ({
-    attributes: 'file',
-    size: 1,
-    content,
-    changedAt: '1',
-  })
+  const seen = (content: string): Seen => ({ attributes: 'file', size: 1, content })
   const at = (files: Record<string, string>): Picture =>
     new Map(Object.entries(files).map(([path, content]) => [path, seen(content)]))
   const judge = (pictures: readonly Picture[], restored: Picture): string[] => {
