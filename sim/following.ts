@@ -7,7 +7,7 @@
 
 import type { CairnError } from '../src/base/errors.ts'
 import type { BackupSummary, Hints } from '../src/node/client.ts'
-import { Follower } from '../src/node/follower.ts'
+import { followed, Follower } from '../src/node/follower.ts'
 import { NO_RULES } from '../src/source/rules.ts'
 import { toBytes } from './file-tree.ts'
 import type { Machine, MachinePorts } from './machine.ts'
@@ -144,12 +144,5 @@ class SeenFiles {
     } finally {
       this.#pictures = undefined
     }
-  }
-}
-
-function followed({ published, sequence, skipped }: BackupSummary) {
-  return {
-    sequence: published ? sequence : undefined,
-    skipped: skipped.map(({ path }) => path),
   }
 }

@@ -13,7 +13,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { PathBytes } from '../ports/files.ts'
 import type { ScanHint } from '../ports/scan.ts'
 import type { Watched, Watching, WatchRequest } from '../ports/watching.ts'
-import type { Hints } from './client-types.ts'
+import type { BackupSummary, Hints } from './client-types.ts'
 
 /** More folders than this are as quickly walked with all others. */
 const HINTS_MAX = 10_000
@@ -44,6 +44,14 @@ export interface Followed {
   readonly sequence: number | undefined
   /** Could not be read: looked at again next time. */
   readonly skipped: readonly PathBytes[]
+}
+
+/** @returns what a backup came to */
+export function followed({ published, sequence, skipped }: BackupSummary): Followed {
+  return {
+    sequence: published ? sequence : undefined,
+    skipped: skipped.map(({ path }) => path),
+  }
 }
 
 export interface FollowerParts {
@@ -230,9 +238,9 @@ export class Follower {
       this.#walkedAt = walkedAt
     } else {
       const folders = [...hints, ...this.#again]
-      const followed = await look(roots, { since: this.#since, folders }, signal)
-      if (followed === 'stale') this.#mustWalk = true
-      else if (followed !== 'unchanged') this.#take(followed)
+      const outcome = await look(roots, { since: this.#since, folders }, signal)
+      if (outcome === 'stale') this.#mustWalk = true
+      else if (outcome !== 'unchanged') this.#take(outcome)
     }
     if (!this.#mustWalk && this.#hints.size === 0) onEvent({ type: 'idle' })
   }

@@ -6,7 +6,7 @@ import { SimRandom } from '../../sim/random.ts'
 import { SimWatching } from '../../sim/watching.ts'
 import { LockedError } from '../../src/base/errors.ts'
 import type { BackupSummary } from '../../src/node/client.ts'
-import { Follower, type Followed, type FollowerEvent } from '../../src/node/follower.ts'
+import { followed, Follower, type Followed, type FollowerEvent } from '../../src/node/follower.ts'
 import { NO_RULES } from '../../src/source/rules.ts'
 import { onMachine } from '../support/on-machine.ts'
 import { HOME, TestVault } from '../support/test-vault.ts'
@@ -280,13 +280,9 @@ async function following(
       deeds.push({ what, at: clock.monotonic(), summary })
       wake()
     }
-    const followed = (what: 'walk' | 'look', summary: BackupSummary): Followed => {
+    const noted = (what: 'walk' | 'look', summary: BackupSummary): Followed => {
       note(what, summary)
-      const { published, sequence, skipped } = summary
-      return {
-        sequence: published ? sequence : undefined,
-        skipped: skipped.map(({ path }) => path),
-      }
+      return followed(summary)
     }
     const attempt = () => {
       const error = failing.shift()
@@ -299,7 +295,7 @@ async function following(
         walk: async (paths) => {
           attempt()
           const request = { paths, host: 'laptop' }
-          return followed(
+          return noted(
             'walk',
             await vault.withClient((client, signal) => client.backup(request, signal)),
           )
@@ -310,7 +306,7 @@ async function following(
           const summary = await vault.withClient((client, signal) =>
             client.backupHinted(request, signal),
           )
-          if (typeof summary !== 'string') return followed('look', summary)
+          if (typeof summary !== 'string') return noted('look', summary)
           note(summary)
           return summary
         },

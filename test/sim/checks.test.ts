@@ -189,6 +189,25 @@ describe('the check of cost', () => {
     })
   })
 
+  it('allows files again that a lost state left without a digest, in a run that reads everything', async () => {
+    const vault = new TestVault({ peers: 5 })
+    await vault.tell(async () => {
+      const cost = new Cost(vault.world, { friends: () => 5, host: () => 'laptop', packs: () => 2 })
+      const run = async (readsAll: boolean, again = 0): Promise<void> => {
+        cost.begin(readsAll)
+        const summary = await vault.backUp()
+        vault.world.internet.said('laptop', 'ann', new Uint8Array(again))
+        cost.end(summary, { root: HOME, pictures: [vault.picture()], skipped: new Set() })
+      }
+      vault.write('large', noise(800_000, 1))
+      await run(false)
+      cost.lose()
+      await run(false)
+      await run(true, 800_000)
+      await expect(run(true, 800_000)).rejects.toThrow('a backup of 0 changed bytes sent')
+    })
+  })
+
   it('allows a file again that was changed while a run went on, whatever ran between', async () => {
     const vault = new TestVault({ peers: 5 })
     await vault.tell(async () => {

@@ -7,7 +7,7 @@ import { FolderWatch } from '../../adapters/folder-watch.ts'
 import { NodeClock } from '../../adapters/node-clock.ts'
 import { LockedError } from '../../base/errors.ts'
 import type { BackupSummary, Client, Hints, UploadRequest } from '../../node/client.ts'
-import { Follower, type Followed, type FollowerEvent } from '../../node/follower.ts'
+import { followed, Follower, type Followed, type FollowerEvent } from '../../node/follower.ts'
 import type { PathBytes } from '../../ports/files.ts'
 import { readConfig } from '../config.ts'
 import { makeCommand, outputOf, type CommonOptions, type Context } from '../context.ts'
@@ -216,13 +216,6 @@ class WatchedBackups {
       this.isBusy = this.#context.signal.aborted
       throw error
     }
-  }
-}
-
-function followed({ published, sequence, skipped }: BackupSummary): Followed {
-  return {
-    sequence: published ? sequence : undefined,
-    skipped: skipped.map(({ path }) => path),
   }
 }
 
