@@ -10,12 +10,12 @@ import type { PeerId } from '../src/ports/network.ts'
 import type { PackHealth } from '../src/repair/pack-health.ts'
 import { StoryError } from './errors.ts'
 import { assertShort, assertShortChains, assertTold, chained } from './history-checks.ts'
+import { destroys, margin } from './plan-budget.ts'
 import { type Deeds, rebuildPolicy } from './plan-deeds.ts'
 import type { Faults } from './plan-faults.ts'
 import { assertHelped } from './plan-help.ts'
 import type { Stage } from './plan-stage.ts'
 import { AWAKE_MS, type PlanEvent } from './plan.ts'
-import { destroys, margin } from './plan-budget.ts'
 import { assertDurable } from './promises.ts'
 import type { Witness } from './witness.ts'
 
@@ -31,7 +31,7 @@ const GIVE_UP_DAYS = 32
 const STEP_DAYS = 2
 
 /** Who was hit by one of these may have been found out by an audit, and be trusted no more. */
-const SPOILING: ReadonlySet<PlanEvent['type']> = new Set([
+const SUSPICIOUS: ReadonlySet<PlanEvent['type']> = new Set([
   'rot',
   'syncError',
   'crash',
@@ -133,7 +133,7 @@ async function mayNobodyTakeMore({ stage, deeds }: CalmParts): Promise<boolean> 
   const { packs = [] } = (await deeds.upkeep.check(false)) ?? {}
   const { friends, plan, kinds } = stage
   const isHit = (name: string) =>
-    plan.events.some((event) => SPOILING.has(event.type) && 'who' in event && event.who === name)
+    plan.events.some((event) => SUSPICIOUS.has(event.type) && 'who' in event && event.who === name)
   const sound = friends.left.filter(({ name }) => kinds.isHonest(name) && !isHit(name))
   const isAtAllSound = ({ held }: PackHealth) => {
     const holders = [...held.holders.values()].flat().map(({ peer }) => peer)
